@@ -1,0 +1,82 @@
+# Veil: `make demo` shows it, `make test` checks it. Each sets itself up: Python 3.11 or newer
+# and make are enough. Everything goes into .venv and .tools; nothing else is touched.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+# Use the Python that is here; never download another.
+export UV_PYTHON_DOWNLOADS := never
+
+UV := $(shell command -v uv || echo .tools/bin/uv)
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+
+# The generator's own versions: stubs from newer tools fail on older run times.
+STUB_TOOLS := --from grpcio-tools==1.76.0 --with mypy-protobuf==5.1.0 --with setuptools==80.9.0
+STUBS_OUT ?= .
+
+# The peer that benchmarks run beside us pins older libraries: an environment of its own.
+FLOWER := .tools/flower/bin/python
+
+.PHONY: help setup demo test test-all lint format bench docs stubs audit clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: setup  ## a whole exchange on this machine, with generated data: questions, answers, receipts
+	@$(BIN)/veil demo
+
+test: lint  ## style, types, layers and all tests but the slow ones
+	@echo "tests …"
+	@$(BIN)/pytest -q -m "not slow"
+	@echo "All checks passed: style, types, layers, tests."
+
+test-all: lint  ## the same with the slow ones
+	@$(BIN)/pytest -q
+
+lint: setup  ## style, types and layers
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet && echo "style   ok  (ruff)"
+	@$(BIN)/mypy --no-error-summary && echo "types   ok  (mypy, strict)"
+	@out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }; echo "layers  ok  (import-linter)"
+
+format: setup  ## rewrites the code in the project's style
+	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
+
+bench: setup $(FLOWER)  ## each protocol beside its peers on the same work, as ratios
+	@FLOWER_PYTHON=$(FLOWER) $(BIN)/python -m benchmarks
+
+docs: setup  ## writes the command-line reference from the commands themselves
+	@$(BIN)/python docs/reference.py
+
+stubs: $(UV)  ## generates the wire contract's Python code from protos/v1/veil.proto
+	@mkdir -p $(STUBS_OUT)
+	@$(UV) tool run --quiet $(STUB_TOOLS) python -m grpc_tools.protoc -I. \
+	  --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) --grpc_python_out=$(STUBS_OUT) \
+	  --mypy_grpc_out=only_sync,quiet:$(STUBS_OUT) protos/v1/veil.proto
+
+audit: setup  ## known vulnerabilities in the locked versions (asks the network)
+	@$(UV) export --frozen --quiet --no-emit-project --format requirements-txt \
+	  | $(BIN)/pip-audit --disable-pip --require-hashes --requirement /dev/stdin
+
+clean:  ## takes away what the targets above made, but no keys and no data
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# ---- set-up ----------------------------------------------------------------------------------
+
+setup: $(UV)
+	@$(UV) sync --frozen --quiet
+
+$(FLOWER): | $(UV)
+	@$(UV) venv --quiet --no-project .tools/flower
+	@$(UV) pip install --quiet --python $(FLOWER) flwr==1.41.0
+
+# Only without a uv on the PATH. pip comes with venv; uv then installs the locked versions.
+.tools/bin/uv:
+	@for python in python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    $$python -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); exit; \
+	  fi; \
+	done; echo "Veil needs Python 3.11 or newer on the PATH (with its venv module)."; exit 1

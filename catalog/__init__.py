@@ -1,0 +1,1 @@
+"""What data exists, who may use it for what, and the proof of it."""

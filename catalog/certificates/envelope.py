@@ -1,0 +1,160 @@
+"""The envelope of every certificate: a W3C Verifiable Credential 2.0 secured as ``vc+jwt``.
+
+The payload *is* the credential (VC-JOSE-COSE 1.0, section 3.1.1), signed ES256. The issuer is
+named by ``did:jwk``, which carries the public key itself, so any verifier can check the signature
+offline. Whether the key belongs to whom it says is a different question; pins answer it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from protos.canonical import canonical
+from protos.faults import InputError, TrustError
+from protos.identity import IdentityKey, PublicIdentity, unverified_claims
+from protos.names import check_name
+
+VC_TYPE: Final = "vc+jwt"
+CONTEXT: Final = [
+    "https://www.w3.org/ns/credentials/v2",
+    "https://www.w3.org/ns/credentials/undefined-terms/v2",
+]
+_DID: Final = "did:jwk:"
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_MEMBERS: Final = {"@context", "id", "type", "issuer", "validFrom", "credentialSubject"}
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A credential whose signature holds under the key that it names.
+
+    Attributes:
+        id: ``urn:uuid:…``.
+        kind: Veil's own type, such as ``VeilGrant``.
+        issuer: Name of the issuer.
+        identity: The issuer's public key; compare its fingerprint with a pin.
+        valid_from: Unix seconds.
+        valid_until: Unix seconds, or None.
+        subject: ``credentialSubject``.
+    """
+
+    id: str
+    kind: str
+    issuer: str
+    identity: PublicIdentity
+    valid_from: int
+    valid_until: int | None
+    subject: dict[str, Any]
+
+
+def issue(
+    key: IdentityKey,
+    *,
+    kind: str,
+    identifier: str,
+    issuer: str,
+    subject: dict[str, Any],
+    valid_from: int,
+    valid_until: int | None = None,
+) -> str:
+    """Signs a credential.
+
+    Args:
+        key: The issuer's identity.
+        kind: Veil's own type.
+        identifier: 32 hex digits; becomes the credential's ``urn:uuid``.
+        issuer: The issuer's name.
+        subject: The claims, JSON.
+        valid_from: Unix seconds.
+        valid_until: Unix seconds, or None for no end.
+    """
+    body: dict[str, Any] = {
+        "@context": CONTEXT,
+        "id": UUID(hex=identifier).urn,
+        "type": ["VerifiableCredential", kind],
+        "issuer": {"id": did_of(key.public), "name": check_name(issuer)},
+        "validFrom": _timestamp(valid_from),
+        "credentialSubject": subject,
+    }
+    if valid_until is not None:
+        body["validUntil"] = _timestamp(valid_until)
+    return key.sign(VC_TYPE, body)
+
+
+def read(token: str, kind: str) -> Credential:
+    """Checks signature and shape; validity in time and trust in the issuer are the caller's.
+
+    Raises:
+        TrustError: Not a credential of this kind, or not signed by the issuer that it names.
+    """
+    issuer = unverified_claims(token).get("issuer")
+    if not isinstance(issuer, dict) or set(issuer) != {"id", "name"}:
+        raise TrustError("the certificate names no issuer", code="certificate.invalid")
+    identity = identity_of(issuer["id"])
+    body = identity.verify(VC_TYPE, token)
+    if set(body) - {"validUntil"} != _MEMBERS or body["@context"] != CONTEXT:
+        raise TrustError(
+            "the certificate has missing or unknown members", code="certificate.invalid"
+        )
+    if body["type"] != ["VerifiableCredential", kind]:
+        raise TrustError(f"the certificate is not a {kind}", code="certificate.kind")
+    if not isinstance(body["credentialSubject"], dict) or not isinstance(body["id"], str):
+        raise TrustError("the certificate has no subject", code="certificate.invalid")
+    try:
+        name = check_name(issuer["name"])
+    except InputError as error:
+        raise TrustError(error.message, code="certificate.invalid") from error
+    until = body.get("validUntil")
+    return Credential(
+        id=body["id"],
+        kind=kind,
+        issuer=name,
+        identity=identity,
+        valid_from=_seconds(body["validFrom"]),
+        valid_until=None if until is None else _seconds(until),
+        subject=body["credentialSubject"],
+    )
+
+
+def did_of(identity: PublicIdentity) -> str:
+    """Returns the ``did:jwk`` of a public key."""
+    return _DID + base64.urlsafe_b64encode(canonical(identity.to_jwk())).rstrip(b"=").decode()
+
+
+def identity_of(did: object) -> PublicIdentity:
+    """Reads the public key inside a ``did:jwk``.
+
+    Raises:
+        TrustError: It is not one of a P-256 key in the one spelling that ``did_of`` writes.
+    """
+    if not isinstance(did, str) or not did.startswith(_DID):
+        raise TrustError("the issuer is not a did:jwk", code="certificate.invalid")
+    text = did.removeprefix(_DID)
+    try:
+        jwk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise TrustError("the issuer is not a did:jwk", code="certificate.invalid") from error
+    identity = PublicIdentity.from_jwk(jwk)
+    if did_of(identity) != did:
+        raise TrustError("the issuer's did:jwk is not canonical", code="certificate.invalid")
+    return identity
+
+
+def _timestamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(_TIME)
+
+
+def _seconds(text: object) -> int:
+    try:
+        if not isinstance(text, str):
+            raise TypeError("not a text")
+        return int(datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp())
+    except (ValueError, TypeError) as error:
+        raise TrustError(
+            "the certificate's validity is not a UTC timestamp", code="certificate.invalid"
+        ) from error

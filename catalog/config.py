@@ -1,0 +1,330 @@
+"""Reads dataset and policy files (TOML). Pydantic stays here, at the edge.
+
+Numbers are read as decimals, never as floats, so that a bound of 0.1 is exactly one tenth.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from catalog.codec import policy_version
+from catalog.dataset import Dataset
+from catalog.policy import Budget, Policy
+from catalog.typing_rules import EPOCH
+from desensitize.column import Code, Column, ColumnType, Role, Use
+from protos.faults import InputError
+from protos.names import check_name
+
+M = TypeVar("M", bound=BaseModel)
+Written = bool | int | Decimal | date | str
+
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,62}$")]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+# A scaled value fits a 64-bit integer, with a bit to spare for its negation and alignment.
+MAX_ABS: Final = 2**62
+PROTOCOLS: Final = frozenset({"masked_sum", "he_sum", "he_sum.bfv", "he_sum.paillier", "sealed"})
+ALL_USES: Final[frozenset[Use]] = frozenset({"join", "filter", "group", "aggregate"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DatasetColumn(_Strict):
+    """``[columns.NAME]`` of a dataset file."""
+
+    type: ColumnType
+    decimals: Annotated[int, Field(ge=0, le=9)] = 0
+    bounds: tuple[Written, Written] | None = None
+    codes: tuple[Written, ...] | None = None
+    nullable: bool = True
+    uses: frozenset[Use] = ALL_USES
+    role: Role = "other"
+    grade: Annotated[int, Field(ge=1, le=4)] = 2
+
+
+class DatasetFile(_Strict):
+    """A dataset file, or one ``[[dataset]]`` table."""
+
+    name: DatasetName
+    title: str
+    members: Annotated[tuple[str, ...], Field(min_length=1, max_length=10_000)]
+    max_rows: Annotated[int, Field(ge=1, le=10**12)]
+    subject: ColumnName
+    max_rows_per_subject: Annotated[int, Field(ge=1, le=10**6)] = 1
+    subjects_disjoint: bool = False
+    delta: Annotated[float, Field(gt=0, lt=1)] = 1e-6
+    columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1)]
+
+
+class PolicyColumn(_Strict):
+    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes."""
+
+    uses: frozenset[Use] = frozenset()
+    bounds: tuple[Written, Written] | None = None
+    codes: tuple[Written, ...] | None = None
+    grade: Annotated[int, Field(ge=1, le=4)] | None = None
+
+
+class BudgetTable(_Strict):
+    """``[query.budget]``."""
+
+    epsilon: Annotated[float, Field(gt=0)]
+    default: Annotated[float, Field(gt=0)]
+    ceiling: Annotated[float, Field(gt=0)]
+    in_flight: Annotated[int, Field(ge=1)] = 4
+    projects: dict[str, Fraction] = {"default": 1.0}
+
+
+class QueryTable(_Strict):
+    """``[query]``."""
+
+    subject: ColumnName
+    max_rows_per_subject: Annotated[int, Field(ge=1)] | None = None
+    min_group: Annotated[int, Field(ge=1)] = 5
+    min_parties: Annotated[int, Field(ge=1)] = 3
+    max_cells: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    protocols: tuple[str, ...] = ("masked_sum",)
+    audience: tuple[str, ...] = ()
+    colluders: Annotated[int, Field(ge=0)] = 0
+    dominance: tuple[Annotated[int, Field(ge=1)], Fraction] | None = None
+    budget: BudgetTable
+
+
+class PolicyFile(_Strict):
+    """A policy file."""
+
+    dataset: DatasetName
+    columns: dict[ColumnName, PolicyColumn]
+    query: QueryTable
+
+
+def load_dataset(source: Path | Mapping[str, Any]) -> Dataset:
+    """Reads a dataset file, or a ``[[dataset]]`` table that was read before.
+
+    Raises:
+        InputError: The file is missing or not TOML, a key is unknown or wrong, or a column's
+            bounds or codes do not suit its type. The message names file, key and column.
+    """
+    where, body = _open(source, "dataset")
+    written = _validated(DatasetFile, body, where)
+    folded = [name.casefold() for name in written.columns]
+    for name in written.columns:
+        if folded.count(name.casefold()) > 1:
+            raise InputError(f"{where}: two columns differ from {name!r} by case only")
+    for member in written.members:
+        check_name(member)
+        if written.members.count(member) > 1:
+            raise InputError(f"{where}: members lists {member!r} twice")
+    columns = {name: _column(name, c, where) for name, c in written.columns.items()}
+    return Dataset(
+        name=written.name,
+        title=written.title,
+        columns=columns,
+        members=written.members,
+        max_rows=written.max_rows,
+        subject=written.subject,
+        max_rows_per_subject=written.max_rows_per_subject,
+        subjects_disjoint=written.subjects_disjoint,
+        delta=written.delta,
+    )
+
+
+def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: str) -> Policy:
+    """Reads one department's policy for ``dataset``; types are inherited from the dataset.
+
+    Raises:
+        InputError: As `load_dataset`; and a policy that is wider than the dataset is refused,
+            naming the column and the key.
+    """
+    where, body = _open(source, "policy")
+    written = _validated(PolicyFile, body, where)
+    if written.dataset != dataset.name:
+        raise InputError(f"{where}: is for {written.dataset!r}, not for {dataset.name!r}")
+    query, budget = written.query, written.query.budget
+    rows = query.max_rows_per_subject or dataset.max_rows_per_subject
+    if rows > dataset.max_rows_per_subject:
+        raise InputError(
+            f"{where}: query.max_rows_per_subject is {rows}, the dataset allows at most "
+            f"{dataset.max_rows_per_subject}"
+        )
+    if unknown := sorted(set(query.protocols) - PROTOCOLS):
+        raise InputError(
+            f"{where}: query.protocols: {unknown[0]!r} is not a protocol",
+            remedy=f"use {', '.join(sorted(PROTOCOLS))}",
+        )
+    _check_budget(budget, where)
+    policy = Policy(
+        dataset=dataset.name,
+        department=department,
+        columns={name: _narrowed(name, c, dataset, where) for name, c in written.columns.items()},
+        subject=query.subject,
+        max_rows_per_subject=rows,
+        min_group=query.min_group,
+        min_parties=query.min_parties,
+        max_cells=query.max_cells,
+        protocols=query.protocols,
+        audience=query.audience,
+        budget=Budget(
+            budget.epsilon, budget.default, budget.ceiling, dict(budget.projects), budget.in_flight
+        ),
+        colluders=query.colluders,
+        dominance=query.dominance,
+    )
+    return replace(policy, version=policy_version(policy))
+
+
+def _check_budget(budget: BudgetTable, where: str) -> None:
+    if not budget.default <= budget.ceiling <= budget.epsilon:
+        raise InputError(
+            f"{where}: query.budget needs default <= ceiling <= epsilon, not "
+            f"{budget.default} <= {budget.ceiling} <= {budget.epsilon}"
+        )
+    # Shares such as 0.7 + 0.2 + 0.1 must not fail for the last bit of a float.
+    if sum(Decimal(repr(share)) for share in budget.projects.values()) > 1:
+        raise InputError(f"{where}: query.budget.projects has shares that sum to more than 1")
+
+
+def _column(name: str, written: DatasetColumn, where: str) -> Column:
+    at = f"{where}: columns.{name}"
+    if written.decimals and written.type != "decimal":
+        raise InputError(f"{at}.decimals: only a decimal column has decimals")
+    plain = Column(
+        name=name,
+        type=written.type,
+        decimals=written.decimals,
+        nullable=written.nullable,
+        uses=written.uses,
+        role=written.role,
+        grade=written.grade,
+    )
+    return replace(
+        plain,
+        bounds=_bounds(plain, written.bounds, at),
+        codes=_codes(plain, written.codes, at),
+    )
+
+
+def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) -> Column:
+    at = f"{where}: columns.{name}"
+    declared = dataset.columns.get(name)
+    if declared is None:
+        raise InputError(
+            f"{at}: the dataset {dataset.name!r} has no such column",
+            remedy=f"its columns are {', '.join(dataset.columns)}",
+        )
+    if wider := sorted(written.uses - declared.uses):
+        raise InputError(f"{at}.uses: {wider[0]!r} is wider than the dataset allows")
+    bounds = _bounds(declared, written.bounds, at) or declared.bounds
+    codes = _codes(declared, written.codes, at) or declared.codes
+    if (
+        bounds
+        and declared.bounds
+        and not (declared.bounds[0] <= bounds[0] and bounds[1] <= declared.bounds[1])
+    ):
+        raise InputError(f"{at}.bounds: are wider than the dataset's")
+    if codes and declared.codes and (extra := [c for c in codes if c not in declared.codes]):
+        raise InputError(f"{at}.codes: {extra[0]!r} is not in the dataset's code list")
+    return replace(
+        declared, bounds=bounds, codes=codes, uses=written.uses,
+        grade=declared.grade if written.grade is None else written.grade,
+    )  # fmt: skip
+
+
+def _bounds(
+    column: Column, written: tuple[Written, Written] | None, at: str
+) -> tuple[int, int] | None:
+    if written is None:
+        return None
+    if column.type in {"string", "boolean"}:
+        raise InputError(f"{at}.bounds: a {column.type} column has no bounds")
+    low, high = (int(_scaled(column, v, f"{at}.bounds")) for v in written)
+    if low > high:
+        raise InputError(f"{at}.bounds: the lower one is above the upper one")
+    return (low, high)
+
+
+def _codes(column: Column, written: tuple[Written, ...] | None, at: str) -> tuple[Code, ...] | None:
+    if written is None:
+        return None
+    codes = tuple(_scaled(column, v, f"{at}.codes") for v in written)
+    if not codes or len(set(codes)) < len(codes):
+        raise InputError(f"{at}.codes: is empty or lists a code twice")
+    return codes
+
+
+def _scaled(column: Column, value: Written, at: str) -> Code:
+    """Returns ``value`` as the column holds it: scaled integer, days, text or truth value."""
+    match column.type:
+        case "string" if isinstance(value, str):
+            return value
+        case "boolean" if isinstance(value, bool):
+            return value
+        case "date":
+            return _days(value, at)
+        case "integer" | "decimal" if not isinstance(value, bool | str | date):
+            scaled = Decimal(value).scaleb(column.decimals)
+            if scaled != scaled.to_integral_value() or abs(scaled) > MAX_ABS:
+                raise InputError(
+                    f"{at}: {value} does not fit",
+                    remedy=f"at most {column.decimals} decimals, and below 2**62 when scaled",
+                )
+            return int(scaled)
+    raise InputError(f"{at}: {value!r} does not suit a {column.type} column")
+
+
+def _days(value: Written, at: str) -> int:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError as error:
+            raise InputError(f"{at}: {value!r} is not a date YYYY-MM-DD") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return (value - EPOCH).days
+    raise InputError(f"{at}: {value!r} is not a date", remedy="write it as 2025-01-31")
+
+
+def _open(source: Path | Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]:
+    if not isinstance(source, Path):
+        return what, source
+    try:
+        text = source.read_text("utf-8")
+        return str(source), tomllib.loads(text, parse_float=Decimal)
+    except FileNotFoundError as error:
+        raise InputError(f"{source} does not exist", remedy=f"name a {what} file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source} is not TOML: {error}", remedy="mend that line") from error
+
+
+def _validated(model: type[M], body: Mapping[str, Any], where: str) -> M:
+    try:
+        return model.model_validate(_exact(body))
+    except ValidationError as error:
+        # A misspelt key is both unknown and missing; the unknown one says more.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        if first["type"] == "extra_forbidden":
+            raise InputError(
+                f"{where}: {key} is not a known key", remedy="remove it, or mend its spelling"
+            ) from error
+        raise InputError(f"{where}: {key}: {first['msg']}", remedy="mend that key") from error
+
+
+def _exact(value: object) -> Any:  # noqa: ANN401 - TOML values have no closer type
+    """Turns floats into the decimals that people wrote, all the way down."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, Mapping):
+        return {k: _exact(v) for k, v in value.items()}
+    return [_exact(v) for v in value] if isinstance(value, list | tuple) else value

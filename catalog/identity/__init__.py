@@ -1,0 +1,1 @@
+"""Who may connect: the transport CA, invites, enrolment and revocation."""

@@ -1,0 +1,92 @@
+"""One SQLite file: durable, one writer at a time, and its failures in Veil's words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from protos.faults import UnavailableError
+
+_BUSY_S: Final = 10.0
+
+
+class Database:
+    """A connection that threads share under a lock; other processes may use the file too.
+
+    Args:
+        path: Made with mode 0600 when it does not exist.
+        schema: SQL script that is safe to run again (``IF NOT EXISTS``).
+    """
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self._path = path
+        self._schema = schema
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Opens the file and brings the schema up to date.
+
+        Raises:
+            UnavailableError: It cannot be opened or written.
+        """
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite3.connect(
+                self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # admitted means: on disk
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.executescript(self._schema)
+        except (OSError, sqlite3.Error) as error:
+            raise _failed(self._path, error) from error
+        self._connection = connection
+
+    def close(self) -> None:
+        """Closes the file; closing twice is harmless."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Lends the connection for statements that only read."""
+        with self._lock:
+            try:
+                yield self._open_connection()
+            except sqlite3.Error as error:
+                raise _failed(self._path, error) from error
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Lends the connection for one transaction: all of it is on disk afterwards, or none."""
+        with self.read() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise UnavailableError(f"{self._path} is closed", code="store.closed")
+        return self._connection
+
+
+def _failed(path: Path, error: Exception) -> UnavailableError:
+    return UnavailableError(
+        "the store cannot be read or written",
+        remedy="check that its disk is not full and that the directory is yours",
+        code="store.failed",
+        detail=f"{path}: {error}",
+    )

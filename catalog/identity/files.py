@@ -1,0 +1,60 @@
+"""Files of an identity directory that are not secret; secret ones are `protos.keyfile`'s."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from protos.faults import UnavailableError
+
+
+def create_directory(path: Path) -> None:
+    """Makes a directory that only its owner can enter (0700), with its parents.
+
+    Raises:
+        UnavailableError: It cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot make the directory {path}: {error.strerror}", code="directory.unwritable"
+        ) from error
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all, and brings it to disk.
+
+    Raises:
+        UnavailableError: It cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot write {path}: {error.strerror}", code="file.unwritable"
+        ) from error
+
+
+def read_public(path: Path) -> bytes:
+    """Reads a file.
+
+    Raises:
+        UnavailableError: It is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot read {path}: {error.strerror}",
+            remedy="check the path; enrolment and 'veil up' write this file",
+            code="file.missing",
+        ) from error

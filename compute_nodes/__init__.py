@@ -1,0 +1,1 @@
+"""What runs in each department: crypto, protocols, engines, guard, ledger, daemon."""

@@ -1,0 +1,82 @@
+"""The node's own configuration: ``node.toml`` in the node's directory."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from protos.faults import InputError
+
+
+class DataSource(BaseModel):
+    """One logical dataset that this department answers for; paths are relative to node.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Path
+    file: Path
+    policy: Path
+
+
+class Limits(BaseModel):
+    """What one query worker may use, and how long peers may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    query_memory_mb: Annotated[int, Field(ge=64, le=1_000_000)] = 2048
+    query_cpu_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    query_deadline_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    spare_workers: Annotated[int, Field(ge=1, le=16)] = 1
+    poll_wait_s: Annotated[float, Field(gt=0, le=60)] = 20.0
+
+
+class NodeConfig(BaseModel):
+    """``node.toml``.
+
+    Attributes:
+        exchange: ``host:port`` of the exchange's gRPC service.
+        data: The datasets that this department answers for.
+        limits: Limits of a query worker and of waiting.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exchange: str
+    data: tuple[DataSource, ...] = ()
+    limits: Limits = Limits()
+
+
+def load_node_config(directory: Path) -> NodeConfig:
+    """Reads ``node.toml``; relative paths become absolute from ``directory``.
+
+    Raises:
+        InputError: The file is missing, is not TOML, or has an unknown or wrong key.
+    """
+    path = directory / "node.toml"
+    try:
+        body = tomllib.loads(path.read_text("utf-8"))
+        config = NodeConfig.model_validate(body)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path} does not exist", remedy="run `veil node enroll` for this directory first"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}", remedy="mend that line") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path}: {key}: {first['msg']}", remedy="mend or remove that key"
+        ) from error
+    sources = tuple(
+        DataSource(
+            dataset=directory / source.dataset,
+            file=directory / source.file,
+            policy=directory / source.policy,
+        )
+        for source in config.data
+    )
+    return config.model_copy(update={"data": sources})

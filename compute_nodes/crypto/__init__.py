@@ -1,0 +1,1 @@
+"""Building blocks: rings, masks, secret sharing, key agreement."""

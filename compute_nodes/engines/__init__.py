@@ -1,0 +1,1 @@
+"""Renders the typed algebra as SQL for a department's own engine."""

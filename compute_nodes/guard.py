@@ -1,0 +1,157 @@
+"""The guard decides for its department: every plan is judged here again, by this node's own law.
+
+What the exchange says counts for nothing: the plan is believed because the analyst's pinned key
+signed it, the roster because every member is pinned, a grant because the owner's own key signed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from catalog.calibration import Calibration, calibrate
+from catalog.certificates.grants import check_grants
+from catalog.certificates.receipts import PLAN_TYPE
+from catalog.codec import from_json
+from catalog.dataset import Dataset
+from catalog.judge import judge
+from catalog.plan import Plan
+from catalog.policy import Policy
+from compute_nodes.jobs.opening import Opening
+from protos.canonical import digest
+from protos.cards import Card, Pins
+from protos.faults import InputError, PolicyError, TrustError
+from protos.identity import unverified_claims
+
+SKEW_S: Final = 60
+MAX_PLAN_S: Final = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A plan that this node has judged and will answer.
+
+    Attributes:
+        plan: The decoded plan.
+        plan_hash: SHA-256 (hex) of the signed claims.
+        policy: This department's policy for the dataset.
+        dataset: This node's own copy of the declaration.
+        calibration: The noise, derived here; None in exact mode.
+        me: This department's position in the roster.
+        cards: Everybody in the job, each checked against this node's pins.
+        grant: Id of this department's grant; "" for ad hoc.
+    """
+
+    plan: Plan
+    plan_hash: str
+    policy: Policy
+    dataset: Dataset
+    calibration: Calibration | None
+    me: int
+    cards: Mapping[tuple[str, str], Card]
+    grant: str
+
+
+class Guard:
+    """Judges plans.
+
+    Args:
+        department: Whose node this is.
+        policies: By dataset: the policy files of this node.
+        datasets: By name: this node's own copies of the declarations.
+        pins: Whom this department believes.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        department: str,
+        policies: Mapping[str, Policy],
+        datasets: Mapping[str, Dataset],
+        pins: Callable[[], Pins],
+        clock: Callable[[], float],
+    ) -> None:
+        self._department = department
+        self._policies = policies
+        self._datasets = datasets
+        self._pins = pins
+        self._clock = clock
+
+    def admit(self, opening: Opening) -> Admitted:
+        """Verifies and judges one plan.
+
+        Args:
+            opening: The plan and the cards that came with it.
+
+        Raises:
+            TrustError: A signature, pin or clock does not hold.
+            PolicyError: The policy refuses; names the rule, the column and a rewrite.
+            InputError: The plan is malformed, or about a dataset that is not held here.
+        """
+        now = int(self._clock())
+        admitted = self.reopen(opening, now=now)
+        plan = admitted.plan
+        if plan.expires_at > now + MAX_PLAN_S:
+            raise TrustError("the plan ends later than in a day", code="plan.expires")
+        judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now).enforce()
+        if plan.mode == "exact":
+            check_grants(plan, self._pins(), now=now)
+        return admitted
+
+    def reopen(self, opening: Opening, *, now: int | None = None) -> Admitted:
+        """Reads a plan again that was judged before this node was restarted.
+
+        Signatures and pins are checked; time, policy and grants were when it was admitted.
+        """
+        cards = opening.trusted(self._pins())
+        name = str(unverified_claims(opening.plan).get("analyst", ""))
+        analyst = cards.get(("analyst", name))
+        if analyst is None:
+            raise TrustError(f"the card of the analyst {name!r} is missing", code="plan.analyst")
+        claims = analyst.identity.verify(PLAN_TYPE, opening.plan, now=now, skew_s=SKEW_S)
+        plan = from_json(Plan, claims)
+        if (plan.analyst_fingerprint, plan.analyst_sealing_key) != (
+            analyst.identity.fingerprint,
+            analyst.sealing_key,
+        ):
+            raise TrustError("the plan names other keys than its analyst's", code="plan.analyst")
+        for member in plan.roster:
+            card = cards.get(("department", member.name))
+            if card is None or card.identity.fingerprint != member.fingerprint:
+                raise TrustError(
+                    f"{member.name} in the plan is not the department that is pinned here",
+                    remedy="compare fingerprints (`veil node fingerprint`) and pin it",
+                    code="plan.roster",
+                )
+        names = [member.name for member in plan.roster]
+        if self._department not in names:
+            raise InputError(f"the plan does not ask {self._department}", code="plan.roster")
+        policy, dataset = self._held(plan.dataset)
+        grants = {} if plan.mode == "adhoc" else _own_grants(plan, self._department)
+        return Admitted(
+            plan=plan,
+            plan_hash=digest(claims),
+            policy=policy,
+            dataset=dataset,
+            calibration=calibrate(plan, dataset) if plan.mode == "adhoc" else None,
+            me=names.index(self._department),
+            cards=cards,
+            grant=grants.get(self._department, ""),
+        )
+
+    def _held(self, dataset: str) -> tuple[Policy, Dataset]:
+        if dataset not in self._policies or dataset not in self._datasets:
+            raise PolicyError(
+                f"{self._department} does not answer for a dataset {dataset!r}",
+                remedy="`veil status` lists who answers for what",
+                code="policy.dataset",
+            )
+        return self._policies[dataset], self._datasets[dataset]
+
+
+def _own_grants(plan: Plan, department: str) -> dict[str, str]:
+    from catalog.certificates.grants import read_grant
+
+    grants = [read_grant(token) for token in plan.grants]
+    return {grant.owner: grant.id for grant in grants if grant.owner == department}

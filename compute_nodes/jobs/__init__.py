@@ -1,0 +1,1 @@
+"""One job at one node: from the admitted plan to the last round."""

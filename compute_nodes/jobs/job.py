@@ -1,0 +1,336 @@
+"""One job at one node: every delivery in, one stored answer out.
+
+The order of things is the promise of the ledger: *admit → reserve → compute → persist → send*.
+What a round answers is written to the store, with the bytes it will cost, before any of it leaves;
+a repeated delivery gets the stored bytes, a different one for the same round is refused. After a
+crash the machines are rebuilt by replaying the stored deliveries with the stored answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.budget import rho_for
+from catalog.certificates.receipts import Statement, sign_statement
+from compute_nodes.cell_order import gather
+from compute_nodes.crypto.ring import Ring, Vector
+from compute_nodes.crypto.seed import PartySeed
+from compute_nodes.guard import Admitted, Guard
+from compute_nodes.jobs.bitmap import read_bitmap
+from compute_nodes.jobs.machines import Keys, party_of, setup_of
+from compute_nodes.jobs.opening import read_opening
+from compute_nodes.jobs.part import Computed, Source, secret_order
+from compute_nodes.jobs.setups import (
+    BITMAP_ROUND,
+    CANCEL_ROUND,
+    COUNT_BITS,
+    COUNTS,
+    PLAN_ROUND,
+    RECEIPT_ROUND,
+    order_key_info,
+    shape_of,
+)
+from compute_nodes.jobs.timing import wait_before_reply
+from compute_nodes.ledger import Charge
+from compute_nodes.protocols.base import COORDINATOR, Message, Party
+from compute_nodes.rpc.delivery import Delivery
+from compute_nodes.store import Answered, JobRow, NodeStore
+from protos.canonical import canonical
+from protos.faults import InputError, ProtocolError, VeilError
+
+ACCEPTED: Final = "accepted"
+MESSAGE: Final = "message"
+STATEMENT: Final = "statement"
+FAULT: Final = "fault"
+PART: Final = "part"
+ENDED: Final = frozenset({"done", "cancelled", "refused"})
+
+
+@dataclass(frozen=True)
+class JobTools:
+    """What every job of a node works with.
+
+    Attributes:
+        department: Whose node this is.
+        keys: Its own keys.
+        guard: Judges plans.
+        store: Remembers.
+        sources: Dataset → how its part is computed.
+        clock: Unix seconds.
+        monotonic: Monotonic seconds.
+        sleep: Waits so many seconds.
+        randomness: Returns so many secret random bytes.
+        log: Takes private detail; never leaves the machine.
+    """
+
+    department: str
+    keys: Keys
+    guard: Guard
+    store: NodeStore
+    sources: Mapping[str, Source]
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    randomness: Callable[[int], bytes]
+    log: Callable[[str, str], None]
+
+
+class Job:
+    """Answers the deliveries of one job, one at a time.
+
+    Args:
+        job: 32 hex digits.
+        tools: See `JobTools`.
+    """
+
+    def __init__(self, job: str, tools: JobTools) -> None:
+        self._job = job
+        self._tools = tools
+        self._admitted: Admitted | None = None
+        self._parties: dict[str, Party] = {}
+        self._visible: NDArray[np.bool_] | None = None
+        self._part: Future[Computed] | None = None
+        self._arrived = tools.monotonic()
+        self._seed = b""
+        self.ended = False
+
+    def open(self) -> None:
+        """Loads the job's seed, or makes it, and replays what was answered before a restart."""
+        tools = self._tools
+        self._seed = tools.store.begin(self._job, int(tools.clock()), lambda: tools.randomness(32))
+        self.ended = tools.store.state(self._job) in ENDED
+        if not self.ended:
+            for answered in tools.store.journal(self._job):
+                self._replay(answered)
+
+    def answer(self, delivery: Delivery) -> Delivery | None:
+        """Answers one delivery; the reply is on disk when this returns.
+
+        Returns:
+            What to push, or None where nothing is to be said.
+        """
+        store = self._tools.store
+        try:
+            if delivery.round == CANCEL_ROUND:
+                self.cancel()
+                return self._reply(delivery, ACCEPTED, b"")
+            stored = store.answered(self._job, delivery.round, delivery.body)
+            if stored is None:
+                stored = self._fresh(delivery)
+        except VeilError as error:
+            self._tools.log(error.message, error.detail)
+            if delivery.round == PLAN_ROUND:
+                self._undo("refused")
+            return self._reply(delivery, FAULT, canonical(error.public()))
+        return self._reply(delivery, stored.kind, stored.reply)
+
+    def cancel(self) -> None:
+        """Ends the job; budget comes back only if nothing that depends on data was stored."""
+        self._undo("cancelled")
+
+    # --- the rounds
+
+    def _fresh(self, delivery: Delivery) -> Answered:
+        if self.ended:
+            raise ProtocolError("this job has ended here", code="job.ended")
+        if delivery.round == PLAN_ROUND:
+            return self._admit(delivery)
+        if self._admitted is None:
+            raise ProtocolError("a round before its plan", code="job.order")
+        if delivery.round == BITMAP_ROUND:
+            self._take_bitmap(self._admitted, delivery.body)
+            return self._keep(delivery, ACCEPTED, b"")
+        if delivery.round == RECEIPT_ROUND:
+            return self._sign(self._admitted, delivery)
+        return self._protocol(self._admitted, delivery)
+
+    def _admit(self, delivery: Delivery) -> Answered:
+        tools, store = self._tools, self._tools.store
+        self._arrived = tools.monotonic()
+        admitted = tools.guard.admit(read_opening(delivery.body))
+        plan = admitted.plan
+        if plan.job != self._job:
+            raise ProtocolError("the plan is of another job", code="job.plan")
+        row = JobRow(self._job, plan.analyst, plan.dataset, plan.statement, plan.mode, "open", 0)
+        store.describe(row, plan.expires_at)
+        source = tools.sources[plan.dataset]
+        if admitted.calibration is not None:
+            with store.db.write() as db:
+                store.budget.reserve(db, _charge(admitted), int(tools.clock()))
+        else:
+            store.use_grant(admitted.grant, source.snapshot_id, self._job)
+        self._admitted = admitted
+        self._part = source.begin(admitted)
+        return self._keep(delivery, ACCEPTED, b"")
+
+    def _protocol(self, admitted: Admitted, delivery: Delivery) -> Answered:
+        instance, _, inner = delivery.round.partition("/")
+        party = self._party(admitted, instance)
+        message = Message(inner, COORDINATOR, delivery.body)
+        releases = party.needs_value(message)
+        value = self._value(admitted, instance) if releases else None
+        step = party.receive(message, value=value)
+        reply = step.send[0][1].body if step.send else b""
+        if releases:
+            tools = self._tools
+            tools.sleep(wait_before_reply(self._arrived, tools.monotonic()))
+        return self._keep(delivery, MESSAGE, reply, releases=releases)
+
+    def _take_bitmap(self, admitted: Admitted, body: bytes) -> None:
+        exchange = next(card for (role, _), card in admitted.cards.items() if role == "exchange")
+        self._visible = read_bitmap(admitted.plan, admitted.plan_hash, exchange.identity, body)
+
+    def _sign(self, admitted: Admitted, delivery: Delivery) -> Answered:
+        try:
+            notice = json.loads(delivery.body)
+            survivors, outcome = tuple(notice["survivors"]), str(notice["outcome"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ProtocolError("the receipt's notice is malformed", code="job.receipt") from error
+        if self._tools.department not in survivors:
+            raise ProtocolError("the receipt leaves this department out", code="job.receipt")
+        statement = Statement(
+            job=self._job,
+            plan_hash=admitted.plan_hash,
+            department=self._tools.department,
+            policy_version=admitted.policy.version,
+            snapshot=self._tools.sources[admitted.plan.dataset].snapshot_id,
+            rho=0.0 if admitted.calibration is None else admitted.calibration.rho,
+            survivors=survivors,
+            bytes_out=self._bytes_out(),
+            outcome_digest=outcome,
+            hidden_cells=0 if self._visible is None else int((~self._visible).sum()),
+        )
+        token = sign_statement(self._tools.keys.identity, statement)
+        answered = self._keep(delivery, STATEMENT, token.encode("ascii"))
+        self._tools.store.end(self._job, "done")
+        self.ended = True
+        return answered
+
+    # --- inside
+
+    def _value(self, admitted: Admitted, instance: str) -> Vector:
+        """The vector of one run, computed once and stored before it is used."""
+        computed = self._computed(admitted)
+        plan = admitted.plan
+        if instance == COUNTS:
+            key = self._order_key(admitted)
+            return Ring(COUNT_BITS).encode(secret_order(admitted, computed.counts, key))
+        values = list(computed.values)
+        if self._visible is not None:
+            values = gather(values, self._visible, shape_of(plan), self._order_key(admitted))
+        return Ring(plan.bits).encode(values)
+
+    def _computed(self, admitted: Admitted) -> Computed:
+        stored = self._tools.store.value(self._job, PART)
+        if stored is not None:
+            fields = json.loads(stored)
+            return Computed(*(tuple(int(v) for v in fields[name]) for name in ("values", "counts")))
+        if self._part is None:  # restarted before the part was stored: compute it now
+            self._part = self._tools.sources[admitted.plan.dataset].begin(admitted)
+        computed = self._part.result()
+        # As texts: totals may be wider than a JSON number.
+        fields = {
+            "values": [str(v) for v in computed.values],
+            "counts": [str(v) for v in computed.counts],
+        }
+        self._tools.store.keep_values(self._job, {PART: json.dumps(fields).encode("ascii")})
+        return computed
+
+    def _order_key(self, admitted: Admitted) -> bytes:
+        plan, department = admitted.plan, self._tools.department
+        sealed = dict(plan.order_keys).get(department, "")
+        try:
+            body = bytes.fromhex(sealed)
+        except ValueError as error:
+            raise InputError("the plan's cell-order key is malformed", code="plan.order") from error
+        return self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
+
+    def _party(self, admitted: Admitted, instance: str) -> Party:
+        if instance not in self._parties:
+            visible = self._visible
+            cells = admitted.plan.aggregate.cells if visible is None else int(visible.sum())
+            setup = setup_of(admitted, instance, cells)
+            self._parties[instance] = party_of(
+                admitted, setup, PartySeed(self._seed), self._tools.keys
+            )
+        return self._parties[instance]
+
+    def _replay(self, answered: Answered) -> None:
+        """Brings the machines to where they were; nothing is judged, drawn or sent again."""
+        if answered.round == PLAN_ROUND:
+            self._admitted = self._tools.guard.reopen(read_opening(answered.request))
+        elif self._admitted is None:
+            raise ProtocolError("the stored job has no plan", code="job.journal")
+        elif answered.round == BITMAP_ROUND:
+            self._take_bitmap(self._admitted, answered.request)
+        elif answered.kind == MESSAGE:
+            instance, _, inner = answered.round.partition("/")
+            party = self._party(self._admitted, instance)
+            party.receive(
+                Message(inner, COORDINATOR, answered.request),
+                recorded=Message(inner, party.me, answered.reply),
+            )
+
+    def _bytes_out(self) -> dict[str, int]:
+        """Bytes of every protocol message that this node has sent, by round."""
+        return {
+            answered.round: len(answered.reply)
+            for answered in self._tools.store.journal(self._job)
+            if answered.kind == MESSAGE
+        }
+
+    def _keep(
+        self, delivery: Delivery, kind: str, reply: bytes, *, releases: bool = False
+    ) -> Answered:
+        answered = Answered(delivery.round, delivery.body, kind, reply)
+        self._tools.store.keep(
+            self._job,
+            answered,
+            recipient="exchange",
+            at=int(self._tools.clock()),
+            releases=releases,
+        )
+        return answered
+
+    def _undo(self, state: str) -> None:
+        store = self._tools.store
+        with store.db.write() as db:
+            store.budget.undo(db, self._job)
+        store.end(self._job, state)
+        if self._part is not None:
+            self._part.cancel()
+        self.ended = True
+
+    def _reply(self, delivery: Delivery, kind: str, body: bytes) -> Delivery:
+        return Delivery(
+            job=delivery.job,
+            round=delivery.round,
+            attempt=delivery.attempt,
+            sender=self._tools.department,
+            recipient="",
+            kind=kind,
+            body=body,
+        )
+
+
+def _charge(admitted: Admitted) -> Charge:
+    plan, budget = admitted.plan, admitted.policy.budget
+    assert admitted.calibration is not None  # noqa: S101 - ad hoc plans have one
+    cap = rho_for(budget.epsilon, admitted.dataset.delta)
+    return Charge(
+        job=plan.job,
+        dataset=plan.dataset,
+        project=plan.project,
+        analyst=plan.analyst,
+        rho=admitted.calibration.rho,
+        cap=cap,
+        share=cap * budget.projects[plan.project],
+        in_flight=budget.in_flight,
+    )

@@ -1,0 +1,159 @@
+"""This department's own part of a plan: its SQL, its clipping, its noise.
+
+Begun when the plan is admitted, so that the query runs while keys are exchanged; its result is
+stored by the job before anything of it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from catalog.algebra import Aggregate
+from catalog.typing_rules import columns_of
+from compute_nodes.cell_order import permute_axes
+from compute_nodes.engines.render import (
+    dominance_sql,
+    dominance_vetoes,
+    render,
+    subject_counts,
+    to_vector,
+)
+from compute_nodes.guard import Admitted
+from compute_nodes.jobs.setups import shape_of
+from compute_nodes.noise import draw_noise
+from desensitize.engines.snapshot import Snapshot
+from desensitize.engines.worker import QueryPool, QueryTask, RenderedSql
+from protos.faults import PolicyError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LOG: Final = logging.getLogger("veil.node")
+_PARALLEL: Final = 2  # parts of one dataset at once; a machine has few cores
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a part came to, noise included.
+
+    Attributes:
+        values: Measure-major over all cells, in declared order.
+        counts: Exact mode: subjects per cell, then this owner's vetoes (0 or 1); else empty.
+    """
+
+    values: tuple[int, ...]
+    counts: tuple[int, ...] = ()
+
+
+class Source:
+    """Computes parts over one snapshot.
+
+    Args:
+        snapshot: The data.
+        pool: Locked query workers.
+        deadline_s: Longest time of one query.
+    """
+
+    def __init__(self, snapshot: Snapshot, pool: QueryPool, deadline_s: float) -> None:
+        self._snapshot = snapshot
+        self._pool = pool
+        self._deadline_s = deadline_s
+        self._threads = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="node-part")
+
+    @property
+    def snapshot_id(self) -> str:
+        """Random id of the data's version."""
+        return self._snapshot.id
+
+    def begin(self, admitted: Admitted) -> Future[Computed]:
+        """Starts the query.
+
+        Raises:
+            PolicyError: Exact mode, and values are outside the declared bounds.
+        """
+        outside = self._outside(admitted.plan.aggregate)
+        if admitted.plan.mode == "adhoc":
+            if outside:
+                LOG.info("job %s: values of %s are clipped", admitted.plan.job, sorted(outside))
+            return self._threads.submit(self._noisy, admitted)
+        if outside:
+            # A fixed message: which values, and how many, is the owner's business.
+            raise PolicyError(
+                "exact figures are refused: values are outside the declared bounds",
+                remedy="ask the owner to mend the data or the declaration; or ask ad hoc",
+                code="policy.out_of_bounds",
+                detail=f"columns {sorted(outside)}",
+            )
+        return self._threads.submit(self._exact, admitted)
+
+    def close(self) -> None:
+        """Waits for no one: what is running is killed with its worker."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _outside(self, aggregate: Aggregate) -> frozenset[str]:
+        """Columns in measures that hold values outside their bounds."""
+        used = frozenset[str]().union(
+            *(columns_of(m.value) for m in aggregate.measures if m.value is not None)
+        )
+        reports = self._snapshot.report.columns
+        return frozenset(name for name in used if reports[name].out_of_bounds)
+
+    def _stray(self) -> frozenset[str]:
+        """Columns of the data that leave their declaration: bounds or code list."""
+        reports = self._snapshot.report.columns
+        return frozenset(
+            name for name, found in reports.items() if found.out_of_bounds or found.outside_codes
+        )
+
+    def _noisy(self, admitted: Admitted) -> Computed:
+        aggregate, policy = admitted.plan.aggregate, admitted.policy
+        sql = render(
+            aggregate,
+            policy.columns,
+            max_rows=admitted.dataset.max_rows,
+            clip=self._stray(),
+            rank_limit=policy.max_rows_per_subject if self._snapshot.report.ranked else None,
+        )
+        exact = to_vector(self._run(sql), aggregate)
+        assert admitted.calibration is not None  # noqa: S101 - ad hoc plans have one
+        noise = draw_noise(admitted.calibration.sigma_node, aggregate.cells)
+        return Computed(tuple(v + n for v, n in zip(exact, noise, strict=True)))
+
+    def _exact(self, admitted: Admitted) -> Computed:
+        aggregate, policy = admitted.plan.aggregate, admitted.policy
+        sql = render(
+            aggregate,
+            policy.columns,
+            max_rows=admitted.dataset.max_rows,
+            clip=self._stray(),
+            subject=policy.subject,
+        )
+        table = self._run(sql)
+        counts = subject_counts(table, aggregate)
+        return Computed(tuple(to_vector(table, aggregate)), (*counts, *self._vetoes(admitted)))
+
+    def _vetoes(self, admitted: Admitted) -> list[int]:
+        """Cells in which few subjects hold most of a sum here (policy ``dominance``)."""
+        aggregate, policy = admitted.plan.aggregate, admitted.policy
+        sql = None
+        if policy.dominance is not None:
+            sql = dominance_sql(
+                aggregate, policy.columns, subject=policy.subject, largest=policy.dominance[0]
+            )
+        if sql is None or policy.dominance is None:
+            return [0] * aggregate.cells
+        return [int(v) for v in dominance_vetoes(self._run(sql), aggregate, policy.dominance[1])]
+
+    def _run(self, sql: RenderedSql) -> pa.Table:
+        return self._pool.run(QueryTask(self._snapshot.path, sql), self._deadline_s)
+
+
+def secret_order(admitted: Admitted, counts: tuple[int, ...], key: bytes) -> list[int]:
+    """Puts counts and vetoes into the cell order that the exchange does not know."""
+    vector = np.array(counts, dtype=np.int64)
+    return [int(v) for v in permute_axes(vector, shape_of(admitted.plan), key)]

@@ -1,0 +1,1 @@
+"""Protocol state machines: messages in, steps out; no socket, clock or randomness."""

@@ -1,0 +1,321 @@
+"""What a node remembers, in one SQLite file: jobs, answers, budget, what left, grants.
+
+One file, so that one transaction can say "this answer exists, this much budget is spent and this
+many bytes leave" before a byte of it leaves (WAL, ``synchronous=FULL``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from catalog.identity.database import Database
+from compute_nodes.ledger import BudgetLedger, EgressLedger
+from protos.faults import InputError, PolicyError, ProtocolError
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS job (
+    job TEXT PRIMARY KEY,
+    analyst TEXT NOT NULL DEFAULT '',
+    dataset TEXT NOT NULL DEFAULT '',
+    statement TEXT NOT NULL DEFAULT '',
+    mode TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'open'
+        CHECK (state IN ('open', 'refused', 'released', 'done', 'cancelled')),
+    seed BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS answer (
+    sequence INTEGER PRIMARY KEY,
+    job TEXT NOT NULL REFERENCES job (job),
+    round TEXT NOT NULL,
+    request BLOB NOT NULL,
+    request_digest BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    reply BLOB NOT NULL,
+    UNIQUE (job, round)
+) STRICT;
+CREATE TABLE IF NOT EXISTS value (
+    job TEXT NOT NULL REFERENCES job (job),
+    name TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (job, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS grant_request (
+    id TEXT PRIMARY KEY,
+    token TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'granted', 'denied')),
+    answer TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE IF NOT EXISTS grant_use (
+    grant_id TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    job TEXT NOT NULL,
+    PRIMARY KEY (grant_id, snapshot)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One stored answer.
+
+    Attributes:
+        round: Which round it answers.
+        request: Body of the delivery that was answered.
+        kind: ``message``, ``accepted``, ``statement``, ``fault`` …
+        reply: Body of the answer.
+    """
+
+    round: str
+    request: bytes = field(repr=False)
+    kind: str
+    reply: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job, for people."""
+
+    job: str
+    analyst: str
+    dataset: str
+    statement: str
+    mode: str
+    state: str
+    received_at: int
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """One grant request as this owner keeps it."""
+
+    id: str
+    token: str = field(repr=False)
+    received_at: int
+    state: str
+    answer: str = field(repr=False)
+
+
+class NodeStore:
+    """Opens the file and gives access to its parts.
+
+    Args:
+        path: ``store.sqlite`` in the node's directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.budget = BudgetLedger()
+        self.egress = EgressLedger()
+        schemas = (_SCHEMA, self.budget.schema, self.egress.schema)
+        self.db = Database(path, "\n".join(schemas))
+
+    def open(self) -> None:
+        """Opens the file; see `Database.open`."""
+        self.db.open()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.db.close()
+
+    # --- jobs
+
+    def begin(self, job: str, now: int, make_seed: Callable[[], bytes]) -> bytes:
+        """Returns the job's 32-byte seed, made and stored at its first delivery."""
+        with self.db.write() as db:
+            row = db.execute("SELECT seed FROM job WHERE job = ?", (job,)).fetchone()
+            if row is not None:
+                return bytes(row[0])
+            seed = make_seed()
+            db.execute(
+                "INSERT INTO job (job, seed, received_at) VALUES (?, ?, ?)", (job, seed, now)
+            )
+            return seed
+
+    def describe(self, row: JobRow, expires_at: int) -> None:
+        """Notes what a job is about, for people, and when its time is over (Unix seconds)."""
+        with self.db.write() as db:
+            db.execute(
+                "UPDATE job SET analyst = ?, dataset = ?, statement = ?, mode = ?, expires_at = ?"
+                " WHERE job = ?",
+                (row.analyst, row.dataset, row.statement, row.mode, expires_at, row.job),
+            )
+
+    def state(self, job: str) -> str | None:
+        """How far a job has come; None if it was never seen."""
+        with self.db.read() as db:
+            row = db.execute("SELECT state FROM job WHERE job = ?", (job,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def jobs(self, limit: int = 50) -> list[JobRow]:
+        """The latest jobs, newest first."""
+        with self.db.read() as db:
+            rows = db.execute(
+                "SELECT job, analyst, dataset, statement, mode, state, received_at FROM job"
+                " ORDER BY received_at DESC, rowid DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [JobRow(*row) for row in rows]
+
+    def expired(self, now: int) -> list[str]:
+        """Jobs that never ended although their time is over."""
+        with self.db.read() as db:
+            rows = db.execute(
+                "SELECT job FROM job WHERE state IN ('open', 'released')"
+                " AND expires_at BETWEEN 1 AND ?",
+                (now,),
+            ).fetchall()
+        return [str(row[0]) for row in rows]
+
+    # --- answers
+
+    def answered(self, job: str, round_: str, request: bytes) -> Answered | None:
+        """Returns the stored answer to this very request.
+
+        Raises:
+            ProtocolError: The round was answered for a different request: a replay with other
+                contents, which a second survivor set or a second kind of share would be.
+        """
+        with self.db.read() as db:
+            row = db.execute(
+                "SELECT round, request, kind, reply, request_digest FROM answer"
+                " WHERE job = ? AND round = ?",
+                (job, round_),
+            ).fetchone()
+        if row is None:
+            return None
+        if bytes(row[4]) != hashlib.sha256(request).digest():
+            raise ProtocolError(
+                f"round {round_!r} of this job was already answered for a different message",
+                code="job.contradiction",
+            )
+        return Answered(row[0], row[1], row[2], row[3])
+
+    def journal(self, job: str) -> list[Answered]:
+        """All stored answers of a job, in the order in which they were given."""
+        with self.db.read() as db:
+            rows = db.execute(
+                "SELECT round, request, kind, reply FROM answer WHERE job = ? ORDER BY sequence",
+                (job,),
+            ).fetchall()
+        return [Answered(*row) for row in rows]
+
+    def keep(self, job: str, answer: Answered, *, recipient: str, at: int, releases: bool) -> None:
+        """Stores an answer, its line in the egress ledger and, if it does, that data left.
+
+        Args:
+            job: The job.
+            answer: What will be sent next.
+            recipient: Who can read it, for the egress ledger.
+            at: Unix seconds.
+            releases: Whether the answer depends on data: from here on the budget is spent.
+        """
+        with self.db.write() as db:
+            db.execute(
+                "INSERT INTO answer (job, round, request, request_digest, kind, reply)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    job,
+                    answer.round,
+                    answer.request,
+                    hashlib.sha256(answer.request).digest(),
+                    answer.kind,
+                    answer.reply,
+                ),
+            )
+            self.egress.record(db, job, answer.round, answer.kind, answer.reply, recipient, at)
+            if releases:
+                self.budget.mark_released(db, job)
+                db.execute("UPDATE job SET state = 'released' WHERE job = ?", (job,))
+
+    # --- values
+
+    def value(self, job: str, name: str) -> bytes | None:
+        """A value that was computed for the job, or None."""
+        with self.db.read() as db:
+            row = db.execute(
+                "SELECT body FROM value WHERE job = ? AND name = ?", (job, name)
+            ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def keep_values(self, job: str, values: dict[str, bytes]) -> None:
+        """Stores computed values; they are never computed twice, so noise is never drawn twice."""
+        with self.db.write() as db:
+            db.executemany(
+                "INSERT INTO value VALUES (?, ?, ?)",
+                [(job, name, body) for name, body in values.items()],
+            )
+
+    def end(self, job: str, state: str) -> None:
+        """Ends a job and forgets what could still open its masks."""
+        with self.db.write() as db:
+            db.execute("DELETE FROM value WHERE job = ?", (job,))
+            db.execute("UPDATE job SET state = ?, seed = zeroblob(32) WHERE job = ?", (state, job))
+
+    # --- grants
+
+    def use_grant(self, grant_id: str, snapshot: str, job: str) -> None:
+        """Uses a grant for its one release over a snapshot.
+
+        Raises:
+            PolicyError: It was used before, by another job.
+        """
+        with self.db.write() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO grant_use VALUES (?, ?, ?)", (grant_id, snapshot, job)
+            )
+            (by,) = db.execute(
+                "SELECT job FROM grant_use WHERE grant_id = ? AND snapshot = ?",
+                (grant_id, snapshot),
+            ).fetchone()
+        if by != job:
+            raise PolicyError(
+                "this grant has been used for its one release of this data",
+                remedy="request a new grant; a repeated answer is in your history",
+                code="grant.used",
+            )
+
+    def add_request(self, request: str, token: str, now: int) -> None:
+        """Keeps a grant request until the owner has answered it."""
+        with self.db.write() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO grant_request (id, token, received_at) VALUES (?, ?, ?)",
+                (request, token, now),
+            )
+
+    def answer_request(self, request: str, state: str, answer: str) -> None:
+        """Keeps the owner's answer: ``granted`` with the grant, or ``denied`` with the reason."""
+        with self.db.write() as db:
+            db.execute(
+                "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
+                (state, answer, request),
+            )
+
+    def requests(self) -> list[RequestRow]:
+        """All grant requests, newest first."""
+        with self.db.read() as db:
+            rows = db.execute(
+                "SELECT id, token, received_at, state, answer FROM grant_request"
+                " ORDER BY received_at DESC, rowid DESC"
+            ).fetchall()
+        return [RequestRow(*row) for row in rows]
+
+    def request(self, prefix: str) -> RequestRow:
+        """One grant request by the beginning of its id.
+
+        Raises:
+            InputError: None, or more than one, begins so.
+        """
+        found = [row for row in self.requests() if row.id.startswith(prefix)]
+        if len(found) != 1:
+            raise InputError(
+                f"{len(found)} grant requests begin with {prefix!r}",
+                remedy="`veil node grants list` shows them; give more of the id",
+                code="grant.unknown",
+            )
+        return found[0]

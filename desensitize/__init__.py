@@ -1,0 +1,1 @@
+"""Finds, grades, masks and measures risk; usable alone."""

@@ -1,0 +1,1 @@
+"""The locked DuckDB worker and the snapshots that it reads."""

@@ -1,0 +1,250 @@
+"""The loader: a limited child process that turns one foreign file into one native database.
+
+Run as ``python -m desensitize.engines.load`` by ``snapshot.load``, with an empty directory as its
+working directory; reads its task as JSON on standard input and writes ``{"report": …}`` or
+``{"fault": …}`` on standard output. Foreign files are parsed only here: a Parquet bomb, or a file
+that makes the parser fail, ends this process and not the node. Rows go straight from the reader
+into the file; nothing is held whole.
+"""
+
+# ruff: noqa: S608 - own SQL over own tables: names pass `quoted`, texts pass `literal`
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from desensitize.column import Column
+from desensitize.engines.csv_source import CsvSource, open_csv
+from desensitize.engines.parquet_source import TOO_MANY, ParquetSource, open_parquet
+from desensitize.engines.reports import ColumnReport, LoadReport
+from desensitize.engines.stored_values import Reading, literal, quoted, reading
+from protos.faults import InputError, UnavailableError, VeilError
+
+RANK: Final = "__veil_rank"
+DATABASE: Final = "data.duckdb"
+_PARQUET: Final = "source.parquet"
+_SPILL: Final = "spill"
+_PR_SET_PDEATHSIG: Final = 1
+
+Source = CsvSource | ParquetSource
+
+
+@dataclass(frozen=True)
+class LoadTask:
+    """What to load.
+
+    Attributes:
+        source: The file; ``.parquet`` is read as Parquet, anything else as CSV.
+        columns: The columns to take, the subject among them.
+        subject: Name of the subject column.
+        max_rows: More rows are refused.
+        max_rows_per_subject: If a subject has more, rows get a rank.
+        memory_bytes: Address space of this process beyond what it has at its start.
+        disk_bytes: Largest file that it may write.
+        cpu_s: CPU seconds.
+    """
+
+    source: str
+    columns: dict[str, Column]
+    subject: str
+    max_rows: int
+    max_rows_per_subject: int
+    memory_bytes: int
+    disk_bytes: int
+    cpu_s: int
+
+
+def main() -> None:
+    """Runs one task from standard input."""
+    task = read_task(json.load(sys.stdin))
+    _limit(task)
+    answer: dict[str, Any]
+    try:
+        answer = {"report": asdict(run(task))}
+    except VeilError as error:
+        answer = {"fault": error.public() | {"detail": error.detail}}
+    json.dump(answer, sys.stdout)
+
+
+def read_task(body: dict[str, Any]) -> LoadTask:
+    """Rebuilds a task from its JSON form."""
+    columns = {
+        name: Column(
+            name=name,
+            type=column["type"],
+            decimals=column["decimals"],
+            bounds=tuple(column["bounds"]) if column["bounds"] else None,
+            codes=None if column["codes"] is None else tuple(column["codes"]),
+        )
+        for name, column in body["columns"].items()
+    }
+    return LoadTask(**(body | {"columns": columns}))
+
+
+def run(task: LoadTask) -> LoadReport:
+    """Loads the file into ``DATABASE`` in the working directory.
+
+    Raises:
+        InputError: The file is wrong; names file, line and column.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    name = Path(task.source).name
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{task.memory_bytes * 7 // 10 // 2**20} MiB",
+        "temp_directory": _SPILL,
+        "threads": 2,
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    try:
+        with duckdb.connect(DATABASE, config=config) as engine:
+            source = _open(task, name, engine)
+            try:
+                return _fill(task, name, source, engine)
+            except duckdb.Error as error:
+                raise _blamed(task, name, source, error) from error
+    except (duckdb.Error, MemoryError, OSError) as error:
+        raise _exhausted(name, error) from error
+
+
+def _blamed(task: LoadTask, name: str, source: Source, error: duckdb.Error) -> VeilError:
+    """Says whose fault it is that the engine refused: the rows, the file, or the limits."""
+    if TOO_MANY in str(error):
+        return _too_many(name, task)
+    if not isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException):
+        return _exhausted(name, error)
+    return source.blame(task.columns) or InputError(
+        f"{name} cannot be read",
+        remedy="the log has the reader's own words",
+        code="source.unreadable",
+        detail=str(error),
+    )
+
+
+def _open(task: LoadTask, name: str, engine: duckdb.DuckDBPyConnection) -> Source:
+    if not task.source.endswith(".parquet"):
+        return open_csv(Path(task.source), name, task.columns, Path())
+    # The engine expands wildcards in names; this link has none.
+    Path(_PARQUET).symlink_to(task.source)
+    return open_parquet(_PARQUET, name, task.columns, task.max_rows, engine)
+
+
+def _fill(
+    task: LoadTask, name: str, source: Source, engine: duckdb.DuckDBPyConnection
+) -> LoadReport:
+    types = source.types()
+    parts: list[str] = []
+    flags: list[str] = []
+    for column in task.columns.values():
+        how = reading(column, types[column.name])
+        if how is None:
+            raise InputError(
+                f"{name}: column {column.name!r} is {types[column.name]} in the file and cannot "
+                f"be read as {column.type}",
+                remedy="declare the type that the file has, or export the column otherwise",
+                code="source.column_type",
+            )
+        parts.append(f"{how.value} AS {quoted(column.name)}")
+        for flag, test in _flags(column, how):
+            parts.append(f"{test} AS {quoted(flag)}")
+            flags.append(flag)
+    engine.execute(f"CREATE TABLE data AS SELECT {', '.join(parts)} FROM {source.relation()}")
+    (rows,) = engine.sql("SELECT count(*) FROM data").fetchall()[0]
+    if rows > task.max_rows:
+        raise _too_many(name, task)
+    columns = {c.name: _column_report(c, flags, engine) for c in task.columns.values()}
+    for flag in flags:
+        engine.execute(f"ALTER TABLE data DROP COLUMN {quoted(flag)}")
+    subject = quoted(task.subject)
+    (most,) = engine.sql(
+        f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM data GROUP BY {subject})"
+    ).fetchall()[0]
+    ranked = most > task.max_rows_per_subject
+    if ranked:
+        engine.execute(
+            f"CREATE TABLE ranked AS SELECT *, row_number() OVER (PARTITION BY {subject} "
+            f"ORDER BY rowid) AS {quoted(RANK)} FROM data"
+        )
+        engine.execute("DROP TABLE data")
+        engine.execute("ALTER TABLE ranked RENAME TO data")
+    engine.execute("CHECKPOINT")
+    return LoadReport(rows, columns, most, columns[task.subject].nulls, ranked)
+
+
+def _flags(column: Column, how: Reading) -> list[tuple[str, str]]:
+    tests = ((f"not_finite {column.name}", how.not_finite), (f"rounded {column.name}", how.rounded))
+    return [(flag, test) for flag, test in tests if test != "false"]
+
+
+def _column_report(
+    column: Column, flags: list[str], engine: duckdb.DuckDBPyConnection
+) -> ColumnReport:
+    name = quoted(column.name)
+
+    def flagged(flag: str) -> str:
+        return f"count(*) FILTER ({quoted(flag)})" if flag in flags else "0"
+
+    outside = "false"
+    if column.bounds is not None:
+        low, high = column.bounds
+        outside = f"{name} < {low} OR {name} > {high}"
+    unlisted = "false"
+    if column.codes is not None:
+        codes = ", ".join(literal(c) if isinstance(c, str) else str(c) for c in column.codes)
+        unlisted = f"{name} NOT IN ({codes})" if codes else f"{name} IS NOT NULL"
+    measured = column.type not in {"string", "boolean"}
+    extremes = f"min({name}), max({name})" if measured else "NULL, NULL"
+    row = engine.sql(
+        f"SELECT count(*) - count({name}), {flagged('not_finite ' + column.name)}, "
+        f"{flagged('rounded ' + column.name)}, count(*) FILTER ({outside}), "
+        f"count(*) FILTER ({unlisted}), {extremes} FROM data"
+    ).fetchall()[0]
+    return ColumnReport(*row)
+
+
+def _limit(task: LoadTask) -> None:
+    """Binds this process before it opens anything foreign."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # too large a file becomes an error, not a death
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    for kind, limit in (
+        (resource.RLIMIT_AS, pages * resource.getpagesize() + task.memory_bytes),
+        (resource.RLIMIT_FSIZE, task.disk_bytes),
+        (resource.RLIMIT_CPU, task.cpu_s),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (limit, limit))
+
+
+def _too_many(name: str, task: LoadTask) -> InputError:
+    return InputError(
+        f"{name} has more than the {task.max_rows} rows that the dataset declares",
+        remedy="split the file, or agree on a greater max_rows for the dataset",
+        code="source.too_many_rows",
+    )
+
+
+def _exhausted(name: str, error: BaseException) -> UnavailableError:
+    return UnavailableError(
+        f"{name} needs more memory or disk than the loader may take",
+        remedy="free disk space, or raise the loader's limits",
+        code="source.limits",
+        detail=f"{type(error).__name__}: {error}",
+    )
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # the engine's extension module complains at an orderly exit

@@ -1,0 +1,305 @@
+"""Runs queries in locked child processes: one worker per query, forked ahead of need."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NewType
+
+from desensitize.engines.zygote import (
+    GREETING,
+    LENGTH,
+    MAX_REASON_BYTES,
+    MAX_TASK_BYTES,
+    RESULT,
+    Limits,
+)
+from protos.faults import UnavailableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MIB: Final = 1 << 20
+MAX_RESULT_BYTES: Final = 256 * MIB
+_BYTES_PER_THREAD: Final = 256 * MIB  # below that, more threads only run out of memory
+_MOURNING_S: Final = 0.1
+_ENVIRONMENT: Final = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    # What would start threads in the libraries: none may exist at a fork.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+_PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
+
+RenderedSql = NewType("RenderedSql", str)
+"""SQL that this program wrote from typed algebra; nothing that came over a wire has this type."""
+
+
+@dataclass(frozen=True)
+class QueryTask:
+    """One query over one snapshot.
+
+    Attributes:
+        snapshot: Native database file; its table is ``data``.
+        sql: Exactly one SELECT over ``data``.
+    """
+
+    snapshot: Path
+    sql: RenderedSql
+
+
+@dataclass
+class _Worker:
+    """A forked process that waits for its one task."""
+
+    channel: socket.socket
+    pidfd: int
+
+    def kill(self) -> None:
+        """Ends it if it still runs; a pidfd never names another process."""
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has left already, as it should
+        finally:
+            os.close(self.pidfd)
+            self.channel.close()
+
+
+class _LostError(UnavailableError):
+    """The worker ended without an answer."""
+
+
+class QueryPool:
+    """Query workers, ``spare`` of them ready.
+
+    Args:
+        memory_bytes: Address space that a query may take beyond the loaded engine.
+        cpu_s: CPU seconds that a query may take, over all its threads.
+        spare: Workers held ready.
+        most: Queries that run at once; further callers wait.
+    """
+
+    def __init__(self, memory_bytes: int, cpu_s: int, spare: int = 1, most: int = 2) -> None:
+        threads = max(1, min(os.cpu_count() or 1, memory_bytes // _BYTES_PER_THREAD))
+        self._limits = Limits(memory_bytes, cpu_s, threads)
+        self._spare = max(1, spare)
+        self._running = threading.BoundedSemaphore(most)
+        self._lock = threading.Lock()
+        self._waiting: deque[socket.socket] = deque()
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._closed = True
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """Process id of the zygote, or None when there is none; for the operator's view."""
+        return None if self._zygote is None else self._zygote.pid
+
+    def start(self) -> None:
+        """Starts the zygote and orders the spare workers; does not wait for them."""
+        with self._lock:
+            self._closed = False
+            self._order()
+
+    def close(self) -> None:
+        """Ends the zygote and with it every worker; idempotent."""
+        with self._lock:
+            self._closed = True
+            self._stop_zygote()
+
+    def run(self, task: QueryTask, deadline_s: float) -> pa.Table:
+        """Runs one query and returns its result.
+
+        Args:
+            task: What to run.
+            deadline_s: Seconds until the worker is killed, waiting for a place included.
+
+        Raises:
+            UnavailableError: ``engine.failed``. The message is the same whatever happened,
+                because what happens may depend on rows; ``detail`` tells the operator.
+        """
+        body = _encode(task)
+        deadline = time.monotonic() + deadline_s
+        if not self._running.acquire(timeout=deadline_s):
+            raise _failed("no place became free before the deadline")
+        try:
+            try:
+                return self._once(body, deadline)
+            except _LostError:
+                if self._zygote_lives():
+                    raise
+            # Not the query's fault: its worker died with the zygote. A query only reads.
+            return self._once(body, deadline)
+        finally:
+            self._running.release()
+
+    def _once(self, body: bytes, deadline: float) -> pa.Table:
+        worker = self._take(deadline)
+        try:
+            _send_task(worker.channel, body, deadline)
+            with self._lock:
+                self._order()  # the next one comes up while this query runs
+            return _receive(worker.channel, deadline)
+        finally:
+            worker.kill()
+
+    def _take(self, deadline: float) -> _Worker:
+        """Returns a worker that has greeted; a second try if the zygote had died."""
+        for _ in range(2):
+            with self._lock:
+                if not self._waiting or self._zygote is None or self._zygote.poll() is not None:
+                    self._order()
+                channel = self._waiting.popleft()
+            worker = _greeted(channel, deadline)
+            if worker is not None:
+                return worker
+        raise _failed("no worker came up before the deadline")
+
+    def _zygote_lives(self) -> bool:
+        with self._lock:
+            if self._zygote is None:
+                return False
+            try:
+                self._zygote.wait(_MOURNING_S)  # workers learn of its death a moment before we do
+            except subprocess.TimeoutExpired:
+                return True
+            return False
+
+    def _order(self) -> None:
+        """Asks for workers until ``spare`` are on their way; needs the lock."""
+        if self._closed:
+            raise _failed("the pool is closed")
+        control = self._control
+        if control is None or self._zygote is None or self._zygote.poll() is not None:
+            self._stop_zygote()
+            control = self._spawn()
+        while len(self._waiting) < self._spare:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    socket.send_fds(control, [b"f"], [theirs.fileno()])
+                except (BrokenPipeError, ConnectionResetError) as error:
+                    ours.close()
+                    raise _failed("the zygote died while it was asked for a worker") from error
+            self._waiting.append(ours)
+
+    def _spawn(self) -> socket.socket:
+        limits = json.dumps(asdict(self._limits))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            name = str(theirs.fileno())
+            self._zygote = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [sys.executable, "-P", "-m", "desensitize.engines.zygote", name, limits],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={"PATH": os.defpath, "PYTHONPATH": str(_PACKAGE_ROOT), **_ENVIRONMENT},
+            )
+        self._control = ours
+        return ours
+
+    def _stop_zygote(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().close()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._zygote is not None:
+            self._zygote.kill()
+            self._zygote.wait()
+            self._zygote = None
+
+
+def _encode(task: QueryTask) -> bytes:
+    body = json.dumps({"snapshot": str(task.snapshot), "sql": task.sql}).encode()
+    if len(body) > MAX_TASK_BYTES:
+        raise _failed(f"the rendered query has {len(body)} bytes")
+    return body
+
+
+def _greeted(channel: socket.socket, deadline: float) -> _Worker | None:
+    """Waits for the greeting with the worker's pidfd; None if it never comes."""
+    if not _readable(channel, deadline):
+        channel.close()
+        return None
+    try:
+        message, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+    except ConnectionResetError:
+        channel.close()
+        return None
+    if message != GREETING or len(descriptors) != 1:
+        channel.close()
+        return None
+    return _Worker(channel, descriptors[0])
+
+
+def _send_task(channel: socket.socket, body: bytes, deadline: float) -> None:
+    channel.settimeout(max(0.001, deadline - time.monotonic()))
+    try:
+        channel.sendall(LENGTH.pack(len(body)) + body)
+    except OSError as error:
+        raise _failed(f"the worker took no task: {error}", _LostError) from error
+
+
+def _receive(channel: socket.socket, deadline: float) -> pa.Table:
+    import pyarrow as pa
+
+    head = _exactly(channel, 1 + LENGTH.size, deadline)
+    mark, (size,) = head[:1], LENGTH.unpack(head[1:])
+    if size > (MAX_RESULT_BYTES if mark == RESULT else MAX_REASON_BYTES):
+        raise _failed(f"the worker announced {size} bytes")
+    body = _exactly(channel, size, deadline)
+    if mark != RESULT:
+        raise _failed(body.decode("utf-8", "replace"))
+    try:
+        # The worker has read foreign files, so its bytes are checked like a stranger's.
+        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _failed(f"the worker's result is malformed: {error}") from error
+    return table
+
+
+def _exactly(channel: socket.socket, size: int, deadline: float) -> bytearray:
+    received = bytearray(size)
+    view, have = memoryview(received), 0
+    while have < size:
+        if not _readable(channel, deadline):
+            raise _failed("the deadline passed; the worker was killed")
+        try:
+            count = channel.recv_into(view[have:])
+        except OSError as error:
+            raise _failed(f"the worker was lost: {error}", _LostError) from error
+        if count == 0:
+            raise _failed("the worker ended without an answer: a limit or a signal", _LostError)
+        have += count
+    return received
+
+
+def _readable(channel: socket.socket, deadline: float) -> bool:
+    # poll, not select: a busy node has descriptors above 1024.
+    poller = select.poll()
+    poller.register(channel, select.POLLIN)
+    return bool(poller.poll(max(0.0, deadline - time.monotonic()) * 1000))
+
+
+def _failed(detail: str, kind: type[UnavailableError] = UnavailableError) -> UnavailableError:
+    return kind(
+        "the department's engine could not run this query",
+        remedy="the department's operator finds the reason in the node's log",
+        code="engine.failed",
+        detail=detail,
+    )

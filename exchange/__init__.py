@@ -1,0 +1,1 @@
+"""Plans queries, coordinates rounds, speaks for the analyst."""

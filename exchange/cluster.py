@@ -1,0 +1,299 @@
+"""A whole federation on this machine: real processes, real certificates, free ports.
+
+Everything lies in one directory::
+
+    exchange/  nodes/NAME/  analysts/NAME/  logs/  analyst.toml  cluster.json
+
+The parts are what an operator would start by hand; `veil up` only does it in one command, and pins
+everybody's fingerprint for everybody, which people would do over the telephone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from catalog.identity.files import create_directory
+from catalog.identity.registry import ExchangeIdentity
+from compute_nodes.rpc.enrol import enroll
+from exchange.cluster_config import ClusterConfig, ClusterDepartment
+from exchange.processes import Process, alive, load, save, spawn, stop, wait_for
+from exchange.serve import Addresses, read_addresses
+from exchange.shelf import DatasetShelf
+from protos.cards import Pins, read_card
+from protos.faults import InputError, UnavailableError
+from protos.language import Text
+from protos.names import Role, check_name
+
+TABLE: Final = "cluster.json"
+PROFILE: Final = "analyst.toml"
+READY: Final = "ready.json"
+EXCHANGE: Final = "exchange"
+START_S: Final = 120.0
+Say = Callable[[Text], None]
+
+
+@dataclass(frozen=True)
+class Running:
+    """One running part.
+
+    Attributes:
+        process: The process.
+        title: For people.
+        address: Where it listens, or "".
+    """
+
+    process: Process
+    title: str
+    address: str
+
+
+class Cluster:
+    """One federation in one directory.
+
+    Args:
+        directory: Where everything lies.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+
+    @property
+    def profile(self) -> Path:
+        """The first analyst's profile."""
+        return self.directory / PROFILE
+
+    def up(self, config: ClusterConfig, say: Say) -> list[Running]:
+        """Brings everything up; on any failure, everything that was started is stopped again.
+
+        Args:
+            config: Departments, data, policies.
+            say: Told what happens.
+
+        Raises:
+            InputError: The directory is in use, or a file in the configuration is wrong.
+            UnavailableError: A process did not become ready; shows the end of its log.
+        """
+        self._refuse_if_running()
+        for name in ("exchange", "nodes", "analysts", "logs"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+        create_directory(self.directory)
+        started: list[Process] = []
+        try:
+            say(Text("Making keys and certificates", "生成密钥和证书"))
+            addresses = self._start_exchange(config, started)
+            self._enrol_all(config, addresses)
+            say(
+                Text(
+                    f"Starting {len(config.department)} nodes and loading their data",
+                    f"启动 {len(config.department)} 个节点并加载数据",
+                )
+            )
+            self._start_nodes(config, addresses, started)
+            self._write_profiles(config)
+        except BaseException:
+            for process in reversed(started):
+                stop(process)
+            (self.directory / TABLE).unlink(missing_ok=True)
+            raise
+        return self.status()
+
+    def down(self) -> int:
+        """Stops every process; returns how many ran."""
+        processes = load(self.directory / TABLE)
+        if not processes and not (self.directory / TABLE).exists():
+            raise InputError(
+                f"there is no cluster in {self.directory}",
+                remedy="name its directory with --dir",
+                code="cluster.none",
+            )
+        running = [process for process in processes if alive(process)]
+        for process in reversed(running):
+            stop(process)
+        (self.directory / TABLE).unlink(missing_ok=True)
+        return len(running)
+
+    def status(self) -> list[Running]:
+        """Every process of the cluster, running or not."""
+        found = []
+        for process in load(self.directory / TABLE):
+            address = ""
+            if process.name == EXCHANGE and alive(process):
+                addresses = read_addresses(Path(process.directory))
+                address = addresses.grpc if addresses is not None else ""
+            found.append(Running(process, "", address))
+        return found
+
+    def processes(self) -> list[Process]:
+        """The process table as last written."""
+        return load(self.directory / TABLE)
+
+    def stop_node(self, name: str) -> None:
+        """Stops one department's node, as if its machine were switched off."""
+        stop(self._process(name))
+
+    def start_node(self, name: str) -> None:
+        """Starts one department's node again and waits until the exchange knows it."""
+        processes = [p for p in self.processes() if p.name != name]
+        again = self._spawn_node(name)
+        save(self.directory / TABLE, [*processes, again])
+        self._wait_ready([again])
+
+    def _process(self, name: str) -> Process:
+        for process in self.processes():
+            if process.name == name:
+                return process
+        raise InputError(f"no process of this cluster is called {name!r}", code="cluster.unknown")
+
+    def _refuse_if_running(self) -> None:
+        running = [process for process in load(self.directory / TABLE) if alive(process)]
+        if running:
+            raise InputError(
+                f"a cluster is running in {self.directory}",
+                remedy=f"veil down --dir {self.directory}, or choose another --dir",
+                code="cluster.running",
+            )
+
+    def _start_exchange(self, config: ClusterConfig, started: list[Process]) -> Addresses:
+        directory = self.directory / "exchange"
+        identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
+        identity.create("exchange", (config.host, "localhost"))
+        identity.close()
+        shelf = DatasetShelf(directory / "datasets")
+        for file in config.datasets:
+            dataset = shelf.add(file)
+            known = {department.name for department in config.department}
+            for member in dataset.members:
+                if member not in known:
+                    raise InputError(
+                        f"{file}: member {member!r} is no department of this cluster",
+                        remedy="add a [[department]], or remove the member",
+                        code="cluster.member",
+                    )
+        arguments = [
+            *("exchange", "serve", "--dir", str(directory)),
+            *("--address", f"{config.host}:{config.port}"),
+        ]
+        process = spawn("exchange", arguments, directory, self.directory / "logs/exchange.log")
+        started.append(process)
+        wait_for(
+            lambda: read_addresses(directory) is not None, started, "starting the exchange", START_S
+        )
+        addresses = read_addresses(directory)
+        if addresses is None:
+            raise UnavailableError("the exchange stopped as soon as it was ready")
+        return addresses
+
+    def _enrol_all(self, config: ClusterConfig, addresses: Addresses) -> None:
+        identity = ExchangeIdentity(self.directory / "exchange", randomness=secrets.token_bytes)
+        identity.open()
+        try:
+            for role, name, directory in self._members(config):
+                token = identity.invite(role, name, url=addresses.enrolment)
+                enroll(token, directory, role)
+        finally:
+            identity.close()
+        self._pin_all(config)
+
+    def _pin_all(self, config: ClusterConfig) -> None:
+        members = self._members(config)
+        pins = Pins()
+        directories = [self.directory / "exchange", *(directory for _, _, directory in members)]
+        for directory in directories:
+            card = read_card((directory / "card.jwt").read_text("ascii"))
+            pins.add(card.role, card.name, card.identity.fingerprint)
+        for _, _, directory in members:
+            pins.save(directory / "pins.toml")
+
+    def _members(self, config: ClusterConfig) -> list[tuple[Role, str, Path]]:
+        nodes: list[tuple[Role, str, Path]] = [
+            ("department", check_name(d.name), self.directory / "nodes" / d.name)
+            for d in config.department
+        ]
+        analysts: list[tuple[Role, str, Path]] = [
+            ("analyst", check_name(name), self.directory / "analysts" / name)
+            for name in config.analysts
+        ]
+        return [*nodes, *analysts]
+
+    def _start_nodes(
+        self, config: ClusterConfig, addresses: Addresses, started: list[Process]
+    ) -> None:
+        shelf = self.directory / "exchange" / "datasets"
+        for department in config.department:
+            directory = self.directory / "nodes" / department.name
+            _write_node(directory, department, addresses.grpc, config, shelf)
+        nodes = []
+        for department in config.department:
+            process = self._spawn_node(department.name)
+            started.append(process)
+            nodes.append(process)
+            save(self.directory / TABLE, started)
+        self._wait_ready(nodes)
+
+    def _spawn_node(self, name: str) -> Process:
+        directory = self.directory / "nodes" / name
+        (directory / READY).unlink(missing_ok=True)
+        arguments = ["node", "serve", "--dir", str(directory)]
+        return spawn(name, arguments, directory, self.directory / "logs" / f"{name}.log")
+
+    def _wait_ready(self, nodes: Sequence[Process]) -> None:
+        wait_for(
+            lambda: all((Path(node.directory) / READY).exists() for node in nodes),
+            list(nodes),
+            "starting the nodes",
+            START_S,
+        )
+
+    def _write_profiles(self, config: ClusterConfig) -> None:
+        for number, name in enumerate(config.analysts):
+            file = self.profile if number == 0 else self.directory / f"{name}.toml"
+            text = (
+                "# Written by `veil up`. Use it with --profile, or set VEIL_PROFILE.\n"
+                f'directory = "analysts/{name}"\nproject = "default"\n'
+            )
+            file.write_text(text, "utf-8")
+
+
+def _write_node(
+    directory: Path,
+    department: ClusterDepartment,
+    address: str,
+    config: ClusterConfig,
+    shelf: Path,
+) -> None:
+    """Writes ``node.toml`` and the department's copies of declarations and policies."""
+    lines = [f"exchange = {json.dumps(address)}", ""]
+    (directory / "policies").mkdir(exist_ok=True)
+    (directory / "datasets").mkdir(exist_ok=True)
+    for held in department.data:
+        declared = shelf / f"{held.dataset}.toml"
+        if not declared.exists():
+            raise InputError(
+                f"{department.name}: no dataset {held.dataset!r} is declared",
+                remedy="list its file under `datasets`",
+                code="cluster.dataset",
+            )
+        if not held.policy.exists():
+            raise InputError(
+                f"{department.name}: {held.policy} does not exist", code="cluster.policy"
+            )
+        shutil.copyfile(declared, directory / "datasets" / declared.name)
+        shutil.copyfile(held.policy, directory / "policies" / f"{held.dataset}.toml")
+        lines += [
+            "[[data]]",
+            f'dataset = "datasets/{held.dataset}.toml"',
+            f"file = {json.dumps(str(held.file))}",
+            f'policy = "policies/{held.dataset}.toml"',
+            "",
+        ]
+    limits = config.limits.model_dump()
+    lines += ["[limits]", *(f"{name} = {value}" for name, value in limits.items()), ""]
+    file = directory / "node.toml"
+    file.write_text("\n".join(lines), "utf-8")
+    file.chmod(0o600)

@@ -1,0 +1,20 @@
+"""``veil down``."""
+
+from __future__ import annotations
+
+import typer
+
+from exchange.commands.options import DEFAULT_DIRECTORY, Directory
+from protos.language import Text
+
+app = typer.Typer()
+
+
+@app.command(help=str(Text("Stop what 'veil up' started.", "停止由 veil up 启动的系统。")))
+def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Stops every process of the cluster; keys, ledgers and logs stay."""
+    from exchange.cluster import Cluster
+    from protos import terminal
+
+    stopped = Cluster(directory).down()
+    terminal.done(Text(f"{stopped} processes stopped.", f"已停止 {stopped} 个进程。"))

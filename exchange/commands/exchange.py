@@ -1,0 +1,166 @@
+"""``veil exchange``: the operator's commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from protos.language import Text
+from protos.names import Role
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=str(Text("Run the exchange itself.", "运行交换中心。")),
+)
+dataset_app = typer.Typer(
+    no_args_is_help=True, help=str(Text("Declare logical datasets.", "声明逻辑数据集。"))
+)
+app.add_typer(dataset_app, name="dataset")
+
+DEFAULT: Final = Path("veil-exchange")
+ExchangeDirectory = Annotated[
+    Path,
+    typer.Option("--dir", help=str(Text("The exchange's directory.", "交换中心目录。"))),
+]
+Department = Annotated[
+    str | None, typer.Option(help=str(Text("Name of a department.", "部门名称。")))
+]
+Analyst = Annotated[str | None, typer.Option(help=str(Text("Name of an analyst.", "分析员名称。")))]
+
+
+@app.command(help=str(Text("Make the exchange's CA and keys.", "创建 CA 与密钥。")))
+def init(
+    directory: ExchangeDirectory = DEFAULT,
+    name: Annotated[
+        str, typer.Option(help=str(Text("Name of the exchange.", "交换中心名称。")))
+    ] = "exchange",
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help=str(Text("Host name or address of the server.", "服务器主机名或地址。"))),
+    ] = None,
+) -> None:
+    """Makes a new directory with the CA, the server's certificate and the identity."""
+    import secrets
+
+    from catalog.identity.registry import ExchangeIdentity
+    from protos import terminal
+
+    identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
+    identity.create(name, tuple(host or ("localhost", "127.0.0.1")))
+    identity.close()
+    terminal.done(Text(f"Made {directory}.", f"已创建 {directory}。"))
+
+
+@app.command(help=str(Text("Serve until stopped.", "运行服务,直至停止。")))
+def serve(
+    directory: ExchangeDirectory = DEFAULT,
+    address: Annotated[
+        str, typer.Option(help=str(Text("host:port for members.", "成员连接地址 host:port。")))
+    ] = "127.0.0.1:7443",
+    enrolment: Annotated[
+        str, typer.Option(help=str(Text("host:port for enrolment.", "注册地址 host:port。")))
+    ] = "127.0.0.1:0",
+    round_s: Annotated[
+        float,
+        typer.Option(help=str(Text("Longest wait for one round, s.", "单轮最长等待秒数。"))),
+    ] = 30.0,
+) -> None:
+    """Runs the exchange in the foreground; SIGTERM and Ctrl-C stop it."""
+    import logging
+
+    from exchange.coordinator.session import Clocks
+    from exchange.serve import ExchangeProcess, wait_for_signal
+    from protos import terminal
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s))
+    addresses = process.start()
+    terminal.done(
+        Text(
+            f"Members: {addresses.grpc}   enrolment: {addresses.enrolment}",
+            f"成员:{addresses.grpc}   注册:{addresses.enrolment}",
+        )
+    )
+    wait_for_signal()
+    process.stop()
+
+
+@app.command(help=str(Text("Invite a department or an analyst.", "邀请部门或分析员。")))
+def invite(
+    directory: ExchangeDirectory = DEFAULT, department: Department = None, analyst: Analyst = None
+) -> None:
+    """Prints a one-time token; give it to them over a channel that you trust."""
+    import secrets
+
+    from catalog.identity.registry import ExchangeIdentity
+    from exchange.serve import read_addresses
+    from protos import terminal
+    from protos.faults import UnavailableError
+
+    role, name = _one(department, analyst)
+    addresses = read_addresses(directory)
+    if addresses is None:
+        raise UnavailableError(
+            "the exchange does not run, so its enrolment address is not known",
+            remedy=f"start it: veil exchange serve --dir {directory}",
+        )
+    identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
+    identity.open()
+    try:
+        token = identity.invite(role, name, url=addresses.enrolment)
+    finally:
+        identity.close()
+    terminal.say(Text(token, token))
+
+
+@app.command(help=str(Text("Revoke a department or an analyst.", "吊销部门或分析员。")))
+def revoke(
+    directory: ExchangeDirectory = DEFAULT,
+    department: Department = None,
+    analyst: Analyst = None,
+    reason: Annotated[str, typer.Option(help=str(Text("Why.", "原因。")))] = "",
+) -> None:
+    """Ends a membership; calls that are under way end within seconds."""
+    import secrets
+
+    from catalog.identity.registry import ExchangeIdentity
+    from protos import terminal
+
+    role, name = _one(department, analyst)
+    identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
+    identity.open()
+    try:
+        count = identity.revoke(role, name, reason)
+    finally:
+        identity.close()
+    terminal.done(Text(f"{name}: {count} certificates revoked.", f"{name}:已吊销 {count} 张证书。"))
+
+
+@dataset_app.command("add", help=str(Text("Declare a dataset from a file.", "从文件声明数据集。")))
+def dataset_add(
+    file: Annotated[Path, typer.Argument(help=str(Text("Dataset TOML.", "数据集 TOML 文件。")))],
+    directory: ExchangeDirectory = DEFAULT,
+) -> None:
+    """Checks a declaration and puts it on the exchange's shelf; no restart is needed."""
+    from exchange.shelf import DatasetShelf
+    from protos import terminal
+
+    dataset = DatasetShelf(directory / "datasets").add(file)
+    terminal.done(
+        Text(
+            f"{dataset.name}: {len(dataset.columns)} columns, {len(dataset.members)} members.",
+            f"{dataset.name}:{len(dataset.columns)} 列,{len(dataset.members)} 个成员。",
+        )
+    )
+
+
+def _one(department: str | None, analyst: str | None) -> tuple[Role, str]:
+    from protos.faults import InputError
+
+    if department and not analyst:
+        return "department", department
+    if analyst and not department:
+        return "analyst", analyst
+    raise InputError("name either --department or --analyst", remedy="give exactly one of them")

@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from protos.language import Text
+
+DEFAULT_DIRECTORY: Final = Path(".veil")
+
+Directory = Annotated[
+    Path,
+    typer.Option("--dir", help=str(Text("Directory of the cluster.", "集群所在目录。"))),
+]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        envvar="VEIL_PROFILE",
+        help=str(Text("The analyst's profile.", "分析员配置文件。")),
+    ),
+]
+Sql = Annotated[str, typer.Argument(help=str(Text("The statement.", "SQL 语句。")))]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        help=str(
+            Text("Privacy of this answer; smaller is noisier.", "本次查询的隐私参数;越小噪声越大。")
+        )
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help=str(Text("Exact figures, under every owner's grant.", "精确结果,需全部数据方授权。")),
+    ),
+]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help=str(
+            Text(
+                "masked_sum, he_sum.bfv, he_sum.paillier or sealed; chosen for you if not given.",
+                "masked_sum、he_sum.bfv、he_sum.paillier 或 sealed;不指定则自动选择。",
+            )
+        ),
+    ),
+]
+Project = Annotated[
+    str | None,
+    typer.Option(help=str(Text("Whose budget share pays.", "由哪个项目的预算份额支付。"))),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(help=str(Text("A department to leave out.", "不参与的部门。"))),
+]

@@ -1,0 +1,113 @@
+"""``veil sql``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from exchange.commands.options import (
+    Epsilon,
+    Exact,
+    ProfileFile,
+    Project,
+    ProtocolName,
+    Sql,
+    Without,
+)
+from protos.language import Text
+
+if TYPE_CHECKING:
+    from exchange.answer import Answer
+    from exchange.ports import Progress
+
+app = typer.Typer()
+
+
+@app.command(help=str(Text("Ask a question over all departments' data.", "跨部门查询。")))
+def sql(
+    statement: Sql,
+    profile: ProfileFile = None,
+    epsilon: Epsilon = None,
+    exact: Exact = False,
+    protocol: ProtocolName = None,
+    project: Project = None,
+    purpose: Annotated[str, typer.Option(help=str(Text("What the answer is for.", "用途。")))] = "",
+    without: Without = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help=str(
+                Text(
+                    "Ask anew, and pay again, although the same question was answered before.",
+                    "即使相同问题已有答案,也重新查询并再次消耗预算。",
+                )
+            ),
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help=str(Text("Write the table as CSV.", "将结果写为 CSV 文件。"))),
+    ] = None,
+    receipt: Annotated[
+        Path | None,
+        typer.Option(help=str(Text("Write the receipt as JSON.", "将回执写为 JSON 文件。"))),
+    ] = None,
+) -> None:
+    """Asks, shows progress by round, and prints the answer with its error bars."""
+    from exchange.client import connect
+    from exchange.views import show_answer
+    from protos import terminal
+
+    with connect(profile) as veil:
+        with terminal.progress(Text("Asking the departments", "正在询问各部门")) as progress:
+            answer = veil.sql(
+                statement,
+                watch=lambda step: progress.update(describe(step)),
+                epsilon=epsilon,
+                exact=exact,
+                protocol=protocol,
+                project=project,
+                purpose=purpose,
+                without=without or [],
+                fresh=fresh,
+            )
+        show_answer(answer)
+        save(answer, output, receipt)
+
+
+def describe(step: Progress) -> Text:
+    """One step of a job in one line."""
+    who = step.department
+    texts = {
+        "submitted": Text("plan submitted", "计划已提交"),
+        "accepted": Text(f"{who} has accepted the plan", f"{who} 已接受计划"),
+        "round": Text(f"round {step.text}", f"第 {step.text} 轮"),
+        "answered": Text(f"round {step.text}: {who} has answered", f"{step.text}:{who} 已应答"),
+        "dropped": Text(f"{who} has dropped out in {step.text}", f"{who} 在 {step.text} 中退出"),
+        "refused": Text(f"{who} refuses: {step.text}", f"{who} 拒绝:{step.text}"),
+        "done": Text("done", "完成"),
+        "failed": Text("no answer", "未得出结果"),
+    }
+    return texts.get(step.what, Text(step.what, step.what))
+
+
+def save(answer: Answer, output: Path | None, receipt: Path | None) -> None:
+    """Writes the files that were asked for."""
+    from protos import terminal
+
+    if output is not None:
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(answer.to_arrow(), output)
+        terminal.done(Text(f"Table: {output}", f"结果表:{output}"))
+    if receipt is not None:
+        body = json.dumps(cast("dict[str, object]", answer.receipt), indent=1, ensure_ascii=False)
+        receipt.write_text(body + "\n", "utf-8")
+        terminal.done(
+            Text(f"Receipt: {receipt} (check it: veil verify {receipt})",
+                 f"回执:{receipt}(核验:veil verify {receipt})")
+        )  # fmt: skip

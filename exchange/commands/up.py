@@ -1,0 +1,51 @@
+"""``veil up``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.commands.options import DEFAULT_DIRECTORY, Directory
+from protos.language import Text
+
+app = typer.Typer()
+
+
+@app.command(help=str(Text("Start a whole exchange on this machine.", "在本机启动整套交换系统。")))
+def up(
+    directory: Directory = DEFAULT_DIRECTORY,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help=str(
+                Text(
+                    "cluster.toml: departments, data, policies; a generated sample without it.",
+                    "cluster.toml:部门、数据与策略;不指定则使用生成的示例。",
+                )
+            ),
+        ),
+    ] = None,
+) -> None:
+    """Starts the exchange and every node, waits until they are ready, and says who is where."""
+    from exchange.cluster import Cluster
+    from exchange.cluster_config import load_cluster_config
+    from exchange.commands.tables import show_cluster
+    from protos import terminal
+
+    if config is None:
+        from catalog.sample_files import write_cluster
+
+        config = write_cluster(directory / "sample")
+    cluster = Cluster(directory)
+    with terminal.progress(Text("Starting", "启动中")) as progress:
+        running = cluster.up(load_cluster_config(config), progress.update)
+    show_cluster(running)
+    terminal.done(
+        Text(
+            f'Ready. Ask:  veil sql --profile {cluster.profile} "SELECT …"',
+            f'就绪。查询:veil sql --profile {cluster.profile} "SELECT …"',
+        )
+    )

@@ -1,0 +1,1 @@
+"""Drives the coordinator's side of the protocols."""

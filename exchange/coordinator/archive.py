@@ -1,0 +1,151 @@
+"""The exchange's own record of jobs: what was asked, how it ended, and the sealed outcome.
+
+An outcome is kept so that the same analyst gets the same bytes again without a new charge (only
+the analyst's key opens them). A job that was running when the exchange stopped is marked failed
+at the next start: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from protos.faults import InputError, UnavailableError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS job (
+    job TEXT PRIMARY KEY,
+    analyst TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    plan_hash TEXT NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+    fault TEXT,
+    outcome BLOB
+) STRICT;
+CREATE INDEX IF NOT EXISTS job_by_analyst ON job (analyst, submitted_at);
+"""
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job as the exchange remembers it.
+
+    Attributes:
+        job: 32 hex digits.
+        analyst: Who asked.
+        dataset: About what.
+        plan_hash: SHA-256 (hex) of the signed plan.
+        submitted_at: Unix seconds.
+        state: ``running``, ``done`` or ``failed``.
+        fault: The public error, when it failed.
+    """
+
+    job: str
+    analyst: str
+    dataset: str
+    plan_hash: str
+    submitted_at: int
+    state: str
+    fault: dict[str, str] | None
+
+
+class Archive:
+    """Jobs in SQLite (WAL); one writer behind a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._db.close()
+
+    def begin(self, row: JobRow) -> None:
+        """Records a new job.
+
+        Raises:
+            InputError: A job of this id exists.
+            UnavailableError: The record cannot be written.
+        """
+        with self._lock:
+            try:
+                self._db.execute(
+                    "INSERT INTO job VALUES (?, ?, ?, ?, ?, 'running', NULL, NULL)",
+                    (row.job, row.analyst, row.dataset, row.plan_hash, row.submitted_at),
+                )
+            except sqlite3.IntegrityError as error:
+                raise InputError(
+                    "a job of this id was submitted before",
+                    remedy="submit the question again; a new id is drawn",
+                    code="job.repeated",
+                ) from error
+            except sqlite3.OperationalError as error:
+                raise _full(error) from error
+
+    def done(self, job: str, outcome: bytes) -> None:
+        """Keeps the outcome of a job.
+
+        Raises:
+            UnavailableError: The record cannot be written.
+        """
+        self._end("UPDATE job SET state='done', outcome=? WHERE job=?", (outcome, job))
+
+    def failed(self, job: str, fault: dict[str, str]) -> None:
+        """Keeps the public error of a job.
+
+        Raises:
+            UnavailableError: The record cannot be written.
+        """
+        self._end("UPDATE job SET state='failed', fault=? WHERE job=?", (json.dumps(fault), job))
+
+    def _end(self, statement: str, values: tuple[object, ...]) -> None:
+        with self._lock:
+            try:
+                self._db.execute(statement, values)
+            except sqlite3.OperationalError as error:
+                raise _full(error) from error
+
+    def fail_running(self, fault: dict[str, str]) -> int:
+        """Marks what was running at the last stop as failed; returns how many."""
+        with self._lock:
+            cursor = self._db.execute(
+                "UPDATE job SET state='failed', fault=? WHERE state='running'",
+                (json.dumps(fault),),
+            )
+            return cursor.rowcount
+
+    def find(self, job: str) -> JobRow | None:
+        """One job, or None."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT job, analyst, dataset, plan_hash, submitted_at, state, fault"
+                " FROM job WHERE job=?",
+                (job,),
+            ).fetchone()
+        if row is None:
+            return None
+        fault = json.loads(row[6]) if row[6] else None
+        return JobRow(row[0], row[1], row[2], row[3], row[4], row[5], fault)
+
+    def outcome(self, job: str) -> bytes | None:
+        """The outcome of a finished job, or None."""
+        with self._lock:
+            row = self._db.execute("SELECT outcome FROM job WHERE job=?", (job,)).fetchone()
+        return None if row is None else row[0]
+
+
+def _full(error: sqlite3.OperationalError) -> UnavailableError:
+    return UnavailableError(
+        "the exchange cannot write its record of jobs",
+        remedy="ask its operator to look at the disk",
+        code="exchange.store",
+        detail=str(error),
+    )

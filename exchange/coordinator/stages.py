@@ -1,0 +1,137 @@
+"""What a job goes through at the exchange: which protocol runs, in which order.
+
+ad hoc:  main                      noise is in the values; every declared cell is released
+exact:   counts → bitmap → values  small cells are dropped before any value leaves a node
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from catalog.plan import Plan
+from compute_nodes.crypto.ring import Ring
+from compute_nodes.disclosure import suppress
+from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
+from compute_nodes.jobs.setups import (
+    COUNT_BITS,
+    COUNTS,
+    MAIN,
+    VALUES,
+    coordinator_for,
+    counts_setup,
+    shape_of,
+    values_setup,
+)
+from compute_nodes.protocols.base import Coordinator, Step, Verify
+from compute_nodes.protocols.masked_sum.total import MaskedTotal
+from compute_nodes.protocols.sealed import SealedVector
+from exchange.coordinator.outcome import Aggregate
+from protos.faults import JobError, ProtocolError
+
+Sign = Callable[[str, dict[str, Any]], str]
+FIRST: Final = {"adhoc": MAIN, "exact": COUNTS}
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What the stages of one job are made from.
+
+    Attributes:
+        plan: The decoded plan.
+        plan_hash: SHA-256 (hex) of the signed claims.
+        verify: Checks the departments' protocol signatures.
+        sign: Signs as the exchange.
+        min_group: Strictest number of subjects a visible cell needs.
+        he_key: The analyst's public HE key, or b"".
+    """
+
+    plan: Plan
+    plan_hash: str
+    verify: Verify
+    sign: Sign
+    min_group: int
+    he_key: bytes = b""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One protocol run.
+
+    Attributes:
+        instance: Its name inside the job.
+        coordinator: The exchange's side.
+        patient: Whether departments answer at their own time until the plan expires.
+        bitmap: Signed bitmap that goes ahead of it (exact values), or "".
+        hidden_cells: How many cells that bitmap hides.
+    """
+
+    instance: str
+    coordinator: Coordinator
+    patient: bool = False
+    bitmap: str = ""
+    hidden_cells: int = 0
+
+
+def first_stage(stages: StagePlan) -> Stage:
+    """The stage that a job opens with."""
+    plan = stages.plan
+    if plan.mode == "adhoc" or plan.protocol == "sealed":
+        return _values_stage(stages, MAIN, plan.aggregate.cells, "", 0)
+    setup = counts_setup(plan, stages.plan_hash)
+    return Stage(COUNTS, coordinator_for("masked_sum", setup, stages.verify))
+
+
+def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
+    """The stage after ``done``, or None after the last one.
+
+    Raises:
+        JobError: No cell may be shown.
+    """
+    if done.instance != COUNTS:
+        return None
+    visible = _visible(stages, step)
+    shown = int(visible.sum())
+    if shown == 0:
+        raise JobError(
+            "no group of this answer is large enough to be shown",
+            remedy="use fewer or wider groups",
+            code="job.nothing_to_show",
+        )
+    body = bitmap_body(stages.plan, stages.plan_hash, visible)
+    bitmap = stages.sign(BITMAP_PURPOSE, body)
+    return _values_stage(stages, VALUES, shown, bitmap, visible.size - shown)
+
+
+def aggregate_of(stages: StagePlan, stage: Stage, step: Step) -> Aggregate:
+    """Puts the last stage's result into the form that the analyst gets."""
+    names = [member.name for member in stages.plan.roster]
+    result = step.result
+    if isinstance(result, MaskedTotal):
+        survivors = tuple(names[index] for index in result.survivors)
+        sealed = tuple(result.sealed_seeds[index] for index in result.survivors)
+        return Aggregate(survivors, bytes(result.vector), sealed, stage.bitmap)
+    if isinstance(result, SealedVector):
+        return Aggregate((names[0],), b"", (result.sealed,), stage.bitmap)
+    raise ProtocolError("the protocol ended without a total")
+
+
+def _values_stage(stages: StagePlan, instance: str, cells: int, bitmap: str, hidden: int) -> Stage:
+    plan = stages.plan
+    setup = values_setup(plan, stages.plan_hash, instance, cells)
+    coordinator = coordinator_for(plan.protocol, setup, stages.verify)
+    return Stage(instance, coordinator, plan.protocol.startswith("he_sum"), bitmap, hidden)
+
+
+def _visible(stages: StagePlan, step: Step) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Applies thresholds to the summed counts, in the secret cell order."""
+    result, cells = step.result, stages.plan.aggregate.cells
+    if not isinstance(result, MaskedTotal):
+        raise ProtocolError("the counts ended without a total")
+    ring = Ring(COUNT_BITS)
+    totals = np.array(ring.decode(ring.from_bytes(result.vector, 2 * cells)), dtype=np.int64)
+    counts, vetoes = totals[:cells], totals[cells:] > 0
+    return suppress(counts, shape_of(stages.plan), stages.min_group, vetoes)

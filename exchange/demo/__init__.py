@@ -1,0 +1,1 @@
+"""A whole exchange with generated data on one machine."""

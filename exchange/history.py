@@ -1,0 +1,89 @@
+"""The analyst's history: what was asked and what came back, so that asking again costs nothing.
+
+A stored answer saves budget; it is never the defence. It is used again only for the same question
+(the same algebra, mode, privacy, protocol), the same departments and the same data versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.codec import to_json
+from catalog.identity.files import create_directory
+from catalog.plan import Plan
+from exchange.federation import Federation
+from protos.canonical import digest
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One answered question.
+
+    Attributes:
+        plan: ``veil-plan+jwt``.
+        order_key: The job's cell-order key, or b"".
+        outcome: As fetched.
+    """
+
+    plan: str
+    order_key: bytes = field(repr=False)
+    outcome: bytes = field(repr=False)
+
+
+class History:
+    """Files in a folder: one a question, mode 0600.
+
+    Args:
+        directory: Made when it is first written to.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def find(self, key: str) -> Remembered | None:
+        """What was answered to this question before, or None."""
+        path = self._directory / f"{key}.json"
+        if not path.exists():
+            return None
+        body = json.loads(path.read_text("utf-8"))
+        outcome = (self._directory / f"{key}.outcome").read_bytes()
+        return Remembered(body["plan"], bytes.fromhex(body["order_key"]), outcome)
+
+    def keep(self, key: str, remembered: Remembered) -> None:
+        """Keeps an answer; the outcome first, so that an entry is whole or absent."""
+        create_directory(self._directory)
+        body = {"plan": remembered.plan, "order_key": remembered.order_key.hex()}
+        _write(self._directory / f"{key}.outcome", remembered.outcome)
+        _write(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
+
+
+def question_key(plan: Plan, federation: Federation) -> str:
+    """What makes two questions the same; everything that an answer depends on is in it."""
+    return digest(
+        {
+            "aggregate": to_json(plan.aggregate),
+            "dataset": plan.dataset_digest,
+            "mode": plan.mode,
+            "protocol": plan.protocol,
+            "epsilon": plan.epsilon,
+            "delta": plan.delta,
+            "recipient": plan.analyst_fingerprint,
+            "roster": [
+                [m.name, m.fingerprint, federation.snapshots.get((m.name, plan.dataset), "")]
+                for m in plan.roster
+            ],
+        }
+    )
+
+
+def _write(path: Path, body: bytes) -> None:
+    temporary = path.with_suffix(path.suffix + ".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,414 @@
+"""The exchange behind its server: who takes part, what is asked, and the sessions that answer.
+
+It relays and sums; it can read no row, no department's input and, in ad hoc jobs, no total.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from catalog.certificates.receipts import issue_receipt, read_statement, receipt_of
+from catalog.codec import from_json
+from catalog.plan import Plan
+from compute_nodes.crypto.signatures import signer, verifier
+from compute_nodes.disclosure import strictest_min_group
+from compute_nodes.jobs.opening import write_opening
+from compute_nodes.rpc.delivery import Delivery
+from exchange.coordinator.archive import Archive, JobRow
+from exchange.coordinator.outcome import Outcome
+from exchange.coordinator.session import Clocks, Ports, Session
+from exchange.coordinator.stages import StagePlan
+from exchange.desk import ROUND_PREFIX, GrantDesk
+from exchange.inbox import Inbox
+from exchange.ports import Alive, Caller, Progress, Registration
+from exchange.shelf import DatasetShelf
+from exchange.submission import read_submission
+from protos.canonical import digest
+from protos.cards import read_card
+from protos.faults import InputError, JobError, PolicyError, TrustError, VeilError, from_public
+from protos.identity import IdentityKey, PublicIdentity
+from protos.names import Role
+
+PLAN_TYPE: Final = "veil-plan+jwt"
+TICK_S: Final = 0.1
+MOST_JOBS: Final = 200  # at once; each may hold vectors in memory
+MOST_JOBS_PER_ANALYST: Final = 16
+MAX_PLAN_S: Final = 24 * 3600
+SKEW_S: Final = 60
+REMEMBER_S: Final = 600.0
+
+Members = Mapping[tuple[Role, str], str]  # (role, name) → card, as enrolled and not revoked
+
+# A card verifies the same every time, and verifying costs 0.2 ms.
+_known_card: Final = lru_cache(maxsize=4096)(read_card)
+
+
+@dataclass
+class _Job:
+    """One job in memory."""
+
+    row: JobRow
+    session: Session | None = None
+    events: list[Progress] = field(default_factory=list)
+    ended: bool = False
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+
+class Hub:
+    """Jobs, rounds and rosters; implements ``exchange.ports.Hub``.
+
+    Args:
+        identity: The exchange's signing key.
+        card: Its card.
+        members: Reads everybody who is enrolled and not revoked, with the card of enrolment.
+        shelf: The declared datasets.
+        desk: Grant requests and their answers.
+        archive: The record of jobs.
+        inbox: What waits for the departments.
+        clocks: How long sessions wait.
+        clock: Unix seconds.
+        monotonic: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        identity: IdentityKey,
+        card: str,
+        members: Callable[[], Members],
+        shelf: DatasetShelf,
+        desk: GrantDesk,
+        archive: Archive,
+        inbox: Inbox,
+        clocks: Clocks,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._identity = identity
+        self._card = card
+        self._members = members
+        self._shelf = shelf
+        self._desk = desk
+        self._archive = archive
+        self._inbox = inbox
+        self._clocks = clocks
+        self._clock = clock
+        self._monotonic = monotonic
+        self._registered: dict[str, Registration] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="hub-ticker", daemon=True)
+
+    def start(self) -> None:
+        """Marks what an earlier run left open as failed, and starts the clock of the sessions."""
+        restarted = JobError(
+            "the exchange was restarted while this job ran",
+            remedy="ask again; departments that had answered keep the charge, the others do not",
+            code="job.restarted",
+        )
+        self._archive.fail_running(restarted.public())
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Ends every session and every wait."""
+        self._stopping.set()
+        self._ticker.join()
+        for job in self._live():
+            if job.session is not None:
+                job.session.cancel(JobError("the exchange is stopping", code="job.stopped"))
+        self._inbox.close()
+
+    # --- departments
+
+    def pull(self, caller: Caller, wait_s: float, alive: Alive, session: str) -> Delivery | None:
+        """Waits for the department's next message."""
+        return self._inbox.take(caller.name, wait_s, alive, session)
+
+    def push(self, caller: Caller, delivery: Delivery) -> bool:
+        """Takes a department's answer."""
+        if not delivery.job:
+            self._desk.answer(caller.name, delivery.round, delivery.kind, delivery.body)
+            self._inbox.settle("", delivery.round, caller.name)
+            return False
+        settled = self._inbox.settle(delivery.job, delivery.round, caller.name)
+        with self._lock:
+            job = self._jobs.get(delivery.job)
+        if job is not None and job.session is not None:
+            job.session.receive(
+                caller.name, delivery.round, delivery.kind, delivery.body, self._monotonic()
+            )
+        return not settled
+
+    def register(self, caller: Caller, registration: Registration) -> None:
+        """Notes what a department offers."""
+        for policy in registration.policies:
+            if policy.get("department") != caller.name:
+                raise InputError("a policy names another department", code="register.policy")
+        with self._lock:
+            self._registered[caller.name] = registration
+        for request, token in self._desk.waiting_for(caller.name, int(self._clock())):
+            self._ask_owner(caller.name, request, token)
+
+    # --- everybody
+
+    def directory(self, caller: Caller) -> dict[str, Any]:
+        """Who takes part, with what, under which policies."""
+        del caller  # the catalog is open to every member
+        with self._lock:
+            registered = dict(self._registered)
+        members = []
+        for (role, name), card in self._members().items():
+            entry: dict[str, Any] = {"role": role, "name": name, "card": card}
+            if role == "department":
+                known = registered.get(name, Registration(""))
+                entry |= {
+                    "online": self._inbox.online(name),
+                    "policies": known.policies,
+                    "snapshots": known.snapshots,
+                    "version": known.version,
+                }
+            members.append(entry)
+        return {"exchange": self._card, "members": members, "datasets": self._shelf.bodies()}
+
+    # --- analysts
+
+    def submit(self, caller: Caller, plan: str) -> str:
+        """Takes a signed plan and starts its session."""
+        submission = read_submission(plan)
+        decoded, plan_hash = self._read_plan(caller, submission.plan)
+        with self._lock:
+            known = self._jobs.get(decoded.job)
+            running = [job for job in self._jobs.values() if not job.ended]
+        if known is not None and known.row.plan_hash == plan_hash:
+            return decoded.job
+        mine = sum(job.row.analyst == caller.name for job in running)
+        if mine >= MOST_JOBS_PER_ANALYST or len(running) >= MOST_JOBS:
+            raise PolicyError(
+                "too many jobs are running at once",
+                remedy="wait for one to end, or cancel one",
+                code="job.too_many",
+            )
+        members = self._members()
+        roster = _roster(decoded, members)
+        cards = [*roster, members["analyst", caller.name]]
+        now = int(self._clock())
+        row = JobRow(decoded.job, caller.name, decoded.dataset, plan_hash, now, "running", None)
+        job = _Job(row)
+        stages = StagePlan(
+            plan=decoded,
+            plan_hash=plan_hash,
+            verify=verifier([_known_card(token).identity for token in roster]),
+            sign=signer(self._identity),
+            min_group=self._min_group(decoded),
+            he_key=submission.he_key,
+        )
+        ports = Ports(
+            send=lambda department, round_, kind, body: self._send(
+                decoded.job, department, round_, kind, body
+            ),
+            emit=lambda what, department, text: self._emit(job, what, department, text),
+            connected=self._inbox.online,
+            finish=lambda session: self._finish(job, session, cards),
+            fail=lambda session, error: self._fail(job, error),
+        )
+        opening = write_opening(submission.plan, [*cards, self._card])
+        session = Session(stages, opening, ports, self._clocks, self._monotonic())
+        self._archive.begin(row)
+        job.session = session
+        with self._lock:
+            self._jobs[decoded.job] = job
+        self._emit(job, "submitted", "", decoded.protocol)
+        session.start(self._monotonic())
+        return decoded.job
+
+    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[Progress]:
+        """Yields progress from the start, and ends when the job has."""
+        entry = self._owned(caller, job)
+        if entry is None:
+            return
+        at = 0
+        while alive():
+            with entry.changed:
+                if at >= len(entry.events) and not entry.ended:
+                    entry.changed.wait(0.5)
+                events, ended = entry.events[at:], entry.ended
+            yield from events
+            at += len(events)
+            if ended and at >= len(entry.events):
+                return
+
+    def fetch(self, caller: Caller, job: str) -> bytes:
+        """Returns the outcome of a finished job."""
+        row = self._row(caller, job)
+        if row.state == "failed":
+            raise from_public(row.fault or {})
+        outcome = self._archive.outcome(job)
+        if outcome is None:
+            raise JobError(
+                "the job has no answer yet", remedy="watch it until it is done", code="job.running"
+            )
+        return outcome
+
+    def cancel(self, caller: Caller, job: str) -> bool:
+        """Gives up a running job."""
+        entry = self._owned(caller, job)
+        if entry is None or entry.ended or entry.session is None:
+            return False
+        entry.session.cancel(JobError("the analyst cancelled the job", code="job.cancelled"))
+        return True
+
+    def request_grant(self, caller: Caller, request: str) -> str:
+        """Passes a signed request to the owners."""
+        identity = self._identity_of(caller)
+        now = int(self._clock())
+        opened = self._desk.take(caller.name, identity, request, now)
+        for department in opened.departments:
+            self._ask_owner(department, opened.id, request)
+        return opened.id
+
+    def grants(self, caller: Caller, request_id: str) -> list[dict[str, Any]]:
+        """Returns the state of the caller's requests."""
+        return self._desk.list(caller.name, request_id)
+
+    # --- inside
+
+    def _read_plan(self, caller: Caller, token: str) -> tuple[Plan, str]:
+        now = int(self._clock())
+        claims = self._identity_of(caller).verify(PLAN_TYPE, token, now=now)
+        plan = from_json(Plan, claims)
+        if plan.analyst != caller.name:
+            raise TrustError("the plan names another analyst", code="plan.analyst")
+        if not now - SKEW_S <= plan.expires_at <= now + MAX_PLAN_S:
+            raise TrustError(
+                "the plan's time is over, or it ends later than in a day",
+                remedy="compare the clocks of both machines and ask again",
+                code="plan.expired",
+            )
+        return plan, digest(claims)
+
+    def _identity_of(self, caller: Caller) -> PublicIdentity:
+        card = self._members().get((caller.role, caller.name))
+        if card is None:
+            raise TrustError(
+                f"{caller.name} has no card here", remedy="enrol again", code="card.missing"
+            )
+        return _known_card(card).identity
+
+    def _min_group(self, plan: Plan) -> int:
+        """The strictest ``min_group`` of the roster's policies; each node checks its own again."""
+        with self._lock:
+            policies = [
+                policy
+                for member in plan.roster
+                for policy in self._registered.get(member.name, Registration("")).policies
+                if policy.get("dataset") == plan.dataset
+            ]
+        numbers = [int(policy["min_group"]) for policy in policies]
+        dataset = self._shelf.get(plan.dataset)
+        return strictest_min_group(numbers or [1], subjects_disjoint=dataset.subjects_disjoint)
+
+    def _send(self, job: str, department: str, round_: str, kind: str, body: bytes) -> None:
+        if kind == "cancel":  # it takes the place of all that is still unanswered
+            for open_ in self._inbox.waiting(department):
+                if open_.job == job:
+                    self._inbox.settle(job, open_.round, department)
+        self._inbox.put(Delivery(job, round_, 1, "", department, kind, body))
+
+    def _ask_owner(self, department: str, request: str, token: str) -> None:
+        body = token.encode("ascii")
+        self._send("", department, f"{ROUND_PREFIX}{request}", "grant-request", body)
+
+    def _emit(self, job: _Job, what: str, department: str, text: str) -> None:
+        with job.changed:
+            job.events.append(Progress(self._clock(), what, department, text))
+            job.changed.notify_all()
+
+    def _finish(self, job: _Job, session: Session, cards: list[str]) -> None:
+        """Writes the receipt and keeps the outcome; only then is the analyst told."""
+        assert session.result is not None  # noqa: S101 - the session calls this when it has one
+        aggregate = session.result
+        identities = {c.name: c.identity for c in map(_known_card, cards) if c.role == "department"}
+        try:
+            statements = {
+                name: read_statement(identities[name], token)
+                for name, token in session.statements.items()
+            }
+            receipt = receipt_of(
+                session.plan,
+                aggregate.survivors,
+                list(statements.values()),
+                outcome_digest=aggregate.digest,
+                hidden_cells=session.hidden_cells,
+            )
+            name = read_card(self._card).name
+            token = issue_receipt(self._identity, name, receipt, now=int(self._clock()))
+            outcome = Outcome(aggregate.to_bytes(), token, session.statements, (*cards, self._card))
+            self._archive.done(job.row.job, outcome.to_bytes())
+        except VeilError as error:
+            self._fail(job, error)
+            return
+        self._end(job, "done", "")
+
+    def _fail(self, job: _Job, error: VeilError) -> None:
+        self._archive.failed(job.row.job, error.public())
+        self._end(job, "failed", error.message)
+
+    def _end(self, job: _Job, what: str, text: str) -> None:
+        self._emit(job, what, "", text)
+        with job.changed:
+            job.ended = True
+            job.session = None
+            job.changed.notify_all()
+        if what == "done":
+            self._inbox.drop(job.row.job)
+
+    def _owned(self, caller: Caller, job: str) -> _Job | None:
+        self._row(caller, job)
+        with self._lock:
+            return self._jobs.get(job)
+
+    def _row(self, caller: Caller, job: str) -> JobRow:
+        row = self._archive.find(job)
+        if row is None or row.analyst != caller.name:
+            raise InputError("there is no such job of yours", code="job.unknown")
+        return row
+
+    def _live(self) -> list[_Job]:
+        with self._lock:
+            return [job for job in self._jobs.values() if not job.ended]
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            now = self._monotonic()
+            for job in self._live():
+                if job.session is not None:
+                    job.session.tick(now)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drops ended jobs from memory after a while; the archive keeps them."""
+        old = self._clock() - REMEMBER_S
+        with self._lock:
+            for job in [j for j in self._jobs.values() if j.ended and j.row.submitted_at < old]:
+                del self._jobs[job.row.job]
+                self._inbox.drop(job.row.job)
+
+
+def _roster(plan: Plan, members: Members) -> list[str]:
+    """The cards of the plan's departments as enrolled, in roster order."""
+    tokens = []
+    for member in plan.roster:
+        token = members.get(("department", member.name))
+        if token is None or _known_card(token).identity.fingerprint != member.fingerprint:
+            raise TrustError(
+                f"{member.name} is not enrolled here with the key that the plan names",
+                remedy="compare its fingerprint with the department",
+                code="plan.roster",
+            )
+        tokens.append(token)
+    return tokens

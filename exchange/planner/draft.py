@@ -1,0 +1,181 @@
+"""Drafts the plan that the analyst signs: roster, protocol, threshold, ring, privacy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from catalog.codec import dataset_digest
+from catalog.dataset import Dataset
+from catalog.plan import Member, Plan, Protocol
+from catalog.policy import Policy
+from catalog.typing_rules import bits_needed
+from exchange.planner.bound import Bound
+from protos.cards import Card
+from protos.faults import InputError
+
+LIFETIME_S: Final = 600
+OFFLINE_LIFETIME_S: Final = 86_000  # a little less than the day that the exchange keeps a job
+MAX_PAILLIER: Final = 64  # elements; above it BFV is as small and far faster
+
+
+@dataclass(frozen=True)
+class DirectoryView:
+    """What the analyst knows of the federation.
+
+    Attributes:
+        datasets: Declared datasets by name.
+        policies: Public policies by dataset, then department.
+        fingerprints: Pinned identity fingerprint of each department.
+        online: Departments whose node is connected now.
+    """
+
+    datasets: Mapping[str, Dataset]
+    policies: Mapping[str, Mapping[str, Policy]]
+    fingerprints: Mapping[str, str]
+    online: frozenset[str]
+
+
+def draft(
+    bound: Bound,
+    directory: DirectoryView,
+    *,
+    analyst: Card,
+    project: str,
+    purpose: str,
+    now: int,
+    job: str,
+    epsilon: float | None = None,
+    protocol: Protocol | None = None,
+    lifetime_s: int | None = None,
+    grants: tuple[str, ...] = (),
+    order_keys: tuple[tuple[str, str], ...] = (),
+    without: frozenset[str] = frozenset(),
+) -> Plan:
+    """Drafts a plan for ``bound``; nothing is judged yet (see ``catalog.judge``).
+
+    Args:
+        bound: The bound statement; its mode is the plan's.
+        directory: The federation as the analyst sees it.
+        analyst: The analyst's own card.
+        project: Whose budget share pays.
+        purpose: What for.
+        now: Unix seconds.
+        job: 32 lower-case hex digits, fresh.
+        epsilon: Ad hoc only; None takes the smallest default of the owners' policies.
+        protocol: None chooses: sealed for one department, BFV when members are offline,
+            otherwise masked_sum, as far as all owners take part in it.
+        lifetime_s: Seconds until the plan expires; None depends on the protocol.
+        grants: Owners' signed grants, exact mode only.
+        order_keys: Sealed cell-order keys, exact mode only.
+        without: Members that are not asked.
+
+    Raises:
+        InputError: A member is not pinned, the protocol does not fit, or a total could need
+            more than 128 bits.
+    """
+    dataset = bound.dataset
+    roster = _roster(dataset, directory, without)
+    policies = directory.policies.get(dataset.name, {})
+    chosen = protocol or _protocol(roster, directory.online, policies)
+    _check_protocol(chosen, bound, len(roster))
+    waits = chosen.startswith("he_sum") and not directory.online >= {m.name for m in roster}
+    lifetime = lifetime_s or (OFFLINE_LIFETIME_S if waits else LIFETIME_S)
+    plan = Plan(
+        job=job,
+        issued_at=now,
+        expires_at=now + lifetime,
+        analyst=analyst.name,
+        analyst_fingerprint=analyst.identity.fingerprint,
+        analyst_sealing_key=analyst.sealing_key,
+        project=project,
+        purpose=purpose,
+        dataset=dataset.name,
+        dataset_digest=dataset_digest(dataset),
+        statement=bound.sql,
+        aggregate=bound.aggregate,
+        mode=bound.mode,
+        protocol=chosen,
+        bits=128,
+        roster=roster,
+        threshold=threshold_of(chosen, len(roster)),
+        epsilon=_epsilon(bound, policies, epsilon),
+        delta=dataset.delta if bound.mode == "adhoc" else 0.0,
+        colluders=0
+        if chosen == "sealed"
+        else max((policy.colluders for policy in policies.values()), default=0),
+        grants=grants,
+        order_keys=order_keys,
+    )
+    return replace(plan, bits=bits_needed(plan, dataset))
+
+
+def threshold_of(protocol: Protocol, members: int) -> int:
+    """Fewest survivors: all of them under pairwise masks without recovery, else ⌊2n/3⌋ + 1."""
+    if protocol.startswith("he_sum") or protocol == "sealed":
+        return members
+    return min(members, 2 * members // 3 + 1)
+
+
+def _roster(
+    dataset: Dataset, directory: DirectoryView, without: frozenset[str]
+) -> tuple[Member, ...]:
+    for name in sorted(without - set(dataset.members)):
+        raise InputError(f"{name} is no member of {dataset.name}", code="plan.roster")
+    names = [name for name in dataset.members if name not in without]
+    missing = [name for name in names if name not in directory.fingerprints]
+    if missing:
+        raise InputError(
+            f"no pinned key for {', '.join(missing)}",
+            remedy="compare their fingerprints with them and pin them, or ask without them",
+            code="plan.roster",
+        )
+    if not names:
+        raise InputError("no department is left to ask", code="plan.roster")
+    return tuple(Member(name, directory.fingerprints[name]) for name in names)
+
+
+def _protocol(
+    roster: tuple[Member, ...], online: frozenset[str], policies: Mapping[str, Policy]
+) -> Protocol:
+    if len(roster) == 1:
+        return "sealed"
+    both: tuple[Protocol, Protocol] = ("masked_sum", "he_sum.bfv")
+    connected = online >= {member.name for member in roster}
+    preferred = both if connected else (both[1], both[0])
+    for protocol in preferred:
+        accepted = {protocol, protocol.split(".")[0]}
+        if all(accepted & set(policy.protocols) for policy in policies.values()):
+            return protocol
+    return preferred[0]
+
+
+def _check_protocol(protocol: Protocol, bound: Bound, members: int) -> None:
+    if (protocol == "sealed") != (members == 1):
+        raise InputError(
+            f"{protocol} does not fit {members} departments",
+            remedy="sealed is for one department alone; several use masked_sum or he_sum",
+            code="plan.protocol",
+        )
+    elements = bound.aggregate.cells * len(bound.aggregate.measures)
+    if protocol == "he_sum.paillier" and elements > MAX_PAILLIER:
+        raise InputError(
+            f"{elements} figures are too many for Paillier (at most {MAX_PAILLIER})",
+            remedy="use he_sum.bfv",
+            code="plan.protocol",
+        )
+
+
+def _epsilon(bound: Bound, policies: Mapping[str, Policy], asked: float | None) -> float:
+    if bound.mode == "exact":
+        if asked is not None:
+            raise InputError("an exact answer takes no epsilon", code="plan.epsilon")
+        return 0.0
+    if asked is not None:
+        return asked
+    if not policies:
+        raise InputError(
+            "no policy names a default epsilon", remedy="give one", code="plan.epsilon"
+        )
+    return min(min(p.budget.default, p.budget.ceiling) for p in policies.values())

@@ -1,0 +1,268 @@
+"""EXPLAIN: says in plain words what a plan would do, before anybody is asked anything.
+
+Everything here follows from declarations, the plan and the policies; no row is looked at, so two
+data sets with the same declarations give the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from catalog.dataset import Dataset
+from catalog.judge import Verdict, judge
+from catalog.plan import Plan
+from catalog.policy import Policy
+from exchange.planner.bound import Bound
+from protos.language import Language, Text
+
+if TYPE_CHECKING:
+    from catalog.calibration import Calibration
+
+PredictBytes = Callable[[Plan], Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading and its lines."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What EXPLAIN prints.
+
+    Attributes:
+        sections: In reading order.
+        bytes_out: Predicted bytes that leave each node, by protocol step.
+        verdict: What the policies say.
+    """
+
+    sections: tuple[Section, ...]
+    bytes_out: Mapping[int, int]
+    verdict: Verdict
+
+    def text(self) -> str:
+        """Returns everything as plain text."""
+        return "\n\n".join(
+            "\n".join([s.heading, *(f"  {line}" for line in s.lines)]) for s in self.sections
+        )
+
+
+def explain(
+    plan: Plan,
+    bound: Bound,
+    dataset: Dataset,
+    policies: Mapping[str, Policy],
+    language: Language,
+    *,
+    predicted_bytes: PredictBytes | None = None,
+    calibration: Calibration | None = None,
+    spent: Mapping[str, float] | None = None,
+) -> Explanation:
+    """Explains a drafted plan; nothing is signed or sent.
+
+    Args:
+        plan: From ``draft``.
+        bound: From ``bind``.
+        dataset: The declaration.
+        policies: Public policy by department.
+        language: ``en`` or ``zh``.
+        predicted_bytes: The protocol's size model: bytes that leave one node, by step.
+        calibration: The noise of an ad hoc plan, if it is to be shown.
+        spent: Epsilon already spent per department, where it is known.
+    """
+    bytes_out = dict(predicted_bytes(plan)) if predicted_bytes else {}
+    verdict = judge(plan, dataset, policies, now=plan.issued_at)
+    parts: list[tuple[Text, list[Text]]] = [
+        (_ASKED, _asked(plan, bound)),
+        (_LEARNS, _learns(plan)),
+        (_COSTS, _costs(plan, policies, calibration, spent or {})),
+        (_LEAVES, _leaves(plan, bytes_out)),
+        (_AT_ANALYST, [Text(bound.post_sql, bound.post_sql)]),
+        (_POLICIES, _said(verdict)),
+    ]
+    sections = tuple(
+        Section(heading.of(language), tuple(line.of(language) for line in lines))
+        for heading, lines in parts
+        if lines
+    )
+    return Explanation(sections, bytes_out, verdict)
+
+
+def _asked(plan: Plan, bound: Bound) -> list[Text]:
+    aggregate = plan.aggregate
+    lines = [
+        Text(
+            "{n} departments compute {figures} figures each: {cells} groups x {measures} "
+            "measures, in a ring of {bits} bits",
+            "{n} 个部门各计算 {figures} 个数：{cells} 个分组 × {measures} 个度量，{bits} 位环",
+        ).format(
+            n=len(plan.roster),
+            figures=aggregate.cells * len(aggregate.measures),
+            cells=aggregate.cells,
+            measures=len(aggregate.measures),
+            bits=plan.bits,
+        ),
+        Text(
+            "at least {threshold} of {n} departments must take part until the end",
+            "至少 {threshold} 个（共 {n} 个）部门须参与到底",
+        ).format(threshold=plan.threshold, n=len(plan.roster)),
+    ]
+    if plan.mode == "adhoc" and aggregate.keys:
+        lines.append(_EVERY_GROUP)
+    functions = ", ".join(f"{o.column} = {o.function}" for o in bound.outputs)
+    return [*lines, Text(f"released columns: {functions}", f"发布的列：{functions}")]
+
+
+def _learns(plan: Plan) -> list[Text]:
+    family = plan.protocol.split(".")[0]
+    answer = _EXACT if plan.mode == "exact" else _NOISY
+    lines = []
+    for party, text in _WHO_LEARNS[family]:
+        lines.append(Text(
+            f"{party.en}: " + text.en.format(answer=answer.en),
+            f"{party.zh}：" + text.zh.format(answer=answer.zh),
+        ))  # fmt: skip
+    if plan.mode == "exact" and family == "masked_sum":
+        lines.append(_COUNTS_SEEN)
+    lines.append(_TRUST[family])
+    return lines
+
+
+def _costs(
+    plan: Plan,
+    policies: Mapping[str, Policy],
+    calibration: Calibration | None,
+    spent: Mapping[str, float],
+) -> list[Text]:
+    if plan.mode == "exact":
+        return [_NO_BUDGET]
+    lines = [
+        Text(
+            "epsilon {epsilon:g} with delta {delta:g}, charged at every department",
+            "每个部门记 ε = {epsilon:g}，δ = {delta:g}",
+        ).format(epsilon=plan.epsilon, delta=plan.delta)
+    ]
+    for member in plan.roster:
+        policy = policies.get(member.name)
+        if policy is None:
+            continue
+        used = spent.get(member.name)
+        lines.append(
+            Text(
+                "{name}: lifetime cap {cap:g}, ceiling of one query {ceiling:g}",
+                "{name}：总上限 {cap:g}，单次上限 {ceiling:g}",
+            ).format(name=member.name, cap=policy.budget.epsilon, ceiling=policy.budget.ceiling)
+            if used is None
+            else Text(
+                "{name}: {used:g} of {cap:g} is spent", "{name}：{cap:g} 中已用 {used:g}"
+            ).format(name=member.name, used=used, cap=policy.budget.epsilon)
+        )
+    if calibration is not None:
+        for i, (measure, sigma) in enumerate(
+            zip(plan.aggregate.measures, calibration.sigma_node, strict=True)
+        ):
+            width = 1.96 * sigma * len(plan.roster) ** 0.5
+            lines.append(
+                Text(
+                    "measure {i} ({kind}): noise within ±{width:.4g} in 95 % of cases",
+                    "度量 {i}（{kind}）：95% 的情况下噪声在 ±{width:.4g} 以内",
+                ).format(i=i, kind=measure.kind, width=width)
+            )
+    return lines
+
+
+def _leaves(plan: Plan, bytes_out: Mapping[int, int]) -> list[Text]:
+    if not bytes_out:
+        return []
+    lines = [
+        Text("step {step}: {size:,} bytes", "第 {step} 步：{size:,} 字节").format(
+            step=step, size=size
+        )
+        for step, size in sorted(bytes_out.items())
+    ]
+    total = sum(bytes_out.values())
+    return [
+        *lines,
+        Text("{total:,} bytes per node, {all:,} in all", "每个节点 {total:,} 字节，共 {all:,} 字节")
+        .format(total=total, all=total * len(plan.roster)),
+    ]  # fmt: skip
+
+
+def _said(verdict: Verdict) -> list[Text]:
+    if verdict.allowed:
+        return [Text("every policy allows it", "各部门的策略均允许")]
+    lines = []
+    for refusal in verdict.refusals:
+        who = f"{refusal.department}: " if refusal.department else ""
+        way = f" → {'; '.join(refusal.rewrites)}" if refusal.rewrites else ""
+        lines.append(Text(
+            f"refused - {who}{refusal.message}{way}", f"拒绝：{who}{refusal.message}{way}"
+        ))  # fmt: skip
+    return lines
+
+
+_ASKED: Final = Text("What is asked", "要计算什么")
+_LEARNS: Final = Text("Who learns what", "各方会知道什么")
+_COSTS: Final = Text("What it costs in privacy", "隐私代价")
+_LEAVES: Final = Text("What leaves each node (predicted)", "每个节点流出的数据（预计）")
+_AT_ANALYST: Final = Text("What runs at the analyst", "在分析者处运行")
+_POLICIES: Final = Text("What the policies say", "策略意见")
+
+_EVERY_GROUP: Final = Text(
+    "every declared group is answered, empty ones too: which groups exist tells nothing",
+    "每个已声明的分组都会作答，空分组也在内：有哪些分组不泄露信息",
+)
+_EXACT: Final = Text("the exact totals of groups that are large enough", "足够大的分组的精确合计")
+_NOISY: Final = Text("the totals with noise", "带噪声的合计")
+_NO_BUDGET: Final = Text(
+    "no budget: exact figures need a grant of every owner", "不占预算：精确结果须每个数据方授权"
+)
+_COUNTS_SEEN: Final = Text(
+    "exact mode: the exchange also sees group counts, in an order that it cannot undo",
+    "精确模式：交换平台还会看到各组计数，但顺序已打乱且无法还原",
+)
+_DEPARTMENT: Final = Text("each department", "每个部门")
+_EXCHANGE: Final = Text("the exchange", "交换平台")
+_ANALYST: Final = Text("the analyst", "分析者")
+_NOTHING: Final = Text("nothing about the others", "不知道其他部门的任何数据")
+_ANSWER: Final = Text("{answer}", "{answer}")
+_WHO_LEARNS: Final[dict[str, tuple[tuple[Text, Text], ...]]] = {
+    "masked_sum": (
+        (_DEPARTMENT, _NOTHING),
+        (_EXCHANGE, Text(
+            "who takes part and how long the vectors are; not even the total",
+            "谁参与、向量多长；连合计也看不到",
+        )),
+        (_ANALYST, _ANSWER),
+    ),
+    "he_sum": (
+        (_DEPARTMENT, _NOTHING),
+        (_EXCHANGE, Text("ciphertexts, who sent them and when", "密文、由谁何时发送")),
+        (_ANALYST, _ANSWER),
+    ),
+    "sealed": (
+        (Text("the department", "该部门"), Text(
+            "nothing new: it computes on its own rows", "没有新信息：只在自己的数据上计算",
+        )),
+        (_EXCHANGE, Text("a sealed answer of known length", "一份已知长度的密封结果")),
+        (_ANALYST, Text("{answer} of this one department", "仅此一个部门的{answer}")),
+    ),
+}  # fmt: skip
+_TRUST: Final[dict[str, Text]] = {
+    "masked_sum": Text(
+        "broken only if fewer honest departments than the threshold remain",
+        "仅当诚实部门少于门限时才会失效",
+    ),
+    "he_sum": Text(
+        "broken only if all other departments act together", "仅当其他所有部门合谋时才会失效"
+    ),
+    "sealed": Text(
+        "nobody to hide among: the department answers alone",
+        "无从混同：该部门单独作答",
+    ),
+}

@@ -1,0 +1,73 @@
+"""Runs the upper part over an empty table before anything is asked of anybody.
+
+DuckDB's own checks (types, names, functions of the outer SELECTs) then fail at once and cost no
+budget, instead of failing after the figures were paid for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from catalog.algebra import Key
+from catalog.typing_rules import type_of
+from exchange.planner.bound import Bound, Output
+from exchange.planner.post_sql import TABLE
+from protos.faults import SqlError
+
+_KEY_TYPES: Final = {
+    "integer": "BIGINT", "string": "VARCHAR", "date": "DATE", "boolean": "BOOLEAN",
+    "null": "INTEGER",
+}  # fmt: skip
+_OUTPUT_TYPES: Final = {"integer": "BIGINT", "double": "DOUBLE"}
+
+
+def rehearse(bound: Bound) -> None:
+    """Runs ``bound.post_sql`` over an empty ``released`` in a locked in-memory DuckDB.
+
+    Raises:
+        SqlError: DuckDB refuses it.
+    """
+    import duckdb
+
+    connection = duckdb.connect(
+        ":memory:",
+        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False,
+                "enable_external_access": False, "threads": 1},
+    )  # fmt: skip
+    try:
+        columns = [f"k{i} {_key_type(k, bound)}" for i, k in enumerate(bound.aggregate.keys)]
+        columns += [f"{o.column} {_output_type(o)}" for o in bound.outputs]
+        connection.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)})")
+        connection.execute("SET lock_configuration = true")
+        connection.execute(bound.post_sql).fetchall()
+    except duckdb.Error as error:
+        reason = str(error).split("\n\n")[0].removeprefix("Binder Error: ").split("\n")[0]
+        start, end = _place(bound.sql, reason)
+        raise SqlError(
+            f"the part above the aggregate does not run: {reason}",
+            sql=bound.sql,
+            start=start,
+            end=end,
+            remedy="mend the outer SELECT; nothing was asked and nothing was spent",
+            code="sql.post",
+        ) from error
+    finally:
+        connection.close()
+
+
+def _place(sql: str, reason: str) -> tuple[int, int]:
+    """Where the name that DuckDB complains about stands, as far as its message says."""
+    for name in re.findall(r'"([^"]+)"', reason):
+        if found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE):
+            return found.span()
+    return (-1, -1)
+
+
+def _key_type(key: Key, bound: Bound) -> str:
+    found = type_of(key.expr, bound.dataset.columns)
+    return _KEY_TYPES.get(found.type, f"DECIMAL(38, {found.decimals})")
+
+
+def _output_type(output: Output) -> str:
+    return _OUTPUT_TYPES.get(output.type, f"DECIMAL(38, {output.decimals})")

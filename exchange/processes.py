@@ -1,0 +1,133 @@
+"""Starts, watches and stops the processes of a cluster on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from protos.faults import UnavailableError
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the cluster.
+
+    Attributes:
+        name: ``exchange`` or the department's name.
+        pid: Process id.
+        started: Kernel start time (clock ticks since boot), so that a recycled pid is not ours.
+        directory: Its own directory.
+        log: Where its output goes.
+    """
+
+    name: str
+    pid: int
+    started: int
+    directory: str
+    log: str
+
+
+def _start_time(pid: int) -> int | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rsplit(")", 1)[1].split()
+    if fields[0] == "Z":
+        return None
+    return int(fields[19])
+
+
+def spawn(name: str, arguments: list[str], directory: Path, log: Path) -> Process:
+    """Starts ``veil ARGUMENTS`` detached from this terminal, with its output in ``log``."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "exchange.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+        )
+    return Process(name, child.pid, _start_time(child.pid) or 0, str(directory), str(log))
+
+
+def alive(process: Process) -> bool:
+    """Whether exactly this process still runs (a recycled pid does not count)."""
+    return _start_time(process.pid) == process.started
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """The last lines of a log, for an error message."""
+    try:
+        return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+def wait_for(
+    condition: Callable[[], bool], processes: list[Process], what: str, seconds: float
+) -> None:
+    """Waits until ``condition`` holds; fails at once when one of the processes has died.
+
+    Raises:
+        UnavailableError: A process died, or the time is over; shows the end of its log.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        for process in processes:
+            if not alive(process):
+                raise UnavailableError(
+                    f"{process.name} stopped while {what}:\n{tail(Path(process.log))}",
+                    remedy=f"read {process.log}",
+                )
+        if time.monotonic() > end:
+            raise UnavailableError(
+                f"not ready after {seconds:.0f} s while {what}",
+                remedy="read the logs in the cluster's logs/ folder",
+            )
+        time.sleep(0.02)
+
+
+def stop(process: Process, seconds: float = 10.0) -> None:
+    """Asks the process to stop (SIGTERM), then makes it (SIGKILL)."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        if not alive(process):
+            break
+        try:
+            os.kill(process.pid, sent)
+        except ProcessLookupError:
+            break
+        end = time.monotonic() + seconds
+        while alive(process) and time.monotonic() < end:
+            time.sleep(0.02)
+    _reap(process.pid)
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # it was started by another `veil` command
+
+
+def save(path: Path, processes: list[Process]) -> None:
+    """Writes the cluster's process table, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps([asdict(p) for p in processes], indent=1), "utf-8")
+    temporary.replace(path)
+
+
+def load(path: Path) -> list[Process]:
+    """Reads the cluster's process table; an absent file is an empty cluster."""
+    if not path.exists():
+        return []
+    return [Process(**entry) for entry in json.loads(path.read_text("utf-8"))]

@@ -1,0 +1,84 @@
+"""The analyst's profile: ``analyst.toml`` and the directory of keys that it names."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from compute_nodes.rpc.membership import Membership
+from protos.cards import Pins
+from protos.faults import InputError
+from protos.identity import IdentityKey
+from protos.sealing import SealingKey
+
+
+class ProfileFile(BaseModel):
+    """``analyst.toml``; the path is relative to the file.
+
+    Attributes:
+        directory: Made by ``veil exchange enroll-analyst``: keys, certificate, pins, history.
+        exchange: ``host:port``; from enrolment if it is not given.
+        project: Whose budget share pays, unless a question says otherwise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    directory: Path
+    exchange: str = ""
+    project: str = "default"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Who asks, and how.
+
+    Attributes:
+        name: As certified.
+        exchange: ``host:port``.
+        project: Default project.
+        directory: Keys, certificate, pins, history.
+        identity: Signs plans.
+        sealing: Opens answers.
+        pins: Whom this analyst believes.
+    """
+
+    name: str
+    exchange: str
+    project: str
+    directory: Path
+    identity: IdentityKey = field(repr=False)
+    sealing: SealingKey = field(repr=False)
+    pins: Pins = field(repr=False)
+
+
+def load_profile(path: Path) -> Profile:
+    """Reads a profile and its keys.
+
+    Raises:
+        InputError: The file is missing or wrong.
+        TrustError: A key can be read by others.
+    """
+    try:
+        written = ProfileFile.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"there is no profile {path}",
+            remedy="`veil up` writes one; name it with --profile or in VEIL_PROFILE",
+            code="profile.missing",
+        ) from error
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise InputError(f"{path} is not a profile: {error}", code="profile.invalid") from error
+    directory = (path.parent / written.directory).resolve()
+    member = Membership.load(directory)
+    return Profile(
+        name=member.name,
+        exchange=written.exchange or member.exchange,
+        project=written.project,
+        directory=directory,
+        identity=IdentityKey.load(directory / "identity.key"),
+        sealing=SealingKey.load(directory / "sealing.key"),
+        pins=Pins.load(directory / "pins.toml"),
+    )

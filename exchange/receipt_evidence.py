@@ -1,0 +1,175 @@
+"""Reading a receipt document: from untrusted JSON to evidence, one signature after the other.
+
+Each step needs the one before: cards give the keys, the plan the roster, the receipt the survivors,
+whose statements come last. Reading stops at the first part that does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from catalog.certificates.envelope import Credential
+from catalog.certificates.receipts import (
+    Receipt,
+    Statement,
+    read_plan,
+    read_receipt,
+    read_statement,
+)
+from catalog.plan import Plan
+from protos.cards import Card, Pins, read_card
+from protos.faults import TrustError, VeilError
+from protos.identity import show_fingerprint
+from protos.language import Text
+
+VERSION: Final = 1
+_MEMBERS: Final = {"version", "receipt", "statements", "plan", "cards", "release"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about a receipt.
+
+    Attributes:
+        name: The question.
+        ok: True, False, or None where it could not be asked.
+        what: What was found, or what is wrong and where, or why it was not asked.
+    """
+
+    name: Text
+    ok: bool | None
+    what: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What reading established, for the checks to compare.
+
+    Attributes:
+        document: The document itself.
+        cards: (role, name) → card.
+        plan: The plan, signed by the analyst's card.
+        receipt: The receipt, signed by the exchange's card.
+        credential: Its envelope.
+        statements: Department → statement, signed by the department's card.
+        pins: Whom the reader trusts, or None.
+        table: Bytes of the result's file, or None.
+        outcome_digest: Digest of the aggregate that the reader holds, or None.
+    """
+
+    document: Mapping[str, Any]
+    cards: dict[tuple[str, str], Card]
+    plan: Plan
+    receipt: Receipt
+    credential: Credential
+    statements: dict[str, Statement]
+    pins: Pins | None
+    table: bytes | None
+    outcome_digest: str | None
+
+
+def read_document(document: object, checks: list[Check]) -> Evidence | None:
+    """Reads the whole document, or stops at the first part that does not hold."""
+    name = _SHAPE
+    try:
+        body = _shape(document)
+        checks.append(Check(name, ok=True, what=f"version {VERSION}"))
+        name = _CARDS
+        cards = _cards(body["cards"])
+        checks.append(Check(name, ok=True, what=f"{len(cards)} cards, each signed by its own key"))
+        name = _PLAN
+        analyst = only(cards, "analyst")
+        plan = read_plan(analyst.identity, body["plan"])
+        if (plan.analyst, plan.analyst_fingerprint) != (analyst.name, analyst.identity.fingerprint):
+            raise TrustError(f"the plan is of {plan.analyst}, the card of {analyst.name}")
+        checks.append(Check(name, ok=True, what=f"signed by analyst {analyst.name}"))
+        name = _RECEIPT
+        exchange = only(cards, "exchange")
+        receipt, credential = read_receipt(body["receipt"])
+        if (credential.issuer, credential.identity) != (exchange.name, exchange.identity):
+            raise TrustError(
+                f"the receipt is issued by {credential.issuer} with the key "
+                f"{show_fingerprint(credential.identity.fingerprint)}, but the exchange's card is "
+                f"of {exchange.name} with {show_fingerprint(exchange.identity.fingerprint)}"
+            )
+        checks.append(Check(name, ok=True, what=f"signed by exchange {exchange.name}"))
+        name = _STATEMENTS
+        statements = _statements(body["statements"], cards, receipt)
+        checks.append(Check(name, ok=True, what=f"signed by {', '.join(statements)}"))
+    except VeilError as error:
+        checks.append(Check(name, ok=False, what=error.message))
+        return None
+    return Evidence(body, cards, plan, receipt, credential, statements, None, None, None)
+
+
+def _shape(document: object) -> dict[str, Any]:
+    if not isinstance(document, dict) or set(document) != _MEMBERS:
+        raise TrustError(f"the document must have exactly {', '.join(sorted(_MEMBERS))}")
+    if document["version"] != VERSION or isinstance(document["version"], bool):
+        raise TrustError(f"version {document['version']!r} is not known; this is {VERSION}")
+    statements, cards, release = document["statements"], document["cards"], document["release"]
+    tokens = [document["receipt"], document["plan"]]
+    if not isinstance(statements, dict) or not isinstance(cards, list):
+        raise TrustError("'statements' must be an object and 'cards' a list")
+    tokens += [*statements, *statements.values(), *cards, *([] if release is None else [release])]
+    if not all(isinstance(token, str) for token in tokens):
+        raise TrustError("every part of the document must be a signed token (a text)")
+    return document
+
+
+def _cards(tokens: list[str]) -> dict[tuple[str, str], Card]:
+    cards: dict[tuple[str, str], Card] = {}
+    for number, token in enumerate(tokens, 1):
+        try:
+            card = read_card(token)
+        except TrustError as error:
+            raise TrustError(f"card {number}: {error.message}") from error
+        if (card.role, card.name) in cards:
+            raise TrustError(f"card {number}: a second card of {card.role} {card.name}")
+        if any(card.identity == other.identity for other in cards.values()):
+            raise TrustError(f"card {number}: {card.name} shares a key with another card")
+        cards[card.role, card.name] = card
+    return cards
+
+
+def only(cards: dict[tuple[str, str], Card], role: str) -> Card:
+    """Returns the one card of a role.
+
+    Raises:
+        TrustError: There is none, or more than one.
+    """
+    found = [card for (of, _), card in cards.items() if of == role]
+    if len(found) != 1:
+        raise TrustError(f"the document needs one card of an {role}, it has {len(found)}")
+    return found[0]
+
+
+def _statements(
+    tokens: dict[str, str], cards: dict[tuple[str, str], Card], receipt: Receipt
+) -> dict[str, Statement]:
+    for name in sorted({*tokens, *receipt.survivors}):
+        if name not in tokens:
+            raise TrustError(f"{name} answered by the receipt, but its statement is missing")
+        if name not in receipt.survivors:
+            raise TrustError(f"there is a statement of {name}, which the receipt does not name")
+    found: dict[str, Statement] = {}
+    for name in receipt.survivors:
+        card = cards.get(("department", name))
+        if card is None:
+            raise TrustError(f"the card of {name} is missing")
+        try:
+            found[name] = read_statement(card.identity, tokens[name])
+        except TrustError as error:
+            raise TrustError(f"statement of {name}: {error.message}") from error
+        if found[name].department != name:
+            raise TrustError(f"statement of {name}: it speaks for {found[name].department}")
+    return found
+
+
+_SHAPE: Final = Text("Document", "文件格式")
+_CARDS: Final = Text("Identity cards", "身份卡")
+_PLAN: Final = Text("Analyst's signature on the plan", "分析方对计划的签名")
+_RECEIPT: Final = Text("Exchange's signature on the receipt", "交换中心对回执的签名")
+_STATEMENTS: Final = Text("Each department's signature", "各部门签名")

@@ -1,0 +1,140 @@
+"""The exchange as one process: identity, hub, gRPC service, enrolment door."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from catalog.identity.files import read_public, write_public
+from catalog.identity.registry import ExchangeIdentity
+from exchange.coordinator.archive import Archive
+from exchange.coordinator.session import Clocks
+from exchange.desk import GrantDesk
+from exchange.enrolment import EnrolmentServer
+from exchange.hub import Hub
+from exchange.inbox import Inbox
+from exchange.server import ExchangeServer
+from exchange.shelf import DatasetShelf
+from protos.identity import IdentityKey
+from protos.names import Role
+
+READY_FILE: Final = "ready.json"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running exchange can be reached.
+
+    Attributes:
+        grpc: ``host:port`` for members.
+        enrolment: ``https://host:port`` for those who are invited.
+        pid: The process.
+    """
+
+    grpc: str
+    enrolment: str
+    pid: int
+
+
+class ExchangeProcess:
+    """Everything that one exchange runs.
+
+    Args:
+        directory: Made by ``veil exchange init``.
+        address: ``host:port`` for gRPC; port 0 takes a free one.
+        enrolment_address: ``host:port`` for enrolment.
+        clocks: How long jobs wait.
+    """
+
+    def __init__(
+        self, directory: Path, address: str, enrolment_address: str, clocks: Clocks
+    ) -> None:
+        self._directory = directory
+        self._clocks = clocks
+        self._identity = ExchangeIdentity(
+            directory, clock=time.time, randomness=secrets.token_bytes
+        )
+        self._address = address
+        self._enrolment_address = enrolment_address
+        self._archive: Archive | None = None
+        self._desk = GrantDesk(directory / "grants.sqlite")
+        self._hub: Hub | None = None
+        self._server: ExchangeServer | None = None
+        self._door: EnrolmentServer | None = None
+
+    def start(self) -> Addresses:
+        """Opens the stores, starts both services, and writes ``ready.json``."""
+        host = self._address.rpartition(":")[0]
+        self._identity.open()
+        self._desk.open()
+        self._archive = Archive(self._directory / "jobs.sqlite")
+        self._hub = Hub(
+            identity=IdentityKey.load(self._directory / "identity.key"),
+            card=read_public(self._directory / "card.jwt").decode("ascii"),
+            members=self._members,
+            shelf=DatasetShelf(self._directory / "datasets"),
+            desk=self._desk,
+            archive=self._archive,
+            inbox=Inbox(),
+            clocks=self._clocks,
+            clock=time.time,
+            monotonic=time.monotonic,
+        )
+        self._hub.start()
+        self._server = ExchangeServer(self._hub, self._identity, self._address)
+        self._server.start()
+        grpc_address = f"{host}:{self._server.port}"
+        self._door = EnrolmentServer(self._identity, lambda: grpc_address, self._enrolment_address)
+        self._door.start()
+        addresses = Addresses(grpc_address, self._door.url, os.getpid())
+        write_public(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
+        return addresses
+
+    def stop(self) -> None:
+        """Ends jobs and calls, then closes the stores."""
+        (self._directory / READY_FILE).unlink(missing_ok=True)
+        for part in (self._door, self._hub, self._server):
+            if part is not None:
+                part.stop()
+        if self._archive is not None:
+            self._archive.close()
+        self._desk.close()
+        self._identity.close()
+
+    def _members(self) -> dict[tuple[Role, str], str]:
+        return {
+            (member.role, member.name): member.card
+            for member in self._identity.members()
+            if member.revoked_at is None
+        }
+
+
+def read_addresses(directory: Path) -> Addresses | None:
+    """Where the exchange of this directory is reached, or None while it is not ready."""
+    try:
+        return Addresses(**json.loads((directory / READY_FILE).read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def wait_for_signal() -> str:
+    """Blocks the main thread until SIGTERM or SIGINT; returns the signal's name."""
+    caught: list[int] = []
+    done = threading.Event()
+
+    def note(number: int, _: object) -> None:
+        caught.append(number)
+        done.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, note)
+    while not done.wait(0.5):
+        pass
+    return signal.Signals(caught[0]).name

@@ -1,0 +1,1 @@
+"""What all layers agree on: the wire contract, faults, signatures, language, terminal output."""

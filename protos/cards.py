@@ -1,0 +1,210 @@
+"""Cards say who somebody is; pins say whom this machine believes.
+
+A card is signed by the key that it names, so it proves possession and nothing more. Trust
+comes only from pins: fingerprints that people compared over another channel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from protos.faults import InputError, TrustError, UnavailableError
+from protos.identity import IdentityKey, PublicIdentity, show_fingerprint, unverified_claims
+from protos.keyfile import write_private
+from protos.names import Role, check_name, check_role
+from protos.sealing import public_key
+
+CARD_TYPE: Final = "veil-card+jwt"
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Card:
+    """Who somebody is.
+
+    Attributes:
+        name: Department's, analyst's, exchange's or auditor's name.
+        role: Which of these.
+        identity: The signing key.
+        sealing_key: X25519 public key, 64 hex digits; what is sealed to it only they open.
+    """
+
+    name: str
+    role: Role
+    identity: PublicIdentity
+    sealing_key: str
+
+
+def make_card(
+    key: IdentityKey, name: str, role: Role, sealing_public_hex: str, issued_at: int
+) -> str:
+    """Signs one's own card.
+
+    Args:
+        key: The identity that the card is about.
+        name: As on the certificate.
+        role: As on the certificate.
+        sealing_public_hex: X25519 public key, 64 hex digits.
+        issued_at: Unix seconds.
+
+    Raises:
+        InputError: Name or role are malformed.
+        TrustError: The sealing key is malformed.
+    """
+    public_key(sealing_public_hex)
+    claims = {
+        "sub": check_name(name),
+        "role": check_role(role),
+        "jwk": key.public.to_jwk(),
+        "sealing_key": sealing_public_hex,
+        "iat": issued_at,
+    }
+    return key.sign(CARD_TYPE, claims)
+
+
+def read_card(token: str) -> Card:
+    """Reads a card and checks that the key inside signed it. It is not yet trusted: see `Pins`.
+
+    Raises:
+        TrustError: The card is malformed or not signed by its own key.
+    """
+    identity = PublicIdentity.from_jwk(unverified_claims(token).get("jwk"))
+    claims = identity.verify(CARD_TYPE, token)
+    try:
+        if set(claims) != {"sub", "role", "jwk", "sealing_key", "iat"}:
+            raise TrustError("the card has missing or unknown fields", code="card.invalid")
+        public_key(claims["sealing_key"])
+        name, role = check_name(claims["sub"]), check_role(claims["role"])
+    except InputError as error:
+        raise TrustError(f"the card is malformed: {error.message}", code="card.invalid") from error
+    return Card(name, role, identity, claims["sealing_key"])
+
+
+class Pins:
+    """The identities that this machine believes, as (role, name) → fingerprint.
+
+    The file is TOML, made to be read and compared by people::
+
+        [[pin]]
+        role = "department"
+        name = "shenzhen"
+        fingerprint = "…64 hex digits…"
+    """
+
+    def __init__(self) -> None:
+        self._pins: dict[tuple[Role, str], str] = {}
+
+    @classmethod
+    def load(cls, path: Path) -> Pins:
+        """Reads a file; a missing file means that nobody is pinned, so nobody is believed.
+
+        Raises:
+            InputError: The file is malformed; the message names it.
+            UnavailableError: It is there but cannot be read.
+        """
+        pins = cls()
+        try:
+            document = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return pins
+        except OSError as error:
+            raise UnavailableError(f"cannot read {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not valid TOML: {error}", code="pins.invalid") from error
+        entries = document.pop("pin", [])
+        if document or not isinstance(entries, list):
+            raise InputError(f"{path}: only [[pin]] entries may stand here", code="pins.invalid")
+        for number, entry in enumerate(entries, 1):
+            if not isinstance(entry, dict) or set(entry) != {"role", "name", "fingerprint"}:
+                raise InputError(
+                    f"{path}: pin {number} needs exactly role, name and fingerprint",
+                    code="pins.invalid",
+                )
+            try:
+                pins.add(check_role(entry["role"]), entry["name"], entry["fingerprint"])
+            except (InputError, TrustError) as error:
+                raise InputError(
+                    f"{path}: pin {number}: {error.message}",
+                    remedy=error.remedy,
+                    code="pins.invalid",
+                ) from error
+        return pins
+
+    def save(self, path: Path) -> None:
+        """Writes the file whole or not at all, mode 0600.
+
+        Raises:
+            UnavailableError: It cannot be written.
+        """
+        lines = ["# Whom this machine believes. Compare fingerprints by telephone, not by mail."]
+        for (role, name), fingerprint in sorted(self._pins.items()):
+            # JSON strings of these ASCII values are valid TOML basic strings.
+            lines += ["", "[[pin]]", f"role = {json.dumps(role)}", f"name = {json.dumps(name)}"]
+            lines += [f"fingerprint = {json.dumps(fingerprint)}"]
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            draft.unlink(missing_ok=True)  # of a process that died here with the same number
+            write_private(draft, "\n".join([*lines, ""]).encode())
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
+
+    def add(self, role: Role, name: str, fingerprint: object) -> None:
+        """Pins one identity; adding the same again changes nothing.
+
+        Raises:
+            InputError: Role, name or fingerprint are malformed.
+            TrustError: Another key is pinned under this name, or this key under another name
+                of the role (one key must not count as two parties).
+        """
+        check_name(name)
+        check_role(role)
+        if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
+            raise InputError("a fingerprint has 64 lower-case hex digits", code="pins.invalid")
+        for (other_role, other_name), pinned in self._pins.items():
+            if other_role == role and (other_name == name) != (pinned == fingerprint):
+                raise TrustError(
+                    f"{role} {name} does not fit the pin of {other_name} "
+                    f"({show_fingerprint(pinned)})",
+                    remedy="compare fingerprints with them, then correct the pins file by hand",
+                    code="pins.conflict",
+                )
+        self._pins[role, name] = fingerprint
+
+    def check(self, card: Card) -> Card:
+        """Returns the card if its identity is pinned under its role and name.
+
+        Raises:
+            TrustError: It is not pinned, or with another key.
+        """
+        pinned = self._pins.get((card.role, card.name))
+        if pinned is None:
+            raise TrustError(
+                f"{card.role} {card.name} is not pinned here",
+                remedy="compare the fingerprint with them, then run 'veil node pin'",
+                code="pins.unknown",
+            )
+        if pinned != card.identity.fingerprint:
+            raise TrustError(
+                f"{card.role} {card.name} shows the key "
+                f"{show_fingerprint(card.identity.fingerprint)}, but "
+                f"{show_fingerprint(pinned)} is pinned",
+                remedy="somebody may be in the middle: call them before you change the pin",
+                code="pins.mismatch",
+            )
+        return card
+
+    def names(self, role: Role) -> tuple[str, ...]:
+        """Returns the pinned names of a role, sorted."""
+        return tuple(sorted(name for r, name in self._pins if r == role))
+
+    def fingerprint_of(self, role: Role, name: str) -> str | None:
+        """Returns the pinned fingerprint (64 hex digits), or None."""
+        return self._pins.get((role, name))

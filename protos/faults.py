@@ -1,0 +1,157 @@
+"""Veil's one error tree.
+
+    VeilError
+    ├── InputError          what the caller wrote is wrong (SQL, file, option)
+    │   └── SqlError        … and this is the place in the SQL
+    ├── PolicyError         a rule of a policy refuses; says which rewrite would pass
+    │   └── BudgetError     the privacy budget does not allow it
+    ├── TrustError          a signature, pin, certificate or token does not hold
+    ├── ProtocolError       a peer's message is malformed, out of order or contradictory
+    ├── JobError            a job ended without an answer (too few survivors, cancelled, too late)
+    └── UnavailableError    something needed cannot be reached or written (network, disk)
+
+``message`` and ``remedy`` are public: they never hold anything that depends on a department's
+rows. ``detail`` is private: it goes to the log of the process that raised, never to a peer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class VeilError(Exception):
+    """Base of every error that Veil raises on purpose.
+
+    Args:
+        message: What was wrong and where, in one sentence; public.
+        remedy: What to do about it; public, may be empty.
+        code: A stable dotted code for programs, such as ``budget.exhausted``.
+        detail: Private explanation for the local log only.
+    """
+
+    kind = "error"
+
+    def __init__(self, message: str, *, remedy: str = "", code: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code or self.kind
+        self.detail = detail
+
+    def public(self) -> dict[str, str]:
+        """Returns what may cross the wire: never ``detail``."""
+        return {
+            "kind": self.kind,
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+
+class InputError(VeilError):
+    """What the caller wrote is wrong."""
+
+    kind = "input"
+
+
+class SqlError(InputError):
+    """A statement is malformed or not supported.
+
+    Args:
+        message: What is wrong.
+        sql: The whole statement.
+        start: First offending character, 0-based offset in ``sql``; -1 if not known.
+        end: One past the last offending character.
+        remedy: What would work.
+        code: Stable dotted code.
+    """
+
+    kind = "sql"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sql: str = "",
+        start: int = -1,
+        end: int = -1,
+        remedy: str = "",
+        code: str = "",
+    ) -> None:
+        super().__init__(message, remedy=remedy, code=code)
+        self.sql = sql
+        self.start = start
+        self.end = end
+
+    def underlined(self) -> str:
+        """Returns the offending line of the SQL with the place underlined, or ``""``."""
+        if self.start < 0 or not self.sql:
+            return ""
+        line_start = self.sql.rfind("\n", 0, self.start) + 1
+        line_end = self.sql.find("\n", self.start)
+        line_end = len(self.sql) if line_end < 0 else line_end
+        width = max(1, min(self.end, line_end) - self.start)
+        line = self.sql[line_start:line_end]
+        return f"{line}\n{' ' * (self.start - line_start)}{'^' * width}"
+
+
+class PolicyError(VeilError):
+    """A rule of a policy refuses."""
+
+    kind = "policy"
+
+
+class BudgetError(PolicyError):
+    """The privacy budget does not allow it."""
+
+    kind = "budget"
+
+
+class TrustError(VeilError):
+    """A signature, pin, certificate or token does not hold."""
+
+    kind = "trust"
+
+
+class ProtocolError(VeilError):
+    """A peer's message is malformed, out of order or contradictory."""
+
+    kind = "protocol"
+
+
+class JobError(VeilError):
+    """A job ended without an answer."""
+
+    kind = "job"
+
+
+class UnavailableError(VeilError):
+    """Something that is needed cannot be reached or written."""
+
+    kind = "unavailable"
+
+
+KINDS: Final[dict[str, type[VeilError]]] = {
+    cls.kind: cls
+    for cls in (
+        VeilError,
+        InputError,
+        SqlError,
+        PolicyError,
+        BudgetError,
+        TrustError,
+        ProtocolError,
+        JobError,
+        UnavailableError,
+    )
+}
+
+
+def from_public(body: dict[str, str]) -> VeilError:
+    """Rebuilds an error that crossed the wire; an unknown kind becomes ``VeilError``."""
+    cls = KINDS.get(body.get("kind", ""), VeilError)
+    return cls(
+        body.get("message", "unknown error"),
+        remedy=body.get("remedy", ""),
+        code=body.get("code", ""),
+    )

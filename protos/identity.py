@@ -1,0 +1,251 @@
+"""Who signed this: ECDSA P-256 identities and typed, compact JWS (RFC 7515, ES256).
+
+A token's protected header is exactly ``{"alg": "ES256", "kid": fingerprint, "typ": type}`` and
+its payload is canonical JSON. Both are compared whole, so there is no algorithm to swap, no
+key to smuggle in, and a signature made for one purpose never passes for another (RFC 8725 3.11).
+
+ECDSA signatures are malleable: two different tokens can carry one signed body. Compare and
+store digests of claims, never of tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_private_key,
+)
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from protos.canonical import canonical
+from protos.faults import InputError, TrustError
+from protos.keyfile import read_private, write_private
+
+ALGORITHM: Final = "ES256"
+MAX_CLAIMS_BYTES: Final = 8 * 1024 * 1024  # a plan with long code lists stays below it
+
+
+class _Registry(jws.JWSRegistry):
+    """ES256 only, with room for plans that carry code lists and grants."""
+
+    max_payload_length = MAX_CLAIMS_BYTES * 4 // 3 + 4
+
+
+_REGISTRY: Final = _Registry(algorithms=[ALGORITHM])
+
+
+@dataclass(frozen=True)
+class PublicIdentity:
+    """A public signing key.
+
+    Attributes:
+        spki: SubjectPublicKeyInfo, DER, uncompressed point (RFC 5480).
+        fingerprint: SHA-256 of ``spki``, 64 hex digits; what people compare and pins hold.
+    """
+
+    spki: bytes = field(repr=False)
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derives the fingerprint, so that it cannot disagree with the key."""
+        object.__setattr__(self, "fingerprint", hashlib.sha256(self.spki).hexdigest())
+
+    @classmethod
+    def of(cls, key: ec.EllipticCurvePublicKey) -> PublicIdentity:
+        """Wraps a key of the ``cryptography`` library."""
+        return cls(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+    @classmethod
+    def from_jwk(cls, jwk: object) -> PublicIdentity:
+        """Reads a JWK (RFC 7517) and checks that its point lies on P-256.
+
+        Raises:
+            TrustError: It is anything but ``kty``, ``crv``, ``x`` and ``y`` of a valid point.
+        """
+        try:
+            if not isinstance(jwk, dict) or set(jwk) != {"kty", "crv", "x", "y"}:
+                raise ValueError("a key has the members kty, crv, x and y")
+            if jwk["kty"] != "EC" or jwk["crv"] != "P-256":
+                raise ValueError("not a P-256 key")
+            return cls.of(ECKey.import_key(jwk).public_key)
+        except (JoseError, ValueError, TypeError, AttributeError) as error:
+            raise TrustError(
+                "the public key is not a valid P-256 key", code="key.invalid", detail=str(error)
+            ) from error
+
+    @cached_property
+    def _key(self) -> ECKey:
+        key = load_der_public_key(self.spki)
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise TrustError("the public key is not a P-256 key", code="key.invalid")
+        return ECKey.import_key(key)
+
+    def to_jwk(self) -> dict[str, str]:
+        """Returns the JWK with exactly the members ``kty``, ``crv``, ``x``, ``y``."""
+        jwk = self._key.as_dict(private=False)
+        return {name: str(jwk[name]) for name in ("kty", "crv", "x", "y")}
+
+    def verify(
+        self, typ: str, token: str, *, now: int | None = None, skew_s: int = 60
+    ) -> dict[str, Any]:
+        """Checks one token against this key.
+
+        Args:
+            typ: The only type accepted, such as ``veil-plan+jwt``.
+            token: Compact JWS.
+            now: Unix seconds; ``exp``, ``nbf`` and ``iat`` are checked when it is given.
+            skew_s: Difference of clocks that is forgiven, seconds.
+
+        Returns:
+            The signed claims.
+
+        Raises:
+            TrustError: Anything about the token does not hold.
+        """
+        try:
+            signed = jws.deserialize_compact(
+                token, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
+            )
+        except (JoseError, ValueError, TypeError) as error:
+            raise TrustError(
+                "the signature does not hold", code="signature.invalid", detail=repr(error)
+            ) from error
+        if signed.headers() != _header(typ, self.fingerprint):
+            raise TrustError(
+                f"the signature is not a {typ} of key {show_fingerprint(self.fingerprint)}",
+                code="signature.header",
+                detail=repr(signed.headers())[:500],
+            )
+        claims = _claims(signed.payload)
+        if now is not None:
+            _check_times(claims, now, skew_s)
+        return claims
+
+
+class IdentityKey:
+    """A private signing key; redacted in ``repr``."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = ECKey.import_key(key)
+        self._private = key
+        self.public = PublicIdentity.of(key.public_key())
+
+    def __repr__(self) -> str:
+        """Shows the fingerprint only."""
+        return f"IdentityKey(<redacted>, fingerprint={self.public.fingerprint[:16]!r})"
+
+    @classmethod
+    def generate(cls) -> IdentityKey:
+        """Makes a new key from the operating system's randomness."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def load(cls, path: Path) -> IdentityKey:
+        """Reads a PKCS#8 PEM file.
+
+        Raises:
+            TrustError: Others may read the file, or it holds no P-256 key.
+            UnavailableError: It cannot be read.
+        """
+        try:
+            key = load_pem_private_key(read_private(path), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise TrustError(f"{path} holds no private key", code="key.invalid") from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+            raise TrustError(f"{path} holds no P-256 key", code="key.invalid")
+        return cls(key)
+
+    def save(self, path: Path) -> None:
+        """Writes a new file with mode 0600 and brings it to disk.
+
+        Raises:
+            InputError: The file exists.
+            UnavailableError: It cannot be written.
+        """
+        pem = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(path, pem)
+
+    def sign(self, typ: str, claims: dict[str, Any]) -> str:
+        """Signs claims as a compact JWS of one type.
+
+        Raises:
+            InputError: The claims have no canonical JSON form, or are too long.
+        """
+        payload = canonical(claims)
+        if len(payload) > MAX_CLAIMS_BYTES:
+            raise InputError("the document is too long to sign", code="signature.too_long")
+        header = _header(typ, self.public.fingerprint)
+        return jws.serialize_compact(
+            header, payload, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
+        )
+
+
+def show_fingerprint(fingerprint: str, *, full: bool = False) -> str:
+    """Groups a fingerprint for people: 32 hex digits (128 bits), or all 64 when ``full``."""
+    shown = fingerprint if full else fingerprint[:32]
+    return " ".join(shown[i : i + 4] for i in range(0, len(shown), 4))
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """Reads the claims without any check of the signature.
+
+    Only for finding out *which* key to verify with; nothing else may be done with them.
+
+    Raises:
+        TrustError: The token is malformed.
+    """
+    try:
+        payload = jws.extract_compact(token.encode(), registry=_REGISTRY).payload
+    except (JoseError, ValueError, TypeError) as error:
+        raise TrustError("the token is malformed", code="signature.invalid") from error
+    return _claims(payload)
+
+
+def _header(typ: str, fingerprint: str) -> dict[str, str]:
+    return {"alg": ALGORITHM, "typ": typ, "kid": fingerprint}
+
+
+def _claims(payload: bytes) -> dict[str, Any]:
+    """Reads a payload, and only in canonical form: no repeated key, no second spelling."""
+    try:
+        claims = json.loads(payload)
+        if isinstance(claims, dict) and canonical(claims) == payload:
+            return claims
+    except (ValueError, RecursionError, InputError) as error:
+        raise TrustError("the signed document is malformed", code="signature.body") from error
+    raise TrustError("the signed document is not canonical JSON", code="signature.body")
+
+
+def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
+    """Checks ``exp``, ``nbf`` and ``iat`` (RFC 7519 4.1) against a clock, in Unix seconds."""
+    for name in ("exp", "nbf", "iat"):
+        value = claims.get(name)
+        if name in claims and (isinstance(value, bool) or not isinstance(value, int)):
+            raise TrustError(f"the claim {name!r} is not a whole number", code="signature.body")
+    if "exp" in claims and now > claims["exp"] + skew_s:
+        raise TrustError(
+            f"the document expired {now - claims['exp']} s ago",
+            remedy="ask for a new one; if it is new, compare the clocks of both machines",
+            code="signature.expired",
+        )
+    for name in ("nbf", "iat"):
+        if name in claims and claims[name] > now + skew_s:
+            raise TrustError(
+                f"the document is dated {claims[name] - now} s in the future",
+                remedy="a clock is wrong: compare both machines' clocks and use a time server",
+                code="signature.clock",
+            )

@@ -1,0 +1,83 @@
+"""Private key files: written once with mode 0600, refused when anybody else could read them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from protos.faults import InputError, TrustError, UnavailableError
+
+_MAX_BYTES = 64 * 1024
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Creates ``path`` with mode 0600 and brings it to disk; never overwrites.
+
+    Raises:
+        InputError: The file exists already (a key is never replaced silently).
+        UnavailableError: It could not be written.
+    """
+    try:
+        # O_EXCL also refuses a symbolic link, so the bytes cannot be led elsewhere.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise InputError(
+            f"{path} exists already",
+            remedy="keep the key that is there, or move it away by hand first",
+            code="key.exists",
+        ) from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # whatever the umask says
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)  # without it the name may be lost in a power failure
+        finally:
+            os.close(directory)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a key is no key, and would block the next attempt
+        raise _unwritable(path, error) from error
+
+
+def read_private(path: Path) -> bytes:
+    """Reads a key file after checking that only its owner can.
+
+    Raises:
+        TrustError: The mode allows more than 0600, or it is not a regular file.
+        UnavailableError: It is missing or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot read {path}: {error.strerror}",
+            remedy="check the path; 'veil node init' or 'veil up' make keys",
+            code="key.missing",
+        ) from error
+    with os.fdopen(descriptor, "rb") as file:
+        # The mode of the open file, not of the path: nothing can be swapped in between.
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise TrustError(f"{path} is not a regular file", code="key.not_a_file")
+        if stat.S_IMODE(status.st_mode) & 0o177:
+            raise TrustError(
+                f"the key file {path} has mode {stat.S_IMODE(status.st_mode):04o}, "
+                "so others may have read it",
+                remedy=f"make a new key if they could have; else run: chmod 600 {path}",
+                code="key.mode",
+            )
+        return file.read(_MAX_BYTES)
+
+
+def _unwritable(path: Path, error: OSError) -> UnavailableError:
+    return UnavailableError(
+        f"cannot write {path}: {error.strerror}",
+        remedy="check that the directory exists, is yours, and that the disk is not full",
+        code="key.unwritable",
+    )

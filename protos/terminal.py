@@ -1,0 +1,188 @@
+"""Output for people: tables, progress and errors that say what to do.
+
+Rich is imported inside the functions, so that ``veil --help`` does not pay for it. Colours
+appear on a terminal only (and never with ``NO_COLOR``); a pipe gets plain text. Texts from
+elsewhere are stripped of control characters first: a peer's name must not move the cursor.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final
+
+from protos.faults import SqlError, VeilError
+from protos.language import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+    from rich.text import Text as StyledText
+
+GOOD: Final = "green"
+BAD: Final = "bold red"
+SOFT: Final = "dim"
+ACCENT: Final = "cyan"
+
+_PLAIN_WIDTH: Final = 160  # of a pipe, which has no width of its own: do not fold early
+
+_KINDS: Final[dict[str, Text]] = {
+    "error": Text("Error", "错误"),
+    "input": Text("Not understood", "输入有误"),
+    "sql": Text("SQL not accepted", "SQL 不被接受"),
+    "policy": Text("Refused by policy", "策略拒绝"),
+    "budget": Text("Privacy budget", "隐私预算不足"),
+    "trust": Text("Not trusted", "不可信"),
+    "protocol": Text("Protocol broken", "协议异常"),
+    "job": Text("No answer", "任务未得出结果"),
+    "unavailable": Text("Not available", "不可用"),
+}
+_REMEDY: Final = Text("What to do", "建议")
+
+
+def printable(text: object) -> str:
+    """Replaces control, direction and private characters by ``?``; keeps line breaks and tabs.
+
+    Escape sequences and right-to-left marks from a peer could otherwise rewrite the screen.
+    """
+    return "".join(
+        "?" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" else c
+        for c in str(text)
+    )
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """Returns a Rich console that treats all text as text: no markup, no emoji codes."""
+    from rich.console import Console
+
+    stream = stream or sys.stdout
+    return Console(
+        file=stream,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        width=None if stream.isatty() else _PLAIN_WIDTH,
+    )
+
+
+def say(text: object = "", *, style: str = "", stream: IO[str] | None = None) -> None:
+    """Prints one paragraph."""
+    console(stream).print(printable(text), style=style or None, soft_wrap=True)
+
+
+def heading(text: object, *, stream: IO[str] | None = None) -> None:
+    """Prints a heading with a blank line before it."""
+    console(stream).print(f"\n{printable(text)}", style=f"bold {ACCENT}", soft_wrap=True)
+
+
+def done(text: object, *, stream: IO[str] | None = None) -> None:
+    """Prints a line with a green tick."""
+    from rich.text import Text as Styled
+
+    console(stream).print(Styled("✓ ", GOOD) + Styled(printable(text), "default"), soft_wrap=True)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str = "",
+    right: Iterable[int] = (),
+    stream: IO[str] | None = None,
+) -> None:
+    """Prints a table.
+
+    Args:
+        columns: Headings.
+        rows: Cells; ``None`` prints as an empty cell.
+        title: Above the table, may be empty.
+        right: Numbers of the columns (from 0) that are flush right, such as figures.
+        stream: Where to; standard output by default.
+    """
+    from rich import box
+    from rich.table import Table
+
+    flush_right = set(right)
+    grid = Table(
+        title=printable(title) or None,
+        title_justify="left",
+        title_style="bold",
+        header_style=f"bold {ACCENT}",
+        border_style=SOFT,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for number, column in enumerate(columns):
+        justify = "right" if number in flush_right else "left"
+        grid.add_column(printable(column), justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        grid.add_row(*("" if cell is None else printable(cell) for cell in row))
+    console(stream).print(grid)
+
+
+class Progress:
+    """What is going on now, in one line that changes (on a terminal) or line by line (a pipe)."""
+
+    def __init__(self, out: Console, status: Status | None) -> None:
+        self._out = out
+        self._status = status
+
+    def update(self, text: object) -> None:
+        """Says what is going on now."""
+        if self._status is not None:
+            self._status.update(printable(text))
+        else:
+            self._out.print(f"… {printable(text)}", soft_wrap=True)
+
+
+@contextmanager
+def progress(text: object, *, stream: IO[str] | None = None) -> Iterator[Progress]:
+    """Shows a spinner while the block runs; on standard error, so that results can be piped."""
+    out = console(stream or sys.stderr)
+    if out.is_terminal:
+        with out.status(printable(text), spinner="dots", spinner_style=ACCENT) as status:
+            yield Progress(out, status)
+    else:
+        shown = Progress(out, None)
+        shown.update(text)
+        yield shown
+
+
+def print_error(error: VeilError, *, stream: IO[str] | None = None) -> None:
+    """Prints an error: what kind, what was wrong, where in the SQL, and what to do."""
+    from rich.text import Text as Styled
+
+    out = console(stream or sys.stderr)
+    kind = str(_KINDS.get(error.kind, _KINDS["error"]))
+    out.print(Styled(f"{kind}: ", BAD) + Styled(printable(error.message), "bold"), soft_wrap=True)
+    if isinstance(error, SqlError) and error.underlined():
+        out.print()
+        for line in _underlined(error):
+            out.print(Styled("  ") + line, soft_wrap=True)
+        out.print()
+    if error.remedy:
+        out.print(
+            Styled(f"{_REMEDY}: ", GOOD) + Styled(printable(error.remedy), "default"),
+            soft_wrap=True,
+        )
+
+
+def _underlined(error: SqlError) -> list[StyledText]:
+    """The offending line and a line of carets, in terminal cells: Chinese takes two."""
+    from rich.cells import cell_len
+    from rich.text import Text as Styled
+
+    line, carets = error.underlined().split("\n")
+    start = len(carets) - len(carets.lstrip(" "))
+    end = start + carets.count("^")
+    before, wrong, after = (
+        printable(part).replace("\t", "    ")
+        for part in (line[:start], line[start:end], line[end:])
+    )
+    marks = " " * cell_len(before) + "^" * max(1, cell_len(wrong))
+    return [
+        Styled(before) + Styled(wrong, BAD) + Styled(after),
+        Styled(marks, BAD),
+    ]

@@ -1,0 +1,164 @@
+"""Each rule of the judge refuses what it should, names the column, and says what would pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from catalog.algebra import Aggregate, Arith, ColumnRef, Constant, Expr, Key, Measure
+from catalog.config import load_policy
+from catalog.judge import Refusal, Verdict, judge
+from catalog.plan import Member, Plan
+from catalog.policy import Policy
+from catalog.uses import uses_of
+from protos.faults import PolicyError
+from tests.sql_world import DATASET, POLICY, planned
+
+OWN = load_policy(POLICY, DATASET, "a")
+GOOD = "SELECT district, COUNT(*), AVG(cost) FROM visits WHERE age > 3 GROUP BY district"
+
+
+def verdict(plan: Plan, policy: Policy = OWN, now: int = 1000) -> Verdict:
+    return judge(plan, DATASET, {"a": policy}, now=now)
+
+
+def only(found: Verdict) -> Refusal:
+    assert not found.allowed
+    assert len(found.refusals) == 1, found
+    return found.refusals[0]
+
+
+def test_a_plain_plan_is_allowed():
+    found = verdict(planned(GOOD))
+    assert found == Verdict(())
+    found.enforce()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"dataset": "other"}, "dataset"),
+        ({"dataset_digest": "0" * 64}, "dataset"),
+        ({"job": "x"}, "job"),
+        ({"expires_at": 900}, "time"),
+        ({"issued_at": 1100, "expires_at": 1200}, "time"),
+        ({"threshold": 2}, "threshold"),
+        ({"threshold": 4}, "threshold"),
+        ({"roster": (Member("a", "1"), Member("a", "2"), Member("b", "3"))}, "roster"),
+        ({"roster": (Member("a", "1"), Member("b", "1"), Member("c", "3"))}, "roster"),
+        ({"roster": (Member("a", "1"), Member("b", "2"), Member("d", "3"))}, "roster"),
+        ({"roster": ()}, "roster"),
+        ({"protocol": "sealed"}, "protocol"),
+        ({"delta": 1e-3}, "epsilon"),
+        ({"epsilon": float("nan")}, "plan"),
+        ({"epsilon": float("inf")}, "epsilon"),
+        ({"epsilon": -1.0}, "plan"),
+        ({"epsilon": 5e-324}, "plan"),
+        ({"epsilon": 2.1}, "epsilon"),
+        ({"project": "secret"}, "project"),
+        ({"colluders": -1}, "colluders"),
+        ({"colluders": 3}, "plan"),
+        ({"epsilon": 1e-7, "bits": 32}, "bits"),
+        ({"mode": "exact", "epsilon": 0.0, "delta": 0.0}, "grants"),
+        ({"mode": "exact", "grants": ("x", "y", "z")}, "epsilon"),
+    ],
+)
+def test_a_wrong_plan_is_refused(change: dict[str, Any], rule: str):
+    found = verdict(replace(planned(GOOD), **change))
+    assert rule in {r.rule for r in found.refusals}
+    with pytest.raises(PolicyError):
+        found.enforce()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"audience": ("wang",)}, "audience"),
+        ({"max_cells": 5}, "max_cells"),
+        ({"protocols": ("he_sum",)}, "protocol"),
+        ({"min_parties": 4}, "min_parties"),
+        ({"colluders": 1}, "colluders"),
+    ],
+)
+def test_a_stricter_policy_refuses(change: dict[str, Any], rule: str):
+    found = only(verdict(planned(GOOD), replace(OWN, **change)))
+    assert (found.department, found.rule) == ("a", rule)
+
+
+def test_a_clock_that_is_off_is_said_so():
+    plan = planned(GOOD)
+    assert verdict(plan, now=950).allowed
+    assert "in the future" in only(verdict(plan, now=900)).message
+    assert "expired" in only(verdict(plan, now=1601)).message
+
+
+@pytest.mark.parametrize(
+    ("sql", "column", "says"),
+    [
+        ("SELECT SUM(rate) FROM visits", "rate", "may not be used"),
+        ("SELECT cost > 5 c, COUNT(*) FROM visits GROUP BY c", "cost", "to group"),
+        ("SELECT COUNT(sex) FROM visits", "sex", "to aggregate"),
+        ("SELECT SUM(CASE WHEN free = 'x' THEN 1 END) FROM visits", "free", "may not be used"),
+    ],
+)
+def test_a_use_that_is_not_allowed_names_the_column(sql: str, column: str, says: str):
+    found = only(verdict(planned(sql)))
+    assert (found.rule, found.column) == ("uses", column)
+    assert says in found.message
+    assert found.rewrites
+
+
+def test_conditions_inside_measures_filter():
+    plan = planned("SELECT SUM(CASE WHEN sex = 'F' THEN cost END), COUNT_IF(insured) FROM visits")
+    assert uses_of(plan.aggregate) == {
+        "cost": {"aggregate"}, "insured": {"filter"}, "sex": {"filter"},
+    }  # fmt: skip
+    assert verdict(plan).allowed
+
+
+def test_a_narrower_code_list_may_not_be_left():
+    narrow = load_policy(
+        {**POLICY, "columns": {**POLICY["columns"], "district": {
+            "uses": ["filter", "group"], "codes": ["440103"]}}}, DATASET, "a",
+    )  # fmt: skip
+    found = only(verdict(planned(GOOD), narrow))
+    assert (found.rule, found.column) == ("values", "district")
+    assert "440305" in found.message
+    assert "'440103'" in found.rewrites[0]
+    inside = "SELECT district, COUNT(*) FROM visits WHERE district = '440103' GROUP BY district"
+    assert verdict(planned(inside), narrow).allowed
+    outside = "SELECT COUNT(*) FROM visits WHERE district IN ('440103', '440104')"
+    assert only(verdict(planned(outside), narrow)).rule == "values"
+
+
+def test_an_owner_who_lists_sealed_answers_alone():
+    alone = replace(DATASET, members=("a",))
+    plan = replace(
+        planned(GOOD), roster=(Member("a", "1"),), threshold=1, protocol="sealed",
+    )  # fmt: skip
+    found = judge(plan, alone, {"a": OWN}, now=1000)
+    assert {r.rule for r in found.refusals} == {"dataset"}  # the digest is another's
+
+
+def test_a_forged_aggregate_is_refused_not_raised():
+    forged = Aggregate("visits", None, (Key(ColumnRef("nobody"), ("x",)),), (Measure("rows"),))
+    found = only(verdict(replace(planned(GOOD), aggregate=forged)))
+    assert found.rule == "plan"
+
+
+def test_bounds_beyond_any_float_are_refused_not_raised():
+    power: Expr = ColumnRef("age")
+    for _ in range(60):
+        power = Arith("*", power, Arith("*", ColumnRef("age"), Constant(10**18, "integer")))
+    forged = Aggregate("visits", None, (), (Measure("sum_squares", power),))
+    assert "128 bits" in only(verdict(replace(planned(GOOD), aggregate=forged))).message
+
+
+def test_every_department_is_heard():
+    other = replace(OWN, department="b", audience=("wang",))
+    found = judge(planned(GOOD), DATASET, {"a": OWN, "b": other}, now=1000)
+    assert [r.department for r in found.refusals] == ["b"]
+    with pytest.raises(PolicyError, match="b: 'li' is not in the audience"):
+        found.enforce()
