@@ -27,6 +27,7 @@ from flwr.common import (
     Code,
     FitIns,
     FitRes,
+    Parameters,
     Status,
     ndarrays_to_parameters,
     parameters_to_ndarrays,
@@ -106,7 +107,7 @@ def aggregate(
     context.state.config_records[MAIN_CONFIGS_RECORD] = ConfigRecord({WorkflowKey.CURRENT_ROUND: 1})
     nothing = ndarrays_to_parameters([np.zeros(1, np.float32)])
     context.state.array_records[MAIN_PARAMS_RECORD] = compat.parameters_to_arrayrecord(
-        nothing, True
+        nothing, keep_input=True
     )
     workflow = SecAggPlusWorkflow(shares, threshold, max_weight=1.0)
     started = time.perf_counter()
@@ -130,13 +131,13 @@ class _Strategy:
         self._clients = clients
         self.aggregated: Any = None
 
-    def configure_fit(self, _round: int, parameters: Any, _manager: Any) -> list[Any]:
+    def configure_fit(self, _round: int, parameters: Parameters, _manager: object) -> list[Any]:
         return [
             (SimpleNamespace(node_id=node + 1), FitIns(parameters, {}))
             for node in range(self._clients)
         ]
 
-    def aggregate_fit(self, _round: int, results: list[Any], _failures: Any) -> tuple[Any, Any]:
+    def aggregate_fit(self, _round: int, results: list[Any], _failures: object) -> tuple[Any, Any]:
         self.aggregated = results[0][1].parameters
         return self.aggregated, {}
 

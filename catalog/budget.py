@@ -7,8 +7,9 @@ conversion is opendp's (Canonne, Kamath and Steinke 2020, proposition 7).
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from typing import Final
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, Final
 
 from protos.faults import InputError
 
@@ -28,21 +29,13 @@ def epsilon_for(rho: float, delta: float) -> float:
     """
     if not (0.0 <= rho < math.inf and 0.0 < delta < 1.0):
         raise InputError("rho must be at least 0, and delta between 0 and 1")
-    if rho == 0.0:
-        return 0.0
-    import opendp.prelude as dp
-
-    dp.enable_features("contrib")
-    space = dp.atom_domain(T="i64"), dp.absolute_distance(T="f64")
-    # A discrete Gaussian of this scale has exactly rho at sensitivity 1.
-    gaussian = dp.m.make_gaussian(*space, scale=1.0 / math.sqrt(2.0 * rho))
-    curve = dp.c.make_zCDP_to_approxDP(gaussian).map(1.0)
-    return float(curve.epsilon(delta))
+    # At sensitivity d, a Gaussian of scale 1 has exactly rho = d**2 / 2.
+    return float(_curve_of()(math.sqrt(2.0 * rho)).epsilon(delta)) if rho > 0.0 else 0.0
 
 
 @lru_cache(maxsize=4096)
 def rho_for(epsilon: float, delta: float) -> float:
-    """Returns the largest rho that stays within (epsilon, delta).
+    """Returns the largest rho that stays within (epsilon, delta), up to one part in 10**9.
 
     Args:
         epsilon: Above 0.
@@ -53,13 +46,50 @@ def rho_for(epsilon: float, delta: float) -> float:
     """
     if not (0.0 < epsilon < math.inf and 0.0 < delta < 1.0):
         raise InputError("epsilon must be above 0, and delta between 0 and 1")
-    low, high = 0.0, epsilon  # rho-zCDP is weaker than (epsilon, delta) well before rho = epsilon
+    # The classic conversion is never too large (Bun and Steinke 2016, proposition 1.3), and
+    # close: the answer is bracketed at once.
+    odds = math.log(1.0 / delta)
+    low = (math.sqrt(odds + epsilon) - math.sqrt(odds)) ** 2
+    while epsilon_for(low, delta) > epsilon:
+        low /= 2.0
+    high = 2.0 * low
     while epsilon_for(high, delta) <= epsilon:
-        high *= 2.0
+        low, high = high, 2.0 * high
     while high - low > _PRECISION * high:
-        middle = (low + high) / 2.0
-        if epsilon_for(middle, delta) <= epsilon:
-            low = middle
-        else:
-            high = middle
+        width = high - low
+        # Epsilon is concave in rho: a chord crosses to the right of the answer, and the chord of
+        # two points on the right, prolonged, to the left of it. Bisect when that does not help.
+        inner = _crossing(low, high, epsilon, delta)
+        outer = _crossing(inner, high, epsilon, delta)
+        for point in (inner, outer):
+            low, high = _narrowed(point, low, high, epsilon, delta)
+        if high - low > width / 2.0:
+            low, high = _narrowed((low + high) / 2.0, low, high, epsilon, delta)
     return low
+
+
+def _narrowed(
+    point: float, low: float, high: float, epsilon: float, delta: float
+) -> tuple[float, float]:
+    """Takes ``point`` as the new end of the bracket on its side, if it is inside."""
+    if not low < point < high:
+        return low, high
+    return (point, high) if epsilon_for(point, delta) <= epsilon else (low, point)
+
+
+def _crossing(a: float, b: float, epsilon: float, delta: float) -> float:
+    """Where the line through (rho, epsilon) at ``a`` and at ``b`` reaches ``epsilon``."""
+    at_a, at_b = epsilon_for(a, delta), epsilon_for(b, delta)
+    return a if at_a == at_b else a + (b - a) * (epsilon - at_a) / (at_b - at_a)
+
+
+@cache
+def _curve_of() -> Callable[[float], Any]:
+    """Returns opendp's conversion of zCDP, made once per process."""
+    import opendp.prelude as dp
+
+    dp.enable_features("contrib")
+    space = dp.atom_domain(T="i64"), dp.absolute_distance(T="f64")
+    to_approximate: Any = dp.c.make_zCDP_to_approxDP
+    curve: Callable[[float], Any] = to_approximate(dp.m.make_gaussian(*space, scale=1.0)).map
+    return curve

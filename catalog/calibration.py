@@ -79,8 +79,8 @@ def distributed_rho(sensitivity: float, sigma: float, honest: int, cells: int) -
     Kairouz, Liu and Steinke 2021, proposition 14: for every order α >= 1 the Rényi divergence is
     at most the least of α/2 · Δ²/(nσ²) + τd and α/2 · (Δ/(√n σ) + τ√d)², with
     τ = 10 · sum over k < n of exp(-2π²σ² k/(k+1)). A divergence of at most α/2 · ε² is ½ε²-zCDP.
-    The first form is charged as Δ²/(nσ²) + 2τd, which holds at every α; theorem 1 of the paper
-    states it with τd/2. With σ >= 2 the difference is below 10**-14 per cell.
+    The first form is charged as ε² = Δ²/(nσ²) + 2τd, which holds at every α and is never below
+    the τd/2 of theorem 1. With σ >= 2 all of this adds less than 10**-15 per cell.
 
     Args:
         sensitivity: L2, of the vector of ``cells`` integers.

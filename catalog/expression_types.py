@@ -204,7 +204,10 @@ def _date_arith(expr: Arith, left: ExprType, right: ExprType) -> ExprType:
     nullable = left.nullable or right.nullable
     if left.bounds is None or right.bounds is None:
         return ExprType(kind, 0, None, nullable)
-    return ExprType(kind, 0, _ARITHMETIC[expr.op](left.bounds, right.bounds), nullable)
+    bounds = _ARITHMETIC[expr.op](left.bounds, right.bounds)
+    if kind == "date" and not _DATE_RANGE[0] <= bounds[0] <= bounds[1] <= _DATE_RANGE[1]:
+        raise InputError("the date could leave the years 1 to 9999", code="type.date")
+    return ExprType(kind, 0, bounds, nullable)
 
 
 def _compare(expr: Compare, columns: Mapping[str, Column]) -> ExprType:
@@ -279,17 +282,24 @@ def _function(expr: Function, columns: Mapping[str, Column]) -> ExprType:
         case "coalesce":
             return replace(unified(args), nullable=all(a.nullable for a in args))
         case "greatest" | "least":
-            return _extreme(expr.name, args)
+            return _extreme(expr.name, expr.args, args)
 
 
-def _extreme(name: str, args: list[ExprType]) -> ExprType:
-    """GREATEST and LEAST leave NULLs out, in DuckDB, PostgreSQL and Spark alike."""
-    whole = replace(unified(args), nullable=all(a.nullable for a in args))
+def _extreme(name: str, args: Sequence[Expr], types: Sequence[ExprType]) -> ExprType:
+    """GREATEST and LEAST leave NULLs out, in DuckDB, PostgreSQL and Spark alike.
+
+    Only constants narrow the range: a column that is declared never NULL, and is NULL after all,
+    must not be able to break a bound that noise is calibrated to.
+    """
+    whole = replace(unified(types), nullable=all(t.nullable for t in types))
     if whole.bounds is None:
         return whole
     low, high = whole.bounds
-    decimals = whole.decimals
-    certain = [_aligned(a, decimals) for a in args if not a.nullable]
+    certain = [
+        _aligned(found, whole.decimals)
+        for arg, found in zip(args, types, strict=True)
+        if isinstance(arg, Constant) and not found.nullable
+    ]
     if name == "greatest":
         low = max((b[0] for b in certain if b is not None), default=low)
     else:

@@ -129,11 +129,16 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
                 sql, place, "parameters are not supported", "write the value into the statement",
                 "sql.unsupported",
             )  # fmt: skip
+        if word in {"[", "{"}:  # long chains of them also cost the parser quadratic time
+            raise _error(
+                sql, place, "lists, structs and subscripts are not supported",
+                "use SUBSTR for a part of a text", "sql.unsupported",
+            )  # fmt: skip
         if word == ";" and any(t.text != ";" for t in tokens[i:]):
             raise _error(
                 sql, place, "one statement at a time", "run the statements one by one", "sql.many"
             )
-        depth += (word in {"(", "[", "{", "CASE"}) - (word in {")", "]", "}", "END"})
+        depth += (word in {"(", "CASE"}) - (word in {")", "END"})
         prefixes = prefixes + 1 if word in _PREFIX else 0
         if depth > MAX_NESTING or prefixes > MAX_PREFIXES:
             raise _too_deep(sql, place)

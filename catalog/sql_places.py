@@ -9,13 +9,12 @@ from sqlglot import Token, exp
 
 Span = tuple[int, int]
 
-_OPEN: Final = frozenset("([{")
-_CLOSE: Final = frozenset(")]}")
+_OPEN: Final = frozenset("(")
+_CLOSE: Final = frozenset(")")
 _AFTER: Final[dict[type[exp.Expr], frozenset[str]]] = {
     exp.Is: frozenset({"IS", "NOT", "NULL", "TRUE", "FALSE"}),
     exp.Case: frozenset({"END"}),
     exp.Window: frozenset({"OVER", "("}),
-    exp.Bracket: frozenset({"["}),
 }
 _BEFORE: Final[dict[type[exp.Expr], frozenset[str]]] = {
     exp.Case: frozenset({"CASE", "WHEN"}),

@@ -86,7 +86,6 @@ INSTEAD: Final[dict[type[exp.Expr], tuple[str, str]]] = {
     exp.Values: ("VALUES is not supported", "read a dataset of the catalog"),
     exp.TableSample: ("sampling is not supported", "noise already hides single rows"),
     exp.Lambda: ("lambdas are not supported", "write the expression out"),
-    exp.Bracket: ("subscripts are not supported", "use SUBSTR for a part of a text"),
     exp.Escape: ("LIKE … ESCAPE is not supported", "use % and _ only"),
     exp.Columns: ("COLUMNS(…) is not supported", "name the columns"),
     exp.LimitOptions: ("LIMIT with an option is not supported", "write LIMIT and a number"),

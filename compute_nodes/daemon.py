@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.budget import rho_for
 from catalog.codec import to_json
 from catalog.config import load_dataset, load_policy
 from catalog.dataset import Dataset
@@ -27,7 +28,9 @@ from compute_nodes.jobs.job import Job, JobTools
 from compute_nodes.jobs.machines import Keys
 from compute_nodes.jobs.part import Source
 from compute_nodes.jobs.requests import take_request
+from compute_nodes.noise import draw_noise
 from compute_nodes.rpc.delivery import Delivery
+from compute_nodes.rpc.enrol import renew, renewal_due
 from compute_nodes.rpc.link import ExchangeLink
 from compute_nodes.rpc.membership import Membership, TlsFiles
 from compute_nodes.store import NodeStore
@@ -44,6 +47,7 @@ SWEEP_S: Final = 30.0
 IDLE_JOB_S: Final = 120.0
 STOP_S: Final = 5.0
 CLOCK_WARNING_S: Final = 60.0
+RENEW_EVERY_S: Final = 86_400.0
 REGISTER_PATIENCE_S: Final = 3600.0
 MIB: Final = 1 << 20
 
@@ -114,7 +118,7 @@ class NodeDaemon:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._puller = threading.Thread(target=self._pull, name="node-pull", daemon=True)
-        self._sweeper = threading.Thread(target=self._sweep, name="node-sweep", daemon=True)
+        self._keeper = threading.Thread(target=self._keep_house, name="node-keeper", daemon=True)
 
     def start(self) -> None:
         """Loads data and policies, starts the query workers, and begins to pull.
@@ -153,7 +157,7 @@ class NodeDaemon:
         )
         self._link.start()
         self._puller.start()
-        self._sweeper.start()
+        self._keeper.start()
 
     def stop(self) -> None:
         """Stops pulling, lets answers under way end, closes everything."""
@@ -180,7 +184,7 @@ class NodeDaemon:
                 self._dispatch(delivery)
         except VeilError as error:
             if not self._stopping.is_set():
-                LOG.error("the node stops: %s; %s", error.message, error.remedy)
+                LOG.warning("the node stops: %s; %s", error.message, error.remedy)
                 self._failed(error)
 
     def _trouble(self, error: VeilError | None) -> None:
@@ -225,19 +229,47 @@ class NodeDaemon:
             # The answer is stored: the exchange will offer the delivery again and get it.
             LOG.warning("could not send round %s: %s", delivery.round, error.message)
 
+    def _keep_house(self) -> None:
+        """Warms up, then looks after ended jobs and the certificate until the node stops."""
+        self._warm_up()
+        renewed = 0.0
+        while not self._stopping.wait(SWEEP_S):
+            self._sweep()
+            if time.monotonic() - renewed > RENEW_EVERY_S:
+                self._renew()
+                renewed = time.monotonic()
+
+    def _warm_up(self) -> None:
+        """Does once what the first question would otherwise wait for: imports, conversions."""
+        for held in self._holdings.values():
+            budget, delta = held.policy.budget, held.dataset.delta
+            for epsilon in (budget.epsilon, budget.default):
+                rho_for(epsilon, delta)
+        draw_noise((2.0,), 1)
+
     def _sweep(self) -> None:
         """Forgets workers of ended jobs, and ends jobs whose time is over."""
         tools = self._tools
         assert tools is not None  # noqa: S101 - set by start
-        while not self._stopping.wait(SWEEP_S):
-            with self._lock:
-                gone = [job for job, worker in self._workers.items() if worker.idle]
-                for job in gone:
-                    self._workers.pop(job).stop()
-                running = set(self._workers)
-            for job in self._store.expired(int(time.time())):
-                if job not in running:
-                    Job(job, tools).cancel()
+        with self._lock:
+            gone = [job for job, worker in self._workers.items() if worker.idle]
+            stopped = [self._workers.pop(job) for job in gone]
+            running = set(self._workers)
+        for worker in stopped:
+            worker.stop()
+        for job in self._store.expired(int(time.time())):
+            if job not in running:
+                Job(job, tools).cancel()
+
+    def _renew(self) -> None:
+        """Gets a new certificate in good time, and takes it up."""
+        try:
+            if renewal_due(self._directory, time.time()):
+                renew(self._directory)
+                self._link.start()
+                LOG.info("certificate renewed")
+        except VeilError as error:
+            LOG.warning("certificate not renewed: %s; %s", error.message, error.remedy)
 
 
 class _Worker:
@@ -279,7 +311,7 @@ class _Worker:
         try:
             self._job.open()
         except VeilError as error:
-            LOG.error("cannot take up a job again: %s %s", error.message, error.detail)
+            LOG.warning("cannot take up a job again: %s %s", error.message, error.detail)
             self._closed = True
             return
         while (delivery := self._inbox.get()) is not None:

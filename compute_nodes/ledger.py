@@ -2,19 +2,35 @@
 
 Budget: *reserve → compute → persist → release*. A reservation is on disk before anything is
 computed and stays spent, also over a crash; it is undone only while no answer that depends on data
-has been stored. Egress: every message is listed, by job, step and size, before it is sent.
+has been stored. A refusal that depends on data is such an answer. Egress: every message is listed,
+by job, step and size, before it is sent.
+
+Both are hash chains: the table of the budget is what its chain adds up to, and `verify` compares.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Final
 
+from catalog.budget import epsilon_for
 from catalog.journal import Entry, HashChain
-from protos.faults import BudgetError
+from protos.faults import BudgetError, ProtocolError, TrustError
 
+_BUDGET_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS budget (
+    job TEXT PRIMARY KEY,
+    dataset TEXT NOT NULL,
+    project TEXT NOT NULL,
+    analyst TEXT NOT NULL,
+    rho REAL NOT NULL CHECK (rho > 0),
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'released', 'undone')),
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS budget_by_dataset ON budget (dataset, project, state);
+"""
 _SLACK: Final = 1e-9  # of rho: rounding in sums, far below one query's charge
 
 
@@ -31,6 +47,7 @@ class Charge:
         cap: Lifetime cap of the dataset, as rho.
         share: The project's share of the cap, as rho.
         in_flight: Most reservations that this analyst may hold at once.
+        delta: To say in a refusal what is left as epsilon; None says it as rho.
     """
 
     job: str
@@ -41,6 +58,7 @@ class Charge:
     cap: float
     share: float
     in_flight: int
+    delta: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,18 +77,13 @@ class Spent:
 class BudgetLedger:
     """Reservations, within the transactions of the node's store."""
 
-    schema = """
-CREATE TABLE IF NOT EXISTS budget (
-    job TEXT PRIMARY KEY,
-    dataset TEXT NOT NULL,
-    project TEXT NOT NULL,
-    analyst TEXT NOT NULL,
-    rho REAL NOT NULL CHECK (rho > 0),
-    state TEXT NOT NULL CHECK (state IN ('reserved', 'released', 'undone')),
-    at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS budget_by_dataset ON budget (dataset, project, state);
-"""
+    def __init__(self) -> None:
+        self._chain = HashChain("budget_journal")
+
+    @property
+    def schema(self) -> str:
+        """SQL that makes the tables."""
+        return _BUDGET_TABLE + self._chain.schema
 
     def reserve(self, db: sqlite3.Connection, charge: Charge, at: int) -> None:
         """Reserves budget for a job; the same job again changes nothing.
@@ -79,9 +92,16 @@ CREATE INDEX IF NOT EXISTS budget_by_dataset ON budget (dataset, project, state)
             BudgetError: The cap, the project's share or the analyst's reservations do not allow
                 it; says what is left.
         """
-        known = db.execute("SELECT state FROM budget WHERE job = ?", (charge.job,)).fetchone()
+        known = db.execute(
+            "SELECT dataset, project, analyst, rho, state FROM budget WHERE job = ?", (charge.job,)
+        ).fetchone()
         if known is not None:
-            if known[0] == "undone":
+            asked = (charge.dataset, charge.project, charge.analyst, charge.rho)
+            if tuple(known[:4]) != asked:
+                raise ProtocolError(
+                    "this job has reserved something else before", code="budget.contradiction"
+                )
+            if known[4] == "undone":
                 raise BudgetError("this job was given up; ask again", code="budget.undone")
             return
         left = min(
@@ -90,8 +110,9 @@ CREATE INDEX IF NOT EXISTS budget_by_dataset ON budget (dataset, project, state)
         )
         if charge.rho > left * (1 + _SLACK) + _SLACK:
             raise BudgetError(
-                f"the privacy budget of {charge.dataset!r} for project {charge.project!r} is used"
-                f" up: this question costs rho = {charge.rho:.3g}, {max(left, 0.0):.3g} is left",
+                f"the privacy budget of {charge.dataset!r} for project {charge.project!r} does not"
+                f" reach: this question costs {_shown(charge.rho, charge.delta)}, "
+                f"{_shown(max(left, 0.0), charge.delta)} is left",
                 remedy="ask with a smaller --epsilon, or ask the owner for a larger share",
                 code="budget.exhausted",
             )
@@ -105,21 +126,56 @@ CREATE INDEX IF NOT EXISTS budget_by_dataset ON budget (dataset, project, state)
                 remedy="wait for one of them to end",
                 code="budget.in_flight",
             )
-        db.execute(
-            "INSERT INTO budget VALUES (?, ?, ?, ?, ?, 'reserved', ?)",
-            (charge.job, charge.dataset, charge.project, charge.analyst, charge.rho, at),
+        line = Spent(
+            charge.job, charge.dataset, charge.project, charge.analyst, charge.rho, "reserved", at
         )
+        db.execute("INSERT INTO budget VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(line))
+        self._chain.append(db, asdict(line))
 
     def mark_released(self, db: sqlite3.Connection, job: str) -> None:
-        """Notes that something that depends on data is about to leave."""
-        db.execute("UPDATE budget SET state = 'released' WHERE job = ?", (job,))
+        """Notes that something that depends on data is about to leave; there is no way back.
+
+        To be called for a refusal that depends on data, too: it costs what an answer costs.
+        A job without a reservation (an exact answer, paid for by its grant) has no line here.
+
+        Raises:
+            ProtocolError: The reservation was given back; nothing may leave any more.
+        """
+        row = db.execute("SELECT state FROM budget WHERE job = ?", (job,)).fetchone()
+        if row is not None and row[0] == "undone":
+            raise ProtocolError("this job was given up; nothing may leave", code="budget.undone")
+        self._move(db, job, "released")
 
     def undo(self, db: sqlite3.Connection, job: str) -> bool:
         """Gives a reservation back if nothing that depends on data was ever stored for sending."""
+        return self._move(db, job, "undone")
+
+    def _move(self, db: sqlite3.Connection, job: str, state: str) -> bool:
         changed = db.execute(
-            "UPDATE budget SET state = 'undone' WHERE job = ? AND state = 'reserved'", (job,)
+            "UPDATE budget SET state = ? WHERE job = ? AND state = 'reserved'", (state, job)
         ).rowcount
+        if changed:
+            self._chain.append(db, {"job": job, "state": state})
         return changed > 0
+
+    def verify(self, db: sqlite3.Connection) -> str:
+        """Checks the chain, and the table against it; returns the chain's last hash.
+
+        Raises:
+            TrustError: The chain is broken (names the entry), or a line of the table is not what
+                the chain says (names the job).
+        """
+        last = self._chain.verify(db)
+        lines: dict[str, dict[str, Any]] = {}
+        for entry in self._chain.entries(db):
+            lines.setdefault(entry.record["job"], {}).update(entry.record)
+        for row in db.execute("SELECT * FROM budget"):
+            line = Spent(*row)
+            if lines.pop(line.job, None) != asdict(line):
+                raise _forged(line.job)
+        if lines:
+            raise _forged(next(iter(lines)))
+        return last
 
     def spent(self, db: sqlite3.Connection, dataset: str, project: str | None = None) -> float:
         """Sum of rho that is reserved or released, of the dataset or of one project in it."""
@@ -183,3 +239,15 @@ class EgressLedger:
     def verify(self, db: sqlite3.Connection) -> str:
         """Checks the chain and returns its last hash; see `HashChain.verify`."""
         return self._chain.verify(db)
+
+
+def _shown(rho: float, delta: float | None) -> str:
+    return f"rho = {rho:.3g}" if delta is None else f"epsilon = {epsilon_for(rho, delta):.3g}"
+
+
+def _forged(job: str) -> TrustError:
+    return TrustError(
+        f"the budget ledger's line of job {job} is not what its journal says",
+        remedy="somebody has edited the store: keep the file and restore a backup",
+        code="ledger.forged",
+    )

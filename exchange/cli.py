@@ -158,6 +158,8 @@ def _root(
 
 def main() -> None:
     """Runs the command line; a `VeilError` becomes two lines and exit code 1."""
+    # Before grpc is imported: otherwise every stranger's broken handshake writes a line.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     sys.excepthook = _own_mistake
     try:
         typer.main.get_command(app)(prog_name="veil")

@@ -11,10 +11,10 @@ import dataclasses
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 from catalog.calibration import calibrate
 from catalog.certificates.receipts import PLAN_TYPE, plan_hash, read_plan
@@ -43,6 +43,18 @@ if TYPE_CHECKING:
 PROFILE_VARIABLE: Final = "VEIL_PROFILE"
 DEFAULT_PROFILE: Final = Path(".veil/analyst.toml")
 Watcher = Callable[[Progress], None]
+
+
+class Options(TypedDict, total=False):
+    """How a statement is to be answered; see `Question`."""
+
+    epsilon: float | None
+    exact: bool
+    protocol: Protocol | None
+    project: str | None
+    purpose: str
+    without: Iterable[str]
+    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,7 @@ class Veil:
         self._randomness = randomness
         self._history = History(profile.directory / "history")
 
-    def __enter__(self) -> Veil:
+    def __enter__(self) -> Self:
         """Returns itself."""
         return self
 
@@ -187,12 +199,12 @@ class Veil:
         verdict = judge(plan, bound.dataset, asked, now=now)
         return Prepared(bound, plan, federation, verdict, order_key)
 
-    def explain(self, sql: str, **options: Any) -> Explanation:
+    def explain(self, sql: str, **options: Unpack[Options]) -> Explanation:
         """Says in plain words what each party would learn and what it would cost.
 
         Args:
             sql: The statement.
-            **options: Fields of `Question`.
+            **options: See `Options`.
         """
         from compute_nodes.jobs.sizes import predicted_bytes
         from exchange.planner.explain import explain
@@ -209,14 +221,13 @@ class Veil:
             calibration=calibrate(plan, dataset) if plan.mode == "adhoc" else None,
         )
 
-    def sql(self, sql: str, *, watch: Watcher | None = None, **options: Any) -> Answer:
+    def sql(self, sql: str, *, watch: Watcher | None = None, **options: Unpack[Options]) -> Answer:
         """Asks a question and waits for the answer.
 
         Args:
             sql: The statement.
             watch: Told each step of the job.
-            **options: Fields of `Question`: epsilon, exact, protocol, project, purpose, without,
-                fresh.
+            **options: See `Options`.
 
         Raises:
             SqlError: The statement is not supported.
@@ -359,15 +370,23 @@ class Veil:
         )
 
 
-def _question(sql: str, options: dict[str, Any]) -> Question:
-    known = {field.name for field in dataclasses.fields(Question)} - {"sql"}
+def _question(sql: str, options: Options) -> Question:
+    known = Options.__annotations__.keys()
     for name in options.keys() - known:
         raise InputError(
             f"there is no option {name!r}", remedy=f"options: {', '.join(sorted(known))}"
         )
     without = options.get("without", ())
-    names = frozenset([without] if isinstance(without, str) else without)
-    return Question(sql, **{**options, "without": names})
+    return Question(
+        sql,
+        epsilon=options.get("epsilon"),
+        exact=options.get("exact", False),
+        protocol=options.get("protocol"),
+        project=options.get("project"),
+        purpose=options.get("purpose", ""),
+        without=frozenset([without] if isinstance(without, str) else without),
+        fresh=options.get("fresh", False),
+    )
 
 
 def _with_order_keys(plan: Plan, federation: Federation, order_key: bytes) -> Plan:

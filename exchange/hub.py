@@ -214,7 +214,7 @@ class Hub:
             emit=lambda what, department, text: self._emit(job, what, department, text),
             connected=self._inbox.online,
             finish=lambda session: self._finish(job, session, cards),
-            fail=lambda session, error: self._fail(job, error),
+            fail=lambda error: self._fail(job, error),
         )
         opening = write_opening(submission.plan, [*cards, self._card])
         session = Session(stages, opening, ports, self._clocks, self._monotonic())

@@ -26,6 +26,7 @@ from protos.identity import IdentityKey
 from protos.names import Role
 
 READY_FILE: Final = "ready.json"
+RENEW_EVERY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class ExchangeProcess:
         self._hub: Hub | None = None
         self._server: ExchangeServer | None = None
         self._door: EnrolmentServer | None = None
+        self._stopping = threading.Event()
 
     def start(self) -> Addresses:
         """Opens the stores, starts both services, and writes ``ready.json``."""
@@ -93,12 +95,14 @@ class ExchangeProcess:
         grpc_address = f"{host}:{self._server.port}"
         self._door = EnrolmentServer(self._identity, lambda: grpc_address, self._enrolment_address)
         self._door.start()
+        threading.Thread(target=self._renew, name="exchange-keeper", daemon=True).start()
         addresses = Addresses(grpc_address, self._door.url, os.getpid())
         write_public(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
         return addresses
 
     def stop(self) -> None:
         """Ends jobs and calls, then closes the stores."""
+        self._stopping.set()
         (self._directory / READY_FILE).unlink(missing_ok=True)
         for part in (self._door, self._hub, self._server):
             if part is not None:
@@ -107,6 +111,14 @@ class ExchangeProcess:
             self._archive.close()
         self._desk.close()
         self._identity.close()
+
+    def _renew(self) -> None:
+        """Replaces the server's certificate in good time; calls under way get a moment to end."""
+        while not self._stopping.wait(RENEW_EVERY_S):
+            if self._identity.refresh_server():
+                for part in (self._server, self._door):
+                    if part is not None:
+                        part.restart()
 
     def _members(self) -> dict[tuple[Role, str], str]:
         return {

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from catalog.plan import Protocol
 from protos.language import Text
 
 DEFAULT_DIRECTORY: Final = Path(".veil")
@@ -40,13 +41,13 @@ Exact = Annotated[
     ),
 ]
 ProtocolName = Annotated[
-    str | None,
+    Protocol | None,
     typer.Option(
         "--protocol",
         help=str(
             Text(
-                "masked_sum, he_sum.bfv, he_sum.paillier or sealed; chosen for you if not given.",
-                "masked_sum、he_sum.bfv、he_sum.paillier 或 sealed;不指定则自动选择。",
+                "Which protocol sums; chosen for you if not given.",
+                "求和协议;不指定则自动选择。",
             )
         ),
     ),

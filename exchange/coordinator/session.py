@@ -59,7 +59,7 @@ class Ports:
     emit: Callable[[str, str, str], None]
     connected: Callable[[str, float], bool]
     finish: Callable[[Session], None]
-    fail: Callable[[Session, VeilError], None]
+    fail: Callable[[VeilError], None]
 
 
 class Session:
@@ -234,7 +234,7 @@ class Session:
         self._waiting = frozenset()
         for name in self._names:
             self._ports.send(name, CANCEL_ROUND, "cancel", b"")
-        self._ports.fail(self, error)
+        self._ports.fail(error)
 
 
 def _public_error(body: bytes) -> VeilError:

@@ -42,7 +42,7 @@ class Explanation:
     """
 
     sections: tuple[Section, ...]
-    bytes_out: Mapping[int, int]
+    bytes_out: Mapping[str, int]
     verdict: Verdict
 
     def text(self) -> str:
@@ -176,14 +176,14 @@ def _costs(
     return lines
 
 
-def _leaves(plan: Plan, bytes_out: Mapping[int, int]) -> list[Text]:
+def _leaves(plan: Plan, bytes_out: Mapping[str, int]) -> list[Text]:
     if not bytes_out:
         return []
     lines = [
         Text("step {step}: {size:,} bytes", "第 {step} 步：{size:,} 字节").format(
             step=step, size=size
         )
-        for step, size in sorted(bytes_out.items())
+        for step, size in bytes_out.items()
     ]
     total = sum(bytes_out.values())
     return [

@@ -130,7 +130,9 @@ def rewritten(
     names = [_shown(statement, projection) for projection in private.expressions]
     lifted = [lifter.lift(projection.unalias()) for projection in private.expressions]
     post.set("expressions", [
-        exp.alias_(value, name, quoted=True) for value, name in zip(lifted, names, strict=True)
+        # A bare alias keeps its own name; naming it again would make it refer to itself.
+        value if value == projection else exp.alias_(value, name, quoted=True)
+        for projection, value, name in zip(private.expressions, lifted, names, strict=True)
     ])  # fmt: skip
     post.set("from_", exp.From(this=exp.to_table(TABLE)))
     if (having := private.args.get("having")) is not None:

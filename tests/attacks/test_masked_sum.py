@@ -141,7 +141,7 @@ def test_forged_signatures_do_not_unmask():
         "flipped": bytes([good[1][0] ^ 1]) + good[1][1:],
         "empty": b"",
         "not ASCII": b"\xff" * 80,
-        "too long": good[1] + b"0" * 20_000,
+        "too long": good[1] + b"0" * 5_000,
         "another purpose": tokens(run, "advertise")[1],
     }
     for token in cases.values():

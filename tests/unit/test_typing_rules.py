@@ -47,6 +47,7 @@ def number(value: int, decimals: int = 0) -> Constant:
         (Arith("+", AGE, number(12345, 3)), (12_345, 132_345), 3),
         (Function("abs", (DAYS,)), (0, 60), 0),
         (Function("greatest", (AGE, DAYS)), (-5, 120), 0),
+        (Function("greatest", (AGE, number(5), ColumnRef("rate"))), (50, 1200), 1),
         (Function("least", (DAYS, number(10))), (-5, 10), 0),
         (Function("year", (ColumnRef("day"),)), (2024, 2025), 0),
         (Function("month", (ColumnRef("day"),)), (1, 12), 0),
@@ -74,6 +75,7 @@ def test_bounds_follow_from_declarations(expr: Expr, bounds: tuple[int, int], de
         (Constant(1, "decimal", 19), "type.decimals"),
         (Constant(10**9, "date"), "type.date"),
         (Case((), AGE), "type.arity"),
+        (Arith("+", ColumnRef("day"), number(10**9)), "type.date"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(expr: Expr, code: str):
@@ -144,3 +146,10 @@ def test_a_malformed_aggregate_is_refused(aggregate: Aggregate):
 def test_columns_of_finds_every_column():
     case = Case(((Compare("=", AGE, DAYS), COST),), Function("abs", (ColumnRef("rate"),)))
     assert columns_of(case) == {"age", "days", "cost", "rate"}
+
+
+def test_no_bound_rests_on_a_declaration_of_not_null():
+    """Data may break it; the noise must hold all the same."""
+    found = type_of(Function("greatest", (ColumnRef("cost"), DAYS)), COLUMNS)
+    assert not found.nullable
+    assert found.bounds == (-10_000, 500_000)

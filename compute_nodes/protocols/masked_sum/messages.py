@@ -25,7 +25,7 @@ ROUNDS: Final = ("advertise", "shares", "masked", "consistency", "unmask")
 KEYS_PURPOSE: Final = "masked_sum.keys"
 SURVIVORS_PURPOSE: Final = "masked_sum.survivors"
 SEALED_SEED_BYTES: Final = 80  # HPKE: 32-byte share, 32-byte key, 16-byte tag
-MAX_TOKEN_BYTES: Final = 16 * 1024  # a survivor set names up to 510 parties
+MAX_TOKEN_BYTES: Final = 4 * 1024
 
 _KEY_FIELDS: Final = ("cipher_key", "mask_key", "commitment")
 
@@ -63,11 +63,14 @@ def read_keys(setup: Setup, party: int, token: memoryview, verify: Verify) -> Ad
 def survivor_claims(
     roster: Roster, party: int, sharers: Sequence[int], survivors: Sequence[int]
 ) -> dict[str, Any]:
-    """Returns the body that a party signs to accept a survivor set, once per run."""
+    """Returns the body that a party signs to accept a survivor set, once per run.
+
+    Sets are written as one 0 or 1 for each party of the setup, so their size says nothing.
+    """
     return context(roster.setup, "consistency", party) | {
         "roster": roster.digest,
-        "sharers": list(sharers),
-        "survivors": list(survivors),
+        "sharers": _written(roster.setup, sharers),
+        "survivors": _written(roster.setup, survivors),
     }
 
 
@@ -132,6 +135,11 @@ def enough(setup: Setup, chosen: Sequence[int], allowed: Sequence[int], me: int)
         )
     if not set(chosen) <= set(allowed) or me not in chosen:
         raise ProtocolError("the coordinator names departments that do not take part")
+
+
+def _written(setup: Setup, parties: Sequence[int]) -> str:
+    chosen = frozenset(parties)
+    return "".join("1" if party in chosen else "0" for party in range(setup.n))
 
 
 def _key(value: object) -> bytes:

@@ -35,8 +35,7 @@ def predicted_sizes(setup: Setup, party: int | None = None) -> dict[str, int]:
 
     Returns:
         Bytes by round. Exact when every party takes part to the end and signs with ES256
-        (`compute_nodes.crypto.signatures`). If others drop out, no message is longer, except that
-        their keys' shares replace seeds' shares of the same size.
+        (`compute_nodes.crypto.signatures`). No message is longer if others drop out.
     """
     me = setup.n - 1 if party is None else party
     everybody = range(setup.n)
