@@ -119,21 +119,7 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
         if quoted:
             prefixes = 0
             continue
-        if wide := next((c for c in token.text if c in _WIDE), None):
-            raise _error(
-                sql, place, f"{wide} is a full-width character", "type it in half width (ASCII)",
-                "sql.syntax",
-            )  # fmt: skip
-        if word[:1] in {"?", "$"}:
-            raise _error(
-                sql, place, "parameters are not supported", "write the value into the statement",
-                "sql.unsupported",
-            )  # fmt: skip
-        if word in {"[", "{"}:  # long chains of them also cost the parser quadratic time
-            raise _error(
-                sql, place, "lists, structs and subscripts are not supported",
-                "use SUBSTR for a part of a text", "sql.unsupported",
-            )  # fmt: skip
+        _check_token(sql, token)
         if word == ";" and any(t.text != ";" for t in tokens[i:]):
             raise _error(
                 sql, place, "one statement at a time", "run the statements one by one", "sql.many"
@@ -142,6 +128,25 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
         prefixes = prefixes + 1 if word in _PREFIX else 0
         if depth > MAX_NESTING or prefixes > MAX_PREFIXES:
             raise _too_deep(sql, place)
+
+
+def _check_token(sql: str, token: Token) -> None:
+    place, word = (token.start, token.end + 1), token.text.upper()
+    if wide := next((c for c in token.text if c in _WIDE), None):
+        raise _error(
+            sql, place, f"{wide} is a full-width character", "type it in half width (ASCII)",
+            "sql.syntax",
+        )  # fmt: skip
+    if word[:1] in {"?", "$"}:
+        raise _error(
+            sql, place, "parameters are not supported", "write the value into the statement",
+            "sql.unsupported",
+        )  # fmt: skip
+    if word in {"[", "{"}:  # long chains of them also cost the parser quadratic time
+        raise _error(
+            sql, place, "lists, structs and subscripts are not supported",
+            "use SUBSTR for a part of a text", "sql.unsupported",
+        )  # fmt: skip
 
 
 def _parsed(sql: str, tokens: list[Token]) -> Statement:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from catalog.certificates.receipts import issue_receipt, read_statement, receipt_of
+from catalog.certificates.receipts import Statement, issue_receipt, read_statement, receipt_of
 from catalog.codec import from_json
 from catalog.plan import Plan
 from compute_nodes.crypto.signatures import signer, verifier
@@ -343,7 +343,7 @@ class Hub:
                 aggregate.survivors,
                 list(statements.values()),
                 outcome_digest=aggregate.digest,
-                hidden_cells=session.hidden_cells,
+                hidden_cells=_hidden(session, list(statements.values())),
             )
             name = read_card(self._card).name
             token = issue_receipt(self._identity, name, receipt, now=int(self._clock()))
@@ -397,6 +397,13 @@ class Hub:
             for job in [j for j in self._jobs.values() if j.ended and j.row.submitted_at < old]:
                 del self._jobs[job.row.job]
                 self._inbox.drop(job.row.job)
+
+
+def _hidden(session: Session, statements: list[Statement]) -> int:
+    """Suppressed cells: by the bitmap, or by a single owner, who alone knows how many."""
+    if session.plan.protocol == "sealed" and statements:
+        return statements[0].hidden_cells
+    return session.hidden_cells
 
 
 def _roster(plan: Plan, members: Members) -> list[str]:

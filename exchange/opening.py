@@ -8,7 +8,14 @@ from catalog.plan import Plan
 from compute_nodes.cell_order import scatter
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.jobs.bitmap import read_bitmap
-from compute_nodes.jobs.setups import MAIN, VALUES, sealing_info, shape_of, values_setup
+from compute_nodes.jobs.setups import (
+    MAIN,
+    VALUES,
+    flag_blocks,
+    sealing_info,
+    shape_of,
+    values_setup,
+)
 from compute_nodes.protocols.masked_sum.envelope import envelope_info, open_envelope
 from exchange.coordinator.outcome import Aggregate
 from protos.faults import ProtocolError
@@ -73,6 +80,10 @@ def open_aggregate(
         ]
         total = ring.from_bytes(aggregate.vector, setup.length)
         totals = ring.decode(open_envelope(total, seeds, ring))
+    if flag_blocks(plan):
+        flags, totals = totals[:shown], totals[shown:]
+        kept = [value for at, value in enumerate(totals) if flags[at % shown]]
+        return Opened(kept, tuple(bool(flag) for flag in flags))
     if visible is None:
         return Opened(totals, None)
     return Opened(*scatter(totals, visible, shape_of(plan), order_key))

@@ -34,6 +34,7 @@ from compute_nodes.jobs.setups import (
     COUNTS,
     PLAN_ROUND,
     RECEIPT_ROUND,
+    flag_blocks,
     order_key_info,
     shape_of,
 )
@@ -205,7 +206,7 @@ class Job:
             survivors=survivors,
             bytes_out=self._bytes_out(),
             outcome_digest=outcome,
-            hidden_cells=0 if self._visible is None else int((~self._visible).sum()),
+            hidden_cells=self._hidden(admitted),
         )
         token = sign_statement(self._tools.keys.identity, statement)
         answered = self._keep(delivery, STATEMENT, token.encode("ascii"))
@@ -214,6 +215,13 @@ class Job:
         return answered
 
     # --- inside
+
+    def _hidden(self, admitted: Admitted) -> int:
+        """How many cells of an exact answer are not shown."""
+        if self._visible is not None:
+            return int((~self._visible).sum())
+        flags = flag_blocks(admitted.plan) * admitted.plan.aggregate.cells
+        return flags - sum(self._computed(admitted).values[:flags])
 
     def _value(self, admitted: Admitted, instance: str) -> Vector:
         """The vector of one run, computed once and stored before it is used."""

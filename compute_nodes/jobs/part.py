@@ -24,7 +24,8 @@ from compute_nodes.engines.render import (
     to_vector,
 )
 from compute_nodes.guard import Admitted
-from compute_nodes.jobs.setups import shape_of
+from compute_nodes.disclosure import suppress
+from compute_nodes.jobs.setups import flag_blocks, shape_of
 from compute_nodes.noise import draw_noise
 from desensitize.engines.snapshot import Snapshot
 from desensitize.engines.worker import QueryPool, QueryTask, RenderedSql
@@ -135,7 +136,10 @@ class Source:
         )
         table = self._run(sql)
         counts = subject_counts(table, aggregate)
-        return Computed(tuple(to_vector(table, aggregate)), (*counts, *self._vetoes(admitted)))
+        values, vetoes = to_vector(table, aggregate), self._vetoes(admitted)
+        if flag_blocks(admitted.plan):
+            return Computed(_suppressed(values, counts, vetoes, admitted))
+        return Computed(tuple(values), (*counts, *vetoes))
 
     def _vetoes(self, admitted: Admitted) -> list[int]:
         """Cells in which few subjects hold most of a sum here (policy ``dominance``)."""
@@ -157,3 +161,17 @@ def secret_order(admitted: Admitted, counts: tuple[int, ...], key: bytes) -> lis
     """Puts counts and vetoes into the cell order that the exchange does not know."""
     vector = np.array(counts, dtype=np.int64)
     return [int(v) for v in permute_axes(vector, shape_of(admitted.plan), key)]
+
+
+def _suppressed(
+    values: list[int], counts: list[int], vetoes: list[int], admitted: Admitted
+) -> tuple[int, ...]:
+    """A single owner's own suppression: flags of visible cells, then values with 0 for hidden."""
+    visible = suppress(
+        np.array(counts, dtype=np.int64),
+        shape_of(admitted.plan),
+        admitted.policy.min_group,
+        np.array(vetoes, dtype=np.bool_),
+    )
+    flags = [int(v) for v in visible]
+    return (*flags, *(value * flags[at % len(flags)] for at, value in enumerate(values)))

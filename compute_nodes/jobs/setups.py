@@ -68,9 +68,18 @@ def values_setup(plan: Plan, plan_hash: str, instance: str, cells: int) -> Setup
         # An exact total of fewer departments than the bitmap was made for could show a small cell.
         threshold=plan.threshold if plan.mode == "adhoc" else len(plan.roster),
         bits=plan.bits,
-        length=cells * len(plan.aggregate.measures),
+        length=cells * (len(plan.aggregate.measures) + flag_blocks(plan)),
         envelope=plan.analyst_sealing_key,
     )
+
+
+def flag_blocks(plan: Plan) -> int:
+    """Blocks of 0/1 flags ahead of the measures: 1 where a single owner suppresses by itself.
+
+    An exact `sealed` answer has no exchange between two phases: its vector says first, per cell,
+    whether it is shown; hidden cells hold 0.
+    """
+    return int(plan.mode == "exact" and plan.protocol == "sealed")
 
 
 def sealing_info(setup: Setup) -> bytes:

@@ -196,9 +196,8 @@ def _column_report(
         return f"count(*) FILTER ({quoted(flag)})" if flag in flags else "0"
 
     outside = "false"
-    if column.bounds is not None:
-        low, high = column.bounds
-        outside = f"{name} < {low} OR {name} > {high}"
+    if (range_ := _range(column)) is not None:
+        outside = f"{name} < {range_[0]} OR {name} > {range_[1]}"
     unlisted = "false"
     if column.codes is not None:
         codes = ", ".join(literal(c) if isinstance(c, str) else str(c) for c in column.codes)
@@ -211,6 +210,15 @@ def _column_report(
         f"count(*) FILTER ({unlisted}), {extremes} FROM data"
     ).fetchall()[0]
     return ColumnReport(*row)
+
+
+def _range(column: Column) -> tuple[int, int] | None:
+    """The bounds that hold for a number: the declared ones, and those of its code list."""
+    if not column.codes or column.type in {"string", "boolean"}:
+        return column.bounds
+    codes = [int(code) for code in column.codes]
+    low, high = column.bounds or (min(codes), max(codes))
+    return max(low, min(codes)), min(high, max(codes))
 
 
 def _limit(task: LoadTask) -> None:

@@ -65,7 +65,7 @@ def serve(
     round_s: Annotated[
         float,
         typer.Option(help=str(Text("Longest wait for one round, s.", "单轮最长等待秒数。"))),
-    ] = 30.0,
+    ] = 120.0,
 ) -> None:
     """Runs the exchange in the foreground; SIGTERM and Ctrl-C stop it."""
     import logging

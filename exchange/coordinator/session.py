@@ -38,7 +38,7 @@ class Clocks:
         receipt_s: Longest wait for the departments' statements.
     """
 
-    round_s: float = 30.0
+    round_s: float = 120.0
     absent_s: float = 2.0
     receipt_s: float = 5.0
 

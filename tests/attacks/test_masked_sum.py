@@ -226,6 +226,18 @@ def test_own_keys_from_an_earlier_attempt_are_noticed():
     run.finish()
 
 
+def test_a_peers_keys_from_another_job_are_refused():
+    """Where that peer dropped out, the coordinator has rebuilt its mask key."""
+    run = Run(World(n=4)).until("shares")
+    older = Run(World(n=4, job="1" * 32)).until("shares")
+    old, new = tokens(older, "advertise"), tokens(run, "advertise")
+    mixed = forge(run, "shares", range(4), list((new | {3: old[3]}).values()))
+    refuse(run, 0, mixed, TrustError, "signature.context")
+    with pytest.raises(TrustError):
+        Run(World(n=4)).coordinator.receive(compose(run.world.setup, "advertise", 3, {}, [old[3]]))
+    run.finish()
+
+
 def test_one_key_advertised_twice_is_refused():
     """A department that repeats a peer's key would share the masks of that peer."""
     run = Run(World(n=4)).until("shares")
@@ -375,6 +387,15 @@ def test_senders_cannot_be_exchanged(name: str):
     run.finish()
 
 
+@pytest.mark.parametrize("name", ROUNDS)
+def test_a_department_cannot_speak_for_the_coordinator(name: str):
+    run = Run(World(n=4)).until(name)
+    header, parts = unpack(run.request(0).body)
+    body = pack(header | {"sender": 1}, [bytes(part) for part in parts])
+    refuse(run, 0, Message(name, 1, body), ProtocolError)
+    run.finish()
+
+
 def test_boxes_for_another_party_do_not_open():
     run = Run(World(n=4)).until("masked")
     refuse(run, 0, run.request(1), TrustError, "box.invalid")
@@ -462,6 +483,20 @@ def test_a_different_second_answer_is_refused_and_the_first_one_counts():
         run.coordinator.receive(Message("masked", 0, pack(header, [bytes(len(vector)), sealed])))
     assert caught.value.code == "protocol.contradiction"
     assert world.opened(run.finish()) == world.expected(range(4))
+
+
+def test_a_department_that_dropped_out_does_not_come_back_in_a_later_round():
+    world = World(n=4)
+    run = Run(world).until("masked", {"shares": [3]})
+    reply = run.answer(0, run.request(0))
+    header, parts = unpack(reply.body)
+    body = pack(header | {"sender": 3}, [bytes(part) for part in parts])
+    with pytest.raises(ProtocolError) as caught:
+        run.coordinator.receive(Message("masked", 3, body))
+    assert caught.value.code == "protocol.late"
+    total = run.finish()
+    assert total.survivors == (0, 1, 2)
+    assert world.opened(total) == world.expected([0, 1, 2])
 
 
 @pytest.mark.parametrize("wrong", [0, 1])

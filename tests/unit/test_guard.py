@@ -130,7 +130,9 @@ def test_signatures() -> None:
     refused(TrustError, "signature.header", signed(typ="veil-message+jwt"))
     token = signed()
     head, body, tail = token.split(".")
-    refused(TrustError, "signature.invalid", f"{head}.{body[:-4]}AAAA.{tail}")
+    refused(TrustError, "signature.body", f"{head}.{body[:-4]}AAAA.{tail}")
+    forged = signed(replace(PLAN, epsilon=2.0)).split(".")[1]
+    refused(TrustError, "signature.invalid", f"{head}.{forged}.{tail}")
     refused(TrustError, "signature.invalid", "no token")
 
 
@@ -202,7 +204,7 @@ def test_not_my_business() -> None:
         ({"delta": 1e-3}, "policy.epsilon"),
         ({"project": "other"}, "policy.project"),
         ({"protocol": "he_sum.bfv"}, "policy.protocol"),
-        ({"bits": 32, "epsilon": 1e-4}, "policy.bits"),
+        ({"bits": 32, "epsilon": 1e-7}, "policy.bits"),
         ({"mode": "exact", "epsilon": 0.0, "delta": 0.0}, "policy.grants"),
     ],
 )

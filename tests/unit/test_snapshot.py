@@ -92,6 +92,15 @@ def test_counts_what_does_not_fit(tmp_path: Path) -> None:
     assert len({r[3] for r in rows(snapshot)}) == 1
 
 
+def test_a_code_list_of_numbers_bounds_them(tmp_path: Path) -> None:
+    source = tmp_path / "n.csv"
+    source.write_text("id,n\na,1\nb,5\nc,9\nd,12\n")
+    columns = {"n": Column("n", "integer", bounds=(0, 10), codes=(1, 2, 8))}
+    snapshot = load(source, columns, subject="id", directory=tmp_path / "s")
+    report = snapshot.report.columns["n"]
+    assert (report.out_of_bounds, report.outside_codes) == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("line", "column"),
     [
