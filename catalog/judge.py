@@ -107,7 +107,11 @@ def _times(plan: Plan, _: Dataset, now: int) -> Iterator[Refusal]:
             ("set the clocks of both machines",),
         )  # fmt: skip
     elif now > plan.expires_at:
-        yield Refusal("", "time", "", "the plan has expired", ("submit it again",))
+        yield Refusal(
+            "", "time", "",
+            f"the plan has expired {now - plan.expires_at} s ago",
+            ("submit it again; if it is new, set the clocks of both machines",),
+        )  # fmt: skip
 
 
 def _same_dataset(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:

@@ -19,6 +19,7 @@ from catalog.judge import judge
 from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.jobs.opening import Opening
+from compute_nodes.jobs.setups import is_homomorphic
 from protos.canonical import digest
 from protos.cards import Card, Pins
 from protos.faults import InputError, PolicyError, TrustError
@@ -95,6 +96,10 @@ class Guard:
         if plan.expires_at > now + MAX_PLAN_S:
             raise TrustError("the plan ends later than in a day", code="plan.expires")
         judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now).enforce()
+        if is_homomorphic(plan):
+            from compute_nodes.jobs.homomorphic import check_key_digest
+
+            check_key_digest(plan)
         if plan.mode == "exact":
             check_grants(plan, self._pins(), now=now)
         return admitted

@@ -16,6 +16,7 @@ from catalog.identity.database import Database
 from compute_nodes.ledger import BudgetLedger, EgressLedger
 from protos.faults import InputError, PolicyError, ProtocolError
 
+CONTRADICTION: Final = "job.contradiction"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS job (
     job TEXT PRIMARY KEY,
@@ -192,7 +193,7 @@ class NodeStore:
         if bytes(row[4]) != hashlib.sha256(request).digest():
             raise ProtocolError(
                 f"round {round_!r} of this job was already answered for a different message",
-                code="job.contradiction",
+                code=CONTRADICTION,
             )
         return Answered(row[0], row[1], row[2], row[3])
 
@@ -259,26 +260,31 @@ class NodeStore:
 
     # --- grants
 
-    def use_grant(self, grant_id: str, snapshot: str, job: str) -> None:
-        """Uses a grant for its one release over a snapshot.
+    def check_grant(self, grant_id: str, snapshot: str, job: str) -> None:
+        """Checks that a grant has not been used for its one release over a snapshot.
 
         Raises:
-            PolicyError: It was used before, by another job.
+            PolicyError: Another job has used it.
+        """
+        with self.db.read() as db:
+            row = db.execute(
+                "SELECT job FROM grant_use WHERE grant_id = ? AND snapshot = ?",
+                (grant_id, snapshot),
+            ).fetchone()
+        if row is not None and row[0] != job:
+            raise _grant_used()
+
+    def use_grant(self, grant_id: str, snapshot: str, job: str) -> None:
+        """Uses a grant, just before the values leave; the same job may do so again.
+
+        Raises:
+            PolicyError: Another job has used it.
         """
         with self.db.write() as db:
             db.execute(
                 "INSERT OR IGNORE INTO grant_use VALUES (?, ?, ?)", (grant_id, snapshot, job)
             )
-            (by,) = db.execute(
-                "SELECT job FROM grant_use WHERE grant_id = ? AND snapshot = ?",
-                (grant_id, snapshot),
-            ).fetchone()
-        if by != job:
-            raise PolicyError(
-                "this grant has been used for its one release of this data",
-                remedy="request a new grant; a repeated answer is in your history",
-                code="grant.used",
-            )
+        self.check_grant(grant_id, snapshot, job)
 
     def add_request(self, request: str, token: str, now: int) -> None:
         """Keeps a grant request until the owner has answered it."""
@@ -319,3 +325,11 @@ class NodeStore:
                 code="grant.unknown",
             )
         return found[0]
+
+
+def _grant_used() -> PolicyError:
+    return PolicyError(
+        "this grant has been used for its one release of this data",
+        remedy="request a new grant; a repeated answer is in your history",
+        code="grant.used",
+    )

@@ -20,12 +20,13 @@ from catalog.calibration import calibrate
 from catalog.certificates.receipts import PLAN_TYPE, plan_hash, read_plan
 from catalog.codec import to_json
 from catalog.plan import Mode, Plan, Protocol
-from compute_nodes.jobs.setups import order_key_info
+from compute_nodes.jobs.setups import is_homomorphic, order_key_info
 from compute_nodes.rpc.membership import TlsFiles
 from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.federation import Federation, read_federation
+from exchange.he_key import make_he_key
 from exchange.history import History, Remembered, question_key
-from exchange.opening import open_aggregate
+from exchange.opening import OpeningKeys, open_aggregate
 from exchange.ports import Progress
 from exchange.profile import Profile, load_profile
 from exchange.submission import Submission
@@ -217,7 +218,7 @@ class Veil:
             dataset,
             prepared.federation.policies.get(plan.dataset, {}),
             language(),
-            predicted_bytes=predicted_bytes,
+            predicted_bytes=lambda drafted: predicted_bytes(drafted, dataset),
             calibration=calibrate(plan, dataset) if plan.mode == "adhoc" else None,
         )
 
@@ -314,9 +315,13 @@ class Veil:
         )
 
     def _ask(self, prepared: Prepared, watch: Watcher) -> Remembered:
-        plan = prepared.plan
+        plan, public, secret = prepared.plan, b"", b""
+        if is_homomorphic(plan):
+            key = make_he_key(plan.protocol, self._randomness)
+            plan = dataclasses.replace(plan, he_key_digest=key.public.digest)
+            public, secret = key.public.data, key.private_bytes()
         token = self.profile.identity.sign(PLAN_TYPE, to_json(plan))
-        self._link.submit(Submission(token).encode(), job=plan.job)
+        self._link.submit(Submission(token, public).encode(), job=plan.job)
         try:
             for progress in self._link.watch(plan.job):
                 watch(progress)
@@ -326,7 +331,7 @@ class Veil:
                 "cancelled; departments that had not answered keep their budget",
                 code="job.cancelled",
             ) from None
-        return Remembered(token, prepared.order_key, self._link.fetch(plan.job))
+        return Remembered(token, prepared.order_key, self._link.fetch(plan.job), secret)
 
     def _answer(self, prepared: Prepared, remembered: Remembered) -> Answer:
         """Opens, checks and finishes an outcome."""
@@ -352,9 +357,8 @@ class Veil:
             plan,
             plan_hash(plan),
             aggregate,
-            self.profile.sealing,
-            prepared.federation.exchange.identity,
-            remembered.order_key,
+            OpeningKeys(self.profile.sealing, remembered.order_key, remembered.he_secret),
+            prepared.federation,
         )
         calibration = None
         if plan.mode == "adhoc":

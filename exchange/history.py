@@ -26,11 +26,13 @@ class Remembered:
         plan: ``veil-plan+jwt``.
         order_key: The job's cell-order key, or b"".
         outcome: As fetched.
+        he_secret: The job's private HE key, or b"".
     """
 
     plan: str
     order_key: bytes = field(repr=False)
     outcome: bytes = field(repr=False)
+    he_secret: bytes = field(default=b"", repr=False)
 
 
 class History:
@@ -50,13 +52,21 @@ class History:
             return None
         body = json.loads(path.read_text("utf-8"))
         outcome = (self._directory / f"{key}.outcome").read_bytes()
-        return Remembered(body["plan"], bytes.fromhex(body["order_key"]), outcome)
+        secret = self._directory / f"{key}.key"
+        return Remembered(
+            body["plan"],
+            bytes.fromhex(body["order_key"]),
+            outcome,
+            secret.read_bytes() if secret.exists() else b"",
+        )
 
     def keep(self, key: str, remembered: Remembered) -> None:
         """Keeps an answer; the outcome first, so that an entry is whole or absent."""
         create_directory(self._directory)
         body = {"plan": remembered.plan, "order_key": remembered.order_key.hex()}
         _write(self._directory / f"{key}.outcome", remembered.outcome)
+        if remembered.he_secret:
+            _write(self._directory / f"{key}.key", remembered.he_secret)
         _write(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
 
 

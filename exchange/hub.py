@@ -202,6 +202,7 @@ class Hub:
         stages = StagePlan(
             plan=decoded,
             plan_hash=plan_hash,
+            dataset=self._shelf.get(decoded.dataset),
             verify=verifier([_known_card(token).identity for token in roster]),
             sign=signer(self._identity),
             min_group=self._min_group(decoded),

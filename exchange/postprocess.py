@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from exchange.local_engine import TABLE, local_engine
 from protos.faults import InputError
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from exchange.finalise import Released
-
-TABLE: Final = "released"
-MEMORY: Final = "1GB"
 
 
 @dataclass(frozen=True)
@@ -167,30 +165,18 @@ def _run(sql: str, source: pa.Table, deadline_s: float) -> pa.Table:
     """Runs one SELECT in a locked DuckDB that holds ``released`` and nothing else."""
     import duckdb
 
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "temp_directory": "",
-            "memory_limit": MEMORY,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",
-        },
-    )
-    with connection:
-        connection.register("arrived", source)
-        connection.execute(f"CREATE TABLE {TABLE} AS SELECT * FROM arrived")  # noqa: S608 - fixed
-        connection.unregister("arrived")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+    with local_engine() as engine:
+        engine.register("arrived", source)
+        engine.execute(f"CREATE TABLE {TABLE} AS SELECT * FROM arrived")  # noqa: S608 - fixed
+        engine.unregister("arrived")
         try:
-            statements = connection.extract_statements(sql)
+            statements = engine.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise InputError("the upper part of the statement is not one SELECT")
-            timer = threading.Timer(deadline_s, connection.interrupt)
+            timer = threading.Timer(deadline_s, engine.interrupt)
             timer.start()
             try:
-                return connection.sql(sql).to_arrow_table()
+                return engine.sql(sql).to_arrow_table()
             finally:
                 timer.cancel()
         except duckdb.InterruptException as error:

@@ -34,15 +34,17 @@ from compute_nodes.jobs.setups import (
     COUNTS,
     PLAN_ROUND,
     RECEIPT_ROUND,
+    VALUES,
     flag_blocks,
     order_key_info,
+    runs_of,
     shape_of,
 )
 from compute_nodes.jobs.timing import wait_before_reply
 from compute_nodes.ledger import Charge
 from compute_nodes.protocols.base import COORDINATOR, Message, Party
 from compute_nodes.rpc.delivery import Delivery
-from compute_nodes.store import Answered, JobRow, NodeStore
+from compute_nodes.store import CONTRADICTION, Answered, JobRow, NodeStore
 from protos.canonical import canonical
 from protos.faults import InputError, ProtocolError, VeilError
 
@@ -127,14 +129,16 @@ class Job:
                 stored = self._fresh(delivery)
         except VeilError as error:
             self._tools.log(error.message, error.detail)
-            if delivery.round == PLAN_ROUND:
+            # A second plan for a job that has one is only refused: it must not end the first.
+            if delivery.round == PLAN_ROUND and error.code != CONTRADICTION and not self.ended:
                 self._undo("refused")
             return self._reply(delivery, FAULT, canonical(error.public()))
         return self._reply(delivery, stored.kind, stored.reply)
 
     def cancel(self) -> None:
         """Ends the job; budget comes back only if nothing that depends on data was stored."""
-        self._undo("cancelled")
+        if not self.ended:
+            self._undo("cancelled")
 
     # --- the rounds
 
@@ -166,7 +170,7 @@ class Job:
             with store.db.write() as db:
                 store.budget.reserve(db, _charge(admitted), int(tools.clock()))
         else:
-            store.use_grant(admitted.grant, source.snapshot_id, self._job)
+            store.check_grant(admitted.grant, source.snapshot_id, self._job)
         self._admitted = admitted
         self._part = source.begin(admitted)
         return self._keep(delivery, ACCEPTED, b"")
@@ -176,13 +180,26 @@ class Job:
         party = self._party(admitted, instance)
         message = Message(inner, COORDINATOR, delivery.body)
         releases = party.needs_value(message)
-        value = self._value(admitted, instance) if releases else None
+        value = self._released(admitted, instance) if releases else None
         step = party.receive(message, value=value)
         reply = step.send[0][1].body if step.send else b""
-        if releases:
-            tools = self._tools
-            tools.sleep(wait_before_reply(self._arrived, tools.monotonic()))
         return self._keep(delivery, MESSAGE, reply, releases=releases)
+
+    def _released(self, admitted: Admitted, instance: str) -> Vector:
+        """The value of a run, at a time that tells little; a failure costs what an answer costs."""
+        tools, store = self._tools, self._tools.store
+        try:
+            if admitted.grant and instance != COUNTS:
+                snapshot = tools.sources[admitted.plan.dataset].snapshot_id
+                store.use_grant(admitted.grant, snapshot, self._job)
+            return self._value(admitted, instance)
+        except VeilError:
+            # Whether a query fails may depend on the rows, so failing must not be a free answer.
+            with store.db.write() as db:
+                store.budget.mark_released(db, self._job)
+            raise
+        finally:
+            tools.sleep(wait_before_reply(self._arrived, tools.monotonic()))
 
     def _take_bitmap(self, admitted: Admitted, body: bytes) -> None:
         exchange = next(card for (role, _), card in admitted.cards.items() if role == "exchange")
@@ -261,12 +278,17 @@ class Job:
         return self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
 
     def _party(self, admitted: Admitted, instance: str) -> Party:
+        if instance not in runs_of(admitted.plan):
+            # One value, one run: a second run with other survivors would show the difference.
+            raise ProtocolError(f"the plan has no run {instance[:40]!r}", code="job.instance")
+        if instance == VALUES and self._visible is None:
+            raise ProtocolError("values before their bitmap", code="job.order")
         if instance not in self._parties:
             visible = self._visible
             cells = admitted.plan.aggregate.cells if visible is None else int(visible.sum())
             setup = setup_of(admitted, instance, cells)
             self._parties[instance] = party_of(
-                admitted, setup, PartySeed(self._seed), self._tools.keys
+                admitted, setup, PartySeed(self._seed), self._tools.keys, self._tools.randomness
             )
         return self._parties[instance]
 
@@ -341,4 +363,5 @@ def _charge(admitted: Admitted) -> Charge:
         cap=cap,
         share=cap * budget.projects[plan.project],
         in_flight=budget.in_flight,
+        delta=admitted.dataset.delta,
     )

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from compute_nodes.crypto.seed import PartySeed
 from compute_nodes.crypto.signatures import signer, verifier
 from compute_nodes.guard import Admitted
-from compute_nodes.jobs.setups import COUNTS, counts_setup, sealing_info, values_setup
+from compute_nodes.jobs.setups import (
+    COUNTS,
+    counts_setup,
+    is_homomorphic,
+    sealing_info,
+    values_setup,
+)
 from compute_nodes.protocols.base import Party, Setup
 from compute_nodes.protocols.masked_sum.envelope import envelope_info
 from compute_nodes.protocols.masked_sum.party import MaskedSumParty
@@ -31,11 +37,24 @@ def setup_of(admitted: Admitted, instance: str, cells: int) -> Setup:
     plan, plan_hash = admitted.plan, admitted.plan_hash
     if instance == COUNTS:
         return counts_setup(plan, plan_hash)
-    return values_setup(plan, plan_hash, instance, cells)
+    return values_setup(plan, plan_hash, instance, cells, admitted.dataset)
 
 
-def party_of(admitted: Admitted, setup: Setup, seed: PartySeed, keys: Keys) -> Party:
+def party_of(
+    admitted: Admitted,
+    setup: Setup,
+    seed: PartySeed,
+    keys: Keys,
+    randomness: Callable[[int], bytes],
+) -> Party:
     """This department's machine for one run.
+
+    Args:
+        admitted: The plan.
+        setup: Of the run.
+        seed: From which all randomness that must survive a restart is derived.
+        keys: The department's own.
+        randomness: Returns so many secret random bytes, for what is drawn once and stored.
 
     Raises:
         InputError: No such protocol.
@@ -54,6 +73,11 @@ def party_of(admitted: Admitted, setup: Setup, seed: PartySeed, keys: Keys) -> P
             verifier(identities),
             _sealer(admitted, envelope_info(setup, admitted.me)) if enveloped else None,
         )
+    if is_homomorphic(admitted.plan):
+        from compute_nodes.jobs.homomorphic import he_party
+
+        peers = [admitted.cards["department", party.name] for party in setup.parties]
+        return he_party(setup, admitted.me, keys.sealing, peers, signer(keys.identity), randomness)
     raise InputError(f"this node has no protocol {protocol!r}", code="plan.protocol")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from catalog.algebra import Aggregate
 from catalog.typing_rules import columns_of
 from compute_nodes.cell_order import permute_axes
+from compute_nodes.disclosure import suppress
 from compute_nodes.engines.render import (
     dominance_sql,
     dominance_vetoes,
@@ -24,7 +25,6 @@ from compute_nodes.engines.render import (
     to_vector,
 )
 from compute_nodes.guard import Admitted
-from compute_nodes.disclosure import suppress
 from compute_nodes.jobs.setups import flag_blocks, shape_of
 from compute_nodes.noise import draw_noise
 from desensitize.engines.snapshot import Snapshot

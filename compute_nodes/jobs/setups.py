@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from catalog.dataset import Dataset
 from catalog.plan import Plan
 from compute_nodes.protocols.base import Coordinator, PartyInfo, Setup, Verify
 from compute_nodes.protocols.masked_sum.coordinator import MaskedSumCoordinator
@@ -51,15 +52,21 @@ def counts_setup(plan: Plan, plan_hash: str) -> Setup:
     )
 
 
-def values_setup(plan: Plan, plan_hash: str, instance: str, cells: int) -> Setup:
-    """The run that carries the values, under the analyst's envelope.
+def values_setup(plan: Plan, plan_hash: str, instance: str, cells: int, dataset: Dataset) -> Setup:
+    """The run that carries the values, under the analyst's envelope or HE key.
 
     Args:
         plan: The plan.
         plan_hash: SHA-256 (hex) of the signed claims.
         instance: `MAIN` or `VALUES`.
         cells: Cells that are sent: all, or in exact mode the surviving ones.
+        dataset: The declaration that the plan names; bounds the totals of a homomorphic sum.
     """
+    length = cells * (len(plan.aggregate.measures) + flag_blocks(plan))
+    if is_homomorphic(plan):
+        from compute_nodes.jobs.homomorphic import he_setup
+
+        return he_setup(plan, plan_hash, instance, length, dataset)
     return Setup(
         job=plan.job,
         plan_hash=plan_hash,
@@ -68,9 +75,21 @@ def values_setup(plan: Plan, plan_hash: str, instance: str, cells: int) -> Setup
         # An exact total of fewer departments than the bitmap was made for could show a small cell.
         threshold=plan.threshold if plan.mode == "adhoc" else len(plan.roster),
         bits=plan.bits,
-        length=cells * (len(plan.aggregate.measures) + flag_blocks(plan)),
+        length=length,
         envelope=plan.analyst_sealing_key,
     )
+
+
+def is_homomorphic(plan: Plan) -> bool:
+    """Whether the values travel as ciphertexts under the analyst's HE key."""
+    return plan.protocol.startswith("he_sum.")
+
+
+def runs_of(plan: Plan) -> tuple[str, ...]:
+    """The protocol runs that a plan consists of, in order; a node takes part in no other."""
+    if plan.mode == "exact" and plan.protocol != "sealed":
+        return (COUNTS, VALUES)
+    return (MAIN,)
 
 
 def flag_blocks(plan: Plan) -> int:
@@ -92,8 +111,16 @@ def order_key_info(plan: Plan, department: str) -> bytes:
     return f"veil/v1/cell-order/{plan.job}/{department}".encode()
 
 
-def coordinator_for(protocol: str, setup: Setup, verify: Verify) -> Coordinator:
+def coordinator_for(
+    protocol: str, setup: Setup, verify: Verify, he_key: bytes = b""
+) -> Coordinator:
     """The exchange's machine for one run.
+
+    Args:
+        protocol: Of this run.
+        setup: Of this run.
+        verify: Checks the departments' signatures.
+        he_key: The analyst's public key, for a homomorphic sum.
 
     Raises:
         InputError: No such protocol.
@@ -102,4 +129,8 @@ def coordinator_for(protocol: str, setup: Setup, verify: Verify) -> Coordinator:
         return MaskedSumCoordinator(setup, verify)
     if protocol == "sealed":
         return SealedCoordinator(setup)
+    if protocol.startswith("he_sum."):
+        from compute_nodes.jobs.homomorphic import he_coordinator
+
+        return he_coordinator(setup, he_key, verify)
     raise InputError(f"there is no protocol {protocol!r}", code="plan.protocol")

@@ -87,6 +87,9 @@ def describe(step: Progress) -> Text:
         "accepted": Text(f"{who} has accepted the plan", f"{who} 已接受计划"),
         "round": Text(f"round {step.text}", f"第 {step.text} 轮"),
         "answered": Text(f"round {step.text}: {who} has answered", f"{step.text}:{who} 已应答"),
+        "absent": Text(
+            f"{who} is away; it answers when it is back", f"{who} 不在线,恢复连接后应答"
+        ),
         "dropped": Text(f"{who} has dropped out in {step.text}", f"{who} 在 {step.text} 中退出"),
         "refused": Text(f"{who} refuses: {step.text}", f"{who} 拒绝:{step.text}"),
         "done": Text("done", "完成"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -93,6 +93,7 @@ class Session:
         self._round = PLAN_ROUND
         self._waiting: frozenset[int] = frozenset()
         self._deadline = now + clocks.round_s
+        self._expiry = now + max(0, stages.plan.expires_at - stages.plan.issued_at)
 
     def start(self, now: float) -> None:
         """Hands the plan to every department and opens the first stage."""
@@ -152,7 +153,13 @@ class Session:
         instance, _, inner = round_.partition("/")
         if self.state != "running" or instance != self._stage.instance:
             return  # a late answer to an earlier stage
-        step = self._stage.coordinator.receive(Message(inner, self._index[department], body))
+        message = Message(inner, self._index[department], body)
+        try:
+            step = self._stage.coordinator.receive(message)
+        except VeilError as error:
+            if self._stage.patient:  # nobody may be missing: to wait on would be in vain
+                self._fail(JobError(f"{department}: {error.message}", code=error.code))
+            raise
         self._ports.emit("answered", department, round_)
         self._advance(step, now)
 
@@ -169,9 +176,7 @@ class Session:
     def _advance(self, step: Step, now: float) -> None:
         if step.send:
             self._round = f"{self._stage.instance}/{step.send[0][1].round}"
-            self._deadline = now + self._clocks.round_s
-            if self._stage.patient:
-                self._deadline = now + max(0, self.plan.expires_at - self.plan.issued_at)
+            self._deadline = self._expiry if self._stage.patient else now + self._clocks.round_s
             for index, message in step.send:
                 self._ports.send(
                     self._names[index],
@@ -180,6 +185,8 @@ class Session:
                     message.body,
                 )
             self._ports.emit("round", "", self._round)
+            if self._stage.patient:
+                self._name_absent(self._names[index] for index in sorted(step.waiting_for))
         self._waiting = step.waiting_for
         if step.done:
             self._stage_done(step, now)
@@ -198,9 +205,18 @@ class Session:
         self._waiting = frozenset()
         self._deadline = now + self._clocks.receipt_s
         self._ports.emit("round", "", RECEIPT_ROUND)
+        if self._stage.patient:  # who answered at its own time signs at its own time, too
+            self._deadline = max(self._deadline, self._expiry)
+            self._name_absent(self.result.survivors)
         notice = {"survivors": list(self.result.survivors), "outcome": self.result.digest}
         for name in self.result.survivors:
             self._ports.send(name, RECEIPT_ROUND, "receipt", canonical(notice))
+
+    def _name_absent(self, names: Iterable[str]) -> None:
+        """Tells the analyst for whom the job waits."""
+        for name in names:
+            if not self._ports.connected(name, self._clocks.absent_s):
+                self._ports.emit("absent", name, self._round)
 
     def _statement(self, department: str, body: bytes) -> None:
         if self.state != "receipt" or self.result is None:

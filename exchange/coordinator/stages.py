@@ -12,10 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from catalog.dataset import Dataset
 from catalog.plan import Plan
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.disclosure import suppress
 from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
+from compute_nodes.jobs.homomorphic import check_public_key, homomorphic
 from compute_nodes.jobs.setups import (
     COUNT_BITS,
     COUNTS,
@@ -23,10 +25,12 @@ from compute_nodes.jobs.setups import (
     VALUES,
     coordinator_for,
     counts_setup,
+    is_homomorphic,
     shape_of,
     values_setup,
 )
-from compute_nodes.protocols.base import Coordinator, Step, Verify
+from compute_nodes.protocols.base import Coordinator, Setup, Step, Verify
+from compute_nodes.protocols.he_sum.total import HeTotal
 from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector
 from exchange.coordinator.outcome import Aggregate
@@ -43,6 +47,7 @@ class StagePlan:
     Attributes:
         plan: The decoded plan.
         plan_hash: SHA-256 (hex) of the signed claims.
+        dataset: The declaration of the plan's dataset.
         verify: Checks the departments' protocol signatures.
         sign: Signs as the exchange.
         min_group: Strictest number of subjects a visible cell needs.
@@ -51,6 +56,7 @@ class StagePlan:
 
     plan: Plan
     plan_hash: str
+    dataset: Dataset
     verify: Verify
     sign: Sign
     min_group: int
@@ -62,27 +68,39 @@ class Stage:
     """One protocol run.
 
     Attributes:
-        instance: Its name inside the job.
+        setup: What all parties know of it.
         coordinator: The exchange's side.
         patient: Whether departments answer at their own time until the plan expires.
         bitmap: Signed bitmap that goes ahead of it (exact values), or "".
         hidden_cells: How many cells that bitmap hides.
     """
 
-    instance: str
+    setup: Setup
     coordinator: Coordinator
     patient: bool = False
     bitmap: str = ""
     hidden_cells: int = 0
 
+    @property
+    def instance(self) -> str:
+        """Its name inside the job."""
+        return self.setup.instance
+
 
 def first_stage(stages: StagePlan) -> Stage:
-    """The stage that a job opens with."""
+    """The stage that a job opens with.
+
+    Raises:
+        TrustError: The HE key is not the one that the plan names, or is weak.
+    """
     plan = stages.plan
+    if is_homomorphic(plan):
+        check_public_key(plan, stages.he_key)
     if plan.mode == "adhoc" or plan.protocol == "sealed":
         return _values_stage(stages, MAIN, plan.aggregate.cells, "", 0)
     setup = counts_setup(plan, stages.plan_hash)
-    return Stage(COUNTS, coordinator_for("masked_sum", setup, stages.verify))
+    coordinator = coordinator_for("masked_sum", setup, stages.verify)
+    return Stage(setup, coordinator, is_homomorphic(plan))
 
 
 def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
@@ -116,14 +134,17 @@ def aggregate_of(stages: StagePlan, stage: Stage, step: Step) -> Aggregate:
         return Aggregate(survivors, bytes(result.vector), sealed, stage.bitmap)
     if isinstance(result, SealedVector):
         return Aggregate((names[0],), b"", (result.sealed,), stage.bitmap)
+    if isinstance(result, HeTotal):
+        survivors = tuple(names[index] for index in result.survivors)
+        return Aggregate(survivors, result.to_bytes(homomorphic(stage.setup)), (), stage.bitmap)
     raise ProtocolError("the protocol ended without a total")
 
 
 def _values_stage(stages: StagePlan, instance: str, cells: int, bitmap: str, hidden: int) -> Stage:
     plan = stages.plan
-    setup = values_setup(plan, stages.plan_hash, instance, cells)
-    coordinator = coordinator_for(plan.protocol, setup, stages.verify)
-    return Stage(instance, coordinator, plan.protocol.startswith("he_sum"), bitmap, hidden)
+    setup = values_setup(plan, stages.plan_hash, instance, cells, stages.dataset)
+    coordinator = coordinator_for(plan.protocol, setup, stages.verify, stages.he_key)
+    return Stage(setup, coordinator, is_homomorphic(plan), bitmap, hidden)
 
 
 def _visible(stages: StagePlan, step: Step) -> np.ndarray[Any, np.dtype[np.bool_]]:

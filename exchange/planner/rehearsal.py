@@ -11,8 +11,8 @@ from typing import Final
 
 from catalog.algebra import Key
 from catalog.typing_rules import type_of
+from exchange.local_engine import TABLE, local_engine
 from exchange.planner.bound import Bound, Output
-from exchange.planner.post_sql import TABLE
 from protos.faults import SqlError
 
 _KEY_TYPES: Final = {
@@ -23,24 +23,19 @@ _OUTPUT_TYPES: Final = {"integer": "BIGINT", "double": "DOUBLE"}
 
 
 def rehearse(bound: Bound) -> None:
-    """Runs ``bound.post_sql`` over an empty ``released`` in a locked in-memory DuckDB.
+    """Runs ``bound.post_sql`` over an empty ``released``.
 
     Raises:
         SqlError: DuckDB refuses it.
     """
     import duckdb
 
-    connection = duckdb.connect(
-        ":memory:",
-        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False,
-                "enable_external_access": False, "threads": 1},
-    )  # fmt: skip
+    columns = [f"k{i} {_key_type(k, bound)}" for i, k in enumerate(bound.aggregate.keys)]
+    columns += [f"{o.column} {_output_type(o)}" for o in bound.outputs]
     try:
-        columns = [f"k{i} {_key_type(k, bound)}" for i, k in enumerate(bound.aggregate.keys)]
-        columns += [f"{o.column} {_output_type(o)}" for o in bound.outputs]
-        connection.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)})")
-        connection.execute("SET lock_configuration = true")
-        connection.execute(bound.post_sql).fetchall()
+        with local_engine() as engine:
+            engine.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)})")
+            engine.execute(bound.post_sql).fetchall()
     except duckdb.Error as error:
         reason = str(error).split("\n\n")[0].removeprefix("Binder Error: ").split("\n")[0]
         start, end = _place(bound.sql, reason)
@@ -52,8 +47,6 @@ def rehearse(bound: Bound) -> None:
             remedy="mend the outer SELECT; nothing was asked and nothing was spent",
             code="sql.post",
         ) from error
-    finally:
-        connection.close()
 
 
 def _place(sql: str, reason: str) -> tuple[int, int]:

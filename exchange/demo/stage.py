@@ -1,0 +1,85 @@
+"""Where the demo plays: a sample cluster in one directory, and one analyst's connection to it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from exchange.cluster import Cluster, Running, Say
+from exchange.demo.province import Province
+from protos.faults import UnavailableError
+from protos.language import Text
+
+if TYPE_CHECKING:
+    from exchange.client import Veil
+
+REQUEST_S: Final = 20.0  # how long a grant request may take to every owner
+
+
+class Stage:
+    """One cluster with generated data.
+
+    Args:
+        directory: Where everything lies.
+        rows: Rows per city.
+    """
+
+    def __init__(self, directory: Path, rows: int) -> None:
+        self.directory = directory
+        self.province = Province(rows)
+        self.cluster = Cluster(directory)
+        self._veil: Veil | None = None
+
+    @property
+    def veil(self) -> Veil:
+        """The analyst's connection."""
+        if self._veil is None:
+            raise UnavailableError("the demo's cluster does not run")
+        return self._veil
+
+    def node(self, name: str) -> Path:
+        """A department's directory."""
+        return self.cluster.directory / "nodes" / name
+
+    def start(self, say: Say) -> list[Running]:
+        """Writes the data, starts every process and connects the analyst."""
+        from catalog.sample_files import write_cluster
+        from exchange.client import connect
+        from exchange.cluster_config import load_cluster_config
+
+        say(
+            Text(
+                "Making up 5 × {rows:,} visits of people who do not exist",
+                "生成 5 × {rows:,} 条虚构就诊记录",
+            ).format(rows=self.province.rows)
+        )
+        config = write_cluster(self.directory / "sample", rows=self.province.rows)
+        running = self.cluster.up(load_cluster_config(config), say)
+        self._veil = connect(self.cluster.profile)
+        return running
+
+    def stop(self) -> None:
+        """Ends the connection and every process; may be called at any time."""
+        if self._veil is not None:
+            self._veil.close()
+            self._veil = None
+        if self.cluster.processes():
+            self.cluster.down()
+
+    def approve(self, request: str, name: str) -> None:
+        """Signs a grant as one department's owner would, once the request has arrived there."""
+        from compute_nodes.approval import approve
+        from compute_nodes.store import NodeStore
+
+        end = time.monotonic() + REQUEST_S
+        store = NodeStore(self.node(name) / "store.sqlite")
+        store.open()
+        try:
+            while not any(row.id == request for row in store.requests()):
+                if time.monotonic() > end:
+                    raise UnavailableError(f"the request has not reached {name}")
+                time.sleep(0.05)
+        finally:
+            store.close()
+        approve(self.node(name), request)
