@@ -128,7 +128,7 @@ class NodeStore:
 
     def begin(self, job: str, now: int, make_seed: Callable[[], bytes]) -> bytes:
         """Returns the job's 32-byte seed, made and stored at its first delivery."""
-        with self.db.write() as db:
+        with self.db.write(durable=False) as db:
             row = db.execute("SELECT seed FROM job WHERE job = ?", (job,)).fetchone()
             if row is not None:
                 return bytes(row[0])
@@ -140,7 +140,7 @@ class NodeStore:
 
     def describe(self, row: JobRow, expires_at: int) -> None:
         """Notes what a job is about, for people, and when its time is over (Unix seconds)."""
-        with self.db.write() as db:
+        with self.db.write(durable=False) as db:
             db.execute(
                 "UPDATE job SET analyst = ?, dataset = ?, statement = ?, mode = ?, expires_at = ?"
                 " WHERE job = ?",
@@ -206,7 +206,16 @@ class NodeStore:
             ).fetchall()
         return [Answered(*row) for row in rows]
 
-    def keep(self, job: str, answer: Answered, *, recipient: str, at: int, releases: bool) -> None:
+    def keep(
+        self,
+        job: str,
+        answer: Answered,
+        *,
+        recipient: str,
+        at: int,
+        releases: bool,
+        durable: bool = True,
+    ) -> None:
         """Stores an answer, its line in the egress ledger and, if it does, that data left.
 
         Args:
@@ -215,8 +224,10 @@ class NodeStore:
             recipient: Who can read it, for the egress ledger.
             at: Unix seconds.
             releases: Whether the answer depends on data: from here on the budget is spent.
+            durable: Whether to wait for the disk, which is dear. Not needed for rounds that a
+                node could answer again after a power cut without giving anything away.
         """
-        with self.db.write() as db:
+        with self.db.write(durable=durable) as db:
             db.execute(
                 "INSERT INTO answer (job, round, request, request_digest, kind, reply)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -246,7 +257,7 @@ class NodeStore:
 
     def keep_values(self, job: str, values: dict[str, bytes]) -> None:
         """Stores computed values; they are never computed twice, so noise is never drawn twice."""
-        with self.db.write() as db:
+        with self.db.write(durable=False) as db:
             db.executemany(
                 "INSERT INTO value VALUES (?, ?, ?)",
                 [(job, name, body) for name, body in values.items()],
@@ -254,7 +265,7 @@ class NodeStore:
 
     def end(self, job: str, state: str) -> None:
         """Ends a job and forgets what could still open its masks."""
-        with self.db.write() as db:
+        with self.db.write(durable=False) as db:
             db.execute("DELETE FROM value WHERE job = ?", (job,))
             db.execute("UPDATE job SET state = ?, seed = zeroblob(32) WHERE job = ?", (state, job))
 
@@ -280,7 +291,7 @@ class NodeStore:
         Raises:
             PolicyError: Another job has used it.
         """
-        with self.db.write() as db:
+        with self.db.write(durable=False) as db:
             db.execute(
                 "INSERT OR IGNORE INTO grant_use VALUES (?, ?, ?)", (grant_id, snapshot, job)
             )

@@ -25,7 +25,7 @@ from compute_nodes.rpc.membership import TlsFiles
 from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.federation import Federation, read_federation
 from exchange.he_key import make_he_key
-from exchange.history import History, Remembered, question_key
+from exchange.history import Charge, History, Remembered, question_key
 from exchange.opening import OpeningKeys, open_aggregate
 from exchange.ports import Progress
 from exchange.profile import Profile, load_profile
@@ -241,10 +241,11 @@ class Veil:
         key = question_key(prepared.plan, prepared.federation)
         known = None if question.fresh else self._history.find(key)
         if known is not None:
-            return self._answer(prepared, known)
+            return self._told(self._answer(prepared, known), prepared, stored=True)
         remembered = self._ask(prepared, watch or (lambda _: None))
         self._history.keep(key, remembered)
-        return self._answer(prepared, remembered)
+        self._charge(prepared)
+        return self._told(self._answer(prepared, remembered), prepared, stored=False)
 
     def request_grant(self, sql: str, purpose: str, *, valid_s: int = 30 * 86_400) -> str:
         """Asks every owner for exact figures of one statement.
@@ -332,6 +333,26 @@ class Veil:
                 code="job.cancelled",
             ) from None
         return Remembered(token, prepared.order_key, self._link.fetch(plan.job), secret)
+
+    def _charge(self, prepared: Prepared) -> None:
+        """Notes what an ad hoc answer has cost."""
+        plan = prepared.plan
+        if plan.mode == "adhoc":
+            rho = calibrate(plan, prepared.bound.dataset).rho
+            asked = tuple(member.name for member in plan.roster)
+            self._history.charge(Charge(plan.job, plan.dataset, plan.project, rho, asked))
+
+    def _told(self, answer: Answer, prepared: Prepared, *, stored: bool) -> Answer:
+        """The answer with what it cost, and what all answers together have cost so far."""
+        from exchange.spending import STORED, running_sum
+
+        plan = prepared.plan
+        remarks = (*answer.remarks, STORED) if stored else answer.remarks
+        if plan.mode == "adhoc":
+            charges = self._history.charges(plan.dataset)
+            policies = prepared.federation.policies.get(plan.dataset, {})
+            remarks = (*remarks, running_sum(charges, policies, plan.dataset, plan.delta))
+        return dataclasses.replace(answer, remarks=remarks)
 
     def _answer(self, prepared: Prepared, remembered: Remembered) -> Answer:
         """Opens, checks and finishes an outcome."""

@@ -2,20 +2,26 @@
 
 A stored answer saves budget; it is never the defence. It is used again only for the same question
 (the same algebra, mode, privacy, protocol), the same departments and the same data versions.
+
+Beside the answers stands what they cost: one line for each, which is never rewritten. It is the
+analyst's own record. What a department has left for everybody together, its own ledger knows.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from catalog.codec import to_json
 from catalog.identity.files import create_directory
 from catalog.plan import Plan
 from exchange.federation import Federation
 from protos.canonical import digest
+
+CHARGES: Final = "charges.jsonl"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,25 @@ class Remembered:
     order_key: bytes = field(repr=False)
     outcome: bytes = field(repr=False)
     he_secret: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What one ad hoc answer cost at every department that was asked.
+
+    Attributes:
+        job: The job.
+        dataset: Its dataset.
+        project: Whose share paid.
+        rho: zCDP.
+        departments: Who was asked, in the order of the roster.
+    """
+
+    job: str
+    dataset: str
+    project: str
+    rho: float
+    departments: tuple[str, ...]
 
 
 class History:
@@ -68,6 +93,32 @@ class History:
         if remembered.he_secret:
             _write(self._directory / f"{key}.key", remembered.he_secret)
         _write(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
+
+    def charge(self, charge: Charge) -> None:
+        """Notes what an answer cost, on disk before it returns."""
+        create_directory(self._directory)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        descriptor = os.open(self._directory / CHARGES, flags, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(charge)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def charges(self, dataset: str) -> list[Charge]:
+        """Every charge on a dataset, oldest first; a line that a crash cut off is passed over."""
+        path = self._directory / CHARGES
+        if not path.exists():
+            return []
+        found = []
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                body = json.loads(line)
+                charge = Charge(**{**body, "departments": tuple(body["departments"])})
+            except (ValueError, TypeError, KeyError):
+                continue
+            if charge.dataset == dataset:
+                found.append(charge)
+        return found
 
 
 def question_key(plan: Plan, federation: Federation) -> str:

@@ -57,6 +57,7 @@ def spawn(name: str, arguments: list[str], directory: Path, log: Path) -> Proces
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
         )
+    child.returncode = 0  # it outlives this object; `stop` ends and reaps it by its number
     return Process(name, child.pid, _start_time(child.pid) or 0, str(directory), str(log))
 
 

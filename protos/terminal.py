@@ -26,7 +26,7 @@ BAD: Final = "bold red"
 SOFT: Final = "dim"
 ACCENT: Final = "cyan"
 
-_PLAIN_WIDTH: Final = 160  # of a pipe, which has no width of its own: do not fold early
+_PLAIN_WIDTH: Final = 2000  # of a pipe, which has no width of its own: nothing is folded
 
 _KINDS: Final[dict[str, Text]] = {
     "error": Text("Error", "错误"),
@@ -128,6 +128,11 @@ class Progress:
     def __init__(self, out: Console, status: Status | None) -> None:
         self._out = out
         self._status = status
+
+    @property
+    def lively(self) -> bool:
+        """Whether it is one changing line, so that many updates cost the reader nothing."""
+        return self._status is not None
 
     def update(self, text: object) -> None:
         """Says what is going on now."""

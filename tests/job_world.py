@@ -101,16 +101,24 @@ def pinned(*people: Person) -> Pins:
 
 
 class Figures(Source):
-    """Made-up figures: every asking gives others. ``fault`` is raised instead, if set."""
+    """Made-up figures: every asking gives others. ``fault`` ends the query instead, if set."""
 
     def __init__(self, base: int) -> None:
         self.base = base
         self.asked = 0
         self.fault: VeilError | None = None
+        self.outside: VeilError | None = None
 
     @property
     def snapshot_id(self) -> str:
         return "5a" * 16
+
+    def check_exact(self, admitted: Admitted) -> None:
+        """Made-up figures have no bounds to leave."""
+
+    def check_exact(self, admitted: Admitted) -> None:
+        if self.outside is not None:
+            raise self.outside
 
     def begin(self, admitted: Admitted) -> Future[Computed]:
         self.asked += 1
@@ -269,14 +277,14 @@ class World:
     def opening(self, plan: Plan, cards: list[str] | None = None, by: Person | None = None) -> bytes:  # fmt: skip # noqa: E501
         return write_opening(self.sign(plan, by), self.cards() if cards is None else cards)
 
-    def session(self, plan: Plan, *, clocks: Clocks | None = None) -> Play:
-        return Play(self, plan, clocks or Clocks())
+    def session(self, plan: Plan, *, clocks: Clocks | None = None, he_key: bytes = b"") -> Play:
+        return Play(self, plan, clocks or Clocks(), he_key)
 
 
 class Play:
     """A session over the world's departments; messages are delivered when the test says so."""
 
-    def __init__(self, world: World, plan: Plan, clocks: Clocks) -> None:
+    def __init__(self, world: World, plan: Plan, clocks: Clocks, he_key: bytes = b"") -> None:
         self.world = world
         self.plan = plan
         self.now = 0.0
@@ -293,11 +301,10 @@ class Play:
             verify=verifier([world.people[m.name].key.public for m in plan.roster]),
             sign=signer(world.exchange.key),
             min_group=5,
+            he_key=he_key,
         )
         ports = Ports(
-            send=lambda department, round_, kind, body: self.waiting.append(
-                Delivery(plan.job, round_, 1, "", department, kind, body)
-            ),
+            send=self._send,
             emit=lambda what, department, text: self.log.append((what, department, text)),
             connected=lambda department, _: department not in self.offline,
             finish=lambda _: self._count(),
@@ -346,6 +353,11 @@ class Play:
 
     def dropped(self) -> set[str]:
         return {department for what, department, _ in self.log if what == "dropped"}
+
+    def _send(self, department: str, round_: str, kind: str, body: bytes) -> None:
+        if kind == "cancel":  # as the hub does: it takes the place of all that is unanswered
+            self.waiting = deque(d for d in self.waiting if d.recipient != department)
+        self.waiting.append(Delivery(self.plan.job, round_, 1, "", department, kind, body))
 
     def _count(self) -> None:
         self.finished += 1

@@ -66,9 +66,15 @@ class Database:
                 raise _failed(self._path, error) from error
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Lends the connection for one transaction: all of it is on disk afterwards, or none."""
+    def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """Lends the connection for one transaction: all of it is on disk afterwards, or none.
+
+        Args:
+            durable: Whether to wait for the disk. Without it the transaction outlives the
+                process but not a power cut; the next durable one brings it to disk, too.
+        """
         with self.read() as connection:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

@@ -131,7 +131,7 @@ class ExpressionRenderer:
             least, most = constant(low, "integer").sql, constant(high, "integer").sql
             sql = exp.Case(
                 ifs=[
-                    exp.If(this=exp.LT(this=sql.copy(), expression=least), true=least.copy()),
+                    exp.If(this=exp.LT(this=sql.copy(), expression=most), true=least.copy()),
                     exp.If(this=exp.GT(this=sql.copy(), expression=most), true=most.copy()),
                 ],
                 default=sql,

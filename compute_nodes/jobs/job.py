@@ -53,6 +53,8 @@ MESSAGE: Final = "message"
 STATEMENT: Final = "statement"
 FAULT: Final = "fault"
 PART: Final = "part"
+# Before the value is masked: answered again after a power cut, these give nothing away.
+REPEATABLE: Final = frozenset({"advertise", "shares"})
 ENDED: Final = frozenset({"done", "cancelled", "refused"})
 
 
@@ -167,13 +169,16 @@ class Job:
         store.describe(row, plan.expires_at)
         source = tools.sources[plan.dataset]
         if admitted.calibration is not None:
-            with store.db.write() as db:
+            with store.db.write(durable=False) as db:
                 store.budget.reserve(db, _charge(admitted), int(tools.clock()))
         else:
+            source.check_exact(admitted)
             store.check_grant(admitted.grant, source.snapshot_id, self._job)
         self._admitted = admitted
+        # The reservation is on disk before anything is computed.
+        accepted = self._keep(delivery, ACCEPTED, b"")
         self._part = source.begin(admitted)
-        return self._keep(delivery, ACCEPTED, b"")
+        return accepted
 
     def _protocol(self, admitted: Admitted, delivery: Delivery) -> Answered:
         instance, _, inner = delivery.round.partition("/")
@@ -326,6 +331,7 @@ class Job:
             recipient="exchange",
             at=int(self._tools.clock()),
             releases=releases,
+            durable=delivery.round.rpartition("/")[2] not in REPEATABLE,
         )
         return answered
 

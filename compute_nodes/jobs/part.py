@@ -71,26 +71,29 @@ class Source:
         """Random id of the data's version."""
         return self._snapshot.id
 
-    def begin(self, admitted: Admitted) -> Future[Computed]:
-        """Starts the query.
+    def check_exact(self, admitted: Admitted) -> None:
+        """Refuses exact figures over values that are outside their declared bounds.
 
         Raises:
-            PolicyError: Exact mode, and values are outside the declared bounds.
+            PolicyError: There are some; a fixed message, because which ones is the owner's.
         """
         outside = self._outside(admitted.plan.aggregate)
-        if admitted.plan.mode == "adhoc":
-            if outside:
-                LOG.info("job %s: values of %s are clipped", admitted.plan.job, sorted(outside))
-            return self._threads.submit(self._noisy, admitted)
         if outside:
-            # A fixed message: which values, and how many, is the owner's business.
             raise PolicyError(
                 "exact figures are refused: values are outside the declared bounds",
                 remedy="ask the owner to mend the data or the declaration; or ask ad hoc",
                 code="policy.out_of_bounds",
                 detail=f"columns {sorted(outside)}",
             )
-        return self._threads.submit(self._exact, admitted)
+
+    def begin(self, admitted: Admitted) -> Future[Computed]:
+        """Starts the query."""
+        if admitted.plan.mode == "exact":
+            return self._threads.submit(self._exact, admitted)
+        outside = self._outside(admitted.plan.aggregate)
+        if outside:
+            LOG.info("job %s: values of %s are clipped", admitted.plan.job, sorted(outside))
+        return self._threads.submit(self._noisy, admitted)
 
     def close(self) -> None:
         """Waits for no one: what is running is killed with its worker."""

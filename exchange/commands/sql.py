@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,8 +19,11 @@ from exchange.commands.options import (
 from protos.language import Text
 
 if TYPE_CHECKING:
-    from exchange.answer import Answer
     from exchange.ports import Progress
+    from protos.terminal import Progress as Shown
+
+# What a log of a pipe needs: the rounds, and everything that went otherwise.
+MILESTONES: Final = frozenset({"round", "dropped", "refused", "failed"})
 
 app = typer.Typer()
 
@@ -59,14 +61,16 @@ def sql(
 ) -> None:
     """Asks, shows progress by round, and prints the answer with its error bars."""
     from exchange.client import connect
+    from exchange.saving import check_places, save
     from exchange.views import show_answer
     from protos import terminal
 
+    check_places(output, receipt)
     with connect(profile) as veil:
-        with terminal.progress(Text("Asking the departments", "正在询问各部门")) as progress:
+        with terminal.progress(Text("Planning", "正在规划")) as progress:
             answer = veil.sql(
                 statement,
-                watch=lambda step: progress.update(describe(step)),
+                watch=lambda step: tell(progress, step),
                 epsilon=epsilon,
                 exact=exact,
                 protocol=protocol,
@@ -76,7 +80,14 @@ def sql(
                 fresh=fresh,
             )
         show_answer(answer)
-        save(answer, output, receipt)
+        save(answer, veil.profile.identity, output, receipt)
+        said(output, receipt)
+
+
+def tell(progress: Shown, step: Progress) -> None:
+    """Says a step: all of them on a terminal's one line, on a pipe only what one reads later."""
+    if progress.lively or step.what in MILESTONES:
+        progress.update(describe(step))
 
 
 def describe(step: Progress) -> Text:
@@ -98,19 +109,14 @@ def describe(step: Progress) -> Text:
     return texts.get(step.what, Text(step.what, step.what))
 
 
-def save(answer: Answer, output: Path | None, receipt: Path | None) -> None:
-    """Writes the files that were asked for."""
+def said(output: Path | None, receipt: Path | None) -> None:
+    """Says which files were written."""
     from protos import terminal
 
     if output is not None:
-        import pyarrow.csv
-
-        pyarrow.csv.write_csv(answer.to_arrow(), output)
         terminal.done(Text(f"Table: {output}", f"结果表:{output}"))
     if receipt is not None:
-        body = json.dumps(cast("dict[str, object]", answer.receipt), indent=1, ensure_ascii=False)
-        receipt.write_text(body + "\n", "utf-8")
+        check = f"veil verify {receipt}" + (f" --table {output}" if output else "")
         terminal.done(
-            Text(f"Receipt: {receipt} (check it: veil verify {receipt})",
-                 f"回执:{receipt}(核验:veil verify {receipt})")
-        )  # fmt: skip
+            Text(f"Receipt: {receipt} (check it: {check})", f"回执:{receipt}(核验:{check})")
+        )

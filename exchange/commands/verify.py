@@ -22,6 +22,16 @@ def verify(
         Path | None,
         typer.Option(help=str(Text("pins.toml: whom you believe.", "pins.toml:您信任的身份。"))),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "The result's file, to see that the receipt is its own.", "回执对应的结果文件。"
+                )
+            )
+        ),
+    ] = None,
 ) -> None:
     """Checks every signature and figure of a receipt, and says what failed and where."""
     from exchange.receipt import verify_receipt
@@ -31,11 +41,27 @@ def verify(
 
     try:
         document = json.loads(receipt.read_text("utf-8"))
+        body = None if table is None else table.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {receipt}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read {error.filename}: {error.strerror}",
+            remedy="veil sql … --receipt FILE writes a receipt, --output FILE its table",
+            code="receipt.missing",
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{receipt} is not JSON", remedy="give the file of --receipt") from error
-    report = verify_receipt(document, pins=None if pins is None else Pins.load(pins))
+        raise InputError(
+            f"{receipt} is not a receipt: it is not JSON",
+            remedy="give the file that veil sql … --receipt wrote",
+            code="receipt.malformed",
+        ) from error
+    if pins is not None and not pins.is_file():
+        raise InputError(
+            f"there is no file {pins}",
+            remedy="an analyst's pins.toml lies beside its keys; leave out --pins to go without",
+            code="pins.missing",
+        )
+    trusted = None if pins is None else Pins.load(pins)
+    report = verify_receipt(document, pins=trusted, table=body)
     show_report(report)
     if not report.ok:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.notebook_view import Figure
+from protos.canonical import canonical
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,9 +86,7 @@ def compare(answer: Answer, truth: pa.Table, keys: Sequence[str]) -> list[Compar
     return compared
 
 
-def altered(
-    receipt: Mapping[str, Any], change: Callable[[dict[str, Any]], None]
-) -> dict[str, Any]:
+def altered(receipt: Mapping[str, Any], change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Returns the receipt document with its claims changed and its old signature kept.
 
     Args:
@@ -97,8 +96,7 @@ def altered(
     header, payload, signature = str(receipt["receipt"]).split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     change(claims)
-    body = json.dumps(claims, separators=(",", ":")).encode("utf-8")
-    forged = base64.urlsafe_b64encode(body).rstrip(b"=").decode("ascii")
+    forged = base64.urlsafe_b64encode(canonical(claims)).rstrip(b"=").decode("ascii")
     return {**receipt, "receipt": f"{header}.{forged}.{signature}"}
 
 

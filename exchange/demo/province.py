@@ -40,7 +40,7 @@ class Province:
         asked = [city.name for city in CITIES if city.name not in without]
         with duckdb.connect() as connection:
             connection.register(DATASET, pa.concat_tables([self._table(name) for name in asked]))
-            table: pa.Table = connection.execute(statement).to_arrow_table()
+            table: pa.Table = connection.sql(statement).to_arrow_table()
         return table
 
     def _table(self, city: str) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.cluster import Cluster, Running, Say
 from exchange.demo.province import Province
@@ -12,6 +12,7 @@ from protos.faults import UnavailableError
 from protos.language import Text
 
 if TYPE_CHECKING:
+    from exchange.answer import Answer
     from exchange.client import Veil
 
 REQUEST_S: Final = 20.0  # how long a grant request may take to every owner
@@ -83,3 +84,39 @@ class Stage:
         finally:
             store.close()
         approve(self.node(name), request)
+
+    def submit_unjudged(self, statement: str, epsilon: float) -> list[str]:
+        """Signs and submits a plan without asking the policies first, as a dishonest client would.
+
+        Returns:
+            What the departments said; empty if they answered.
+        """
+        from catalog.certificates.receipts import PLAN_TYPE
+        from catalog.codec import to_json
+        from compute_nodes.rpc.membership import TlsFiles
+        from exchange.client import Question
+        from exchange.submission import Submission
+        from exchange.transport import AnalystLink
+
+        question = Question(statement, epsilon=epsilon, protocol="masked_sum")
+        plan = self.veil.prepare(question).plan
+        profile = self.veil.profile
+        token = profile.identity.sign(PLAN_TYPE, to_json(plan))
+        link = AnalystLink(profile.exchange, TlsFiles.within(profile.directory))
+        link.start()
+        try:
+            job = link.submit(Submission(token).encode(), job=plan.job)
+            steps = list(link.watch(job))
+        finally:
+            link.close()
+        return [f"{step.department}: {step.text}" for step in steps if step.what == "refused"]
+
+    def save(self, answer: Answer, name: str) -> tuple[bytes, dict[str, Any]]:
+        """Writes an answer's table and the receipt that is bound to it; returns both."""
+        from exchange.saving import save
+
+        table = self.directory / f"{name}.csv"
+        document = save(
+            answer, self.veil.profile.identity, table, self.directory / f"{name}-receipt.json"
+        )
+        return table.read_bytes(), document

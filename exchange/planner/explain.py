@@ -107,15 +107,30 @@ def _asked(plan: Plan, bound: Bound) -> list[Text]:
             measures=len(aggregate.measures),
             bits=plan.bits,
         ),
-        Text(
-            "at least {threshold} of {n} departments must take part until the end",
-            "至少 {threshold} 个（共 {n} 个）部门须参与到底",
-        ).format(threshold=plan.threshold, n=len(plan.roster)),
+        _who_must_answer(plan),
     ]
     if plan.mode == "adhoc" and aggregate.keys:
         lines.append(_EVERY_GROUP)
     functions = ", ".join(f"{o.column} = {o.function}" for o in bound.outputs)
     return [*lines, Text(f"released columns: {functions}", f"发布的列：{functions}")]
+
+
+def _who_must_answer(plan: Plan) -> Text:
+    if not plan.protocol.startswith("he_sum"):
+        return Text(
+            "at least {threshold} of {n} departments must take part until the end",
+            "至少 {threshold} 个（共 {n} 个）部门须参与到底",
+        ).format(threshold=plan.threshold, n=len(plan.roster))
+    n, minutes = len(plan.roster), (plan.expires_at - plan.issued_at) // 60
+    hours = minutes // 60
+    en, zh = (f"{minutes} minutes", f"{minutes} 分钟")
+    if hours >= 2:
+        en, zh = (f"{hours} hours", f"{hours} 小时")
+    return Text(
+        f"all {n} departments must answer, each at a time of its own within {en}; without one of "
+        "them there is no answer",
+        f"全部 {n} 个部门都须在 {zh}内应答，时间各自决定；缺少任何一个则无结果",
+    )
 
 
 def _learns(plan: Plan) -> list[Text]:
@@ -127,7 +142,7 @@ def _learns(plan: Plan) -> list[Text]:
             f"{party.en}: " + text.en.format(answer=answer.en),
             f"{party.zh}：" + text.zh.format(answer=answer.zh),
         ))  # fmt: skip
-    if plan.mode == "exact" and family == "masked_sum":
+    if plan.mode == "exact" and family != "sealed":
         lines.append(_COUNTS_SEEN)
     lines.append(_TRUST[family])
     return lines
@@ -242,8 +257,14 @@ _WHO_LEARNS: Final[dict[str, tuple[tuple[Text, Text], ...]]] = {
     ),
     "he_sum": (
         (_DEPARTMENT, _NOTHING),
-        (_EXCHANGE, Text("ciphertexts, who sent them and when", "密文、由谁何时发送")),
-        (_ANALYST, _ANSWER),
+        (_EXCHANGE, Text(
+            "ciphertexts, who sent them and when; it adds them and can open none",
+            "密文、由谁何时发送；只能相加，无法解开",
+        )),
+        (_ANALYST, Text(
+            "{answer}, opened with a key made for this question alone; no single department's",
+            "{answer}，以仅为本次查询生成的密钥解开；看不到单个部门的数值",
+        )),
     ),
     "sealed": (
         (Text("the department", "该部门"), Text(
@@ -259,7 +280,8 @@ _TRUST: Final[dict[str, Text]] = {
         "仅当诚实部门少于门限时才会失效",
     ),
     "he_sum": Text(
-        "broken only if all other departments act together", "仅当其他所有部门合谋时才会失效"
+        "one department's figures show only if all the others and the analyst act together",
+        "仅当其他所有部门与分析者合谋时，某一部门的数值才会暴露",
     ),
     "sealed": Text(
         "nobody to hide among: the department answers alone",

@@ -34,18 +34,25 @@ def walk(store: NodeStore, number: int) -> None:
     store.keep(charge(number).job, answer, recipient="exchange", at=number, releases=True)
 
 
+def until_full(store: NodeStore) -> tuple[int, UnavailableError]:
+    """Returns how many jobs were written before the disk was full, and the error."""
+    for done in range(1000):
+        try:
+            walk(store, done)
+        except UnavailableError as error:
+            return done, error
+    raise AssertionError("it never became full")
+
+
 def test_full_then_free_again(tmp_path: Path) -> None:
     store = opened(tmp_path / "store.sqlite")
     with store.db.write() as db:
         (pages,) = db.execute("PRAGMA page_count").fetchone()
     with store.db.read() as db:
         db.execute(f"PRAGMA max_page_count = {pages + 40}")
-    done = 0
-    with pytest.raises(UnavailableError) as caught:
-        for done in range(1000):
-            walk(store, done)
+    done, error = until_full(store)
     assert 0 < done < 999
-    assert "disk" in caught.value.remedy
+    assert "disk" in error.remedy
     # Fail closed: as long as it is full, no step is taken …
     for _ in range(3):
         with pytest.raises(UnavailableError):
@@ -68,17 +75,11 @@ def test_operating_system_refuses_to_write(tmp_path: Path) -> None:
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
         "sys.path.insert(0, 'tests/attacks')\n"
-        "from test_store_full_disk import opened, walk\n"
-        "from protos.faults import UnavailableError\n"
+        "from test_store_full_disk import opened, until_full\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "store = opened(Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
-        "done = 0\n"
-        "try:\n"
-        "    for done in range(1000):\n"
-        "        walk(store, done)\n"
-        "except UnavailableError:\n"
-        "    print(done)\n"
+        "print(until_full(store)[0])\n"
     )
     path = tmp_path / "store.sqlite"
     ran = subprocess.run(
@@ -105,10 +106,7 @@ def test_tiny_file_system(tmp_path: Path) -> None:
         pytest.skip("no right to mount")
     try:
         store = opened(disk / "store.sqlite")
-        done = 0
-        with pytest.raises(UnavailableError):
-            for done in range(1000):
-                walk(store, done)
+        done, _ = until_full(store)
         with store.db.read() as db:
             store.budget.verify(db)
             released = {r.job for r in store.budget.rows(db, 10**6) if r.state == "released"}

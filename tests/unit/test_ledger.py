@@ -52,13 +52,13 @@ def test_reserving_the_same_again_changes_nothing(store: NodeStore) -> None:
 def test_share_of_the_project_and_cap_of_all(store: NodeStore) -> None:
     reserve(store, job(1))
     reserve(store, job(2))
-    with pytest.raises(BudgetError, match=r"costs rho = 0.25, 0?.?.*rho = 0.1 is left") as caught:
+    with pytest.raises(BudgetError, match=r"costs rho = 0\.25, rho = 0\.1 is left") as caught:
         reserve(store, job(3, in_flight=9))
     assert caught.value.code == "budget.exhausted"
     reserve(store, job(4, project="cost", in_flight=9))
     assert spent(store, "flu") == 0.5
     assert spent(store) == 0.75
-    with pytest.raises(BudgetError, match="rho = 0.25 is left"):
+    with pytest.raises(BudgetError, match=r"rho = 0\.25 is left"):
         reserve(store, job(5, project="third", rho=0.3, share=1.0, in_flight=9))
     reserve(store, job(6, project="third", share=1.0, in_flight=9))
     assert spent(store) == 1.0
@@ -106,9 +106,13 @@ def test_released_is_spent_for_good(store: NodeStore) -> None:
 
 
 def test_a_transaction_that_fails_reserves_nothing(store: NodeStore) -> None:
-    with pytest.raises(ZeroDivisionError), store.db.write() as db:
-        store.budget.reserve(db, CHARGE, 7)
-        raise ZeroDivisionError
+    def interrupted() -> None:
+        with store.db.write() as db:
+            store.budget.reserve(db, CHARGE, 7)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
     assert spent(store) == 0.0
     with store.db.read() as db:
         store.budget.verify(db)

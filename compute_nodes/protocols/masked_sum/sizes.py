@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Final
 
 from compute_nodes.crypto.agreement import KEY_BYTES
 from compute_nodes.crypto.boxes import OVERHEAD_BYTES
@@ -18,11 +17,8 @@ from compute_nodes.protocols.masked_sum.messages import (
     keys_claims,
     survivor_claims,
 )
-from protos.canonical import canonical
+from compute_nodes.protocols.signed_sizes import token_bytes
 
-_FINGERPRINT: Final = "0" * 64
-_JWS_HEADER: Final = {"alg": "ES256", "typ": "veil-message+jwt", "kid": _FINGERPRINT}
-_ES256_BYTES: Final = 64
 _PART_BYTES: Final = 4  # length before each part
 
 
@@ -41,8 +37,8 @@ def predicted_sizes(setup: Setup, party: int | None = None) -> dict[str, int]:
     everybody = range(setup.n)
     blank = Advertisement(me, bytes(KEY_BYTES), bytes(KEY_BYTES), bytes(SEED_BYTES))
     roster = Roster(setup, (blank,))
-    signed_keys = _token_bytes(KEYS_PURPOSE, keys_claims(setup, blank))
-    signed_set = _token_bytes(SURVIVORS_PURPOSE, survivor_claims(roster, me, everybody, everybody))
+    signed_keys = token_bytes(KEYS_PURPOSE, keys_claims(setup, blank))
+    signed_set = token_bytes(SURVIVORS_PURPOSE, survivor_claims(roster, me, everybody, everybody))
     vector = [setup.length * Ring(setup.bits).element_bytes]
     sealed = [] if setup.envelope is None else [SEALED_SEED_BYTES]
     parts = {
@@ -61,11 +57,3 @@ def predicted_sizes(setup: Setup, party: int | None = None) -> dict[str, int]:
 def _empty_bytes(setup: Setup, round_name: str, me: int, roster: Roster) -> int:
     fields = {"roster": roster.digest} if round_name == "shares" else {}
     return len(compose(setup, round_name, me, fields).body)
-
-
-def _token_bytes(purpose: str, body: dict[str, Any]) -> int:
-    """Size of a compact JWS: three base64url texts without padding, and two points."""
-    header = json.dumps(_JWS_HEADER, separators=(",", ":")).encode()
-    payload = canonical({"purpose": purpose, "body": body})
-    sizes = (len(header), len(payload), _ES256_BYTES)
-    return sum(-(-size * 4 // 3) for size in sizes) + 2

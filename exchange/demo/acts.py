@@ -1,0 +1,337 @@
+"""The demo's acts, in order: each says what happens, lets it happen, and checks how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.demo.proof import Compared, altered, compare
+from exchange.demo.stage import Stage
+from exchange.notebook_view import figure, plain
+from protos import terminal
+from protos.faults import InputError, JobError, PolicyError, TrustError
+from protos.language import Text
+
+if TYPE_CHECKING:
+    from exchange.answer import Answer
+    from exchange.ports import Progress
+
+QUESTION: Final = """\
+SELECT department, COUNT(*) AS visits, AVG(cost) AS cost
+FROM visits WHERE age >= 60 GROUP BY department ORDER BY visits DESC"""
+SMALL_QUESTION: Final = """\
+SELECT department, COUNT(*) AS visits, SUM(cost) AS cost
+FROM visits WHERE age >= 90 GROUP BY department ORDER BY department"""
+FORBIDDEN: Final = (
+    "SELECT name, diagnosis FROM visits",
+    "SELECT MAX(cost) FROM visits",
+    "SELECT COUNT(*) FROM visits WHERE resident_id = '440106199001011234'",
+    "SELECT COUNT(*) FROM visits; DROP TABLE visits",
+)
+GREEDY: Final = 50.0  # epsilon; the sample's policies stop at 2
+KEYS: Final = ("department",)
+ABSENT: Final = "zhuhai"
+MIN_GROUP: Final = 5  # as the sample's policies say
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act.
+
+    Attributes:
+        title: What happens.
+        play: Does it; raises a VeilError when something is not as it must be.
+    """
+
+    title: Text
+    play: Callable[[Stage], None]
+
+
+def start(stage: Stage) -> None:
+    """Brings everything up."""
+    from exchange.commands.tables import show_cluster
+
+    with terminal.progress(Text("Starting", "启动中")) as progress:
+        running = stage.start(progress.update)
+    show_cluster(running)
+    _tell(
+        "Five cities' health departments, an exchange between them, and an analyst. Here, they",
+        "五个城市的卫生健康部门、一个交换中心、一名分析员。在本机上各自是独立进程,",
+    )
+    _tell(
+        "are processes; in life, machines in seven buildings. Each city keeps its own rows.",
+        "现实中是七处机房的机器。各市的数据只存在各市自己的目录中。",
+    )
+    _safe(
+        "a city's node listens on nothing: it dials out, believes only keys that it has pinned,"
+        " and obeys no policy but its own.",
+        "城市节点不监听任何端口,只向外连接;只信任已核对指纹的密钥,只服从本部门的策略。",
+    )
+
+
+def explain(stage: Stage) -> None:
+    """Says what the question would tell whom; nothing is asked."""
+    _show_sql(QUESTION)
+    explanation = stage.veil.explain(QUESTION)
+    asked, learns = explanation.sections[:2]
+    for section in (asked, learns):
+        terminal.say(section.heading, style=terminal.ACCENT)
+        for line in section.lines:
+            terminal.say(f"  {line}")
+    _must(explanation.verdict.allowed, "the sample policies refuse the demo's question")
+    _safe(
+        "this follows from declarations alone. No row was read and no budget was spent.",
+        "以上仅由数据声明推出:没有读取任何数据,也没有消耗预算。",
+    )
+
+
+def ask(stage: Stage) -> None:
+    """Asks, and compares with the truth."""
+    answer = _ask(stage, QUESTION)
+    _compare(stage, answer, QUESTION)
+    _safe(
+        "each city added noise to its figures and then masked them; the exchange added the masked"
+        " numbers up and can read neither a city's figures nor the total. The noise hides whether"
+        " any one person is in the data at all.",
+        "各市先给数字加噪声、再加掩码;交换中心只把掩码后的数相加,既看不到任一城市的数字,"
+        "也看不到合计。噪声使任何一个人是否在数据中都无从判断。",
+    )
+
+
+def ledger(stage: Stage) -> None:
+    """Shows what left one city, as its owner sees it."""
+    from compute_nodes.views import show_ledger
+
+    job = _receipt_claims(_known(stage, QUESTION))["job"]
+    show_ledger(stage.node("guangzhou"), job)
+    _tell(
+        f"That is all that left Guangzhou for this answer. Its {_rows(stage)} rows stayed.",
+        f"以上是广州为此次查询送出的全部内容;{_rows(stage)} 行数据原地未动。",
+    )
+    _safe(
+        "each message is written to this hash chain before it is sent. The owner can check it"
+        " at any time.",
+        "每条消息先写入此哈希链再发送,数据方随时可核对。",
+    )
+
+
+def refuse(stage: Stage) -> None:
+    """Asks what must not be answered."""
+    rows = []
+    for statement in FORBIDDEN:
+        try:
+            stage.veil.sql(statement)
+        except (InputError, PolicyError) as error:
+            rows.append(("✗", statement, error.message))
+        else:
+            raise JobError(f"this was answered and must not be: {statement}", code="demo.answered")
+    columns = ("", Text("Asked", "查询"), Text("Refused, because", "拒绝原因"))
+    terminal.table([str(column) for column in columns], rows)
+    _tell(
+        "That was the analyst's own program. Now one that has been tampered with signs a plan with"
+        f" hardly any noise (epsilon {GREEDY:g}) and hands it in:",
+        "以上由分析员自己的程序拒绝。现在换一个被改动过的程序,"
+        f"签署几乎不加噪声的计划(ε = {GREEDY:g})并提交:",
+    )
+    refusals = stage.submit_unjudged(QUESTION, GREEDY)
+    _must(bool(refusals), "a plan against the policies was answered")
+    for refusal in refusals:
+        terminal.say(f"✗ {refusal}", style=terminal.BAD)
+    _safe(
+        "it does not matter whether the analyst's program is honest. Every node judges each plan"
+        " under its own policy, and runs no SQL that came over the wire.",
+        "分析员的程序是否诚实并不要紧:每个节点都按自己的策略裁决每份计划,"
+        "且从不执行网络传来的 SQL。",
+    )
+
+
+def check_receipt(stage: Stage) -> None:
+    """Verifies the answer's receipt, then an altered copy of it."""
+    from exchange.receipt import verify_receipt
+    from exchange.views import show_report
+
+    answer = _known(stage, QUESTION)
+    profile = stage.veil.profile
+    table, receipt = stage.save(answer, "answer")
+    report = verify_receipt(receipt, pins=profile.pins, table=table)
+    show_report(report)
+    _must(report.complete, "the receipt does not hold")
+    _tell(
+        "Now somebody writes into it that a tenth of the privacy was spent:",
+        "现在有人把回执里的隐私消耗改成十分之一:",
+    )
+    found = verify_receipt(altered(receipt, _understate), pins=profile.pins, table=table)
+    if found.ok:
+        raise TrustError("an altered receipt was not found out", code="demo.altered")
+    for check in found.failures:
+        terminal.say(f"✗ {check.name}: {check.what}", style=terminal.BAD)
+    _safe(
+        "every department signed what it did. A receipt is checked offline, with no trust in the"
+        " exchange that issued it.",
+        "每个部门都对自己所做的事签名。回执可离线核验,无须信任签发它的交换中心。",
+    )
+
+
+def lose_one(stage: Stage) -> None:
+    """Stops a department and asks another question."""
+    stage.cluster.stop_node(ABSENT)
+    _tell(f"The machine of {ABSENT} is switched off.", f"{ABSENT} 的机器已关闭。")
+    statement = QUESTION.replace("age >= 60", "age < 18")
+    answer = _ask(stage, statement)
+    _compare(stage, answer, statement, without={ABSENT})
+    _must(ABSENT in " ".join(answer.notes), "the answer does not name who dropped out")
+    for note in answer.notes:
+        if ABSENT in note:
+            terminal.say(f"· {note}")
+    _safe(
+        "four of five are enough to take off the masks, fewer than four would not be. The answer"
+        " names who is missing, and estimates nothing.",
+        "五个部门中有四个即可消去掩码,少于四个则不能。结果写明谁缺席,不作任何估计。",
+    )
+
+
+def ask_exactly(stage: Stage) -> None:
+    """Gets exact figures under every owner's grant."""
+    stage.cluster.start_node(ABSENT)
+    _tell(f"{ABSENT} is back.", f"{ABSENT} 已恢复。")
+    _show_sql(SMALL_QUESTION)
+    request = stage.veil.request_grant(SMALL_QUESTION, "Planning care for the very old")
+    members = [process.name for process in stage.cluster.processes() if process.name != "exchange"]
+    for name in members:
+        stage.approve(request, name)
+        terminal.done(Text(f"{name} has signed a grant", f"{name} 已签发授权"))
+    answer = _ask(stage, SMALL_QUESTION, exact=True)
+    truth = stage.province.truth(SMALL_QUESTION)
+    compared = compare(answer, truth, KEYS)
+    _show(answer, compared)
+    _must(all(c.inside for c in compared), "an exact figure is not the true one")
+    shown = {c.group for c in compared}
+    small = [r for r in truth.to_pylist() if r["visits"] < MIN_GROUP]
+    _must(bool(small) and bool(shown), "the demo's data shows no hidden group")
+    _must(not any((r["department"],) in shown for r in small), "a small group is shown")
+    hidden = truth.num_rows - len(shown)
+    terminal.done(
+        Text(
+            f"{len(compared)} figures, each exactly the true one; {hidden} groups are hidden",
+            f"{len(compared)} 个数字与真值完全一致;{hidden} 个分组被隐藏",
+        )
+    )
+    _safe(
+        f"each owner signed for this very statement, once. Groups under {MIN_GROUP} people are"
+        " hidden, and another one with them, so that no total gives them away.",
+        f"每个数据方只为这一条语句签名一次。少于 {MIN_GROUP} 人的分组被隐藏,"
+        "并连带隐藏另一组,使合计也无法推出它们。",
+    )
+
+
+ACTS: Final[tuple[Act, ...]] = (
+    Act(Text("Everybody starts", "各方启动"), start),
+    Act(Text("What would the question tell whom?", "提问之前:谁会知道什么?"), explain),
+    Act(Text("The question, over five cities", "跨五市查询"), ask),
+    Act(Text("What left a city", "一个城市送出了什么"), ledger),
+    Act(Text("What is not answered", "哪些问题不予回答"), refuse),
+    Act(Text("The receipt", "回执"), check_receipt),
+    Act(Text("One department drops out", "一个部门掉线"), lose_one),
+    Act(Text("Exact figures, under grants", "经授权的精确结果"), ask_exactly),
+)
+
+
+def perform(stage: Stage) -> None:
+    """Plays every act; the stage is left running.
+
+    Raises:
+        VeilError: Something was not as it must be.
+    """
+    for number, act in enumerate(ACTS, 1):
+        terminal.heading(f"{number}/{len(ACTS)}  {act.title}")
+        act.play(stage)
+
+
+def _ask(stage: Stage, statement: str, *, exact: bool = False) -> Answer:
+    """Asks; masked_sum is named because a planner that sees somebody offline would wait a day."""
+    with terminal.progress(Text("Asking the departments", "正在询问各部门")) as progress:
+
+        def told(step: Progress) -> None:
+            if step.what == "dropped":
+                progress.update(Text(f"{step.department} is gone", f"{step.department} 已掉线"))
+
+        return stage.veil.sql(statement, watch=told, exact=exact, protocol="masked_sum")
+
+
+def _known(stage: Stage, statement: str) -> Answer:
+    """The stored answer to a question that was asked before: costs nothing."""
+    return stage.veil.sql(statement, protocol="masked_sum")
+
+
+def _compare(
+    stage: Stage, answer: Answer, statement: str, *, without: Collection[str] = ()
+) -> None:
+    truth = stage.province.truth(statement, without=without)
+    compared = compare(answer, truth, KEYS)
+    _show(answer, compared)
+    inside = sum(c.inside for c in compared)
+    terminal.done(
+        Text(
+            f"The truth lies within {inside} of {len(compared)} intervals (made to hold 95 % of"
+            " them)",
+            f"{len(compared)} 个区间中有 {inside} 个包含真值(按设计应约 95%)",
+        )
+    )
+    _must(len(compared) > 0, "the answer is empty")
+    _must(all(c.plausible for c in compared), "a figure is far outside its interval")
+
+
+def _show(answer: Answer, compared: list[Compared]) -> None:
+    names = [name for name in answer.to_arrow().column_names if name not in KEYS]
+    cells = {(c.group, c.figure): c for c in compared}
+    groups = list(dict.fromkeys(c.group for c in compared))
+    rows = []
+    for group in groups:
+        row = [str(part) for part in group]
+        for name in names:
+            c = cells[group, name]
+            mark = " " if c.inside else "!"
+            row += [figure(c.value, *c.interval), f"{plain(_rounded(c.truth))} {mark}"]
+        rows.append(row)
+    in_truth = str(Text("in truth", "真值"))
+    columns = [*KEYS, *(label for name in names for label in (name, in_truth))]
+    terminal.table(columns, rows, right=range(len(KEYS), len(columns)))
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever a table holds
+    return round(value, 1) if isinstance(value, float) else value
+
+
+def _receipt_claims(answer: Answer) -> dict[str, Any]:
+    from protos.identity import unverified_claims
+
+    claims: dict[str, Any] = unverified_claims(answer.receipt["receipt"])["credentialSubject"]
+    return claims
+
+
+def _understate(claims: dict[str, Any]) -> None:
+    subject = claims["credentialSubject"]
+    subject["epsilon"] = float(subject["epsilon"]) / 10
+
+
+def _rows(stage: Stage) -> str:
+    return f"{stage.province.rows:,}"
+
+
+def _show_sql(statement: str) -> None:
+    for line in statement.splitlines():
+        terminal.say(f"  {line}", style="bold")
+
+
+def _tell(en: str, zh: str) -> None:
+    terminal.say(Text(en, zh))
+
+
+def _safe(en: str, zh: str) -> None:
+    terminal.say(Text(f"Why this is safe: {en}", f"为何安全:{zh}"), style=terminal.SOFT)
+
+
+def _must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not holds:
+        raise JobError(f"the demo is not as it must be: {otherwise}", code="demo.failed")

@@ -1,0 +1,214 @@
+"""Answers of a real cluster: near the truth, exact under grants, proved by a receipt."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exchange.client import Veil
+from exchange.receipt import verify_receipt
+from protos.cards import Pins
+from protos.faults import BudgetError, InputError, PolicyError
+from tests.cluster_world import COUNT, Asking, TestCluster, eventually
+
+BY_DISTRICT = "SELECT district, COUNT(*) AS n, SUM(cost) AS total FROM visits GROUP BY district"
+
+
+def test_an_ad_hoc_answer_is_near_the_truth_and_its_receipt_holds(
+    cluster: TestCluster, veil: Veil, tmp_path: Path
+) -> None:
+    answer = veil.sql("SELECT sex, COUNT(*) AS n, AVG(age) AS age FROM visits GROUP BY sex")
+    found = answer.to_pandas().set_index("sex")
+    truth = cluster.rows.groupby("sex").agg(n=("age", "size"), age=("age", "mean"))
+    assert list(found.index) == list(truth.index)
+    assert answer.intervals is not None
+    intervals = answer.intervals.to_pandas().set_index(found.index)
+    for column in ("n", "age"):
+        half = (intervals[f"{column}_high"] - intervals[f"{column}_low"]) / 2
+        # 95 % intervals: the truth lies within three times their width in all but 1 of 10^8 runs.
+        assert ((found[column] - truth[column]).abs() <= 3 * half).all()
+    assert (found["n"] != truth["n"]).any() or (found["age"] != truth["age"]).all()
+
+    pins = Pins.load(cluster.cluster.directory / "analysts/analyst/pins.toml")
+    report = verify_receipt(dict(answer.receipt), pins)
+    assert report.ok, report.failures
+    file = tmp_path / "receipt.json"
+    file.write_text(json.dumps(answer.receipt), "utf-8")
+    assert cluster.run("verify", file).returncode == 0
+    file.write_text(file.read_text("utf-8").replace('"version": 1', '"version": 2'), "utf-8")
+    assert cluster.run("verify", file).returncode == 1
+
+
+def test_the_same_question_again_costs_nothing(cluster: TestCluster, veil: Veil) -> None:
+    first = veil.sql(COUNT)
+    job = cluster.last_job()
+    assert veil.sql(COUNT).to_arrow() == first.to_arrow()
+    assert cluster.last_job() == job
+    assert veil.sql(COUNT, fresh=True).to_arrow() != first.to_arrow()
+    assert cluster.last_job() != job
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        BY_DISTRICT,
+        "SELECT sex, insured, MAX(1) AS one, AVG(cost) AS mean, SUM(days) AS days"
+        " FROM visits WHERE age >= 18 GROUP BY sex, insured",
+    ],
+)
+def test_explain_predicts_the_bytes_of_the_ledger(
+    cluster: TestCluster, veil: Veil, sql: str
+) -> None:
+    if "MAX" in sql:
+        sql = sql.replace("MAX(1) AS one, ", "")
+    predicted = veil.explain(sql).bytes_out
+    veil.sql(sql, fresh=True)
+    job = cluster.last_job()
+    last = cluster.names[-1]  # the party with the longest number: what is predicted
+    left = cluster.left(last, job)
+    assert {step: left[step] for step in left if "/" in step} == dict(predicted)
+    for name in cluster.names:
+        assert all(size <= predicted[s] for s, size in cluster.left(name, job).items() if "/" in s)
+
+
+def test_an_exact_answer_equals_pandas(cluster: TestCluster, veil: Veil) -> None:
+    sql = (
+        "SELECT department, COUNT(*) AS n, SUM(cost) AS total, AVG(age) AS age"
+        " FROM visits WHERE insured GROUP BY department ORDER BY department"
+    )
+    cluster.grant(veil, sql)
+    answer = veil.sql(sql, exact=True)
+    found = answer.to_pandas().set_index("department")
+    insured = cluster.rows[cluster.rows["insured"]]
+    truth = insured.groupby("department").agg(
+        n=("age", "size"), total=("cost", "sum"), age=("age", "mean")
+    )
+    assert (truth["n"] >= 5).all()
+    assert list(found.index) == list(truth.index)
+    assert (found["n"] == truth["n"]).all()
+    assert ((found["total"].astype(float) - truth["total"]).abs() < 0.005).all()
+    assert ((found["age"] - truth["age"]).abs() < 1e-9).all()
+    assert answer.intervals is None
+    for name in cluster.names:  # paid for by the grant, not by the budget
+        assert cluster.budget(name, cluster.last_job()) is None
+
+    # The grant is used up; the repeated answer is in the analyst's history.
+    assert veil.sql(sql, exact=True).to_arrow() == answer.to_arrow()
+    with pytest.raises(PolicyError) as used:
+        veil.sql(sql, exact=True, fresh=True)
+    assert used.value.code == "grant.used"
+    # It allows this statement and no other.
+    with pytest.raises(InputError) as other:
+        veil.sql(sql.replace("WHERE insured", "WHERE age > 1"), exact=True)
+    assert other.value.code == "grant.none"
+
+
+def test_small_groups_of_an_exact_answer_are_hidden(cluster: TestCluster, veil: Veil) -> None:
+    sql = "SELECT district, age, COUNT(*) AS n FROM visits WHERE age < 4 GROUP BY district, age"
+    cluster.grant(veil, sql)
+    answer = veil.sql(sql, exact=True)
+    found = answer.to_pandas().set_index(["district", "age"])["n"]
+    young = cluster.rows[cluster.rows["age"] < 4]
+    truth = young.groupby(["district", "age"]).size()
+    assert (truth < 5).any()
+    assert len(found) > 0
+    for key, n in found.items():
+        assert n == truth.get(key, 0)
+        assert n >= 5
+    assert any("not shown" in note for note in answer.notes)
+
+
+def test_a_denied_grant_gives_no_answer(cluster: TestCluster, veil: Veil) -> None:
+    sql = "SELECT sex, SUM(cost) AS total FROM visits WHERE age > 90 GROUP BY sex"
+    veil.request_grant(sql, "a study")
+    victim, *others = cluster.names
+
+    def waiting(name: str) -> list[str]:
+        with cluster.store(name) as store:
+            return [row.id for row in store.requests() if row.state == "waiting"]
+
+    for name in cluster.names:
+        assert eventually(lambda name=name: waiting(name))  # type: ignore[misc]
+        verb = ("deny", "--reason", "too old") if name == victim else ("approve",)
+        directory = ("--override-overlap",) if name != victim else ()
+        done = cluster.run("node", "grants", verb[0], waiting(name)[0], *verb[1:], *directory, "--dir", cluster.node(name))  # fmt: skip # noqa: E501
+        assert done.returncode == 0, done.stderr
+        if name == others[0]:
+            break  # one who has not answered and one who has denied are both named
+    with pytest.raises(InputError) as refused:
+        veil.sql(sql, exact=True)
+    assert refused.value.code == "grant.waiting"
+    assert victim in refused.value.message
+    assert others[0] not in refused.value.message
+    entry = next(e for e in veil.grants() if e["statement"] == sql)
+    assert {"department": victim, "state": "denied", "body": "too old"} in entry["answers"]
+    for name in others[1:]:
+        with cluster.store(name) as store:
+            for row in store.requests():
+                if row.state == "waiting":
+                    store.answer_request(row.id, "denied", "cleaned up")
+
+
+def test_budget_used_up_refuses_and_says_what_is_left(cluster: TestCluster, veil: Veil) -> None:
+    assert len(veil.sql(COUNT, project="small", epsilon=0.5).to_arrow()) == 2
+    job = cluster.last_job()
+    with pytest.raises(BudgetError) as refused:
+        veil.sql(COUNT, project="small", epsilon=0.5, fresh=True)
+    error = refused.value
+    assert error.code == "budget.exhausted"
+    assert "epsilon = 0.5" in error.message
+    assert "is left" in error.message
+    assert "--epsilon" in error.remedy
+    assert cluster.last_job() != job  # it was the nodes that refused
+    for name in cluster.names:
+        row = cluster.budget(name, cluster.last_job())
+        assert row is None or row.state == "undone"
+
+
+@pytest.mark.parametrize(
+    ("sql", "options", "rule", "says", "rewrite"),
+    [
+        ("SELECT cost, COUNT(*) AS n FROM visits GROUP BY cost", {}, "policy.uses",
+         "column 'cost' may not be used to group", "to group, use"),
+        (COUNT, {"epsilon": 3.0}, "policy.epsilon", "above the ceiling 2", "epsilon 2 or less"),
+        (COUNT, {"project": "none"}, "policy.project", "'none' is unknown", "projects: default"),
+        ("SELECT district, diagnosis, visit_date, COUNT(*) AS n FROM visits"
+         " GROUP BY district, diagnosis, visit_date", {}, "policy.max_cells", "cells",
+         "fewer keys"),
+        (COUNT, {"without": ["guangzhou", "shenzhen", "foshan"]}, "policy.min_parties",
+         "3 departments", "ask over more departments"),
+    ],
+)  # fmt: skip
+def test_refusals_name_column_rule_and_rewrite(
+    cluster: TestCluster, veil: Veil, sql: str, options: dict[str, object], rule: str, says: str,
+    rewrite: str,
+) -> None:  # fmt: skip
+    before = cluster.last_job() if _any_job(cluster) else ""
+    with pytest.raises((PolicyError, InputError)) as refused:
+        veil.sql(sql, **options)  # type: ignore[arg-type]
+    assert refused.value.code == rule
+    assert says in refused.value.message
+    assert rewrite in refused.value.remedy
+    assert (cluster.last_job() if _any_job(cluster) else "") == before  # refused before it was sent
+
+
+def test_many_at_once(cluster: TestCluster) -> None:
+    asked = [
+        Asking(cluster, COUNT.replace("FROM visits", f"FROM visits WHERE age > {age}"))
+        for age in (10, 20, 30, 40)
+    ]
+    for question in asked:
+        assert len(question.answer().to_arrow()) == 2
+
+
+def _any_job(cluster: TestCluster) -> bool:
+    return (cluster.cluster.directory / "exchange/jobs.sqlite").stat().st_size > 0 and any(
+        True for _ in _jobs(cluster)
+    )
+
+
+def _jobs(cluster: TestCluster) -> list[str]:
+    with cluster.store(cluster.names[0]) as store:
+        return [row.job for row in store.jobs()]
