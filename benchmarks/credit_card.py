@@ -52,12 +52,15 @@ nullable = false
 [columns.AGE]
 type = "integer"
 bounds = [18, 100]
+nullable = false
 [columns.LIMIT_BAL]
 type = "integer"
 bounds = [0, 1_000_000]
+nullable = false
 [columns.BILL_AMT1]
 type = "integer"
 bounds = [-200_000, 1_000_000]
+nullable = false
 """
 POLICY = """
 dataset = "credit"

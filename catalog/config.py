@@ -82,6 +82,7 @@ class BudgetTable(_Strict):
     default: Annotated[float, Field(gt=0)]
     ceiling: Annotated[float, Field(gt=0)]
     in_flight: Annotated[int, Field(ge=1)] = 4
+    least: Annotated[float, Field(gt=0)] = 0.01
     projects: dict[str, Fraction] = {"default": 1.0}
 
 
@@ -175,7 +176,12 @@ def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: 
         protocols=query.protocols,
         audience=query.audience,
         budget=Budget(
-            budget.epsilon, budget.default, budget.ceiling, dict(budget.projects), budget.in_flight
+            budget.epsilon,
+            budget.default,
+            budget.ceiling,
+            dict(budget.projects),
+            budget.in_flight,
+            budget.least,
         ),
         colluders=query.colluders,
         dominance=query.dominance,
@@ -184,10 +190,10 @@ def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: 
 
 
 def _check_budget(budget: BudgetTable, where: str) -> None:
-    if not budget.default <= budget.ceiling <= budget.epsilon:
+    if not budget.least <= budget.default <= budget.ceiling <= budget.epsilon:
         raise InputError(
-            f"{where}: query.budget needs default <= ceiling <= epsilon, not "
-            f"{budget.default} <= {budget.ceiling} <= {budget.epsilon}"
+            f"{where}: query.budget needs least <= default <= ceiling <= epsilon, not "
+            f"{budget.least} <= {budget.default} <= {budget.ceiling} <= {budget.epsilon}"
         )
     # Shares such as 0.7 + 0.2 + 0.1 must not fail for the last bit of a float.
     if sum(Decimal(repr(share)) for share in budget.projects.values()) > 1:

@@ -33,9 +33,10 @@ from protos.faults import InputError
 ValueType = Literal["integer", "decimal", "string", "date", "boolean", "null"]
 
 MAX_DECIMALS: Final = 18
+MAX_TEXT: Final = 65_536  # positions in a text
 EPOCH: Final = date(1970, 1, 1)
 NUMBERS: Final = frozenset({"integer", "decimal"})
-_DATE_RANGE: Final[Interval] = ((date.min - EPOCH).days, (date.max - EPOCH).days)
+DATE_RANGE: Final[Interval] = ((date.min - EPOCH).days, (date.max - EPOCH).days)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _constant(expr: Constant, _: Mapping[str, Column]) -> ExprType:
     point: Interval | None = None
     if isinstance(expr.value, int) and expr.type != "boolean":
         point = (expr.value, expr.value)
-    if expr.type == "date" and not _DATE_RANGE[0] <= int(expr.value or 0) <= _DATE_RANGE[1]:
+    if expr.type == "date" and not DATE_RANGE[0] <= int(expr.value or 0) <= DATE_RANGE[1]:
         raise InputError("the date is outside the years 1 to 9999", code="type.date")
     return ExprType(expr.type, expr.decimals, point, nullable=expr.type == "null")
 
@@ -203,9 +204,14 @@ def _date_arith(expr: Arith, left: ExprType, right: ExprType) -> ExprType:
         )
     nullable = left.nullable or right.nullable
     if left.bounds is None or right.bounds is None:
-        return ExprType(kind, 0, None, nullable)
+        # An engine fails beyond its range of dates, and only where a row is there to fail on.
+        raise InputError(
+            "date arithmetic needs declared bounds",
+            remedy="ask the owners to declare bounds of the date column in the dataset",
+            code="bounds.missing",
+        )
     bounds = _ARITHMETIC[expr.op](left.bounds, right.bounds)
-    if kind == "date" and not _DATE_RANGE[0] <= bounds[0] <= bounds[1] <= _DATE_RANGE[1]:
+    if kind == "date" and not DATE_RANGE[0] <= bounds[0] <= bounds[1] <= DATE_RANGE[1]:
         raise InputError("the date could leave the years 1 to 9999", code="type.date")
     return ExprType(kind, 0, bounds, nullable)
 
@@ -272,9 +278,13 @@ def _function(expr: Function, columns: Mapping[str, Column]) -> ExprType:
                 if (
                     not isinstance(position, Constant)
                     or position.type != "integer"
-                    or (int(position.value or 0) < 1)
+                    # An engine fails beyond 32 bits, and only where a row is there to fail on.
+                    or not 1 <= int(position.value or 0) <= MAX_TEXT
                 ):
-                    raise InputError("SUBSTR needs constant positions from 1", code="type.mismatch")
+                    raise InputError(
+                        f"SUBSTR needs constant positions from 1 to {MAX_TEXT}",
+                        code="type.mismatch",
+                    )
             return first
         case "year" | "month":
             expect_type(first, {"date"}, f"{expr.name.upper()} needs a date")
@@ -310,7 +320,7 @@ def _extreme(name: str, args: Sequence[Expr], types: Sequence[ExprType]) -> Expr
 def _calendar(part: str, days: Interval | None) -> Interval:
     if days is None:
         return (1, 12) if part == "month" else (1, 9999)
-    low, high = (max(_DATE_RANGE[0], min(_DATE_RANGE[1], d)) for d in days)
+    low, high = (max(DATE_RANGE[0], min(DATE_RANGE[1], d)) for d in days)
     first, last = EPOCH + timedelta(days=low), EPOCH + timedelta(days=high)
     if part == "year":
         return (first.year, last.year)

@@ -15,8 +15,10 @@ from typing import Final
 from catalog.algebra import Scalar
 from catalog.codec import dataset_digest
 from catalog.dataset import Dataset
+from catalog.exact_rules import exact_refusals
 from catalog.plan import Plan
 from catalog.policy import Policy
+from catalog.refusal import Refusal
 from catalog.typing_rules import EPOCH, bits_needed, check_aggregate
 from catalog.uses import named_values, uses_of
 from desensitize.column import Column
@@ -24,25 +26,6 @@ from protos.faults import InputError, PolicyError
 
 SKEW_S: Final = 60
 _HEX: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """One rule that says no.
-
-    Attributes:
-        department: Whose policy; "" for a rule that holds everywhere.
-        rule: Stable name of the rule, such as ``uses`` or ``epsilon``.
-        column: The column it is about, or "".
-        message: What is refused and why.
-        rewrites: What would pass.
-    """
-
-    department: str
-    rule: str
-    column: str
-    message: str
-    rewrites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +69,7 @@ def judge(plan: Plan, dataset: Dataset, policies: Mapping[str, Policy], *, now: 
         rewrites = (error.remedy,) if error.remedy else ()
         return Verdict((Refusal("", "plan", "", error.message, rewrites),))
     found = [r for rule in PLAN_RULES for r in rule(plan, dataset, now)]
-    if plan.protocol != "sealed" and plan.bits < needed:
+    if plan.bits < needed:
         found.append(Refusal("", "bits", "", f"{plan.bits} bits can overflow, {needed} are needed"))
     for department, policy in policies.items():
         for rule in POLICY_RULES:
@@ -153,6 +136,7 @@ def _roster(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
 
 def _privacy(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
     if plan.mode == "exact":
+        yield from exact_refusals(plan.aggregate, dataset.columns)
         if plan.epsilon != 0 or plan.delta != 0:
             yield Refusal("", "epsilon", "", "an exact answer has epsilon 0 and delta 0")
         if len(plan.grants) < len(plan.roster):
@@ -233,6 +217,13 @@ def _epsilon(plan: Plan, policy: Policy) -> Iterator[Refusal]:
             f"epsilon {plan.epsilon:g} is above the ceiling {policy.budget.ceiling:g}",
             "",
             f"ask for epsilon {policy.budget.ceiling:g} or less",
+        )
+    if plan.mode == "adhoc" and plan.epsilon < policy.budget.least:
+        yield _no(
+            "epsilon",
+            f"epsilon {plan.epsilon:g} is below the least of one query, {policy.budget.least:g}",
+            "",
+            f"ask for epsilon {policy.budget.least:g} or more",
         )
     if plan.project not in policy.budget.projects:
         known = ", ".join(policy.budget.projects) or "none"

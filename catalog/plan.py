@@ -50,6 +50,7 @@ class Plan:
         colluders: Departments assumed to collude when noise is divided.
         grants: Owners' signed grants (compact JWS), exact mode only.
         order_keys: Per department, the cell-order key sealed to it (hex), exact mode only.
+        order_key_digest: SHA-256 (hex) of that one key: all departments use the same order.
         he_key_digest: SHA-256 (hex) of the analyst's public HE key, which travels beside the
             plan; ``he_sum`` only.
     """
@@ -76,4 +77,5 @@ class Plan:
     colluders: int = 0
     grants: tuple[str, ...] = ()
     order_keys: tuple[tuple[str, str], ...] = ()
+    order_key_digest: str = ""
     he_key_digest: str = ""

@@ -17,6 +17,8 @@ class Budget:
         ceiling: Largest epsilon one query may ask.
         projects: Share of the cap (0..1] per project name; shares may not sum above 1.
         in_flight: Most reservations one analyst may hold at once.
+        least: Smallest epsilon one query may ask. What leaks by failure or time is paid with at
+            least this much.
     """
 
     epsilon: float
@@ -24,6 +26,7 @@ class Budget:
     ceiling: float
     projects: dict[str, float]
     in_flight: int = 4
+    least: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,32 @@ grants_app = typer.Typer(
 app.add_typer(grants_app, name="grants")
 
 DEFAULT: Final = Path("veil-node")
+
+
+def _enrolled(directory: Path) -> Path:
+    """Refuses a directory that is no member's, before a command looks for files in it."""
+    from protos.faults import InputError
+
+    if not (directory / "member.json").is_file():
+        raise InputError(
+            f"{directory} is no node's directory",
+            remedy="name it with --dir: `veil up` makes DIR/nodes/NAME, `veil node enroll` its own",
+            code="node.directory",
+        )
+    return directory
+
+
+NewDirectory = Annotated[
+    Path,
+    typer.Option(
+        "--dir", help=str(Text("Where keys and certificate are put.", "存放密钥和证书的目录。"))
+    ),
+]
 NodeDirectory = Annotated[
-    Path, typer.Option("--dir", help=str(Text("The node's directory.", "节点目录。")))
+    Path,
+    typer.Option(
+        "--dir", callback=_enrolled, help=str(Text("The node's directory.", "节点目录。"))
+    ),
 ]
 RequestId = Annotated[
     str, typer.Argument(help=str(Text("Beginning of the request's id.", "申请编号的开头。")))
@@ -33,7 +57,7 @@ def enroll(
         str,
         typer.Argument(help=str(Text("The invitation, or a file with it.", "邀请码或其文件。"))),
     ],
-    directory: NodeDirectory = DEFAULT,
+    directory: NewDirectory = DEFAULT,
     analyst: Annotated[
         bool, typer.Option("--analyst", help=str(Text("Enrol an analyst.", "注册为分析员。")))
     ] = False,

@@ -260,6 +260,7 @@ class NodeDaemon:
         for job in self._store.expired(int(time.time())):
             if job not in running:
                 Job(job, tools).cancel()
+        self._store.db.settle()
 
     def _renew(self) -> None:
         """Gets a new certificate in good time, and takes it up."""

@@ -121,6 +121,8 @@ class Guard:
             analyst.sealing_key,
         ):
             raise TrustError("the plan names other keys than its analyst's", code="plan.analyst")
+        if not any(role == "exchange" for role, _ in cards):
+            raise TrustError("the card of the exchange is missing", code="plan.exchange")
         for member in plan.roster:
             card = cards.get(("department", member.name))
             if card is None or card.identity.fingerprint != member.fingerprint:

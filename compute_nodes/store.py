@@ -17,6 +17,7 @@ from compute_nodes.ledger import BudgetLedger, EgressLedger
 from protos.faults import InputError, PolicyError, ProtocolError
 
 CONTRADICTION: Final = "job.contradiction"
+MOST_TRIES: Final = 3  # jobs on one grant that may fail before their release
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS job (
     job TEXT PRIMARY KEY,
@@ -52,6 +53,12 @@ CREATE TABLE IF NOT EXISTS grant_request (
     received_at INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'granted', 'denied')),
     answer TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE IF NOT EXISTS grant_try (
+    grant_id TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    job TEXT NOT NULL,
+    PRIMARY KEY (grant_id, snapshot, job)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS grant_use (
     grant_id TEXT NOT NULL,
@@ -264,8 +271,9 @@ class NodeStore:
             )
 
     def end(self, job: str, state: str) -> None:
-        """Ends a job and forgets what could still open its masks."""
+        """Ends a job, gives back what is only reserved, and forgets what could open its masks."""
         with self.db.write(durable=False) as db:
+            self.budget.undo(db, job)  # only what is still reserved: nothing of it has left
             db.execute("DELETE FROM value WHERE job = ?", (job,))
             db.execute("UPDATE job SET state = ?, seed = zeroblob(32) WHERE job = ?", (state, job))
 
@@ -284,6 +292,27 @@ class NodeStore:
             ).fetchone()
         if row is not None and row[0] != job:
             raise _grant_used()
+
+    def try_grant(self, grant_id: str, snapshot: str, job: str) -> None:
+        """Counts the jobs that begin on a grant: a drop-out does not burn it, probing does.
+
+        Raises:
+            PolicyError: Too many jobs have begun without a release.
+        """
+        with self.db.write(durable=False) as db:
+            db.execute(
+                "INSERT OR IGNORE INTO grant_try VALUES (?, ?, ?)", (grant_id, snapshot, job)
+            )
+            (tries,) = db.execute(
+                "SELECT count(*) FROM grant_try WHERE grant_id = ? AND snapshot = ?",
+                (grant_id, snapshot),
+            ).fetchone()
+        if tries > MOST_TRIES:
+            raise PolicyError(
+                f"{MOST_TRIES} jobs have begun on this grant and none was finished",
+                remedy="find out who drops out, then request a new grant",
+                code="grant.tries",
+            )
 
     def use_grant(self, grant_id: str, snapshot: str, job: str) -> None:
         """Uses a grant, just before the values leave; the same job may do so again.

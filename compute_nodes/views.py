@@ -57,6 +57,9 @@ def show_jobs(directory: Path) -> None:
             (row.job[:12], _when(row.received_at), row.analyst, row.mode, row.state, row.statement)
             for row in store.jobs()
         ]
+    if not rows:
+        terminal.say(Text("Nobody has asked anything yet.", "尚无任务。"))
+        return
     columns = (
         Text("Job", "任务"),
         Text("When", "时间"),
@@ -119,6 +122,9 @@ def show_requests(directory: Path) -> None:
     """Every grant request."""
     with _store(directory) as store:
         considered = [consider(directory, store, row) for row in store.requests()]
+    if not considered:
+        terminal.say(Text("Nobody has asked for a grant yet.", "尚无授权申请。"))
+        return
     rows = [
         (
             c.row.id[:12],

@@ -8,6 +8,7 @@ Everything up to *submit* happens on the analyst's machine and costs nothing.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import secrets
 import time
@@ -426,4 +427,6 @@ def _with_order_keys(plan: Plan, federation: Federation, order_key: bytes) -> Pl
         )
         for member in plan.roster
     )
-    return dataclasses.replace(plan, order_keys=sealed)
+    return dataclasses.replace(
+        plan, order_keys=sealed, order_key_digest=hashlib.sha256(order_key).hexdigest()
+    )

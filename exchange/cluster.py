@@ -79,7 +79,7 @@ class Cluster:
             InputError: The directory is in use, or a file in the configuration is wrong.
             UnavailableError: A process did not become ready; shows the end of its log.
         """
-        self._refuse_if_running()
+        self.check_free()
         for name in ("exchange", "nodes", "analysts", "logs"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         create_directory(self.directory)
@@ -102,6 +102,20 @@ class Cluster:
             (self.directory / TABLE).unlink(missing_ok=True)
             raise
         return self.status()
+
+    def check_free(self) -> None:
+        """Refuses a directory in which a cluster is running.
+
+        Raises:
+            InputError: One is.
+        """
+        running = [process for process in load(self.directory / TABLE) if alive(process)]
+        if running:
+            raise InputError(
+                f"a cluster is running in {self.directory}",
+                remedy=f"veil down --dir {self.directory}, or choose another --dir",
+                code="cluster.running",
+            )
 
     def down(self) -> int:
         """Stops every process; returns how many ran."""
@@ -149,15 +163,6 @@ class Cluster:
             if process.name == name:
                 return process
         raise InputError(f"no process of this cluster is called {name!r}", code="cluster.unknown")
-
-    def _refuse_if_running(self) -> None:
-        running = [process for process in load(self.directory / TABLE) if alive(process)]
-        if running:
-            raise InputError(
-                f"a cluster is running in {self.directory}",
-                remedy=f"veil down --dir {self.directory}, or choose another --dir",
-                code="cluster.running",
-            )
 
     def _start_exchange(self, config: ClusterConfig, started: list[Process]) -> Addresses:
         directory = self.directory / "exchange"
@@ -279,10 +284,13 @@ def _write_node(
                 remedy="list its file under `datasets`",
                 code="cluster.dataset",
             )
-        if not held.policy.exists():
-            raise InputError(
-                f"{department.name}: {held.policy} does not exist", code="cluster.policy"
-            )
+        for file in (held.policy, held.file):
+            if not file.exists():
+                raise InputError(
+                    f"{department.name}: {file} does not exist",
+                    remedy="paths in cluster.toml are relative to its folder",
+                    code="cluster.file",
+                )
         shutil.copyfile(declared, directory / "datasets" / declared.name)
         shutil.copyfile(held.policy, directory / "policies" / f"{held.dataset}.toml")
         lines += [

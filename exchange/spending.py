@@ -49,19 +49,18 @@ STORED: Final = Text(
     "此为相同问题的已存结果,未消耗预算。如需重新查询,请用 --fresh(fresh=True)。",
 )
 _EVERYWHERE: Final = Text(
-    "Your {answers} charged answer(s) on {dataset} have cost epsilon {spent} of the {cap} that "
-    "each department allows for ever (delta {delta}). Others spend from the same.",
-    "您在 {dataset} 上的 {answers} 次计费查询累计消耗 ε {spent},各部门终身上限均为 {cap}"
-    "(δ {delta})。其他分析员共用该上限。",
+    "Privacy you have spent on {dataset} so far: epsilon {spent} of the {cap} that each department "
+    "allows for ever, everybody's questions together (delta {delta}, charged answers: {answers}).",
+    "您在 {dataset} 上累计消耗 ε {spent};各部门对所有人合计的终身上限为 {cap}"
+    "(δ {delta},计费查询 {answers} 次)。",
 )
 _AT_ONE: Final = Text(
-    "Your {answers} charged answer(s) on {dataset} have cost epsilon {spent} of the {cap} that "
-    "{department}, the nearest to its limit, allows for ever (delta {delta}). Others spend from "
-    "the same.",
-    "您在 {dataset} 上的 {answers} 次计费查询累计消耗 ε {spent};最接近上限的部门 {department} "
-    "终身上限为 {cap}(δ {delta})。其他分析员共用该上限。",
+    "Privacy you have spent on {dataset} so far: epsilon {spent} of the {cap} that {department}, "
+    "nearest to its limit, allows for ever, everybody's questions together (delta {delta}, charged "
+    "answers: {answers}).",
+    "您在 {dataset} 上累计消耗 ε {spent};最接近上限的 {department} 对所有人合计的终身上限为 {cap}"
+    "(δ {delta},计费查询 {answers} 次)。",
 )
 _ALONE: Final = Text(
-    "You have had {answers} charged answer(s) on {dataset}.",
-    "您在 {dataset} 上有 {answers} 次计费查询。",
+    "Charged answers on {dataset} so far: {answers}.", "{dataset} 上的计费查询:{answers} 次。"
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ROWS = 500
 LISTEN = "0A"  # TCP_LISTEN, include/net/tcp_states.h
+ROUNDS = ("main/advertise", "main/shares", "main/masked", "main/consistency", "main/unmask")
 COUNT = "SELECT sex, COUNT(*) AS n FROM visits GROUP BY sex ORDER BY sex"
 
 
@@ -62,9 +63,7 @@ class TestCluster:
 
     def down(self) -> None:
         if (self.cluster.directory / "cluster.json").exists():
-            for process in self.cluster.processes():
-                if alive(process):
-                    os.kill(process.pid, signal.SIGCONT)
+            self.resume(*(process.name for process in self.cluster.processes()))
             self.cluster.down()
 
     @cached_property
@@ -90,16 +89,26 @@ class TestCluster:
     def start(self, name: str) -> None:
         self.cluster.start_node(name)
 
-    @contextmanager
-    def paused(self, name: str) -> Iterator[None]:
-        """The node's machine hangs: connected, and silent."""
-        process = self.process(name)
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
+    def pause(self, *names: str) -> None:
+        """The nodes' machines hang: connected, and silent."""
+        for name in names:
+            os.kill(self.process(name).pid, signal.SIGSTOP)
+
+    def resume(self, *names: str) -> None:
+        for name in names:
+            process = self.process(name)
             if alive(process):
                 os.kill(process.pid, signal.SIGCONT)
+
+    def heal(self) -> None:
+        """Everything runs again."""
+        for process in self.cluster.processes():
+            if alive(process):
+                self.resume(process.name)
+            elif process.name == "exchange":
+                self.start_exchange()
+            else:
+                self.start(process.name)
 
     def start_exchange(self) -> None:
         """Starts the exchange again where it was."""
@@ -173,12 +182,12 @@ class TestCluster:
             return {row["step"]: row["bytes"] for row in store.egress.rows(db, job)}
 
     def last_job(self) -> str:
-        """The job that was submitted last, from the exchange's own record."""
+        """The job that was submitted last, from the exchange's own record; "" before the first."""
         path = self.cluster.directory / "exchange" / "jobs.sqlite"
         with sqlite3.connect(path) as db:
-            (job,) = db.execute("SELECT job FROM job ORDER BY rowid DESC LIMIT 1").fetchone()
+            row = db.execute("SELECT job FROM job ORDER BY rowid DESC LIMIT 1").fetchone()
         db.close()
-        return str(job)
+        return str(row[0]) if row else ""
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -255,6 +264,27 @@ class Asking:
         with self._changed:
             self.seen.append(progress)
             self._changed.notify_all()
+
+
+def held_in(cluster: TestCluster, round_: str, names: set[str], **options: Any) -> Asking:  # noqa: ANN401
+    """A question that stands in a round, because these nodes hang before they answer in it.
+
+    The round before must not end until they hang, so another node holds it open; and so on, in
+    turns, from the first round.
+    """
+    other = {next(name for name in cluster.names if name not in names)}
+    last = ROUNDS.index(round_)
+    turns = [names if (last - turn) % 2 == 0 else other for turn in range(last + 1)]
+    cluster.pause(*turns[0])
+    asking = Asking(cluster, **options)
+    for before, opened, turn in zip(ROUNDS, ROUNDS[1:], range(1, last + 1), strict=False):
+        for name in turns[turn]:
+            asking.until("answered", name, before)
+        cluster.pause(*turns[turn])
+        cluster.resume(*turns[turn - 1])
+        asking.until("round", text=opened)
+    asking.until("round", text=round_)
+    return asking
 
 
 def eventually(condition: Callable[[], object], seconds: float = 20.0) -> bool:

@@ -6,6 +6,7 @@ value each time it is asked, so that a figure that is computed twice is noticed.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
@@ -114,9 +115,6 @@ class Figures(Source):
         return "5a" * 16
 
     def check_exact(self, admitted: Admitted) -> None:
-        """Made-up figures have no bounds to leave."""
-
-    def check_exact(self, admitted: Admitted) -> None:
         if self.outside is not None:
             raise self.outside
 
@@ -129,7 +127,7 @@ class Figures(Source):
         aggregate = admitted.plan.aggregate
         length = aggregate.cells * len(aggregate.measures)
         values = tuple(self.base * self.asked + at for at in range(length))
-        counts = () if admitted.plan.mode == "adhoc" else (*([9] * aggregate.cells), *([0] * aggregate.cells))  # fmt: skip # noqa: E501
+        counts = () if admitted.plan.mode == "adhoc" else (*([9] * aggregate.cells), *([0] * aggregate.cells))  # noqa: E501
         found.set_result(Computed(values, counts))
         return found
 
@@ -252,10 +250,14 @@ class World:
             for name, person in self.people.items()
         )
         keys = tuple(
-            (name, seal(person.sealing.public_hex, ORDER_KEY, info=order_key_info(plan, name)).hex())  # fmt: skip # noqa: E501
+            (
+                name,
+                seal(person.sealing.public_hex, ORDER_KEY, info=order_key_info(plan, name)).hex(),
+            )  # noqa: E501
             for name, person in self.people.items()
         )
-        return replace(plan, grants=grants, order_keys=keys)
+        digest = hashlib.sha256(ORDER_KEY).hexdigest()
+        return replace(plan, grants=grants, order_keys=keys, order_key_digest=digest)
 
     def request(self, plan: Plan, identifier: str = "c" * 32) -> GrantRequest:
         return GrantRequest(
@@ -274,7 +276,7 @@ class World:
     def cards(self) -> list[str]:
         return [p.card for p in (*self.people.values(), self.analyst, self.exchange)]
 
-    def opening(self, plan: Plan, cards: list[str] | None = None, by: Person | None = None) -> bytes:  # fmt: skip # noqa: E501
+    def opening(self, plan: Plan, cards: list[str] | None = None, by: Person | None = None) -> bytes:  # noqa: E501
         return write_opening(self.sign(plan, by), self.cards() if cards is None else cards)
 
     def session(self, plan: Plan, *, clocks: Clocks | None = None, he_key: bytes = b"") -> Play:

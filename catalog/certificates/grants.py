@@ -112,6 +112,29 @@ def read_request(token: str, pins: Pins, *, now: int) -> GrantRequest:
     Raises:
         TrustError: Signature, pin, time or shape does not hold.
     """
+    request = _signed_request(token, now)
+    if pins.fingerprint_of("analyst", request.analyst) != request.recipient:
+        raise TrustError(
+            f"analyst {request.analyst} is not pinned here with this key",
+            remedy="compare the fingerprint with them, then pin it",
+            code="grant.analyst",
+        )
+    return request
+
+
+def read_granted(token: str) -> GrantRequest:
+    """Reads a request that this owner has granted: signature and shape only.
+
+    Who asked and when was checked at the grant. What was released stays released, whatever has
+    become of its analyst's pin or the clock since.
+
+    Raises:
+        TrustError: Signature or shape does not hold.
+    """
+    return _signed_request(token, None)
+
+
+def _signed_request(token: str, now: int | None) -> GrantRequest:
     identity = PublicIdentity.from_jwk(unverified_claims(token).get("jwk"))
     body = identity.verify(REQUEST_TYPE, token, now=now, skew_s=SKEW_S)
     try:
@@ -129,12 +152,6 @@ def read_request(token: str, pins: Pins, *, now: int) -> GrantRequest:
         or request.recipient != identity.fingerprint
     ):
         raise TrustError("the request contradicts itself", code="grant.invalid")
-    if pins.fingerprint_of("analyst", request.analyst) != identity.fingerprint:
-        raise TrustError(
-            f"analyst {request.analyst} is not pinned here with this key",
-            remedy="compare the fingerprint with them, then pin it",
-            code="grant.analyst",
-        )
     return request
 
 

@@ -44,6 +44,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")  # admitted means: on disk
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # a deleted seed is overwritten
             connection.executescript(self._schema)
         except (OSError, sqlite3.Error) as error:
             raise _failed(self._path, error) from error
@@ -82,6 +83,11 @@ class Database:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def settle(self) -> None:
+        """Writes the log into the file and empties it: what was deleted is then nowhere."""
+        with self.read() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -29,6 +29,7 @@ from catalog.algebra import (
     Not,
     Scalar,
 )
+from catalog.expression_types import DATE_RANGE
 from catalog.typing_rules import ExprType, type_of, unified
 from desensitize.column import Column
 from protos.faults import InputError
@@ -131,7 +132,7 @@ class ExpressionRenderer:
             least, most = constant(low, "integer").sql, constant(high, "integer").sql
             sql = exp.Case(
                 ifs=[
-                    exp.If(this=exp.LT(this=sql.copy(), expression=most), true=least.copy()),
+                    exp.If(this=exp.LT(this=sql.copy(), expression=least), true=least.copy()),
                     exp.If(this=exp.GT(this=sql.copy(), expression=most), true=most.copy()),
                 ],
                 default=sql,
@@ -169,7 +170,11 @@ class ExpressionRenderer:
             epoch = exp.cast(exp.Literal.string("1970-01-01"), "DATE")
             days = exp.cast(self.render(expr.args[0]).sql, "INTEGER")
             date = _paren(exp.Add(this=epoch, expression=days))
-            return Rendered(exp.Anonymous(this=expr.name, expressions=[date]), 9999)
+            part = exp.Anonymous(this=expr.name, expressions=[date])
+            # Outside the years 1 to 9999 there is no date: NULL, never an error or a wide number.
+            low, high = (exp.Literal.number(day) for day in DATE_RANGE)
+            known = exp.Between(this=days.copy(), low=low, high=high)
+            return Rendered(exp.Case(ifs=[exp.If(this=known, true=part)]), 9999)
         args = self._aligned(expr.args) if expr.name not in {"substr", "abs"} else [
             self.render(arg) for arg in expr.args
         ]  # fmt: skip

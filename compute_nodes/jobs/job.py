@@ -8,6 +8,7 @@ crash the machines are rebuilt by replaying the stored deliveries with the store
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -43,16 +44,18 @@ from compute_nodes.jobs.setups import (
 from compute_nodes.jobs.timing import wait_before_reply
 from compute_nodes.ledger import Charge
 from compute_nodes.protocols.base import COORDINATOR, Message, Party
+from compute_nodes.protocols.masked_sum.party import MaskedSumParty
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import CONTRADICTION, Answered, JobRow, NodeStore
 from protos.canonical import canonical
-from protos.faults import InputError, ProtocolError, VeilError
+from protos.faults import InputError, ProtocolError, TrustError, UnavailableError, VeilError
 
 ACCEPTED: Final = "accepted"
 MESSAGE: Final = "message"
 STATEMENT: Final = "statement"
 FAULT: Final = "fault"
 PART: Final = "part"
+SNAPSHOT: Final = "snapshot"
 # Before the value is masked: answered again after a power cut, these give nothing away.
 REPEATABLE: Final = frozenset({"advertise", "shares"})
 ENDED: Final = frozenset({"done", "cancelled", "refused"})
@@ -174,6 +177,9 @@ class Job:
         else:
             source.check_exact(admitted)
             store.check_grant(admitted.grant, source.snapshot_id, self._job)
+            if runs_of(plan)[0] == COUNTS:
+                self._order_key(admitted)
+        store.keep_values(self._job, {SNAPSHOT: source.snapshot_id.encode("ascii")})
         self._admitted = admitted
         # The reservation is on disk before anything is computed.
         accepted = self._keep(delivery, ACCEPTED, b"")
@@ -194,9 +200,11 @@ class Job:
         """The value of a run, at a time that tells little; a failure costs what an answer costs."""
         tools, store = self._tools, self._tools.store
         try:
-            if admitted.grant and instance != COUNTS:
-                snapshot = tools.sources[admitted.plan.dataset].snapshot_id
-                store.use_grant(admitted.grant, snapshot, self._job)
+            if admitted.grant:
+                snapshot = self._snapshot(admitted)
+                store.try_grant(admitted.grant, snapshot, self._job)
+                if instance != COUNTS:
+                    store.use_grant(admitted.grant, snapshot, self._job)
             return self._value(admitted, instance)
         except VeilError:
             # Whether a query fails may depend on the rows, so failing must not be a free answer.
@@ -216,14 +224,17 @@ class Job:
             survivors, outcome = tuple(notice["survivors"]), str(notice["outcome"])
         except (ValueError, KeyError, TypeError) as error:
             raise ProtocolError("the receipt's notice is malformed", code="job.receipt") from error
-        if self._tools.department not in survivors:
-            raise ProtocolError("the receipt leaves this department out", code="job.receipt")
+        if survivors != self._survivors(admitted):
+            raise ProtocolError(
+                "the receipt names other survivors than this department has signed",
+                code="job.receipt",
+            )
         statement = Statement(
             job=self._job,
             plan_hash=admitted.plan_hash,
             department=self._tools.department,
             policy_version=admitted.policy.version,
-            snapshot=self._tools.sources[admitted.plan.dataset].snapshot_id,
+            snapshot=self._snapshot(admitted),
             rho=0.0 if admitted.calibration is None else admitted.calibration.rho,
             survivors=survivors,
             bytes_out=self._bytes_out(),
@@ -237,6 +248,31 @@ class Job:
         return answered
 
     # --- inside
+
+    def _survivors(self, admitted: Admitted) -> tuple[str, ...]:
+        """Whose values are in the total, as far as this department has agreed to it."""
+        names = tuple(member.name for member in admitted.plan.roster)
+        run = runs_of(admitted.plan)[-1]
+        party = self._parties.get(run)
+        if isinstance(party, MaskedSumParty):
+            return tuple(names[index] for index in party.survivors)
+        # One message from each of the roster, and no total without all of them.
+        answered = any(round_.startswith(f"{run}/") for round_ in self._bytes_out())
+        return names if answered else ()
+
+    def _snapshot(self, admitted: Admitted) -> str:
+        """The data version that the job was admitted for.
+
+        Raises:
+            UnavailableError: The data has changed since.
+        """
+        current = self._tools.sources[admitted.plan.dataset].snapshot_id
+        admitted_for = self._tools.store.value(self._job, SNAPSHOT)
+        if admitted_for is not None and admitted_for.decode("ascii") != current:
+            raise UnavailableError(
+                "the data has changed while the job ran", remedy="ask again", code="job.snapshot"
+            )
+        return current
 
     def _hidden(self, admitted: Admitted) -> int:
         """How many cells of an exact answer are not shown."""
@@ -264,6 +300,10 @@ class Job:
             return Computed(*(tuple(int(v) for v in fields[name]) for name in ("values", "counts")))
         if self._part is None:  # restarted before the part was stored: compute it now
             self._part = self._tools.sources[admitted.plan.dataset].begin(admitted)
+            self._snapshot(admitted)
+        error = self._part.exception()
+        if error is not None and not isinstance(error, VeilError):
+            raise UnavailableError("the query failed", code="engine.failed", detail=repr(error))
         computed = self._part.result()
         # As texts: totals may be wider than a JSON number.
         fields = {
@@ -280,7 +320,11 @@ class Job:
             body = bytes.fromhex(sealed)
         except ValueError as error:
             raise InputError("the plan's cell-order key is malformed", code="plan.order") from error
-        return self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
+        key = self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
+        if hashlib.sha256(key).hexdigest() != plan.order_key_digest:
+            # Two orders would add one department's small cell to another's large one.
+            raise TrustError("the plan names another cell order", code="plan.order")
+        return key
 
     def _party(self, admitted: Admitted, instance: str) -> Party:
         if instance not in runs_of(admitted.plan):
@@ -337,8 +381,6 @@ class Job:
 
     def _undo(self, state: str) -> None:
         store = self._tools.store
-        with store.db.write() as db:
-            store.budget.undo(db, self._job)
         store.end(self._job, state)
         if self._part is not None:
             self._part.cancel()

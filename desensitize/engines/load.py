@@ -85,6 +85,7 @@ def read_task(body: dict[str, Any]) -> LoadTask:
             decimals=column["decimals"],
             bounds=tuple(column["bounds"]) if column["bounds"] else None,
             codes=None if column["codes"] is None else tuple(column["codes"]),
+            nullable=column["nullable"],
         )
         for name, column in body["columns"].items()
     }
@@ -164,6 +165,7 @@ def _fill(
     if rows > task.max_rows:
         raise _too_many(name, task)
     columns = {c.name: _column_report(c, flags, engine) for c in task.columns.values()}
+    _check_nulls(name, task, columns)
     for flag in flags:
         engine.execute(f"ALTER TABLE data DROP COLUMN {quoted(flag)}")
     subject = quoted(task.subject)
@@ -210,6 +212,18 @@ def _column_report(
         f"count(*) FILTER ({unlisted}), {extremes} FROM data"
     ).fetchall()[0]
     return ColumnReport(*row)
+
+
+def _check_nulls(name: str, task: LoadTask, found: dict[str, ColumnReport]) -> None:
+    """Exact answers trust the declaration: COUNT(*) beside COUNT(x) would tell who has no x."""
+    for column in task.columns.values():
+        if not column.nullable and (nulls := found[column.name].nulls):
+            raise InputError(
+                f"{name}: column {column.name!r} is declared never NULL, but {nulls} rows have no "
+                "value (or one that is not finite)",
+                remedy="fill in the values, or agree on `nullable = true` for the dataset",
+                code="source.null",
+            )
 
 
 def _range(column: Column) -> tuple[int, int] | None:

@@ -155,6 +155,7 @@ def _column_body(column: Column) -> dict[str, Any]:
         "decimals": column.decimals,
         "bounds": column.bounds,
         "codes": column.codes,
+        "nullable": column.nullable,
     }
 
 

@@ -20,9 +20,30 @@ dataset_app = typer.Typer(
 app.add_typer(dataset_app, name="dataset")
 
 DEFAULT: Final = Path("veil-exchange")
+
+
+def _made(directory: Path) -> Path:
+    """Refuses a directory that is no exchange's, before a command looks for files in it."""
+    from protos.faults import InputError
+
+    if not (directory / "card.jwt").is_file():
+        raise InputError(
+            f"{directory} is no exchange's directory",
+            remedy="name it with --dir, or make one: veil exchange init --dir DIR",
+            code="exchange.directory",
+        )
+    return directory
+
+
+NewDirectory = Annotated[
+    Path,
+    typer.Option("--dir", help=str(Text("The new directory.", "新目录。"))),
+]
 ExchangeDirectory = Annotated[
     Path,
-    typer.Option("--dir", help=str(Text("The exchange's directory.", "交换中心目录。"))),
+    typer.Option(
+        "--dir", callback=_made, help=str(Text("The exchange's directory.", "交换中心目录。"))
+    ),
 ]
 Department = Annotated[
     str | None, typer.Option(help=str(Text("Name of a department.", "部门名称。")))
@@ -32,7 +53,7 @@ Analyst = Annotated[str | None, typer.Option(help=str(Text("Name of an analyst."
 
 @app.command(help=str(Text("Make the exchange's CA and keys.", "创建 CA 与密钥。")))
 def init(
-    directory: ExchangeDirectory = DEFAULT,
+    directory: NewDirectory = DEFAULT,
     name: Annotated[
         str, typer.Option(help=str(Text("Name of the exchange.", "交换中心名称。")))
     ] = "exchange",

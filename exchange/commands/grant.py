@@ -47,6 +47,14 @@ def list_(profile: ProfileFile = None) -> None:
 
     with connect(profile) as veil:
         entries: list[dict[str, Any]] = veil.grants()
+    if not entries:
+        terminal.say(
+            Text(
+                'Nothing was requested yet. Ask:  veil grant request "SELECT …" --purpose "…"',
+                '尚无申请。申请:veil grant request "SELECT …" --purpose "…"',
+            )
+        )
+        return
     rows = [
         (
             entry["id"][:12],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +11,8 @@ from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
 
 app = typer.Typer()
+
+EXAMPLE: Final = "SELECT district, COUNT(*) AS n FROM visits GROUP BY district"
 
 
 @app.command(help=str(Text("Start a whole exchange on this machine.", "在本机启动整套交换系统。")))
@@ -35,17 +37,21 @@ def up(
     from exchange.commands.tables import show_cluster
     from protos import terminal
 
+    cluster = Cluster(directory)
+    cluster.check_free()
+    own = config is not None
     if config is None:
         from catalog.sample_files import write_cluster
 
         config = write_cluster(directory / "sample")
-    cluster = Cluster(directory)
+    wanted = load_cluster_config(config)
     with terminal.progress(Text("Starting", "启动中")) as progress:
-        running = cluster.up(load_cluster_config(config), progress.update)
+        running = cluster.up(wanted, progress.update)
     show_cluster(running)
+    named = "" if directory == DEFAULT_DIRECTORY else f"--profile {cluster.profile} "
+    question = "SELECT …" if own else EXAMPLE
     terminal.done(
         Text(
-            f'Ready. Ask:  veil sql --profile {cluster.profile} "SELECT …"',
-            f'就绪。查询:veil sql --profile {cluster.profile} "SELECT …"',
+            f'Ready. Ask:  veil sql {named}"{question}"', f'就绪。查询:veil sql {named}"{question}"'
         )
     )

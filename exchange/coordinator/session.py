@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -92,6 +92,7 @@ class Session:
         self._refusing: set[str] = set()
         self._round = PLAN_ROUND
         self._waiting: frozenset[int] = frozenset()
+        self._absent: set[str] = set()
         self._deadline = now + clocks.round_s
         self._expiry = now + max(0, stages.plan.expires_at - stages.plan.issued_at)
 
@@ -125,6 +126,8 @@ class Session:
     def tick(self, now: float) -> None:
         """Lets time pass: a round ends at its deadline, or when all it waits for are gone."""
         with self._lock:
+            if self._stage.patient:
+                self._name_absent()
             if self.state == "running" and self._waiting:
                 absent = not any(
                     self._ports.connected(self._names[index], self._clocks.absent_s)
@@ -153,11 +156,12 @@ class Session:
         instance, _, inner = round_.partition("/")
         if self.state != "running" or instance != self._stage.instance:
             return  # a late answer to an earlier stage
-        message = Message(inner, self._index[department], body)
+        index = self._index[department]
         try:
-            step = self._stage.coordinator.receive(message)
+            step = self._stage.coordinator.receive(Message(inner, index, body))
         except VeilError as error:
-            if self._stage.patient:  # nobody may be missing: to wait on would be in vain
+            awaited = round_ == self._round and index in self._waiting
+            if self._stage.patient and awaited:  # nobody may be missing: more waiting is in vain
                 self._fail(JobError(f"{department}: {error.message}", code=error.code))
             raise
         self._ports.emit("answered", department, round_)
@@ -185,8 +189,7 @@ class Session:
                     message.body,
                 )
             self._ports.emit("round", "", self._round)
-            if self._stage.patient:
-                self._name_absent(self._names[index] for index in sorted(step.waiting_for))
+            self._absent = set()
         self._waiting = step.waiting_for
         if step.done:
             self._stage_done(step, now)
@@ -205,17 +208,21 @@ class Session:
         self._waiting = frozenset()
         self._deadline = now + self._clocks.receipt_s
         self._ports.emit("round", "", RECEIPT_ROUND)
+        self._absent = set()
         if self._stage.patient:  # who answered at its own time signs at its own time, too
             self._deadline = max(self._deadline, self._expiry)
-            self._name_absent(self.result.survivors)
         notice = {"survivors": list(self.result.survivors), "outcome": self.result.digest}
         for name in self.result.survivors:
             self._ports.send(name, RECEIPT_ROUND, "receipt", canonical(notice))
 
-    def _name_absent(self, names: Iterable[str]) -> None:
-        """Tells the analyst for whom the job waits."""
-        for name in names:
+    def _name_absent(self) -> None:
+        """Tells the analyst, once a round, for whom the job waits."""
+        awaited = {self._names[index] for index in self._waiting}
+        if self.state == "receipt" and self.result is not None:
+            awaited = set(self.result.survivors) - self.statements.keys() - self._refusing
+        for name in sorted(awaited - self._absent):
             if not self._ports.connected(name, self._clocks.absent_s):
+                self._absent.add(name)
                 self._ports.emit("absent", name, self._round)
 
     def _statement(self, department: str, body: bytes) -> None:

@@ -109,7 +109,7 @@ class Stage:
             steps = list(link.watch(job))
         finally:
             link.close()
-        return [f"{step.department}: {step.text}" for step in steps if step.what == "refused"]
+        return [step.text for step in steps if step.what == "refused"]
 
     def save(self, answer: Answer, name: str) -> tuple[bytes, dict[str, Any]]:
         """Writes an answer's table and the receipt that is bound to it; returns both."""

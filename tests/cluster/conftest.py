@@ -25,9 +25,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCluster]:
 def cluster(shared: TestCluster) -> Iterator[TestCluster]:
     """The shared cluster with everything running, before and after."""
     yield shared
-    for process in shared.cluster.status():
-        if process.process.name != "exchange" and not _alive(process.process):
-            shared.start(process.process.name)
+    shared.heal()
 
 
 @pytest.fixture
@@ -49,9 +47,3 @@ def veil(cluster: TestCluster) -> Iterator[Veil]:
     with cluster.connect() as veil:
         yield veil
 
-
-def _alive(process: object) -> bool:
-    from exchange.processes import Process, alive
-
-    assert isinstance(process, Process)
-    return alive(process)

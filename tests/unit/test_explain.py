@@ -68,3 +68,23 @@ def test_a_refusal_is_told_before_anybody_is_asked():
 def test_the_text_depends_on_declarations_only():
     plan = planned(SQL)
     assert explained(plan) == explained(replace(plan, job="1" * 32, purpose="x"))
+
+
+@pytest.mark.parametrize(
+    ("language", "online", "lines"),
+    [
+        ("en", {"a", "b", "c"}, [
+            "all 3 departments must answer, each at a time of its own within 10 minutes; without",
+            "the exchange: ciphertexts, who sent them and when; it adds them and can open none",
+            "the analyst: the totals with noise, opened with a key made for this question alone",
+            "only if all the others and the analyst act together",
+        ]),
+        ("en", {"a"}, ["within 23 hours; without one of them there is no answer"]),
+        ("zh", {"a"}, ["全部 3 个部门都须在 23 小时内应答", "只能相加，无法解开", "与分析者合谋"]),
+    ],
+)  # fmt: skip
+def test_a_homomorphic_sum_in_plain_words(language: Language, online: set[str], lines: list[str]):
+    plan = planned(SQL, protocol="he_sum.bfv", view=directory(online=frozenset(online)))
+    text = explained(plan, language).text()
+    assert [line for line in lines if line not in text] == []
+    assert "at least" not in text

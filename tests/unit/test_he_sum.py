@@ -166,11 +166,14 @@ def test_values_outside_the_bounds_stop_the_job_with_a_fixed_message() -> None:
         ("paillier", {"length": 39, "masked": False}),
     ],
 )
-def test_predicted_sizes_are_upper_bounds_and_close(scheme: str, changes: dict[str, Any]) -> None:
+def test_predicted_sizes_are_the_real_ones_or_just_above(
+    scheme: str, changes: dict[str, Any]
+) -> None:
     setup = make_setup(scheme, n=2, threshold=2, **changes)
     predicted = predicted_sizes(setup)["ciphertext"]
     for message in replies(setup, [[7] * setup.length] * 2):
-        assert 0.5 * predicted < len(message.body) <= predicted
+        least = 0.99 if scheme == "bfv" else 1.0  # SEAL compresses
+        assert least * predicted <= len(message.body) <= predicted
     assert len(make_coordinator(setup).start().send[0][1].body) <= request_size(setup)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from catalog.algebra import Aggregate, Arith, ColumnRef, Constant, Expr, Key, Measure
 from catalog.config import load_policy
-from catalog.judge import Refusal, Verdict, judge
+from catalog.judge import Verdict, judge
 from catalog.plan import Member, Plan
 from catalog.policy import Policy
+from catalog.refusal import Refusal
 from catalog.uses import uses_of
 from protos.faults import PolicyError
 from tests.sql_world import DATASET, POLICY, planned

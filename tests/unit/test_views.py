@@ -5,7 +5,8 @@ import io
 import pyarrow as pa
 import pytest
 
-from catalog.judge import Refusal, Verdict
+from catalog.judge import Verdict
+from catalog.refusal import Refusal
 from exchange.answer import Answer
 from exchange.finalise import Released
 from exchange.planner.explain import Explanation, Section

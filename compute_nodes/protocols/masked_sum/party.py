@@ -128,6 +128,11 @@ class MaskedSumParty:
             "unmask": self._unmask,
         }
 
+    @property
+    def survivors(self) -> tuple[int, ...]:
+        """The survivor set that this party has signed; empty before it has signed one."""
+        return self._state.survivors
+
     def needs_value(self, message: Message) -> bool:
         """Says whether ``receive`` of this message must be given the vector."""
         return message.round == "masked" and self._state.name == "shared"

@@ -1,0 +1,124 @@
+"""Nodes that die: the job goes on or ends with a clear error, and the ledgers stay true."""
+
+from __future__ import annotations
+
+import pytest
+
+from exchange.answer import Answer
+from exchange.client import Veil
+from protos.faults import JobError, TrustError
+from tests.cluster_world import COUNT, ROUNDS, Asking, TestCluster, held_in
+
+VICTIM, HELD = "foshan", "zhuhai"
+RELEASING = ROUNDS[2:]  # once the masked value is stored, the budget is spent
+
+
+def near(cluster: TestCluster, answer: Answer, without: str = "") -> bool:
+    """Whether every figure of COUNT is within three interval widths of the truth."""
+    rows = cluster.rows[cluster.rows["city"] != without]
+    truth = rows.groupby("sex").size()
+    found = answer.to_pandas().set_index("sex")["n"]
+    assert answer.intervals is not None
+    ends = answer.intervals.to_pandas()
+    half = (ends["n_high"] - ends["n_low"]).to_numpy() / 2
+    return bool(((found - truth).abs().to_numpy() <= 3 * half).all())
+
+
+def test_one_node_down_is_named_and_the_others_answer(cluster: TestCluster, veil: Veil) -> None:
+    cluster.kill(VICTIM)
+    answer = veil.sql(COUNT, fresh=True)
+    assert any(VICTIM in note and "4 of 5" in note for note in answer.notes)
+    assert near(cluster, answer, without=VICTIM)
+    assert cluster.budget(VICTIM, cluster.last_job()) is None
+    cluster.start(VICTIM)
+    assert near(cluster, veil.sql(COUNT, fresh=True))
+
+
+def test_two_nodes_down_is_a_clear_error(cluster: TestCluster, veil: Veil) -> None:
+    cluster.kill(VICTIM)
+    cluster.kill(HELD)
+    with pytest.raises(JobError) as refused:
+        veil.sql(COUNT, fresh=True, protocol="masked_sum")
+    assert "3" in refused.value.message
+    job = cluster.last_job()
+    for name in set(cluster.names) - {VICTIM, HELD}:
+        assert not any("masked" in step for step in cluster.left(name, job))
+
+
+@pytest.mark.parametrize("round_", ROUNDS[:-1])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_and_restarted(cluster: TestCluster, round_: str, when: str) -> None:
+    """Another node holds the round open meanwhile, so that the victim has time to come back."""
+    asking = held_in(cluster, round_, {HELD, VICTIM} if when == "before" else {HELD})
+    if when == "after":
+        asking.until("answered", VICTIM, round_)
+    cluster.kill(VICTIM)
+    job = asking.job
+    line, before = cluster.budget(VICTIM, job), stored(cluster, job)
+    assert (round_ in before) == (when == "after")
+    spent = line is not None and line.state == "released"
+    assert spent == ("main/masked" in before)
+    cluster.start(VICTIM)
+    asking.until("answered", VICTIM, round_)
+    cluster.resume(HELD)
+    answer = asking.answer()
+    assert asking.dropped() == set()
+    assert near(cluster, answer)
+    after = stored(cluster, job)
+    assert {step: after[step] for step in before} == before  # what was said was not said anew
+    assert {step: len(reply) for step, (_, reply) in after.items()} == cluster.left(VICTIM, job)
+    with cluster.store(VICTIM) as store, store.db.read() as db:
+        store.budget.verify(db)
+        lines = [row.state for row in store.budget.rows(db, 10_000) if row.job == job]
+    assert lines == ["released"]  # charged once
+
+
+@pytest.mark.parametrize("round_", ROUNDS)
+def test_killed_and_not_restarted(cluster: TestCluster, round_: str) -> None:
+    asking = held_in(cluster, round_, {VICTIM})
+    cluster.kill(VICTIM)
+    job, before = asking.job, cluster.left(VICTIM, asking.job)
+    line = cluster.budget(VICTIM, job)
+    spent = line is not None and line.state == "released"
+    assert spent == ("main/masked" in before) == (ROUNDS.index(round_) > 2)
+    if spent:  # its value is in the total, and it is not there to sign for it
+        with pytest.raises(TrustError, match=f"{VICTIM}.*statement is missing"):
+            asking.answer()
+    else:
+        answer = asking.answer()
+        assert asking.dropped() == {VICTIM}
+        assert any(VICTIM in note for note in answer.notes)
+        assert near(cluster, answer, without=VICTIM)
+    for name in set(cluster.names) - {VICTIM}:
+        line = cluster.budget(name, job)
+        assert line is not None
+        assert line.state == "released"
+
+
+def test_killed_after_the_last_round(cluster: TestCluster) -> None:
+    """It comes back in time to sign, or the answer says whose signature is missing."""
+    asking = held_in(cluster, "main/consistency", {HELD})
+    asking.until("answered", VICTIM, "main/consistency")
+    cluster.pause(VICTIM)
+    cluster.resume(HELD)
+    asking.until("round", text="receipt")
+    cluster.kill(VICTIM)
+    cluster.start(VICTIM)
+    try:
+        assert near(cluster, asking.answer())
+    except TrustError as error:
+        assert VICTIM in error.message
+
+
+def stored(cluster: TestCluster, job: str) -> dict[str, tuple[bytes, bytes]]:
+    """Every request that the victim answered, with the answer."""
+    with cluster.store(VICTIM) as store:
+        return {a.round: (a.request, a.reply) for a in store.journal(job)}
+
+
+def test_a_node_that_hangs_is_waited_for(cluster: TestCluster) -> None:
+    cluster.pause(HELD)
+    asking = Asking(cluster)
+    asking.until("answered", VICTIM, ROUNDS[0])
+    cluster.resume(HELD)
+    assert near(cluster, asking.answer())
