@@ -1,23 +1,31 @@
 """An owner's answer to a grant request: seen in full, signed with the department's own key.
 
-Two exact answers over overlapping people can be subtracted from each other. So the owner sees the
-earlier exact releases and open grants on the dataset; a request for another statement over it is
-refused unless its population is provably disjoint from theirs or the owner overrides.
+The owner sees what nodes would compute, written from the algebra; the analyst's own SQL text is a
+comment beside it that nothing verifies. Two exact answers over overlapping people can be
+subtracted from each other. So the owner sees the earlier exact releases and open grants on the
+dataset; a request for another statement over it is refused unless its population is provably
+disjoint from theirs or the owner overrides.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from catalog.algebra import Compare, Expr, InList
-from catalog.certificates.grants import GrantRequest, issue_grant, read_request
+from catalog.algebra import BoolOp, ColumnRef, Compare, Constant, Expr, InList
+from catalog.algebra_text import aggregate_text
+from catalog.certificates.grants import GrantRequest, issue_grant, read_granted, read_request
+from catalog.config import load_dataset
+from compute_nodes.config import load_node_config
 from compute_nodes.jobs.requests import grant_answer
 from compute_nodes.rpc.link import ExchangeLink
 from compute_nodes.rpc.membership import Membership, TlsFiles
 from compute_nodes.store import NodeStore, RequestRow
+from desensitize.column import Column
 from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import IdentityKey
@@ -31,13 +39,15 @@ class Considered:
         row: As it was kept.
         request: Verified against the pins; None if it does not hold (any more).
         problem: Why it does not hold, or "".
-        overlaps: Earlier granted requests on the dataset whose people may be the same.
+        computed: What nodes would compute, or "" without a request.
+        overlaps: What was granted before over people who may be the same, as it was computed.
     """
 
     row: RequestRow
     request: GrantRequest | None
     problem: str
-    overlaps: tuple[GrantRequest, ...]
+    computed: str
+    overlaps: tuple[str, ...]
 
 
 def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
@@ -46,14 +56,15 @@ def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
     try:
         request = read_request(row.token, pins, now=now)
     except TrustError as error:
-        return Considered(row, None, error.message, ())
-    overlaps = []
-    for earlier in store.requests():
-        if earlier.state == "granted" and earlier.id != row.id:
-            other = _read_old(earlier, pins)
-            if other is not None and other.dataset == request.dataset and _overlap(request, other):
-                overlaps.append(other)
-    return Considered(row, request, "", tuple(overlaps))
+        return Considered(row, None, error.message, "", ())
+    columns = _declared(directory, request.dataset)
+    found = (
+        _overlapping(request, earlier, columns)
+        for earlier in store.requests()
+        if earlier.state == "granted" and earlier.id != row.id
+    )
+    overlaps = tuple(text for text in found if text)
+    return Considered(row, request, "", aggregate_text(request.aggregate, columns), overlaps)
 
 
 def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
@@ -72,7 +83,7 @@ def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
         if considered.request is None:
             raise TrustError(considered.problem, code="grant.request")
         if considered.overlaps and not override:
-            earlier = "; ".join(other.statement for other in considered.overlaps)
+            earlier = "; ".join(considered.overlaps)
             raise PolicyError(
                 f"this may concern the same people as what was granted before: {earlier}",
                 remedy="two exact answers can be subtracted; deny it, or --override-overlap",
@@ -99,13 +110,7 @@ def deny(directory: Path, prefix: str, reason: str) -> str:
     store.open()
     try:
         row = store.request(prefix)
-        if row.state == "granted":
-            raise InputError(
-                "it was granted before; a signed grant cannot be taken back",
-                remedy="it ends by itself; later requests can be denied",
-                code="grant.granted",
-            )
-        store.answer_request(row.id, "denied", reason)
+        _keep_denial(store, row.id, reason)
         _send(directory, Membership.load(directory), row.id, "denied", reason)
         return row.id
     finally:
@@ -123,21 +128,50 @@ def _send(directory: Path, member: Membership, request: str, kind: str, body: st
         link.close()
 
 
-def _read_old(row: RequestRow, pins: Pins) -> GrantRequest | None:
+def _keep_denial(store: NodeStore, request: str, reason: str) -> None:
+    """Keeps a denial, unless the request was granted: also a moment ago, by another process."""
+    with store.db.write() as db:
+        kept = db.execute(
+            "UPDATE grant_request SET state = 'denied', answer = ?"
+            " WHERE id = ? AND state <> 'granted'",
+            (reason, request),
+        ).rowcount
+    if not kept:
+        raise InputError(
+            "it was granted before; a signed grant cannot be taken back",
+            remedy="it ends by itself; later requests can be denied",
+            code="grant.granted",
+        )
+
+
+def _declared(directory: Path, dataset: str) -> Mapping[str, Column]:
+    """This owner's own declaration of a dataset; none if it holds no such data."""
+    sources = load_node_config(directory).data
+    declared = {d.name: d.columns for d in (load_dataset(s.dataset) for s in sources)}
+    return declared.get(dataset, {})
+
+
+def _overlapping(request: GrantRequest, earlier: RequestRow, columns: Mapping[str, Column]) -> str:
+    """What an earlier grant released, if it may be about the same people; else ""."""
     try:
-        return read_request(row.token, pins, now=row.received_at)
-    except TrustError:
-        return None  # its analyst is not pinned any more, so nobody holds its answer legitimately
+        other = read_granted(earlier.token)
+    except TrustError as error:
+        return f"request {earlier.id[:12]}, which cannot be read any more ({error.message})"
+    if other.dataset != request.dataset or not _overlap(request, other):
+        return ""
+    members = ", ".join(member.name for member in other.members)
+    return f"{aggregate_text(other.aggregate, columns)} (by {members})"
 
 
 def _overlap(a: GrantRequest, b: GrantRequest) -> bool:
     """Whether two statements may concern the same people.
 
-    The very same aggregate is no overlap: it gives the same figures. Two filters are disjoint if
-    both fix one column to different constants.
+    The very same aggregate by the same departments is no overlap: it gives the same figures. By
+    other departments it is: {A, B, C} minus {A, B} is C. Two filters are disjoint if both fix one
+    column to different constants.
     """
     if a.aggregate == b.aggregate:
-        return False
+        return a.members != b.members
     fixed_a, fixed_b = _fixed(a.aggregate.predicate), _fixed(b.aggregate.predicate)
     return not any(
         column in fixed_b and fixed_a[column].isdisjoint(fixed_b[column]) for column in fixed_a
@@ -146,8 +180,6 @@ def _overlap(a: GrantRequest, b: GrantRequest) -> bool:
 
 def _fixed(predicate: Expr | None) -> dict[str, frozenset[object]]:
     """Columns that a conjunction fixes to constants, with those constants."""
-    from catalog.algebra import BoolOp, ColumnRef, Constant
-
     match predicate:
         case BoolOp(op="and", args=args):
             merged: dict[str, frozenset[object]] = {}
@@ -155,9 +187,16 @@ def _fixed(predicate: Expr | None) -> dict[str, frozenset[object]]:
                 for column, values in _fixed(arg).items():
                     merged[column] = merged[column] & values if column in merged else values
             return merged
-        case Compare(op="=", left=ColumnRef(name=name), right=Constant(value=value)):
-            return {name: frozenset({value})}
+        case Compare(op="=", left=ColumnRef(name=name), right=Constant() as constant):
+            return {name: frozenset({_written(constant)})}
         case InList(arg=ColumnRef(name=name), items=items):
-            return {name: frozenset(item.value for item in items)}
+            return {name: frozenset(map(_written, items))}
         case _:
             return {}
+
+
+def _written(constant: Constant) -> object:
+    """What a constant is compared as: 30 and 30.0 are one number."""
+    if constant.type in {"integer", "decimal"} and isinstance(constant.value, int):
+        return Fraction(constant.value, 10**constant.decimals)
+    return constant.type, constant.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from catalog.budget import epsilon_for
 from compute_nodes.approval import consider
@@ -14,6 +15,9 @@ from compute_nodes.rpc.membership import Membership
 from compute_nodes.store import NodeStore
 from protos import terminal
 from protos.language import Text
+
+COMPUTED: Final = Text("What is computed", "实际计算内容")
+CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述(未经核实)")
 
 
 def show_holdings(directory: Path) -> None:
@@ -132,7 +136,7 @@ def show_requests(directory: Path) -> None:
             c.request.analyst if c.request else c.problem,
             str(len(c.overlaps)) if c.overlaps else "–",
             c.request.purpose if c.request else "",
-            c.request.statement if c.request else "",
+            c.computed,
         )
         for c in considered
     ]
@@ -142,7 +146,7 @@ def show_requests(directory: Path) -> None:
         Text("Analyst", "分析员"),
         Text("Overlaps", "重叠"),
         Text("Purpose", "用途"),
-        Text("Statement", "语句"),
+        COMPUTED,
     )
     terminal.table([str(c) for c in columns], rows)
 
@@ -156,9 +160,10 @@ def show_request(directory: Path, prefix: str) -> None:
         terminal.say(considered.problem, style=terminal.BAD)
         return
     rows = [
+        (str(COMPUTED), considered.computed),
         (str(Text("Analyst", "分析员")), request.analyst),
         (str(Text("Purpose", "用途")), request.purpose),
-        (str(Text("Statement", "语句")), request.statement),
+        (str(CLAIMED), request.statement),
         (str(Text("Departments", "部门")), ", ".join(m.name for m in request.members)),
         (str(Text("Until", "有效期至")), _when(request.expires_at)),
     ]
@@ -166,8 +171,8 @@ def show_request(directory: Path, prefix: str) -> None:
     for other in considered.overlaps:
         terminal.say(
             Text(
-                f"Overlaps with an earlier exact release: {other.statement}",
-                f"与早先的精确结果人群重叠:{other.statement}",
+                f"Overlaps with an earlier exact release: {other}",
+                f"与早先的精确结果人群重叠:{other}",
             ),
             style=terminal.BAD,
         )
