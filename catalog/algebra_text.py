@@ -67,7 +67,19 @@ def expr_text(expr: Expr) -> str:
             return _name(name)
         case Constant(value=value, type=kind, decimals=decimals):
             return _value(value, kind, decimals)
-        case Arith(op=op, left=left, right=right) | Compare(op=op, left=left, right=right):
+        case Arith(op=op, left=left, right=right):
+            return f"{_operand(left)} {op} {_operand(right)}"
+        case Case(whens=whens, default=default):
+            parts = [f"WHEN {expr_text(test)} THEN {expr_text(value)}" for test, value in whens]
+            return f"CASE {' '.join(parts)} ELSE {expr_text(default)} END"
+        case Function(name=name, args=args):
+            return f"{name.upper()}({', '.join(map(expr_text, args))})"
+    return _condition(expr)
+
+
+def _condition(expr: Compare | BoolOp | Not | IsNull | InList | Like) -> str:
+    match expr:
+        case Compare(op=op, left=left, right=right):
             return f"{_operand(left)} {op} {_operand(right)}"
         case BoolOp(op=op, args=args):
             return f" {op.upper()} ".join(
@@ -81,11 +93,6 @@ def expr_text(expr: Expr) -> str:
             return f"{_operand(arg)} IN ({', '.join(map(expr_text, items))})"
         case Like(arg=arg, pattern=pattern):
             return f"{_operand(arg)} LIKE {_quoted(pattern)}"
-        case Case(whens=whens, default=default):
-            parts = [f"WHEN {expr_text(test)} THEN {expr_text(value)}" for test, value in whens]
-            return f"CASE {' '.join(parts)} ELSE {expr_text(default)} END"
-        case Function(name=name, args=args):
-            return f"{name.upper()}({', '.join(map(expr_text, args))})"
 
 
 def _measure(measure: Measure, columns: Mapping[str, Column]) -> str:

@@ -20,6 +20,7 @@ from catalog.algebra import BoolOp, ColumnRef, Compare, Constant, Expr, InList
 from catalog.algebra_text import aggregate_text
 from catalog.certificates.grants import GrantRequest, issue_grant, read_granted, read_request
 from catalog.config import load_dataset
+from catalog.typing_rules import MAX_DECIMALS
 from compute_nodes.config import load_node_config
 from compute_nodes.jobs.requests import grant_answer
 from compute_nodes.rpc.link import ExchangeLink
@@ -188,15 +189,22 @@ def _fixed(predicate: Expr | None) -> dict[str, frozenset[object]]:
                     merged[column] = merged[column] & values if column in merged else values
             return merged
         case Compare(op="=", left=ColumnRef(name=name), right=Constant() as constant):
-            return {name: frozenset({_written(constant)})}
+            return _values(name, (constant,))
         case InList(arg=ColumnRef(name=name), items=items):
-            return {name: frozenset(map(_written, items))}
+            return _values(name, items)
         case _:
             return {}
 
 
+def _values(column: str, constants: tuple[Constant, ...]) -> dict[str, frozenset[object]]:
+    """The constants as they are compared; nothing if one of them has no sense."""
+    if not all(0 <= constant.decimals <= MAX_DECIMALS for constant in constants):
+        return {}
+    return {column: frozenset(map(_written, constants))}
+
+
 def _written(constant: Constant) -> object:
-    """What a constant is compared as: 30 and 30.0 are one number."""
+    """One number has one form: 30 and 30.0 do not make people differ."""
     if constant.type in {"integer", "decimal"} and isinstance(constant.value, int):
         return Fraction(constant.value, 10**constant.decimals)
     return constant.type, constant.value

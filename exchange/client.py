@@ -258,13 +258,20 @@ class Veil:
 
         Returns:
             The request's id.
+
+        Raises:
+            PolicyError: It could not be answered exactly; says which rewrite could.
         """
         from catalog.certificates.grants import GrantRequest, sign_request
+        from catalog.exact_rules import exact_refusals
+        from catalog.judge import Verdict
 
         if not purpose.strip():
             raise InputError("a request needs a purpose", remedy="say what the figures are for")
         prepared = self.prepare(Question(sql, exact=False, purpose=purpose))
         exact = self._bind_exact(sql, prepared.federation)
+        # Learnt now, not after every owner has granted what no node will answer.
+        Verdict(tuple(exact_refusals(exact.aggregate, exact.dataset.columns))).enforce()
         now = int(self._clock())
         request = GrantRequest(
             id=self._randomness(16).hex(),

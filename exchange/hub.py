@@ -331,7 +331,7 @@ class Hub:
 
     def _finish(self, job: _Job, session: Session, cards: list[str]) -> None:
         """Writes the receipt and keeps the outcome; only then is the analyst told."""
-        assert session.result is not None  # noqa: S101 - the session calls this when it has one
+        assert session.result is not None
         aggregate = session.result
         identities = {c.name: c.identity for c in map(_known_card, cards) if c.role == "department"}
         try:

@@ -127,7 +127,11 @@ class Figures(Source):
         aggregate = admitted.plan.aggregate
         length = aggregate.cells * len(aggregate.measures)
         values = tuple(self.base * self.asked + at for at in range(length))
-        counts = () if admitted.plan.mode == "adhoc" else (*([9] * aggregate.cells), *([0] * aggregate.cells))  # noqa: E501
+        counts = (
+            ()
+            if admitted.plan.mode == "adhoc"
+            else (*([9] * aggregate.cells), *([0] * aggregate.cells))
+        )
         found.set_result(Computed(values, counts))
         return found
 
@@ -208,7 +212,7 @@ class Town:
 class World:
     """Departments, an analyst, an exchange; everybody has pinned everybody."""
 
-    def __init__(self, directory: Path, names: tuple[str, ...] = NAMES, **query: Any) -> None:  # noqa: ANN401
+    def __init__(self, directory: Path, names: tuple[str, ...] = NAMES, **query: Any) -> None:
         self.now = NOW
         self.dataset = load_dataset({**DECLARATION, "members": list(names)})
         self.law = {**LAW, "query": {**LAW["query"], **query}}
@@ -225,7 +229,7 @@ class World:
         for town in self.towns.values():
             town.store.close()
 
-    def plan(self, sql: str = COUNT, *, mode: Mode = "adhoc", **options: Any) -> Plan:  # noqa: ANN401
+    def plan(self, sql: str = COUNT, *, mode: Mode = "adhoc", **options: Any) -> Plan:
         bound = bind(parse(sql), {"visits": self.dataset}, mode=mode)
         policies: dict[str, Policy] = {name: town.policy for name, town in self.towns.items()}
         view = DirectoryView(
@@ -241,7 +245,7 @@ class World:
         }  # fmt: skip
         return draft(bound, view, **(fixed | options))
 
-    def exact(self, sql: str = COUNT, *, grant: str = "c" * 32, **options: Any) -> Plan:  # noqa: ANN401
+    def exact(self, sql: str = COUNT, *, grant: str = "c" * 32, **options: Any) -> Plan:
         """An exact plan with a grant of every owner and the cell-order key for each."""
         plan = self.plan(sql, mode="exact", **options)
         request = self.request(plan, grant)
@@ -253,7 +257,7 @@ class World:
             (
                 name,
                 seal(person.sealing.public_hex, ORDER_KEY, info=order_key_info(plan, name)).hex(),
-            )  # noqa: E501
+            )
             for name, person in self.people.items()
         )
         digest = hashlib.sha256(ORDER_KEY).hexdigest()
@@ -276,7 +280,9 @@ class World:
     def cards(self) -> list[str]:
         return [p.card for p in (*self.people.values(), self.analyst, self.exchange)]
 
-    def opening(self, plan: Plan, cards: list[str] | None = None, by: Person | None = None) -> bytes:  # noqa: E501
+    def opening(
+        self, plan: Plan, cards: list[str] | None = None, by: Person | None = None
+    ) -> bytes:
         return write_opening(self.sign(plan, by), self.cards() if cards is None else cards)
 
     def session(self, plan: Plan, *, clocks: Clocks | None = None, he_key: bytes = b"") -> Play:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.demo.proof import Compared, altered, compare
+from exchange.demo.proof import Compared, Group, altered, compare
 from exchange.demo.stage import Stage
 from exchange.notebook_view import figure, plain
 from protos import terminal
@@ -17,12 +17,37 @@ if TYPE_CHECKING:
     from exchange.answer import Answer
     from exchange.ports import Progress
 
-QUESTION: Final = """\
-SELECT department, COUNT(*) AS visits, AVG(cost) AS cost
-FROM visits WHERE age >= 60 GROUP BY department ORDER BY visits DESC"""
-SMALL_QUESTION: Final = """\
-SELECT department, COUNT(*) AS visits, SUM(cost) AS cost
-FROM visits WHERE age >= 90 GROUP BY department ORDER BY department"""
+
+@dataclass(frozen=True)
+class Question:
+    """A statement whose answer is compared with the truth.
+
+    Groups are large, so that no interval touches the declared bounds and is cut off there.
+
+    Attributes:
+        sql: For Veil and for DuckDB.
+        keys: The columns that name a group.
+    """
+
+    sql: str
+    keys: tuple[str, ...]
+
+
+ADULTS: Final = Question(
+    "SELECT department, COUNT(*) AS visits, AVG(cost) AS cost\n"
+    "FROM visits WHERE age >= 18 GROUP BY department ORDER BY visits DESC",
+    ("department",),
+)
+CHILDREN: Final = Question(
+    "SELECT sex, COUNT(*) AS visits, AVG(cost) AS cost\n"
+    "FROM visits WHERE age < 18 GROUP BY sex ORDER BY sex",
+    ("sex",),
+)
+VERY_OLD: Final = Question(
+    "SELECT department, COUNT(*) AS visits, SUM(cost) AS cost\n"
+    "FROM visits WHERE age >= 90 GROUP BY department ORDER BY department",
+    ("department",),
+)
 FORBIDDEN: Final = (
     "SELECT name, diagnosis FROM visits",
     "SELECT MAX(cost) FROM visits",
@@ -30,7 +55,6 @@ FORBIDDEN: Final = (
     "SELECT COUNT(*) FROM visits; DROP TABLE visits",
 )
 GREEDY: Final = 50.0  # epsilon; the sample's policies stop at 2
-KEYS: Final = ("department",)
 ABSENT: Final = "zhuhai"
 MIN_GROUP: Final = 5  # as the sample's policies say
 
@@ -72,8 +96,8 @@ def start(stage: Stage) -> None:
 
 def explain(stage: Stage) -> None:
     """Says what the question would tell whom; nothing is asked."""
-    _show_sql(QUESTION)
-    explanation = stage.veil.explain(QUESTION)
+    _show_sql(ADULTS)
+    explanation = stage.veil.explain(ADULTS.sql)
     asked, learns = explanation.sections[:2]
     for section in (asked, learns):
         terminal.say(section.heading, style=terminal.ACCENT)
@@ -88,8 +112,7 @@ def explain(stage: Stage) -> None:
 
 def ask(stage: Stage) -> None:
     """Asks, and compares with the truth."""
-    answer = _ask(stage, QUESTION)
-    _compare(stage, answer, QUESTION)
+    _compare(stage, _ask(stage, ADULTS), ADULTS)
     _safe(
         "each city added noise to its figures and then masked them; the exchange added the masked"
         " numbers up and can read neither a city's figures nor the total. The noise hides whether"
@@ -103,7 +126,7 @@ def ledger(stage: Stage) -> None:
     """Shows what left one city, as its owner sees it."""
     from compute_nodes.views import show_ledger
 
-    job = _receipt_claims(_known(stage, QUESTION))["job"]
+    job = _receipt_claims(_ask(stage, ADULTS))["job"]
     show_ledger(stage.node("guangzhou"), job)
     _tell(
         f"That is all that left Guangzhou for this answer. Its {_rows(stage)} rows stayed.",
@@ -134,7 +157,7 @@ def refuse(stage: Stage) -> None:
         "以上由分析员自己的程序拒绝。现在换一个被改动过的程序,"
         f"签署几乎不加噪声的计划(ε = {GREEDY:g})并提交:",
     )
-    refusals = stage.submit_unjudged(QUESTION, GREEDY)
+    refusals = stage.submit_unjudged(ADULTS.sql, GREEDY)
     _must(bool(refusals), "a plan against the policies was answered")
     for refusal in refusals:
         terminal.say(f"✗ {refusal}", style=terminal.BAD)
@@ -151,7 +174,7 @@ def check_receipt(stage: Stage) -> None:
     from exchange.receipt import verify_receipt
     from exchange.views import show_report
 
-    answer = _known(stage, QUESTION)
+    answer = _ask(stage, ADULTS)
     profile = stage.veil.profile
     table, receipt = stage.save(answer, "answer")
     report = verify_receipt(receipt, pins=profile.pins, table=table)
@@ -177,9 +200,9 @@ def lose_one(stage: Stage) -> None:
     """Stops a department and asks another question."""
     stage.cluster.stop_node(ABSENT)
     _tell(f"The machine of {ABSENT} is switched off.", f"{ABSENT} 的机器已关闭。")
-    statement = QUESTION.replace("age >= 60", "age < 18")
-    answer = _ask(stage, statement)
-    _compare(stage, answer, statement, without={ABSENT})
+    _show_sql(CHILDREN)
+    answer = _ask(stage, CHILDREN)
+    _compare(stage, answer, CHILDREN, without={ABSENT})
     _must(ABSENT in " ".join(answer.notes), "the answer does not name who dropped out")
     for note in answer.notes:
         if ABSENT in note:
@@ -195,16 +218,15 @@ def ask_exactly(stage: Stage) -> None:
     """Gets exact figures under every owner's grant."""
     stage.cluster.start_node(ABSENT)
     _tell(f"{ABSENT} is back.", f"{ABSENT} 已恢复。")
-    _show_sql(SMALL_QUESTION)
-    request = stage.veil.request_grant(SMALL_QUESTION, "Planning care for the very old")
+    _show_sql(VERY_OLD)
+    request = stage.veil.request_grant(VERY_OLD.sql, "Planning care for the very old")
     members = [process.name for process in stage.cluster.processes() if process.name != "exchange"]
     for name in members:
         stage.approve(request, name)
         terminal.done(Text(f"{name} has signed a grant", f"{name} 已签发授权"))
-    answer = _ask(stage, SMALL_QUESTION, exact=True)
-    truth = stage.province.truth(SMALL_QUESTION)
-    compared = compare(answer, truth, KEYS)
-    _show(answer, compared)
+    truth = stage.province.truth(VERY_OLD.sql)
+    compared = compare(_ask(stage, VERY_OLD, exact=True), truth, VERY_OLD.keys)
+    _show(compared, VERY_OLD)
     _must(all(c.inside for c in compared), "an exact figure is not the true one")
     shown = {c.group for c in compared}
     small = [r for r in truth.to_pylist() if r["visits"] < MIN_GROUP]
@@ -248,58 +270,51 @@ def perform(stage: Stage) -> None:
         act.play(stage)
 
 
-def _ask(stage: Stage, statement: str, *, exact: bool = False) -> Answer:
-    """Asks; masked_sum is named because a planner that sees somebody offline would wait a day."""
+def _ask(stage: Stage, question: Question, *, exact: bool = False) -> Answer:
+    """Asks; what was answered before comes from the history and costs nothing.
+
+    masked_sum is named because the planner would wait a day for a department that is away.
+    """
     with terminal.progress(Text("Asking the departments", "正在询问各部门")) as progress:
 
         def told(step: Progress) -> None:
             if step.what == "dropped":
                 progress.update(Text(f"{step.department} is gone", f"{step.department} 已掉线"))
 
-        return stage.veil.sql(statement, watch=told, exact=exact, protocol="masked_sum")
-
-
-def _known(stage: Stage, statement: str) -> Answer:
-    """The stored answer to a question that was asked before: costs nothing."""
-    return stage.veil.sql(statement, protocol="masked_sum")
+        return stage.veil.sql(question.sql, watch=told, exact=exact, protocol="masked_sum")
 
 
 def _compare(
-    stage: Stage, answer: Answer, statement: str, *, without: Collection[str] = ()
+    stage: Stage, answer: Answer, question: Question, *, without: Collection[str] = ()
 ) -> None:
-    truth = stage.province.truth(statement, without=without)
-    compared = compare(answer, truth, KEYS)
-    _show(answer, compared)
+    truth = stage.province.truth(question.sql, without=without)
+    compared = compare(answer, truth, question.keys)
+    _show(compared, question)
     inside = sum(c.inside for c in compared)
     terminal.done(
         Text(
-            f"The truth lies within {inside} of {len(compared)} intervals (made to hold 95 % of"
-            " them)",
-            f"{len(compared)} 个区间中有 {inside} 个包含真值(按设计应约 95%)",
+            f"The truth lies within {inside} of {len(compared)} intervals"
+            " (each is made to hold it 95 times in 100)",
+            f"{len(compared)} 个区间中有 {inside} 个包含真值(按设计各为 95%)",
         )
     )
     _must(len(compared) > 0, "the answer is empty")
     _must(all(c.plausible for c in compared), "a figure is far outside its interval")
 
 
-def _show(answer: Answer, compared: list[Compared]) -> None:
-    names = [name for name in answer.to_arrow().column_names if name not in KEYS]
-    cells = {(c.group, c.figure): c for c in compared}
-    groups = list(dict.fromkeys(c.group for c in compared))
-    rows = []
-    for group in groups:
-        row = [str(part) for part in group]
-        for name in names:
-            c = cells[group, name]
-            mark = " " if c.inside else "!"
-            row += [figure(c.value, *c.interval), f"{plain(_rounded(c.truth))} {mark}"]
-        rows.append(row)
+def _show(compared: list[Compared], question: Question) -> None:
+    rows: dict[Group, list[str]] = {}
+    for c in compared:
+        mark = " " if c.inside else "!"
+        cells = [figure(c.value, *c.interval), f"{plain(_rounded(c.truth))} {mark}"]
+        rows.setdefault(c.group, [str(part) for part in c.group]).extend(cells)
     in_truth = str(Text("in truth", "真值"))
-    columns = [*KEYS, *(label for name in names for label in (name, in_truth))]
-    terminal.table(columns, rows, right=range(len(KEYS), len(columns)))
+    names = dict.fromkeys(c.figure for c in compared)
+    columns = [*question.keys, *(label for name in names for label in (name, in_truth))]
+    terminal.table(columns, rows.values(), right=range(len(question.keys), len(columns)))
 
 
-def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever a table holds
+def _rounded(value: Any) -> Any:
     return round(value, 1) if isinstance(value, float) else value
 
 
@@ -319,8 +334,8 @@ def _rows(stage: Stage) -> str:
     return f"{stage.province.rows:,}"
 
 
-def _show_sql(statement: str) -> None:
-    for line in statement.splitlines():
+def _show_sql(question: Question) -> None:
+    for line in question.sql.splitlines():
         terminal.say(f"  {line}", style="bold")
 
 
@@ -332,6 +347,6 @@ def _safe(en: str, zh: str) -> None:
     terminal.say(Text(f"Why this is safe: {en}", f"为何安全:{zh}"), style=terminal.SOFT)
 
 
-def _must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+def _must(holds: bool, otherwise: str) -> None:
     if not holds:
         raise JobError(f"the demo is not as it must be: {otherwise}", code="demo.failed")

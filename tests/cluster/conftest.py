@@ -46,4 +46,3 @@ def own_cluster(tmp_path: Path) -> Iterator[Callable[..., TestCluster]]:
 def veil(cluster: TestCluster) -> Iterator[Veil]:
     with cluster.connect() as veil:
         yield veil
-

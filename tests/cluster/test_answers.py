@@ -51,8 +51,10 @@ def test_the_same_question_again_costs_nothing(cluster: TestCluster, veil: Veil)
     "sql",
     [
         "SELECT district, COUNT(*) AS n, SUM(cost) AS total FROM visits GROUP BY district",
-        "SELECT sex, insured, AVG(cost) AS mean, SUM(days) AS days FROM visits"
-        " WHERE age >= 18 GROUP BY sex, insured",
+        (
+            "SELECT sex, insured, AVG(cost) AS mean, SUM(days) AS days FROM visits"
+            " WHERE age >= 18 GROUP BY sex, insured"
+        ),
     ],
 )
 def test_explain_predicts_the_bytes_of_the_ledger(
@@ -170,8 +172,8 @@ def test_budget_used_up_refuses_and_says_what_is_left(cluster: TestCluster, veil
          "column 'cost' may not be used to group", "to group, use"),
         (COUNT, {"epsilon": 3.0}, "policy.epsilon", "above the ceiling 2", "epsilon 2 or less"),
         (COUNT, {"project": "none"}, "policy.project", "'none' is unknown", "projects: default"),
-        ("SELECT district, diagnosis, visit_date, COUNT(*) AS n FROM visits"
-         " GROUP BY district, diagnosis, visit_date", {}, "policy.max_cells", "cells",
+        (("SELECT district, diagnosis, visit_date, COUNT(*) AS n FROM visits"
+         " GROUP BY district, diagnosis, visit_date"), {}, "policy.max_cells", "cells",
          "fewer keys"),
         (COUNT, {"without": ["guangzhou", "shenzhen", "foshan"]}, "policy.min_parties",
          "3 departments", "ask over more departments"),
@@ -197,4 +199,3 @@ def test_many_at_once(cluster: TestCluster) -> None:
     ]
     for question in asked:
         assert len(question.answer().to_arrow()) == 2
-

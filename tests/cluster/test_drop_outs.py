@@ -26,12 +26,12 @@ def near(cluster: TestCluster, answer: Answer, without: str = "") -> bool:
 
 def test_one_node_down_is_named_and_the_others_answer(cluster: TestCluster, veil: Veil) -> None:
     cluster.kill(VICTIM)
-    answer = veil.sql(COUNT, fresh=True)
+    answer = veil.sql(COUNT, fresh=True, protocol="masked_sum")
     assert any(VICTIM in note and "4 of 5" in note for note in answer.notes)
     assert near(cluster, answer, without=VICTIM)
     assert cluster.budget(VICTIM, cluster.last_job()) is None
     cluster.start(VICTIM)
-    assert near(cluster, veil.sql(COUNT, fresh=True))
+    assert near(cluster, veil.sql(COUNT, fresh=True, protocol="masked_sum"))
 
 
 def test_two_nodes_down_is_a_clear_error(cluster: TestCluster, veil: Veil) -> None:
@@ -99,7 +99,7 @@ def test_killed_after_the_last_round(cluster: TestCluster) -> None:
     """It comes back in time to sign, or the answer says whose signature is missing."""
     asking = held_in(cluster, "main/consistency", {HELD})
     asking.until("answered", VICTIM, "main/consistency")
-    cluster.pause(VICTIM)
+    cluster.hold(VICTIM)
     cluster.resume(HELD)
     asking.until("round", text="receipt")
     cluster.kill(VICTIM)
@@ -117,7 +117,7 @@ def stored(cluster: TestCluster, job: str) -> dict[str, tuple[bytes, bytes]]:
 
 
 def test_a_node_that_hangs_is_waited_for(cluster: TestCluster) -> None:
-    cluster.pause(HELD)
+    cluster.hold(HELD)
     asking = Asking(cluster)
     asking.until("answered", VICTIM, ROUNDS[0])
     cluster.resume(HELD)

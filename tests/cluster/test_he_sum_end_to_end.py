@@ -94,15 +94,15 @@ def test_a_department_that_is_away_answers_when_it_is_back(
 
 
 def test_exact_figures_are_exact(cluster: TestCluster, veil: Veil) -> None:
-    sql = "SELECT department, COUNT(*) AS n, SUM(days) AS days FROM visits GROUP BY department"
+    sql = "SELECT department, COUNT(*) AS n, SUM(age) AS age FROM visits GROUP BY department"
     cluster.grant(veil, sql)
     answer = veil.sql(sql, exact=True, protocol="he_sum.bfv")
     found = answer.to_pandas().set_index("department").sort_index()
-    truth = cluster.rows.groupby("department").agg(n=("age", "size"), days=("days", "sum"))
+    truth = cluster.rows.groupby("department").agg(n=("age", "size"), age=("age", "sum"))
     truth = truth.loc[found.index]
     assert len(found) >= 5
     assert (found["n"] == truth["n"]).all()
-    assert (found["days"].astype(int) == truth["days"].astype(int)).all()
+    assert (found["age"].astype(int) == truth["age"]).all()
     assert verify_receipt(dict(answer.receipt), veil.profile.pins).ok
     left = cluster.left(cluster.names[0], plan_of(veil, answer).job)
     assert {"counts/masked", "values/ciphertext"} <= left.keys()

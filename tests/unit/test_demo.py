@@ -73,11 +73,11 @@ def test_the_truth_is_the_same_every_time_and_leaves_out_who_is_gone() -> None:
     statement = "SELECT COUNT(*) AS n FROM visits"
     assert Province(40).truth(statement).to_pylist() == [{"n": 200}]
     assert Province(40).truth(statement, without={"zhuhai"}).to_pylist() == [{"n": 160}]
-    assert Province(40).truth(acts.QUESTION).equals(Province(40).truth(acts.QUESTION))
+    assert Province(40).truth(acts.ADULTS.sql).equals(Province(40).truth(acts.ADULTS.sql))
 
 
 def test_the_sample_has_a_group_that_must_be_hidden() -> None:
-    rows = Province(20_000).truth(acts.SMALL_QUESTION).to_pylist()
+    rows = Province(20_000).truth(acts.VERY_OLD.sql).to_pylist()
     assert any(0 < row["visits"] < acts.MIN_GROUP for row in rows)
     assert sum(row["visits"] >= acts.MIN_GROUP for row in rows) > 2
 

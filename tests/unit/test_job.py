@@ -49,9 +49,7 @@ def test_a_job_from_plan_to_statement(world: World) -> None:
         assert town.figures.asked == 1
         assert town.budget() == "released"
         assert town.store.state(JOB) == "done"
-        statement = read_statement(
-            world.people[name].key.public, play.session.statements[name]
-        )
+        statement = read_statement(world.people[name].key.public, play.session.statements[name])
         protocol = {step: size for step, size in town.left().items() if "/" in step}
         assert statement.bytes_out == protocol
         assert statement.outcome_digest == result.digest
@@ -181,7 +179,7 @@ def test_a_cancelled_job_keeps_the_charge_for_what_left(world: World) -> None:
     town = world.towns["mid"]
     town.ask(CANCEL_ROUND, "cancel", b"")
     assert town.budget() == "released"
-    masked = next((d, r) for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip # noqa: E501
+    masked = next((d, r) for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip
     assert town.answer(masked[0]) == masked[1]
 
 
@@ -307,6 +305,6 @@ def test_plans_that_differ_only_in_their_job_have_other_masks(world: World) -> N
     second: Play = world.session(replace(plan, job="cd" * 16)).start().run()
 
     def masked(play: Play) -> bytes:
-        return next(r.body for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip # noqa: E501
+        return next(r.body for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip
 
     assert masked(first) != masked(second)

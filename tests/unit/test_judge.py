@@ -163,3 +163,11 @@ def test_every_department_is_heard():
     assert [r.department for r in found.refusals] == ["b"]
     with pytest.raises(PolicyError, match="b: 'li' is not in the audience"):
         found.enforce()
+
+
+def test_an_exact_statement_has_rules_of_its_own():
+    sql = "SELECT COUNT(*), SUM(cost) FROM visits"
+    found = only(verdict(replace(planned(sql, mode="exact"), grants=("x", "y", "z"))))
+    assert (found.rule, found.column) == ("exact_nulls", "cost")
+    assert "COUNT(cost) instead of COUNT(*)" in found.rewrites[0]
+    assert verdict(planned(sql)).allowed

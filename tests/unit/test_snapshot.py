@@ -163,6 +163,21 @@ def test_missing_and_repeated_columns(tmp_path: Path) -> None:
         load(tmp_path / "none.csv", COLUMNS, subject="id", directory=tmp_path / "snapshots")
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_null_in_a_column_that_is_declared_without(tmp_path: Path, kind: str) -> None:
+    source = tmp_path / f"visits.{kind}"
+    if kind == "csv":
+        source.write_text("id,age\na,30\nb,\nc,nan\n", "utf-8")
+    else:
+        pq.write_table(pa.table({"id": ["a", "b", "c"], "age": [30, None, None]}), source)
+    columns = {"age": Column("age", "integer", bounds=(0, 120), nullable=False)}
+    with pytest.raises(InputError) as refused:
+        load(source, columns, subject="id", directory=tmp_path / "snapshots")
+    assert refused.value.code == "source.null"
+    assert f"visits.{kind}: column 'age' is declared never NULL, but 2 rows" in str(refused.value)
+    assert left_behind(tmp_path) == []
+
+
 def test_no_rows_at_all(tmp_path: Path) -> None:
     snapshot = taken(tmp_path, HEADER)
     assert snapshot.rows == 0

@@ -1,0 +1,184 @@
+"""Requests made to look harmless beside what was granted before, or beside their own text."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.algebra import BoolOp, ColumnRef, Compare, Constant, Expr, InList
+from catalog.certificates.grants import GrantRequest, sign_request
+from compute_nodes import approval, views
+from compute_nodes.approval import Considered, consider, deny
+from compute_nodes.store import NodeStore
+from protos.faults import InputError
+from tests.job_world import Person, World, pinned
+
+AGE = ColumnRef("age")
+DECLARATION = """
+name = "visits"
+title = "t"
+members = ["east", "mid", "north"]
+max_rows = 1000
+subject = "id"
+[columns.sex]
+type = "string"
+codes = ["F", "M"]
+[columns.age]
+type = "integer"
+bounds = [0, 120]
+"""
+NODE = """
+exchange = "localhost:1"
+[[data]]
+dataset = "visits.toml"
+file = "visits.csv"
+policy = "policy.toml"
+"""
+
+
+class Desk:
+    """An owner's directory with requests in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = int(time.time())
+        self.world = World(path / "world", names=("east", "mid", "north"))
+        self.world.now = self.now
+        (path / "visits.toml").write_text(DECLARATION, "utf-8")
+        (path / "node.toml").write_text(NODE, "utf-8")
+        self.world.pins.save(path / "pins.toml")
+        self.store = NodeStore(path / "store.sqlite")
+        self.store.open()
+        self.plan = self.world.plan(mode="exact")
+        self.asked = 0
+
+    def close(self) -> None:
+        self.store.close()
+        self.world.close()
+
+    def request(self, predicate: Expr | None = None, **changes: Any) -> GrantRequest:
+        self.asked += 1
+        found = self.world.request(self.plan, f"{self.asked:032x}")
+        aggregate = replace(found.aggregate, predicate=predicate)
+        return replace(found, aggregate=aggregate, **changes)
+
+    def keep(self, request: GrantRequest, state: str = "waiting", token: str = "") -> str:
+        token = token or sign_request(self.world.analyst.key, request)
+        self.store.add_request(request.id, token, self.now)
+        if state != "waiting":
+            self.store.answer_request(request.id, state, "grant")
+        return request.id
+
+    def considered(self, request: GrantRequest) -> Considered:
+        return consider(self.path, self.store, self.store.request(self.keep(request)))
+
+
+@pytest.fixture
+def desk(tmp_path: Path):
+    found = Desk(tmp_path)
+    yield found
+    found.close()
+
+
+def equals(value: Constant) -> Expr:
+    return Compare("=", AGE, value)
+
+
+def test_the_same_figures_of_fewer_departments_overlap(desk: Desk) -> None:
+    everybody = desk.request()
+    desk.keep(everybody, "granted")
+    fewer = desk.considered(desk.request(members=everybody.members[:-1]))
+    assert len(fewer.overlaps) == 1
+    assert "by east, mid, north" in fewer.overlaps[0]
+
+
+def test_the_same_figures_again_are_no_overlap(desk: Desk) -> None:
+    desk.keep(desk.request(), "granted")
+    assert desk.considered(desk.request()).overlaps == ()
+
+
+def test_a_request_dated_ahead_is_remembered_once_granted(desk: Desk) -> None:
+    desk.keep(desk.request(issued_at=desk.now + 300), "granted")
+    assert len(desk.considered(desk.request(equals(Constant(30, "integer")))).overlaps) == 1
+
+
+def test_an_expired_release_is_remembered(desk: Desk) -> None:
+    old = desk.request(issued_at=desk.now - 9_000_000, expires_at=desk.now - 8_000_000)
+    desk.keep(old, "granted")
+    assert len(desk.considered(desk.request(equals(Constant(30, "integer")))).overlaps) == 1
+
+
+def test_a_new_key_of_the_analyst_does_not_hide_old_releases(desk: Desk) -> None:
+    desk.keep(desk.request(), "granted")
+    renewed = Person("analyst", "ana")
+    desk.world.analyst = renewed
+    pinned(*desk.world.people.values(), renewed).save(desk.path / "pins.toml")
+    assert len(desk.considered(desk.request(equals(Constant(30, "integer")))).overlaps) == 1
+
+
+def test_a_release_that_cannot_be_read_counts_as_an_overlap(desk: Desk) -> None:
+    broken = desk.keep(desk.request(), "granted", token="no token")
+    found = desk.considered(desk.request())
+    assert len(found.overlaps) == 1
+    assert broken[:12] in found.overlaps[0]
+    assert "cannot be read" in found.overlaps[0]
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        equals(Constant(300, "decimal", 1)),
+        InList(AGE, (Constant(3000, "decimal", 2),)),
+        BoolOp("and", (equals(Constant(30, "decimal", 0)), equals(Constant(300, "decimal", 1)))),
+        equals(Constant(30, "decimal", -1)),  # no sense: never a proof that people differ
+        equals(Constant(30, "decimal", 10**9)),
+    ],
+)
+def test_one_number_written_in_two_ways_is_one_number(desk: Desk, same: Expr) -> None:
+    desk.keep(desk.request(equals(Constant(30, "integer"))), "granted")
+    assert len(desk.considered(desk.request(same)).overlaps) == 1
+
+
+def test_other_numbers_are_other_people(desk: Desk) -> None:
+    desk.keep(desk.request(equals(Constant(30, "integer"))), "granted")
+    assert desk.considered(desk.request(equals(Constant(31, "integer")))).overlaps == ()
+    assert desk.considered(desk.request(equals(Constant(30, "decimal", 1)))).overlaps == ()
+
+
+def test_a_denial_after_the_grant_changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = desk.store.request(desk.keep(desk.request()))
+    desk.store.answer_request(row.id, "granted", "grant")
+    # Another process granted it after this one had read the row.
+    with monkeypatch.context() as stale, pytest.raises(InputError) as refused:
+        stale.setattr(NodeStore, "request", lambda *_: row)
+        stale.setattr(approval, "_send", lambda *_: pytest.fail("the denial was sent"))
+        deny(desk.path, row.id, "changed my mind")
+    assert refused.value.code == "grant.granted"
+    assert [r.state for r in desk.store.requests()] == ["granted"]
+    assert len(desk.considered(desk.request(equals(Constant(30, "integer")))).overlaps) == 1
+
+
+def test_the_owner_reads_what_is_computed_not_what_is_claimed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VEIL_LANG", "en")
+    harmless = "SELECT COUNT(*) FROM visits\x1b[2J"
+    request = desk.request(equals(Constant(30, "integer")), statement=harmless)
+    desk.keep(request)
+    views.show_requests(desk.path)
+    listed = capsys.readouterr().out
+    assert "WHERE age = 30 GROUP BY sex {'F', 'M'}" in listed
+    assert "SELECT COUNT(*) FROM visits" not in listed
+    views.show_request(desk.path, request.id)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    computed = next(i for i, line in enumerate(lines) if "What is computed" in line)
+    claimed = next(i for i, line in enumerate(lines) if "not verified" in line)
+    assert computed < claimed
+    assert "SELECT sex, COUNT(*) FROM visits WHERE age = 30" in lines[computed]
+    assert "SELECT COUNT(*) FROM visits?[2J" in lines[claimed]
