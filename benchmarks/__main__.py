@@ -24,7 +24,7 @@ def main() -> int:
     for name, what in BENCHMARKS:
         print(f"\n== {name}: {what}", flush=True)
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)  # noqa: S603
         print(f"   ({time.perf_counter() - start:.0f} s)", flush=True)
         if done.returncode:
             failed.append(name)

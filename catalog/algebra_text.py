@@ -52,7 +52,7 @@ def aggregate_text(aggregate: Aggregate, columns: Mapping[str, Column]) -> str:
     """
     shown = [expr_text(key.expr) for key in aggregate.keys]
     shown += [_measure(measure, columns) for measure in aggregate.measures]
-    text = f"SELECT {', '.join(shown)} FROM {_name(aggregate.dataset)}"
+    text = f"SELECT {', '.join(shown)} FROM {_name(aggregate.dataset)}"  # noqa: S608 - to be read
     if aggregate.predicate is not None:
         text += f" WHERE {expr_text(aggregate.predicate)}"
     if aggregate.keys:

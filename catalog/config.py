@@ -327,7 +327,7 @@ def _validated(model: type[M], body: Mapping[str, Any], where: str) -> M:
         raise InputError(f"{where}: {key}: {first['msg']}", remedy="mend that key") from error
 
 
-def _exact(value: object) -> Any:
+def _exact(value: object) -> Any:  # noqa: ANN401 - TOML values have no closer type
     """Turns floats into the decimals that people wrote, all the way down."""
     if isinstance(value, float):
         return Decimal(repr(value))

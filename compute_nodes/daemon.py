@@ -209,7 +209,7 @@ class NodeDaemon:
 
     def _dispatch(self, delivery: Delivery) -> None:
         tools = self._tools
-        assert tools is not None
+        assert tools is not None  # noqa: S101 - set by start
         if not delivery.job:
             reply = take_request(delivery, self._store, tools.department, int(time.time()))
             self._push(reply)
@@ -250,7 +250,7 @@ class NodeDaemon:
     def _sweep(self) -> None:
         """Forgets workers of ended jobs, and ends jobs whose time is over."""
         tools = self._tools
-        assert tools is not None
+        assert tools is not None  # noqa: S101 - set by start
         with self._lock:
             gone = [job for job, worker in self._workers.items() if worker.idle]
             stopped = [self._workers.pop(job) for job in gone]

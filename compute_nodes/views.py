@@ -200,7 +200,7 @@ def _show_budget(held: Holding, store: NodeStore) -> None:
     )
 
 
-class _store:
+class _store:  # noqa: N801 - reads as a verb where it is used
     """Opens a node's store for reading."""
 
     def __init__(self, directory: Path) -> None:

@@ -107,7 +107,7 @@ class LazyCommands(Mapping[str, "Command"]):
 class RootGroup(TyperGroup):
     """A group whose commands come from `COMMANDS`."""
 
-    def __init__(self, **attributes: Any) -> None:
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own signature
         super().__init__(**attributes)
         self._lazy = LazyCommands(COMMANDS)
         # Typer only reads it; a plain dict would have to import every command first.
@@ -115,7 +115,7 @@ class RootGroup(TyperGroup):
 
     def format_commands(
         self,
-        ctx: Context,
+        ctx: Context,  # noqa: ARG002 - Typer's own signature
         formatter: HelpFormatter,
     ) -> None:
         """Writes the table of commands from their names and texts alone."""

@@ -153,9 +153,9 @@ class DoorLoop(asyncio.SelectorEventLoop):
     async def create_server(  # type: ignore[override]
         self,
         protocol_factory: Callable[[], asyncio.Protocol],
-        *args: Any,
+        *args: Any,  # noqa: ANN401 - asyncio's own signature
         ssl: ssl.SSLContext | None = None,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ANN401
     ) -> asyncio.Server:
         """Listens; with TLS, every connection goes through a `Doorkeeper`."""
         factory = protocol_factory

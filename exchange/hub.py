@@ -126,7 +126,19 @@ class Hub:
     # --- departments
 
     def pull(self, caller: Caller, wait_s: float, alive: Alive, session: str) -> Delivery | None:
-        """Waits for the department's next message."""
+        """Waits for the department's next message, once it is known what the department offers.
+
+        Raises:
+            ProtocolError: This exchange was restarted, and has forgotten what was registered.
+        """
+        with self._lock:
+            known = caller.name in self._registered
+        if not known:
+            raise ProtocolError(
+                f"it is not known here what {caller.name} offers",
+                remedy="register first",
+                code=UNREGISTERED,
+            )
         return self._inbox.take(caller.name, wait_s, alive, session)
 
     def push(self, caller: Caller, delivery: Delivery) -> bool:
@@ -331,7 +343,7 @@ class Hub:
 
     def _finish(self, job: _Job, session: Session, cards: list[str]) -> None:
         """Writes the receipt and keeps the outcome; only then is the analyst told."""
-        assert session.result is not None
+        assert session.result is not None  # noqa: S101 - the session calls this when it has one
         aggregate = session.result
         identities = {c.name: c.identity for c in map(_known_card, cards) if c.role == "department"}
         try:

@@ -136,7 +136,7 @@ class Inbox:
                 queue.pulls -= 1
                 queue.seen_at = self._clock()
 
-    def settle(self, job: str, round: str, department: str) -> bool:
+    def settle(self, job: str, round: str, department: str) -> bool:  # noqa: A002 - wire's name
         """Forgets what waited for this answer; false when nothing did."""
         queue = self._queue(department)
         with queue.changed:

@@ -49,7 +49,7 @@ def spawn(name: str, arguments: list[str], directory: Path, log: Path) -> Proces
     """Starts ``veil ARGUMENTS`` detached from this terminal, with its output in ``log``."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 - our own program, with our own arguments
             [sys.executable, "-m", "exchange.cli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -23,7 +23,7 @@ SKEW_S: Final = 60
 _EPSILON_TOLERANCE: Final = 1e-6
 
 
-class NotAsked(Exception):
+class NotAsked(Exception):  # noqa: N818 - not an error: the caller gave nothing to compare with
     """A check that cannot be made with what was given."""
 
 

@@ -154,7 +154,7 @@ class TestCluster:
     def veil(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "exchange.cli", *(str(a) for a in arguments)]
 
-    def run(self, *arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    def run(self, *arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:  # fmt: skip # noqa: E501
         return subprocess.run(
             self.veil(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False
         )
@@ -253,7 +253,7 @@ class Presence:
 class Asking:
     """A question asked in a thread of its own, with its progress; ended by `answer`."""
 
-    def __init__(self, cluster: TestCluster, sql: str = COUNT, *, analyst: str = "analyst", **options: Any) -> None:  # fmt: skip
+    def __init__(self, cluster: TestCluster, sql: str = COUNT, *, analyst: str = "analyst", **options: Any) -> None:  # fmt: skip # noqa: ANN401, E501
         self._cluster = cluster
         self._analyst = analyst
         self._sql = sql
@@ -300,7 +300,7 @@ class Asking:
         try:
             with self._cluster.connect(self._analyst) as veil:
                 self._result = veil.sql(self._sql, watch=self._note, **self._options)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to the test's own thread
             with self._changed:
                 self.error = error
                 self._changed.notify_all()
@@ -311,7 +311,7 @@ class Asking:
             self._changed.notify_all()
 
 
-def held_in(cluster: TestCluster, round_: str, names: set[str], **options: Any) -> Asking:
+def held_in(cluster: TestCluster, round_: str, names: set[str], **options: Any) -> Asking:  # noqa: ANN401
     """A question that stands in a round, because these nodes hang before they answer in it.
 
     The round before must not end until they hang, so another node holds it open; and so on, in

@@ -64,7 +64,7 @@ COLUMNS = DATASET.columns
 # --- a tiny reference evaluator: exact fractions, dates as dates, None as NULL
 
 
-def value_of(expr: Expr, row: Row) -> Any:
+def value_of(expr: Expr, row: Row) -> Any:  # noqa: ANN401 - any SQL value
     match expr:
         case ColumnRef(name=name):
             return row[name]
@@ -117,7 +117,7 @@ def value_of(expr: Expr, row: Row) -> Any:
             return _call(name, [value_of(a, row) for a in args])
 
 
-def _call(name: str, args: list[Any]) -> Any:
+def _call(name: str, args: list[Any]) -> Any:  # noqa: ANN401
     present = [a for a in args if a is not None]
     if name == "coalesce":
         return next(iter(present), None)
@@ -136,9 +136,9 @@ def _call(name: str, args: list[Any]) -> Any:
 
 def random_rows(seed: int, n: int) -> list[Row]:
     """Rows within the declared bounds; numbers as exact fractions."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - test data
 
-    def some(value: Any, share: float = 0.1) -> Any:
+    def some(value: Any, share: float = 0.1) -> Any:  # noqa: ANN401
         return None if draw.random() < share else value
 
     return [
@@ -275,7 +275,7 @@ POLICY = {
 FINGERPRINTS = {name: (name * 64)[:64] for name in DATASET.members}
 
 
-def directory(**changes: Any) -> DirectoryView:
+def directory(**changes: Any) -> DirectoryView:  # noqa: ANN401 - fields of the view
     """The federation of DATASET with POLICY everywhere, all online."""
     policies = {name: load_policy(POLICY, DATASET, name) for name in DATASET.members}
     view = DirectoryView(
@@ -291,7 +291,7 @@ def analyst() -> Card:
     return Card("li", "analyst", key.public, SealingKey.generate().public_hex)
 
 
-def planned(sql: str, *, mode: Mode = "adhoc", **options: Any) -> Plan:
+def planned(sql: str, *, mode: Mode = "adhoc", **options: Any) -> Plan:  # noqa: ANN401
     """The plan for a statement, drafted at time 1000."""
     bound = bind(parse(sql), {"visits": DATASET}, mode=mode)
     fixed: dict[str, Any] = {

@@ -124,7 +124,7 @@ class Source:
             rank_limit=policy.max_rows_per_subject if self._snapshot.report.ranked else None,
         )
         exact = to_vector(self._run(sql), aggregate)
-        assert admitted.calibration is not None
+        assert admitted.calibration is not None  # noqa: S101 - ad hoc plans have one
         noise = draw_noise(admitted.calibration.sigma_node, aggregate.cells)
         return Computed(tuple(v + n for v, n in zip(exact, noise, strict=True)))
 

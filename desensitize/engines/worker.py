@@ -201,7 +201,7 @@ class QueryPool:
         ours, theirs = socket.socketpair()
         with theirs:
             name = str(theirs.fileno())
-            self._zygote = subprocess.Popen(
+            self._zygote = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 [sys.executable, "-P", "-m", "desensitize.engines.zygote", name, limits],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.demo.proof import Compared, Group, altered, compare
+from exchange.demo.proof import altered, compare
+from exchange.demo.questions import ADULTS, CHILDREN, VERY_OLD, Question
 from exchange.demo.stage import Stage
-from exchange.notebook_view import figure, plain
+from exchange.demo.telling import safe, show, show_sql, tell, wrong
 from protos import terminal
 from protos.faults import InputError, JobError, PolicyError, TrustError
 from protos.language import Text
@@ -18,36 +19,6 @@ if TYPE_CHECKING:
     from exchange.ports import Progress
 
 
-@dataclass(frozen=True)
-class Question:
-    """A statement whose answer is compared with the truth.
-
-    Groups are large, so that no interval touches the declared bounds and is cut off there.
-
-    Attributes:
-        sql: For Veil and for DuckDB.
-        keys: The columns that name a group.
-    """
-
-    sql: str
-    keys: tuple[str, ...]
-
-
-ADULTS: Final = Question(
-    "SELECT department, COUNT(*) AS visits, AVG(cost) AS cost\n"
-    "FROM visits WHERE age >= 18 GROUP BY department ORDER BY visits DESC",
-    ("department",),
-)
-CHILDREN: Final = Question(
-    "SELECT sex, COUNT(*) AS visits, AVG(cost) AS cost\n"
-    "FROM visits WHERE age < 18 GROUP BY sex ORDER BY sex",
-    ("sex",),
-)
-VERY_OLD: Final = Question(
-    "SELECT department, COUNT(*) AS visits, SUM(cost) AS cost\n"
-    "FROM visits WHERE age >= 90 GROUP BY department ORDER BY department",
-    ("department",),
-)
 FORBIDDEN: Final = (
     "SELECT name, diagnosis FROM visits",
     "SELECT MAX(cost) FROM visits",
@@ -56,6 +27,8 @@ FORBIDDEN: Final = (
 )
 GREEDY: Final = 50.0  # epsilon; the sample's policies stop at 2
 ABSENT: Final = "zhuhai"
+# Named, because the planner would choose one that waits a day for a department that is away.
+PROTOCOL: Final = "masked_sum"
 MIN_GROUP: Final = 5  # as the sample's policies say
 
 
@@ -79,15 +52,15 @@ def start(stage: Stage) -> None:
     with terminal.progress(Text("Starting", "启动中")) as progress:
         running = stage.start(progress.update)
     show_cluster(running)
-    _tell(
+    tell(
         "Five cities' health departments, an exchange between them, and an analyst. Here, they",
         "五个城市的卫生健康部门、一个交换中心、一名分析员。在本机上各自是独立进程,",
     )
-    _tell(
+    tell(
         "are processes; in life, machines in seven buildings. Each city keeps its own rows.",
         "现实中是七处机房的机器。各市的数据只存在各市自己的目录中。",
     )
-    _safe(
+    safe(
         "a city's node listens on nothing: it dials out, believes only keys that it has pinned,"
         " and obeys no policy but its own.",
         "城市节点不监听任何端口,只向外连接;只信任已核对指纹的密钥,只服从本部门的策略。",
@@ -96,15 +69,16 @@ def start(stage: Stage) -> None:
 
 def explain(stage: Stage) -> None:
     """Says what the question would tell whom; nothing is asked."""
-    _show_sql(ADULTS)
+    show_sql(ADULTS)
     explanation = stage.veil.explain(ADULTS.sql)
     asked, learns = explanation.sections[:2]
     for section in (asked, learns):
         terminal.say(section.heading, style=terminal.ACCENT)
         for line in section.lines:
             terminal.say(f"  {line}")
-    _must(explanation.verdict.allowed, "the sample policies refuse the demo's question")
-    _safe(
+    if not explanation.verdict.allowed:
+        raise wrong("the sample policies refuse the question")
+    safe(
         "this follows from declarations alone. No row was read and no budget was spent.",
         "以上仅由数据声明推出:没有读取任何数据,也没有消耗预算。",
     )
@@ -113,7 +87,7 @@ def explain(stage: Stage) -> None:
 def ask(stage: Stage) -> None:
     """Asks, and compares with the truth."""
     _compare(stage, _ask(stage, ADULTS), ADULTS)
-    _safe(
+    safe(
         "each city added noise to its figures and then masked them; the exchange added the masked"
         " numbers up and can read neither a city's figures nor the total. The noise hides whether"
         " any one person is in the data at all.",
@@ -126,13 +100,13 @@ def ledger(stage: Stage) -> None:
     """Shows what left one city, as its owner sees it."""
     from compute_nodes.views import show_ledger
 
-    job = _receipt_claims(_ask(stage, ADULTS))["job"]
+    job = _receipt_claims(_stored(stage, ADULTS))["job"]
     show_ledger(stage.node("guangzhou"), job)
-    _tell(
+    tell(
         f"That is all that left Guangzhou for this answer. Its {_rows(stage)} rows stayed.",
         f"以上是广州为此次查询送出的全部内容;{_rows(stage)} 行数据原地未动。",
     )
-    _safe(
+    safe(
         "each message is written to this hash chain before it is sent. The owner can check it"
         " at any time.",
         "每条消息先写入此哈希链再发送,数据方随时可核对。",
@@ -151,17 +125,18 @@ def refuse(stage: Stage) -> None:
             raise JobError(f"this was answered and must not be: {statement}", code="demo.answered")
     columns = ("", Text("Asked", "查询"), Text("Refused, because", "拒绝原因"))
     terminal.table([str(column) for column in columns], rows)
-    _tell(
+    tell(
         "That was the analyst's own program. Now one that has been tampered with signs a plan with"
         f" hardly any noise (epsilon {GREEDY:g}) and hands it in:",
         "以上由分析员自己的程序拒绝。现在换一个被改动过的程序,"
         f"签署几乎不加噪声的计划(ε = {GREEDY:g})并提交:",
     )
     refusals = stage.submit_unjudged(ADULTS.sql, GREEDY)
-    _must(bool(refusals), "a plan against the policies was answered")
+    if not refusals:
+        raise wrong("a plan against the policies was answered")
     for refusal in refusals:
         terminal.say(f"✗ {refusal}", style=terminal.BAD)
-    _safe(
+    safe(
         "it does not matter whether the analyst's program is honest. Every node judges each plan"
         " under its own policy, and runs no SQL that came over the wire.",
         "分析员的程序是否诚实并不要紧:每个节点都按自己的策略裁决每份计划,"
@@ -174,13 +149,14 @@ def check_receipt(stage: Stage) -> None:
     from exchange.receipt import verify_receipt
     from exchange.views import show_report
 
-    answer = _ask(stage, ADULTS)
+    answer = _stored(stage, ADULTS)
     profile = stage.veil.profile
     table, receipt = stage.save(answer, "answer")
     report = verify_receipt(receipt, pins=profile.pins, table=table)
     show_report(report)
-    _must(report.complete, "the receipt does not hold")
-    _tell(
+    if not report.complete:
+        raise wrong("the receipt does not hold")
+    tell(
         "Now somebody writes into it that a tenth of the privacy was spent:",
         "现在有人把回执里的隐私消耗改成十分之一:",
     )
@@ -189,7 +165,7 @@ def check_receipt(stage: Stage) -> None:
         raise TrustError("an altered receipt was not found out", code="demo.altered")
     for check in found.failures:
         terminal.say(f"✗ {check.name}: {check.what}", style=terminal.BAD)
-    _safe(
+    safe(
         "every department signed what it did. A receipt is checked offline, with no trust in the"
         " exchange that issued it.",
         "每个部门都对自己所做的事签名。回执可离线核验,无须信任签发它的交换中心。",
@@ -199,15 +175,16 @@ def check_receipt(stage: Stage) -> None:
 def lose_one(stage: Stage) -> None:
     """Stops a department and asks another question."""
     stage.cluster.stop_node(ABSENT)
-    _tell(f"The machine of {ABSENT} is switched off.", f"{ABSENT} 的机器已关闭。")
-    _show_sql(CHILDREN)
+    tell(f"The machine of {ABSENT} is switched off.", f"{ABSENT} 的机器已关闭。")
+    show_sql(CHILDREN)
     answer = _ask(stage, CHILDREN)
     _compare(stage, answer, CHILDREN, without={ABSENT})
-    _must(ABSENT in " ".join(answer.notes), "the answer does not name who dropped out")
+    if ABSENT not in " ".join(answer.notes):
+        raise wrong("the answer does not name who dropped out")
     for note in answer.notes:
         if ABSENT in note:
             terminal.say(f"· {note}")
-    _safe(
+    safe(
         "four of five are enough to take off the masks, fewer than four would not be. The answer"
         " names who is missing, and estimates nothing.",
         "五个部门中有四个即可消去掩码,少于四个则不能。结果写明谁缺席,不作任何估计。",
@@ -217,8 +194,8 @@ def lose_one(stage: Stage) -> None:
 def ask_exactly(stage: Stage) -> None:
     """Gets exact figures under every owner's grant."""
     stage.cluster.start_node(ABSENT)
-    _tell(f"{ABSENT} is back.", f"{ABSENT} 已恢复。")
-    _show_sql(VERY_OLD)
+    tell(f"{ABSENT} is back.", f"{ABSENT} 已恢复。")
+    show_sql(VERY_OLD)
     request = stage.veil.request_grant(VERY_OLD.sql, "Planning care for the very old")
     members = [process.name for process in stage.cluster.processes() if process.name != "exchange"]
     for name in members:
@@ -226,12 +203,15 @@ def ask_exactly(stage: Stage) -> None:
         terminal.done(Text(f"{name} has signed a grant", f"{name} 已签发授权"))
     truth = stage.province.truth(VERY_OLD.sql)
     compared = compare(_ask(stage, VERY_OLD, exact=True), truth, VERY_OLD.keys)
-    _show(compared, VERY_OLD)
-    _must(all(c.inside for c in compared), "an exact figure is not the true one")
+    show(compared, VERY_OLD)
+    if not all(c.inside for c in compared):
+        raise wrong("an exact figure is not the true one")
     shown = {c.group for c in compared}
     small = [r for r in truth.to_pylist() if r["visits"] < MIN_GROUP]
-    _must(bool(small) and bool(shown), "the demo's data shows no hidden group")
-    _must(not any((r["department"],) in shown for r in small), "a small group is shown")
+    if not (small and shown):
+        raise wrong("the data has no group to hide, or none to show")
+    if any((r["department"],) in shown for r in small):
+        raise wrong("a small group is shown")
     hidden = truth.num_rows - len(shown)
     terminal.done(
         Text(
@@ -239,7 +219,7 @@ def ask_exactly(stage: Stage) -> None:
             f"{len(compared)} 个数字与真值完全一致;{hidden} 个分组被隐藏",
         )
     )
-    _safe(
+    safe(
         f"each owner signed for this very statement, once. Groups under {MIN_GROUP} people are"
         " hidden, and another one with them, so that no total gives them away.",
         f"每个数据方只为这一条语句签名一次。少于 {MIN_GROUP} 人的分组被隐藏,"
@@ -271,17 +251,18 @@ def perform(stage: Stage) -> None:
 
 
 def _ask(stage: Stage, question: Question, *, exact: bool = False) -> Answer:
-    """Asks; what was answered before comes from the history and costs nothing.
-
-    masked_sum is named because the planner would wait a day for a department that is away.
-    """
     with terminal.progress(Text("Asking the departments", "正在询问各部门")) as progress:
 
         def told(step: Progress) -> None:
             if step.what == "dropped":
                 progress.update(Text(f"{step.department} is gone", f"{step.department} 已掉线"))
 
-        return stage.veil.sql(question.sql, watch=told, exact=exact, protocol="masked_sum")
+        return stage.veil.sql(question.sql, watch=told, exact=exact, protocol=PROTOCOL)
+
+
+def _stored(stage: Stage, question: Question) -> Answer:
+    """The answer that was given before, from the analyst's history: it costs nothing."""
+    return stage.veil.sql(question.sql, protocol=PROTOCOL)
 
 
 def _compare(
@@ -289,7 +270,7 @@ def _compare(
 ) -> None:
     truth = stage.province.truth(question.sql, without=without)
     compared = compare(answer, truth, question.keys)
-    _show(compared, question)
+    show(compared, question)
     inside = sum(c.inside for c in compared)
     terminal.done(
         Text(
@@ -298,24 +279,8 @@ def _compare(
             f"{len(compared)} 个区间中有 {inside} 个包含真值(按设计各为 95%)",
         )
     )
-    _must(len(compared) > 0, "the answer is empty")
-    _must(all(c.plausible for c in compared), "a figure is far outside its interval")
-
-
-def _show(compared: list[Compared], question: Question) -> None:
-    rows: dict[Group, list[str]] = {}
-    for c in compared:
-        mark = " " if c.inside else "!"
-        cells = [figure(c.value, *c.interval), f"{plain(_rounded(c.truth))} {mark}"]
-        rows.setdefault(c.group, [str(part) for part in c.group]).extend(cells)
-    in_truth = str(Text("in truth", "真值"))
-    names = dict.fromkeys(c.figure for c in compared)
-    columns = [*question.keys, *(label for name in names for label in (name, in_truth))]
-    terminal.table(columns, rows.values(), right=range(len(question.keys), len(columns)))
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, 1) if isinstance(value, float) else value
+    if not compared or not all(c.plausible for c in compared):
+        raise wrong("the answer is empty, or a figure is far outside its interval")
 
 
 def _receipt_claims(answer: Answer) -> dict[str, Any]:
@@ -332,21 +297,3 @@ def _understate(claims: dict[str, Any]) -> None:
 
 def _rows(stage: Stage) -> str:
     return f"{stage.province.rows:,}"
-
-
-def _show_sql(question: Question) -> None:
-    for line in question.sql.splitlines():
-        terminal.say(f"  {line}", style="bold")
-
-
-def _tell(en: str, zh: str) -> None:
-    terminal.say(Text(en, zh))
-
-
-def _safe(en: str, zh: str) -> None:
-    terminal.say(Text(f"Why this is safe: {en}", f"为何安全:{zh}"), style=terminal.SOFT)
-
-
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise JobError(f"the demo is not as it must be: {otherwise}", code="demo.failed")

@@ -229,7 +229,7 @@ def _resolved(node: E, translator: Translator) -> E:
         name = translator.resolve(column)
         if name is not None:
             column.this.set("this", name)
-            column.this.set("quoted", True)
+            column.this.set("quoted", True)  # noqa: FBT003 - how the library's nodes are set
             column.set("table", None)
     return copy
 

@@ -34,8 +34,8 @@ from protos.faults import InputError, SqlError
 
 MAX_DIGITS: Final = 18
 NULL: Final = Constant(None, "null")
-TRUE: Final = Constant(True, "boolean")
-FALSE: Final = Constant(False, "boolean")
+TRUE: Final = Constant(True, "boolean")  # noqa: FBT003 - a constant's value
+FALSE: Final = Constant(False, "boolean")  # noqa: FBT003
 
 _COMPARE: Final[dict[type[exp.Expr], CompareOp]] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
@@ -194,7 +194,7 @@ class Translator:
         )
 
     def _column(self, node: exp.Expr) -> Expr:
-        assert isinstance(node, exp.Column)
+        assert isinstance(node, exp.Column)  # noqa: S101 - by the rules' table
         name = self.resolve(node)
         if name is None:
             raise self.unknown(node)

@@ -60,7 +60,7 @@ class Desk:
         self.store.close()
         self.world.close()
 
-    def request(self, predicate: Expr | None = None, **changes: Any) -> GrantRequest:
+    def request(self, predicate: Expr | None = None, **changes: Any) -> GrantRequest:  # noqa: ANN401
         self.asked += 1
         found = self.world.request(self.plan, f"{self.asked:032x}")
         aggregate = replace(found.aggregate, predicate=predicate)
@@ -155,10 +155,11 @@ def test_a_denial_after_the_grant_changes_nothing(
     row = desk.store.request(desk.keep(desk.request()))
     desk.store.answer_request(row.id, "granted", "grant")
     # Another process granted it after this one had read the row.
-    with monkeypatch.context() as stale, pytest.raises(InputError) as refused:
+    with monkeypatch.context() as stale:
         stale.setattr(NodeStore, "request", lambda *_: row)
         stale.setattr(approval, "_send", lambda *_: pytest.fail("the denial was sent"))
-        deny(desk.path, row.id, "changed my mind")
+        with pytest.raises(InputError) as refused:
+            deny(desk.path, row.id, "changed my mind")
     assert refused.value.code == "grant.granted"
     assert [r.state for r in desk.store.requests()] == ["granted"]
     assert len(desk.considered(desk.request(equals(Constant(30, "integer")))).overlaps) == 1

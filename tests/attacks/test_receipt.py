@@ -165,7 +165,7 @@ def test_an_honest_receipt_holds(whole: Job) -> None:
 # --- somebody on the way ---------------------------------------------------------------------
 
 
-def leaves(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def leaves(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:  # noqa: ANN401
     """Yields every leaf of a JSON value with its path."""
     if isinstance(body, dict | list):
         items = body.items() if isinstance(body, dict) else enumerate(body)
@@ -184,7 +184,7 @@ def changed(value: object) -> object:
     return "changed" if value is None else f"{value}0"
 
 
-def put(body: Any, path: tuple[Any, ...], value: object) -> Any:
+def put(body: Any, path: tuple[Any, ...], value: object) -> Any:  # noqa: ANN401
     """Returns a copy of a JSON value with one leaf replaced."""
     fresh = copy.deepcopy(body)
     at = fresh

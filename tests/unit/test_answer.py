@@ -22,7 +22,7 @@ DATA = Dataset(
 ROSTER = tuple(Member(name, "0" * 64) for name in ("p", "q", "r"))
 
 
-def answered(mode: str, survivors: tuple[str, ...], **more: Any) -> Answer:
+def answered(mode: str, survivors: tuple[str, ...], **more: Any) -> Answer:  # noqa: ANN401
     bound = Bound(
         dataset=DATA,
         aggregate=Aggregate(

@@ -43,7 +43,7 @@ def visits_table() -> pa.Table:
 def scaled(visits_table: pa.Table, dataset: Dataset) -> list[dict[str, Scalar]]:
     """The rows as nodes see them: scaled integers and days."""
 
-    def scale(value: Any, decimals: int) -> Scalar:
+    def scale(value: Any, decimals: int) -> Scalar:  # noqa: ANN401 - whatever Arrow gives
         if isinstance(value, Decimal):
             return int(value.scaleb(decimals))
         return (value - EPOCH).days if isinstance(value, date) else value
@@ -83,7 +83,7 @@ def totals_of(
     return totals
 
 
-def ask(sql: str, rows: list[dict[str, Scalar]], dataset: Dataset, mode: Any) -> Answer:
+def ask(sql: str, rows: list[dict[str, Scalar]], dataset: Dataset, mode: Any) -> Answer:  # noqa: ANN401
     bound = bind(parse(sql), {"visits": dataset}, mode=mode)
     totals = totals_of(bound.aggregate, rows, dataset)
     present = totals_of(

@@ -96,7 +96,7 @@ def test_a_filter_becomes_a_case():
 def test_groups_follow_from_declarations_and_the_where(
     key: str, where: str, domain: tuple[object, ...]
 ):
-    found = bound(f"SELECT {key} k, COUNT(*) FROM visits WHERE {where} GROUP BY k")
+    found = bound(f"SELECT {key} k, COUNT(*) FROM visits WHERE {where} GROUP BY k")  # noqa: S608
     assert found.aggregate.keys[0].domain == domain
 
 

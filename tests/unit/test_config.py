@@ -113,7 +113,7 @@ def test_a_policy_inherits_types_and_has_a_version():
     assert policy.version != load_policy(changed("query.min_group", 6), DATASET, "a").version
 
 
-def changed(where: str, value: Any) -> dict[str, Any]:
+def changed(where: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any TOML value
     body: dict[str, Any] = copy.deepcopy(POLICY)
     *path, last = where.split(".")
     at = body

@@ -13,7 +13,7 @@ import pytest
 
 from exchange.answer import Answer
 from exchange.commands.demo import at_most, undisturbed
-from exchange.demo import acts
+from exchange.demo import acts, questions
 from exchange.demo.proof import Compared, altered, compare
 from exchange.demo.province import Province
 from protos.faults import UnavailableError
@@ -73,11 +73,11 @@ def test_the_truth_is_the_same_every_time_and_leaves_out_who_is_gone() -> None:
     statement = "SELECT COUNT(*) AS n FROM visits"
     assert Province(40).truth(statement).to_pylist() == [{"n": 200}]
     assert Province(40).truth(statement, without={"zhuhai"}).to_pylist() == [{"n": 160}]
-    assert Province(40).truth(acts.ADULTS.sql).equals(Province(40).truth(acts.ADULTS.sql))
+    assert Province(40).truth(questions.ADULTS.sql).equals(Province(40).truth(questions.ADULTS.sql))
 
 
 def test_the_sample_has_a_group_that_must_be_hidden() -> None:
-    rows = Province(20_000).truth(acts.VERY_OLD.sql).to_pylist()
+    rows = Province(20_000).truth(questions.VERY_OLD.sql).to_pylist()
     assert any(0 < row["visits"] < acts.MIN_GROUP for row in rows)
     assert sum(row["visits"] >= acts.MIN_GROUP for row in rows) > 2
 

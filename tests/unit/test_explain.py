@@ -19,7 +19,7 @@ SQL = "SELECT sex, COUNT(*) n FROM visits GROUP BY sex ORDER BY n"
 POLICIES = directory().policies["visits"]
 
 
-def explained(plan: Plan, language: Language = "en", **options: Any) -> Explanation:
+def explained(plan: Plan, language: Language = "en", **options: Any) -> Explanation:  # noqa: ANN401
     bound = bind(parse(plan.statement), {"visits": DATASET}, mode=plan.mode)
     return explain(plan, bound, DATASET, POLICIES, language, **options)
 
@@ -52,7 +52,7 @@ def test_an_ad_hoc_plan_in_plain_words():
 @pytest.mark.parametrize("protocol", ["masked_sum", "he_sum.bfv", "he_sum.paillier"])
 @pytest.mark.parametrize("mode", ["adhoc", "exact"])
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_protocol_and_mode_has_its_words(protocol: Any, mode: Any, language: Language):
+def test_every_protocol_and_mode_has_its_words(protocol: Any, mode: Any, language: Language):  # noqa: ANN401
     text = explained(planned(SQL, protocol=protocol, mode=mode), language).text()
     assert "{" not in text
     assert ("各方会知道什么" in text) == (language == "zh")

@@ -49,7 +49,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.close()
 
 
-def key_of(plan: Plan) -> Any:
+def key_of(plan: Plan) -> Any:  # noqa: ANN401 - either scheme's
     return secret_key(plan.protocol.removeprefix("he_sum."))
 
 
@@ -58,7 +58,7 @@ def keyed(plan: Plan) -> Plan:
     return dataclasses.replace(plan, he_key_digest=key_of(plan).public.digest)
 
 
-def play(world: World, protocol: Protocol = "he_sum.bfv", **options: Any) -> Play:
+def play(world: World, protocol: Protocol = "he_sum.bfv", **options: Any) -> Play:  # noqa: ANN401
     plan = keyed(world.plan(SUMS, protocol=protocol, **options))
     return world.session(plan, clocks=QUICK, he_key=key_of(plan).public.data).start()
 

@@ -179,7 +179,7 @@ def test_a_cancelled_job_keeps_the_charge_for_what_left(world: World) -> None:
     town = world.towns["mid"]
     town.ask(CANCEL_ROUND, "cancel", b"")
     assert town.budget() == "released"
-    masked = next((d, r) for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip
+    masked = next((d, r) for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip # noqa: E501
     assert town.answer(masked[0]) == masked[1]
 
 
@@ -305,6 +305,6 @@ def test_plans_that_differ_only_in_their_job_have_other_masks(world: World) -> N
     second: Play = world.session(replace(plan, job="cd" * 16)).start().run()
 
     def masked(play: Play) -> bytes:
-        return next(r.body for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip
+        return next(r.body for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip # noqa: E501
 
     assert masked(first) != masked(second)

@@ -75,8 +75,8 @@ def test_the_remedy_says_what_would_work(sql: str, remedy: str):
         "FROM v SELECT count(*)",
         "(select count(*) from v)",
         "select count(*) -- how many\nfrom v /* visits */",
-        "select count(*) from v where " + " or ".join(["a = 1"] * 190),
-        "select count(*) from v where a in (" + ", ".join(["1"] * 900) + ")",
+        "select count(*) from v where " + " or ".join(["a = 1"] * 190),  # noqa: S608
+        "select count(*) from v where a in (" + ", ".join(["1"] * 900) + ")",  # noqa: S608
         "select '，；' from v",
         'select "列" from v',
     ],
