@@ -31,7 +31,7 @@ from compute_nodes.jobs.requests import take_request
 from compute_nodes.noise import draw_noise
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.enrol import renew, renewal_due
-from compute_nodes.rpc.link import ExchangeLink
+from compute_nodes.rpc.link import UNREGISTERED, ExchangeLink
 from compute_nodes.rpc.membership import Membership, TlsFiles
 from compute_nodes.store import NodeStore
 from desensitize.engines.snapshot import Snapshot, discard, load
@@ -188,11 +188,12 @@ class NodeDaemon:
                 self._failed(error)
 
     def _trouble(self, error: VeilError | None) -> None:
-        if error is not None:
-            LOG.warning("%s; %s", error.message, error.remedy)
-        else:
+        if error is None:
             LOG.info("the exchange is back")
-            self._register()  # a restarted exchange has forgotten what we offer
+        elif error.code == UNREGISTERED:
+            self._register()
+        else:
+            LOG.warning("%s; %s", error.message, error.remedy)
 
     def _register(self) -> None:
         policies = [to_json(held.policy) for held in self._holdings.values()]

@@ -18,6 +18,7 @@ from compute_nodes.crypto.signatures import signer, verifier
 from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.rpc.delivery import Delivery
+from compute_nodes.rpc.link import UNREGISTERED
 from exchange.coordinator.archive import Archive, JobRow
 from exchange.coordinator.outcome import Outcome
 from exchange.coordinator.session import Clocks, Ports, Session
@@ -29,7 +30,15 @@ from exchange.shelf import DatasetShelf
 from exchange.submission import read_submission
 from protos.canonical import digest
 from protos.cards import read_card
-from protos.faults import InputError, JobError, PolicyError, TrustError, VeilError, from_public
+from protos.faults import (
+    InputError,
+    JobError,
+    PolicyError,
+    ProtocolError,
+    TrustError,
+    VeilError,
+    from_public,
+)
 from protos.identity import IdentityKey, PublicIdentity
 from protos.names import Role
 

@@ -26,6 +26,7 @@ from compute_nodes.store import NodeStore
 from exchange.client import Options, Veil, connect
 from exchange.cluster import Cluster
 from exchange.cluster_config import load_cluster_config
+from exchange.federation import Federation
 from exchange.ports import Progress
 from exchange.processes import Process, alive, save, spawn, stop, wait_for
 from exchange.serve import read_addresses
@@ -123,7 +124,11 @@ class TestCluster:
             else:
                 self.start(process.name)
         with self.connect() as veil:
-            assert eventually(lambda: veil.federation().online == set(self.names))
+            assert eventually(lambda: self._whole(veil.federation()))
+
+    def _whole(self, federation: Federation) -> bool:
+        offered = federation.policies.get("visits", {})
+        return federation.online == set(self.names) == set(offered)
 
     def start_exchange(self) -> None:
         """Starts the exchange again where it was."""

@@ -212,7 +212,7 @@ class Town:
 class World:
     """Departments, an analyst, an exchange; everybody has pinned everybody."""
 
-    def __init__(self, directory: Path, names: tuple[str, ...] = NAMES, **query: Any) -> None:
+    def __init__(self, directory: Path, names: tuple[str, ...] = NAMES, **query: Any) -> None:  # noqa: ANN401
         self.now = NOW
         self.dataset = load_dataset({**DECLARATION, "members": list(names)})
         self.law = {**LAW, "query": {**LAW["query"], **query}}
@@ -229,7 +229,7 @@ class World:
         for town in self.towns.values():
             town.store.close()
 
-    def plan(self, sql: str = COUNT, *, mode: Mode = "adhoc", **options: Any) -> Plan:
+    def plan(self, sql: str = COUNT, *, mode: Mode = "adhoc", **options: Any) -> Plan:  # noqa: ANN401
         bound = bind(parse(sql), {"visits": self.dataset}, mode=mode)
         policies: dict[str, Policy] = {name: town.policy for name, town in self.towns.items()}
         view = DirectoryView(
@@ -245,7 +245,7 @@ class World:
         }  # fmt: skip
         return draft(bound, view, **(fixed | options))
 
-    def exact(self, sql: str = COUNT, *, grant: str = "c" * 32, **options: Any) -> Plan:
+    def exact(self, sql: str = COUNT, *, grant: str = "c" * 32, **options: Any) -> Plan:  # noqa: ANN401
         """An exact plan with a grant of every owner and the cell-order key for each."""
         plan = self.plan(sql, mode="exact", **options)
         request = self.request(plan, grant)

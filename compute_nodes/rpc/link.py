@@ -17,6 +17,7 @@ from protos.faults import ProtocolError, UnavailableError, VeilError
 from protos.v1 import veil_pb2, veil_pb2_grpc
 
 SESSION_KEY: Final = "veil-session"
+UNREGISTERED: Final = "pull.unregistered"  # the exchange was restarted: `register` again
 CALL_DEADLINE_S: Final = 20.0
 UPLOADS_AT_ONCE: Final = 4  # more wait here; the exchange bounds them too, and would refuse
 _PULL_MARGIN_S: Final = 10.0  # the exchange may need this longer than the wait asked for
