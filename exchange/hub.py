@@ -5,6 +5,7 @@ It relays and sums; it can read no row, no department's input and, in ad hoc job
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,12 +37,14 @@ from protos.faults import (
     PolicyError,
     ProtocolError,
     TrustError,
+    UnavailableError,
     VeilError,
     from_public,
 )
 from protos.identity import IdentityKey, PublicIdentity
 from protos.names import Role
 
+LOG: Final = logging.getLogger("veil.exchange")
 PLAN_TYPE: Final = "veil-plan+jwt"
 TICK_S: Final = 0.1
 MOST_JOBS: Final = 200  # at once; each may hold vectors in memory
@@ -322,15 +325,27 @@ class Hub:
         return _known_card(card).identity
 
     def _min_group(self, plan: Plan) -> int:
-        """The strictest ``min_group`` of the roster's policies; each node checks its own again."""
+        """The strictest ``min_group`` of the roster's policies.
+
+        Raises:
+            UnavailableError: An exact answer, and somebody's policy is not known here (yet).
+        """
         with self._lock:
-            policies = [
-                policy
+            known = {
+                member.name: policy
                 for member in plan.roster
                 for policy in self._registered.get(member.name, Registration("")).policies
                 if policy.get("dataset") == plan.dataset
-            ]
-        numbers = [int(policy["min_group"]) for policy in policies]
+            }
+        missing = [member.name for member in plan.roster if member.name not in known]
+        if missing and plan.mode == "exact":
+            raise UnavailableError(
+                f"{', '.join(missing)} has not been connected since the exchange was started, so "
+                "its smallest group is not known",
+                remedy="ask again once it is connected",
+                code="job.unregistered",
+            )
+        numbers = [int(policy["min_group"]) for policy in known.values()]
         dataset = self._shelf.get(plan.dataset)
         return strictest_min_group(numbers or [1], subjects_disjoint=dataset.subjects_disjoint)
 
@@ -377,7 +392,10 @@ class Hub:
         self._end(job, "done", "")
 
     def _fail(self, job: _Job, error: VeilError) -> None:
-        self._archive.failed(job.row.job, error.public())
+        try:
+            self._archive.failed(job.row.job, error.public())
+        except UnavailableError as full:  # the next start marks the job as failed
+            LOG.warning("job %s: %s %s", job.row.job, full.message, full.detail)
         self._end(job, "failed", error.message)
 
     def _end(self, job: _Job, what: str, text: str) -> None:
@@ -409,8 +427,16 @@ class Hub:
             now = self._monotonic()
             for job in self._live():
                 if job.session is not None:
-                    job.session.tick(now)
+                    self._let_pass(job.session, now)
             self._forget()
+
+    def _let_pass(self, session: Session, now: float) -> None:
+        """Ticks one session; its mistakes must not stop the clock of the others."""
+        try:
+            session.tick(now)
+        except VeilError as error:
+            LOG.warning("job %s: %s %s", session.plan.job, error.message, error.detail)
+            session.cancel(error)
 
     def _forget(self) -> None:
         """Drops ended jobs from memory after a while; the archive keeps them."""
