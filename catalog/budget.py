@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from protos.faults import InputError
 
+MOST_EPSILON: Final = 1000.0  # far beyond any privacy; the conversion overflows above 10,000
+MOST_RHO: Final = 2 * MOST_EPSILON  # rho is below epsilon; a search for one may double the other
 _PRECISION: Final = 1e-9  # relative; the result is always on the safe side
 
 
@@ -21,14 +23,14 @@ def epsilon_for(rho: float, delta: float) -> float:
     """Returns the epsilon that rho means at this delta; 0 for rho = 0.
 
     Args:
-        rho: zCDP, at least 0.
+        rho: zCDP, from 0 to `MOST_RHO`.
         delta: In (0, 1).
 
     Raises:
         InputError: An argument is out of range.
     """
-    if not (0.0 <= rho < math.inf and 0.0 < delta < 1.0):
-        raise InputError("rho must be at least 0, and delta between 0 and 1")
+    if not (0.0 <= rho <= MOST_RHO and 0.0 < delta < 1.0):
+        raise InputError(f"rho must be 0 to {MOST_RHO:g}, and delta between 0 and 1")
     # At sensitivity d, a Gaussian of scale 1 has exactly rho = d**2 / 2.
     return float(_curve_of()(math.sqrt(2.0 * rho)).epsilon(delta)) if rho > 0.0 else 0.0
 
@@ -38,14 +40,16 @@ def rho_for(epsilon: float, delta: float) -> float:
     """Returns the largest rho that stays within (epsilon, delta), up to one part in 10**9.
 
     Args:
-        epsilon: Above 0.
+        epsilon: Above 0, at most `MOST_EPSILON`.
         delta: In (0, 1).
 
     Raises:
         InputError: An argument is out of range.
     """
-    if not (0.0 < epsilon < math.inf and 0.0 < delta < 1.0):
-        raise InputError("epsilon must be above 0, and delta between 0 and 1")
+    if not (0.0 < epsilon <= MOST_EPSILON and 0.0 < delta < 1.0):
+        raise InputError(
+            f"epsilon must be above 0 and at most {MOST_EPSILON:g}, and delta between 0 and 1"
+        )
     # The classic conversion is never too large (Bun and Steinke 2016, proposition 1.3), and
     # close: the answer is bracketed at once.
     odds = math.log(1.0 / delta)

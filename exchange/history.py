@@ -100,7 +100,8 @@ class History:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         descriptor = os.open(self._directory / CHARGES, flags, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(charge)) + "\n")
+            # The first newline ends a line that a crash cut off.
+            file.write("\n" + json.dumps(asdict(charge)) + "\n")
             file.flush()
             os.fsync(file.fileno())
 

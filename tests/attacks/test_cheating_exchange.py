@@ -335,4 +335,3 @@ def _names(card: str) -> tuple[str, str]:
 
     found = read_card(card)
     return found.role, found.name
-
