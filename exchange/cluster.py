@@ -22,7 +22,7 @@ from catalog.identity.files import create_directory
 from catalog.identity.registry import ExchangeIdentity
 from compute_nodes.rpc.enrol import enroll
 from exchange.cluster_config import ClusterConfig, ClusterDepartment
-from exchange.processes import Process, alive, load, save, spawn, stop, wait_for
+from exchange.processes import Process, alive, load, save, spawn, stop, stop_all, wait_for
 from exchange.serve import Addresses, read_addresses
 from exchange.shelf import DatasetShelf
 from protos.cards import Pins, read_card
@@ -127,8 +127,8 @@ class Cluster:
                 code="cluster.none",
             )
         running = [process for process in processes if alive(process)]
-        for process in reversed(running):
-            stop(process)
+        stop_all([process for process in running if process.name != EXCHANGE])
+        stop_all(running)
         (self.directory / TABLE).unlink(missing_ok=True)
         return len(running)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,6 +112,16 @@ def stop(process: Process, seconds: float = 10.0) -> None:
         while alive(process) and time.monotonic() < end:
             time.sleep(0.02)
     _reap(process.pid)
+
+
+def stop_all(processes: list[Process]) -> None:
+    """Asks all of them at once, then waits for each."""
+    for process in processes:
+        if alive(process):
+            with suppress(ProcessLookupError):  # it ended in between
+                os.kill(process.pid, signal.SIGTERM)
+    for process in processes:
+        stop(process)
 
 
 def _reap(pid: int) -> None:

@@ -224,7 +224,8 @@ class TestCluster:
             frame["cost"] = frame["cost"].astype(float)
             frame["city"] = file.stem.removeprefix("visits-")
             frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        union: pd.DataFrame = pd.concat(frames, ignore_index=True)
+        return union
 
 
 class Presence:

@@ -138,7 +138,7 @@ CHANGES: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), CHANGES)
-def test_a_changed_plan_is_refused(world: World, name: str, value: object) -> None:
+def test_a_changed_plan_is_refused(world: World, name: str, value: Any) -> None:  # noqa: ANN401
     """The signature is over every field; the exchange puts its own claims beside it."""
     plan = world.plan()
     head, _, tail = world.sign(plan).split(".")

@@ -7,7 +7,7 @@ import pytest
 from exchange.answer import Answer
 from exchange.client import Veil
 from protos.faults import JobError, TrustError
-from tests.cluster_world import COUNT, ROUNDS, Asking, TestCluster, held_in
+from tests.cluster_world import COUNT, ROUNDS, TestCluster, held_in
 
 VICTIM, HELD = "foshan", "zhuhai"
 RELEASING = ROUNDS[2:]  # once the masked value is stored, the budget is spent
@@ -115,11 +115,3 @@ def stored(cluster: TestCluster, job: str) -> dict[str, tuple[bytes, bytes]]:
     """Every request that the victim answered, with the answer."""
     with cluster.store(VICTIM) as store:
         return {a.round: (a.request, a.reply) for a in store.journal(job)}
-
-
-def test_a_node_that_hangs_is_waited_for(cluster: TestCluster) -> None:
-    cluster.hold(HELD)
-    asking = Asking(cluster)
-    asking.until("answered", VICTIM, ROUNDS[0])
-    cluster.resume(HELD)
-    assert near(cluster, asking.answer())

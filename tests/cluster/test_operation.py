@@ -16,7 +16,7 @@ from catalog.identity.registry import ExchangeIdentity
 from exchange.client import Veil
 from exchange.processes import alive
 from exchange.serve import read_addresses
-from protos.faults import JobError, TrustError, VeilError
+from protos.faults import InputError, JobError, TrustError, VeilError
 from tests.cluster_world import (
     COUNT,
     ROUNDS,
@@ -56,9 +56,9 @@ def test_one_command_up_an_answer_a_revocation_and_one_command_down(
     everybody = {pid for p in cluster.cluster.processes() for pid in family(p.pid)}
     assert len(running(everybody)) > 2 * len(cluster.names)  # each node has query workers
 
-    again = cluster.run("up", "--dir", directory, "--config", cluster.config)
-    assert again.returncode == 1
-    assert "veil down" in again.stderr + again.stdout
+    with pytest.raises(InputError, match="is running") as again:
+        cluster.up()
+    assert "veil down" in again.value.remedy
 
     receipt, table = tmp_path / "receipt.json", tmp_path / "table.csv"
     asked = cluster.run(
@@ -83,7 +83,8 @@ def test_one_command_up_an_answer_a_revocation_and_one_command_down(
     down = cluster.run("down", "--dir", directory)
     assert down.returncode == 0, down.stderr
     assert eventually(lambda: not running(everybody), 5)
-    assert cluster.run("down", "--dir", directory).returncode == 1
+    with pytest.raises(InputError, match="no cluster"):
+        cluster.cluster.down()
 
 
 def test_nodes_listen_on_nothing_and_the_exchange_on_two_ports(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from catalog.certificates.receipts import read_statement
+from compute_nodes.guard import Admitted
 from compute_nodes.jobs.job import Job
+from compute_nodes.jobs.part import Computed
 from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.jobs.sizes import predicted_bytes
 from compute_nodes.rpc.delivery import Delivery
@@ -81,7 +84,12 @@ def test_budget_is_reserved_before_anything_is_computed(world: World) -> None:
     town = world.towns["mid"]
     seen: list[str] = []
     begin = town.figures.begin
-    town.figures.begin = lambda admitted: (seen.append(town.budget()), begin(admitted))[1]  # type: ignore[method-assign]
+
+    def looks(admitted: Admitted) -> Future[Computed]:
+        seen.append(town.budget())
+        return begin(admitted)
+
+    town.figures.begin = looks  # type: ignore[method-assign]
     assert plan_to(world, town).kind == "accepted"
     assert seen == ["reserved"]
 
@@ -122,7 +130,7 @@ def test_noise_is_drawn_once_although_the_node_dies_between_computing_and_answer
     def dies(*args: object, **kwargs: object) -> None:
         raise UnavailableError("killed before it could be written")
 
-    town.store.keep = dies  # type: ignore[assignment,method-assign]
+    town.store.keep = dies  # type: ignore[method-assign]
     request = play.waiting[0]
     assert request.recipient == "east"
     assert fault(town.ask(request.round, request.kind, request.body))["kind"] == "unavailable"
