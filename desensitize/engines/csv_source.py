@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,47 @@ def open_csv(source: Path, name: str, wanted: Mapping[str, Column], spill: Path)
             return CsvSource(name, path, delimiter, tuple(header))
     header = next(csv.reader([first]), [])
     raise missing(name, wanted, header)
+
+
+def sniff_csv(source: Path, name: str, spill: Path) -> CsvSource:
+    """Finds out encoding, delimiter and header of a file of which nothing is known.
+
+    The delimiter is the one that divides the header into most fields, if the second record has as
+    many. Headers are returned as they are, also empty and repeated ones; they may span lines.
+
+    Args:
+        source: The file.
+        name: What to call it in messages.
+        spill: Directory for a UTF-8 copy of a file in another encoding.
+
+    Raises:
+        InputError: Neither UTF-8 nor GB18030, or empty.
+    """
+    path = _as_utf8(source, name, spill)
+    best: tuple[bool, int] = (False, 0)
+    chosen = CsvSource(name, path, ",", ())
+    for delimiter in _DELIMITERS:
+        first, second = _first_records(path, delimiter)
+        rank = (not second or len(first) == len(second), len(first))
+        if first and rank > best:
+            best, chosen = rank, CsvSource(name, path, delimiter, tuple(first))
+    if not chosen.header:
+        raise InputError(
+            f"{name} has no header line that can be read",
+            remedy="the first line of a CSV file names its columns",
+            code="source.header",
+        )
+    return chosen
+
+
+def _first_records(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
+    """Reads the header and the first record of the first megabyte."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(io.StringIO(file.read(_CHUNK), newline=""), delimiter=delimiter)
+        try:
+            return next(reader, []), next(reader, [])
+        except csv.Error:
+            return [], []
 
 
 def missing(name: str, wanted: Mapping[str, Column], present: list[str]) -> InputError:

@@ -11,11 +11,8 @@ into the file; nothing is held whole.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import resource
-import signal
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ import duckdb
 
 from desensitize.column import Column
 from desensitize.engines.csv_source import CsvSource, open_csv
+from desensitize.engines.limits import bind
 from desensitize.engines.parquet_source import TOO_MANY, ParquetSource, open_parquet
 from desensitize.engines.reports import ColumnReport, LoadReport
 from desensitize.engines.stored_values import Reading, literal, quoted, reading
@@ -34,7 +32,6 @@ RANK: Final = "__veil_rank"
 DATABASE: Final = "data.duckdb"
 _PARQUET: Final = "source.parquet"
 _SPILL: Final = "spill"
-_PR_SET_PDEATHSIG: Final = 1
 
 Source = CsvSource | ParquetSource
 
@@ -67,7 +64,7 @@ class LoadTask:
 def main() -> None:
     """Runs one task from standard input."""
     task = read_task(json.load(sys.stdin))
-    _limit(task)
+    bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
     answer: dict[str, Any]
     try:
         answer = {"report": asdict(run(task))}
@@ -233,20 +230,6 @@ def _range(column: Column) -> tuple[int, int] | None:
     codes = [int(code) for code in column.codes]
     low, high = column.bounds or (min(codes), max(codes))
     return max(low, min(codes)), min(high, max(codes))
-
-
-def _limit(task: LoadTask) -> None:
-    """Binds this process before it opens anything foreign."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # too large a file becomes an error, not a death
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    for kind, limit in (
-        (resource.RLIMIT_AS, pages * resource.getpagesize() + task.memory_bytes),
-        (resource.RLIMIT_FSIZE, task.disk_bytes),
-        (resource.RLIMIT_CPU, task.cpu_s),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (limit, limit))
 
 
 def _too_many(name: str, task: LoadTask) -> InputError:

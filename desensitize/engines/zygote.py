@@ -19,7 +19,6 @@ the worker's pidfd attached; node → worker ``!Q`` length and a JSON task; work
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -32,6 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from desensitize.engines.limits import address_space, die_with_parent, isolate
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -42,12 +43,6 @@ REASON: Final = b"-"
 LENGTH: Final = struct.Struct("!Q")
 MAX_TASK_BYTES: Final = 16 * 1024 * 1024
 MAX_REASON_BYTES: Final = 4096
-
-_CLONE_NEWNET: Final = 0x40000000
-_CLONE_NEWUSER: Final = 0x10000000
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_DUMPABLE: Final = 4
-_PR_SET_NO_NEW_PRIVS: Final = 38
 
 _ENGINE: Final[dict[str, str | bool | int | float | list[str]]] = {
     # One thread and no asynchronous readers until after the fork: threads do not survive it.
@@ -77,7 +72,7 @@ class Limits:
 
 def main(control: socket.socket, limits: Limits) -> None:
     """Forks a worker for every channel that arrives, until the node is gone."""
-    _isolate()
+    isolate()
     engine = _warm_engine(limits)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; nodes watch by pidfd
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's to handle
@@ -161,7 +156,7 @@ def _lock(engine: duckdb.DuckDBPyConnection, snapshot: str, limits: Limits) -> N
     engine.execute("SET enable_external_access = false")
     engine.execute("SET lock_configuration = true")
     for kind, limit in (
-        (resource.RLIMIT_AS, _address_space() + limits.memory_bytes),
+        (resource.RLIMIT_AS, address_space() + limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 0),
@@ -183,24 +178,8 @@ def _answer(engine: duckdb.DuckDBPyConnection, sql: str) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _isolate() -> None:
-    """Leaves the network if the system lets us; gives up new privileges and core dumps.
-
-    Must run before anything that starts a thread: a user namespace needs a single thread.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET) != 0:
-        # Unprivileged: allowed together with a user namespace on most systems. If not, the
-        # workers' limit of zero new file descriptors still denies them every socket.
-        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _die_with(zygote: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if os.getppid() != zygote:  # it died before the line above
         os._exit(1)
@@ -223,11 +202,6 @@ def _warm_engine(limits: Limits) -> duckdb.DuckDBPyConnection:
     if threads != 1:
         raise RuntimeError(f"the zygote has {threads} threads and cannot fork safely")
     return engine
-
-
-def _address_space() -> int:
-    pages = Path("/proc/self/statm").read_text("ascii").split()[0]
-    return int(pages) * resource.getpagesize()
 
 
 def _exactly(channel: socket.socket, size: int) -> bytes | None:

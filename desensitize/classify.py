@@ -1,0 +1,168 @@
+"""From what was seen in a column to its type, role and grade, with the reasons.
+
+A header says what a column is meant to hold, values say what it holds. A type needs valid values
+for its name: enough to stand alone, or fewer under its header. Where several qualify, those that
+the header names come first, then the greater share, then the order of the recognisers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from desensitize.attributes import attribute
+from desensitize.column import Role
+from desensitize.findings import ColumnFinding, Count
+from desensitize.headers import match
+from desensitize.recognisers import recognisers
+from desensitize.recognisers.base import Recogniser
+from protos.language import Text
+
+UNDER_HEADER: Final = 0.3
+"""Share of valid values that a type needs under its own header."""
+FORM_UNDER_HEADER: Final = 0.6
+"""… or of values of its form whose check fails: made-up, mistyped or damaged, but still ids."""
+FORM_ALONE: Final = 0.9
+"""… and without a header, where the values are also known to be rounded."""
+NAMES_VARY: Final = 0.2
+"""Distinct share that a headerless column of names has at least; a code list has less."""
+LONG_TEXT: Final = 20
+"""Mean characters from which text of many forms is free text."""
+FREE_TEXT: Final = Text("free text", "自由文本")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a pass over a column saw.
+
+    Attributes:
+        name: The column.
+        stored: Type in which it is stored.
+        values: Cells that are neither NULL nor empty.
+        counts: By recogniser.
+        distinct: Share of different values in the sample, 0 to 1.
+        mean_length: Mean characters in the sample.
+        damaged: Values of the sample that spreadsheets have rounded (4.40106E+17).
+        examples: Masked values.
+    """
+
+    name: str
+    stored: str
+    values: int
+    counts: Mapping[str, Count]
+    distinct: float
+    mean_length: float
+    damaged: float
+    examples: tuple[str, ...]
+
+
+def classify(seen: Seen) -> ColumnFinding:
+    """Decides about one column."""
+    chosen = likely(seen)
+    leaks = {name: c for name, c in seen.counts.items() if _leaks(c, name, chosen)}
+    about, length = attribute(seen.name)
+    if chosen is not None and _explains(chosen, seen, length):
+        name, title, role, grade = chosen.name, chosen.title, chosen.role, chosen.grade
+    elif about is not None:
+        name, title, role, grade = about.name, about.title, about.role, about.grade
+    elif _is_text(seen, leaks):
+        name, title, role, grade = "free_text", FREE_TEXT, "other", 2
+    else:
+        name, title, role, grade = "", Text("", ""), "other", 1
+    for leak in leaks:
+        found = next(r for r in recognisers() if r.name == leak)
+        grade = max(grade, found.grade)
+        role = _stronger(role, found.role)
+    evidence = (*_reasons(seen, chosen if name == getattr(chosen, "name", None) else None),
+                *_leak_reasons(leaks))  # fmt: skip
+    if not evidence and about is not None and name == about.name:
+        evidence = (Text("header", "列名"),)
+    return ColumnFinding(
+        seen.name, seen.stored, name, title, role, grade, seen.values, dict(seen.counts),
+        evidence, seen.examples if name or leaks else (),
+    )  # fmt: skip
+
+
+def likely(seen: Seen) -> Recogniser | None:
+    """Returns the recogniser whose type the column has, or None."""
+    best: tuple[int, float, int] | None = None
+    chosen = None
+    for order, each in enumerate(recognisers()):
+        named = match(seen.name, each.headers)
+        share = _share(seen, each)
+        count = seen.counts.get(each.name, Count())
+        form = (count.whole + count.invalid) / max(seen.values, 1)
+        if named:
+            fits = share >= UNDER_HEADER or max(form, seen.damaged) >= FORM_UNDER_HEADER
+            fits = fits and seen.values > 0
+        else:
+            fits = share >= each.alone and seen.values > 0
+            if each.check is not None and each.alone <= 1 and seen.damaged >= FORM_UNDER_HEADER:
+                fits = fits or form >= FORM_ALONE
+            if each.name == "cn_person":
+                fits = fits and seen.distinct >= NAMES_VARY and seen.values >= 5
+        if fits and (best is None or (named, share, -order) > best):
+            best, chosen = (named, share, -order), each
+    return chosen
+
+
+def _share(seen: Seen, each: Recogniser) -> float:
+    return seen.counts.get(each.name, Count()).whole / max(seen.values, 1)
+
+
+def _explains(chosen: Recogniser, seen: Seen, length: int) -> bool:
+    """Whether the recogniser says more about the header than the attribute does."""
+    return match(seen.name, chosen.headers) >= length or _share(seen, chosen) >= chosen.alone
+
+
+def _is_text(seen: Seen, leaks: Mapping[str, Count]) -> bool:
+    """Whether cells are sentences: long and varied, or with finds within other words."""
+    long = seen.mean_length >= LONG_TEXT and seen.distinct > NAMES_VARY
+    return long or any(count.inside for count in leaks.values())
+
+
+def _leaks(count: Count, name: str, chosen: Recogniser | None) -> bool:
+    """Whether these cells are there beside the column's own type."""
+    if chosen is not None and name == chosen.name:
+        return False
+    return count.whole + count.inside > 0
+
+
+def _stronger(role: Role, other: Role) -> Role:
+    order: tuple[Role, ...] = ("direct", "sensitive", "quasi", "other")
+    return min(role, other, key=order.index)
+
+
+def _reasons(seen: Seen, chosen: Recogniser | None) -> tuple[Text, ...]:
+    if chosen is None:
+        return ()
+    reasons = []
+    if match(seen.name, chosen.headers):
+        reasons.append(Text("header", "列名"))
+    count = seen.counts.get(chosen.name, Count())
+    if count.whole:
+        share = count.whole / seen.values
+        checked = chosen.check is not None
+        reasons.append(
+            Text(f"{share:.1%} valid" if checked else f"{share:.1%} of the form",
+                 f"{share:.1%} 校验通过" if checked else f"{share:.1%} 符合格式")
+        )  # fmt: skip
+    if count.invalid:
+        reasons.append(Text(f"{count.invalid:,} fail the check", f"{count.invalid:,} 个未通过校验"))
+    if seen.damaged >= FORM_UNDER_HEADER:
+        reasons.append(
+            Text("stored as rounded numbers: last digits lost", "以浮点数存储:末位数字已丢失")
+        )
+    return tuple(reasons)
+
+
+def _leak_reasons(leaks: Mapping[str, Count]) -> tuple[Text, ...]:
+    reasons = []
+    for each in recognisers():
+        if (count := leaks.get(each.name)) is not None:
+            cells = count.whole + count.inside
+            reasons.append(
+                Text(f"{each.title.en} in {cells:,} cells", f"{cells:,} 个单元格含{each.title.zh}")
+            )
+    return tuple(reasons)

@@ -1,0 +1,91 @@
+"""Excel and OpenDocument workbooks, read with calamine (Rust): values only, no macro, no formula.
+
+A number in a workbook is a float: ids of more than 15 digits have lost their last ones, unless
+they were stored as text. Whole numbers are given without a point, so that they look as typed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import python_calamine
+
+from protos.faults import InputError
+from protos.language import Text
+
+SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+_BATCH: Final = 10_000
+
+
+def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Table, list[Text]]:
+    """Reads one sheet as text.
+
+    Args:
+        path: The file.
+        name: What to call it in messages.
+        sheet: Name of the sheet; empty for the first one that has cells.
+
+    Returns:
+        The headers as they are, the rows under the names ``c0``, ``c1``, …, and what was odd.
+
+    Raises:
+        InputError: It is no workbook, or has no such sheet, or no cells.
+    """
+    try:
+        book = python_calamine.load_workbook(path)
+        filled = {n: s for n in book.sheet_names if (s := book.get_sheet_by_name(n)).total_height}
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        raise InputError(
+            f"{name} is not a readable workbook",
+            remedy="save it again from the program that made it, without a password",
+            code="source.workbook",
+            detail=str(error),
+        ) from error
+    if not filled or (sheet and sheet not in filled):
+        raise InputError(
+            f"{name} has no sheet {sheet!r} with cells" if sheet else f"{name} has no cells",
+            remedy=f"sheets with cells: {', '.join(filled) or 'none'}",
+            code="source.sheet",
+        )
+    chosen = sheet or next(iter(filled))
+    rows = iter(filled[chosen].iter_rows())
+    header = [_text(cell) or "" for cell in next(rows)]
+    schema = pa.schema([(f"c{i}", pa.string()) for i in range(len(header))])
+    table = pa.Table.from_batches(_batches(rows, schema), schema)
+    others = [other for other in filled if other != chosen]
+    notes = []
+    if others and not sheet:
+        listed = ", ".join(others)
+        notes.append(
+            Text(
+                f"only the sheet {chosen!r} was looked at; choose others with --sheet: {listed}",
+                f"仅检查了工作表“{chosen}”;其他工作表请用 --sheet 指定:{listed}",
+            )
+        )
+    return header, table, notes
+
+
+def _batches(rows: Iterator[Sequence[object]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    width = len(schema)
+    while True:
+        columns: list[list[str | None]] = [[] for _ in range(width)]
+        for row in (row for _, row in zip(range(_BATCH), rows, strict=False)):
+            for number in range(width):
+                columns[number].append(_text(row[number]) if number < len(row) else None)
+        if not columns[0]:
+            return
+        yield pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=schema)
+
+
+def _text(cell: object) -> str | None:
+    if cell is None or cell == "":
+        return None
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e36:
+        return str(int(cell))
+    if isinstance(cell, dt.datetime) and cell.time() == dt.time():
+        return cell.date().isoformat()
+    return str(cell)

@@ -1,0 +1,144 @@
+"""Finds every hit in text: which type, where, and whether it is valid.
+
+The gates (RE2) say which cells may hold what; only there does the exact pattern run. Then values
+are checked all at once, and where two types claim the same characters the earlier one in the
+tuple of recognisers wins.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from desensitize.recognisers import recognisers
+from desensitize.recognisers.base import Mask, Recogniser
+
+WIDE_GATE: Final = "[０-９Ａ-Ｚａ-ｚ][０-９Ａ-Ｚａ-ｚ0-9A-Za-z]{4}|＠"
+"""What may hold a hit only after `narrow`."""
+
+_WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_PIECE: Final = 1 << 16
+_OVERLAP: Final = 256
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One find.
+
+    Attributes:
+        cell: Number of the text.
+        recogniser: Its type.
+        start: First character, 0-based.
+        end: One past the last.
+        value: The text between, full-width forms made ASCII.
+    """
+
+    cell: int
+    recogniser: Recogniser
+    start: int
+    end: int
+    value: str
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of a text: the whole of it, unless it is very long."""
+
+    cell: int
+    offset: int
+    text: str
+    first: bool
+    last: bool
+
+    def cuts(self, start: int, end: int) -> bool:
+        """Whether a find touches an edge that is not the text's own: its neighbour has it."""
+        return (start == 0 and not self.first) or (end == len(self.text) and not self.last)
+
+
+def narrow(text: str) -> str:
+    """Makes full-width letters, digits and signs ASCII; every character keeps its place."""
+    return text if text.isascii() else text.translate(_WIDE)
+
+
+def find(texts: Sequence[str], wanted: Sequence[Recogniser] | None = None) -> list[Hit]:
+    """Finds what is in the texts.
+
+    Args:
+        texts: Cells, sentences, documents.
+        wanted: What to look for, in order of precedence; all recognisers by default.
+
+    Returns:
+        The hits in order of cell and place; no two of them overlap.
+    """
+    wanted = recognisers() if wanted is None else wanted
+    pieces = [piece for cell, text in enumerate(texts) for piece in _pieces(cell, narrow(text))]
+    haystack = pa.array([piece.text for piece in pieces], pa.string())
+    found: dict[int, list[tuple[int, Hit]]] = defaultdict(list)
+    for rank, recogniser in enumerate(wanted):
+        for hit in _valid(recogniser, list(_candidates(recogniser, pieces, haystack))):
+            found[hit.cell].append((rank, hit))
+    return [hit for cell in sorted(found) for hit in _without_overlaps(found[cell])]
+
+
+def _pieces(cell: int, text: str) -> Iterator[_Piece]:
+    if len(text) <= _PIECE:
+        yield _Piece(cell, 0, text, first=True, last=True)
+        return
+    for offset in range(0, len(text), _PIECE - _OVERLAP):
+        end = offset + _PIECE
+        yield _Piece(cell, offset, text[offset:end], offset == 0, end >= len(text))
+        if end >= len(text):
+            return
+
+
+def _candidates(
+    recogniser: Recogniser, pieces: Sequence[_Piece], haystack: pa.StringArray
+) -> Iterator[Hit]:
+    if not recogniser.text_gate:
+        return
+    for number in matching(haystack, recogniser.text_gate).nonzero()[0].tolist():
+        piece = pieces[number]
+        for match in recogniser.exact.finditer(piece.text):
+            start, end = match.span("value")
+            # 0.13800138000 is a fraction, not a telephone number after a point.
+            fraction = (
+                start > 1 and piece.text[start - 1] == "." and piece.text[start - 2].isdigit()
+            )
+            if not piece.cuts(start, end) and not (fraction and piece.text[start].isdigit()):
+                offset = piece.offset
+                yield Hit(piece.cell, recogniser, offset + start, offset + end, match["value"])
+
+
+def _valid(recogniser: Recogniser, hits: list[Hit]) -> Iterator[Hit]:
+    if hits:
+        values = pa.array([hit.value for hit in hits], pa.string())
+        for hit, right in zip(hits, recogniser.valid(values), strict=True):
+            if right:
+                yield hit
+
+
+def _without_overlaps(ranked: list[tuple[int, Hit]]) -> list[Hit]:
+    """Keeps what wins: an earlier recogniser, then the earlier place. Few hits share a cell."""
+    kept: list[Hit] = []
+    ranked.sort(key=lambda pair: (pair[0], pair[1].start, -pair[1].end))
+    for _, hit in ranked:
+        if all(hit.end <= other.start or hit.start >= other.end for other in kept):
+            kept.append(hit)
+    return sorted(kept, key=lambda hit: hit.start)
+
+
+def matching(texts: pa.StringArray, pattern: str) -> Mask:
+    """Returns which texts match an RE2 pattern somewhere."""
+    mask = pc.match_substring_regex(texts, pattern)
+    return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def whole(texts: pa.StringArray, recogniser: Recogniser) -> Mask:
+    """Returns which texts, none of them NULL, are wholly of this type's form; not yet checked."""
+    return matching(texts, f"^(?:{recogniser.pattern})$")

@@ -1,0 +1,122 @@
+"""What a scan found: plain records, for the table, for JSON and for programs.
+
+Nothing in here holds a value of the data: examples are masked where they are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from desensitize.column import Role
+from protos.language import Text
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often one type was seen in a column.
+
+    Attributes:
+        whole: Cells that are a valid value of the type, and nothing else.
+        invalid: Cells of its form that fail its check (digit, date, division).
+        inside: Cells with at least one valid value within other text.
+    """
+
+    whole: int = 0
+    invalid: int = 0
+    inside: int = 0
+
+
+@dataclass(frozen=True)
+class ColumnFinding:
+    """One column.
+
+    Attributes:
+        name: As in the data; an empty or repeated header has its number added.
+        stored: Type in which it is stored, such as VARCHAR or DOUBLE.
+        type: A recogniser's or attribute's name, ``free_text``, or ``""`` for none.
+        title: The type for people.
+        role: How it identifies its subject.
+        grade: 1 (public) to 4 (core).
+        values: Cells that are not NULL and not empty.
+        counts: By recogniser, those that were seen at all.
+        evidence: Why, one reason each.
+        examples: Masked values, at most three.
+    """
+
+    name: str
+    stored: str
+    type: str
+    title: Text
+    role: Role
+    grade: int
+    values: int
+    counts: dict[str, Count]
+    evidence: tuple[Text, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """A whole table.
+
+    Attributes:
+        source: Name of the file or kind of object.
+        rows: Rows that were looked at.
+        complete: Whether these are all rows. Only then may a release rest on it.
+        columns: In the order of the table.
+        notes: What was odd about the source.
+        seconds: How long it took.
+    """
+
+    source: str
+    rows: int
+    complete: bool
+    columns: tuple[ColumnFinding, ...]
+    notes: tuple[Text, ...] = ()
+    seconds: float = 0.0
+
+    def __getitem__(self, name: str) -> ColumnFinding:
+        """Returns the column of that name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON types."""
+        return asdict(self)
+
+
+def from_dict(body: dict[str, Any]) -> ScanReport:
+    """Rebuilds what `ScanReport.to_dict` wrote."""
+    columns = tuple(
+        ColumnFinding(
+            **column
+            | {
+                "title": Text(**column["title"]),
+                "counts": {name: Count(**count) for name, count in column["counts"].items()},
+                "evidence": tuple(Text(**text) for text in column["evidence"]),
+                "examples": tuple(column["examples"]),
+            }
+        )
+        for column in body["columns"]
+    )
+    notes = tuple(Text(**text) for text in body["notes"])
+    return ScanReport(**body | {"columns": columns, "notes": notes})
+
+
+def masked(value: str, most: int = 40) -> str:
+    """Shows a value's shape: a quarter of it, at most three characters, and its punctuation.
+
+    >>> masked("440106199003071238")
+    '440***************'
+    """
+    shown = value.replace("\n", " ")[:most]
+    keep = min(3, len(shown) // 4) or int(len(shown) > 1)
+    hidden = "".join(c if c in " @.-:,，·/" else "*" for c in shown[keep:])
+    return shown[:keep] + hidden + ("…" if len(value) > most else "")

@@ -1,0 +1,194 @@
+"""A table to scan, whatever it is kept in: one engine, one table expression, columns as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from desensitize.engines.stored_values import quoted
+from protos.faults import InputError, VeilError
+from protos.language import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENGINE: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "preserve_insertion_order": False,
+}
+_OBJECT: Final = "veil_scanned"
+_FLOATS: Final = frozenset({"DOUBLE", "FLOAT"})
+_NOTHING: Final = frozenset({"BOOLEAN", "TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", '"NULL"'})
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """One column of a table.
+
+    Attributes:
+        name: For people; unique within the table.
+        stored: Type in which it is stored.
+        sql: Expression that gives its cells as VARCHAR.
+        rounded: Expression that is true for a number that a float cannot hold exactly.
+    """
+
+    name: str
+    stored: str
+    sql: str
+    rounded: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Something to scan.
+
+    Attributes:
+        name: For people.
+        engine: Connection in which ``sql`` means something.
+        sql: Table expression.
+        columns: In order.
+        rows: How many there are, if that is known; only for progress.
+        notes: What was odd.
+        blame: Says what is wrong when the engine could not read on.
+    """
+
+    name: str
+    engine: duckdb.DuckDBPyConnection
+    sql: str
+    columns: tuple[SourceColumn, ...]
+    rows: int | None = None
+    notes: tuple[Text, ...] = ()
+    blame: Callable[[duckdb.Error], VeilError] | None = None
+
+
+def open_object(data: object) -> Table:
+    """Opens a pandas frame, an Arrow table, batch or reader, or a DuckDB relation.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if isinstance(data, duckdb.DuckDBPyRelation):
+        return _from_relation(data)
+    if isinstance(data, pa.Table | pa.RecordBatch):
+        arrow = _unique(data)
+    elif isinstance(data, pa.RecordBatchReader):
+        # A reader can be read once; a scan looks at the beginning first.
+        arrow = _unique(data.read_all())
+    elif _is_pandas(data):
+        return _from_pandas(data)
+    else:
+        raise InputError(
+            f"a {type(data).__name__} cannot be scanned",
+            remedy="give a file's path, a pandas DataFrame, an Arrow table or a DuckDB relation",
+            code="scan.kind",
+        )
+    engine = duckdb.connect(config=ENGINE)
+    engine.register(_OBJECT, arrow[0])
+    return _described("Arrow", engine, _OBJECT, arrow[0].num_rows, arrow[1])
+
+
+def columns_of(
+    engine: duckdb.DuckDBPyConnection, sql: str, names: Sequence[str] | None = None
+) -> tuple[SourceColumn, ...]:
+    """Describes the columns of a table expression.
+
+    Args:
+        engine: Where it means something.
+        sql: Table expression.
+        names: What to call the columns, if not what they are called in the engine.
+    """
+    found = engine.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()  # noqa: S608 - own expression
+    shown = names or [str(row[0]) for row in found]
+    return tuple(
+        _column(name, quoted(str(row[0])), str(row[1]))
+        for name, row in zip(shown, found, strict=True)
+    )
+
+
+def _column(name: str, sql: str, stored: str) -> SourceColumn:
+    if stored in _FLOATS:
+        integral = f"{sql} = trunc({sql}) AND abs({sql}) < 1e36"
+        text = f"CASE WHEN {integral} THEN {sql}::HUGEINT::VARCHAR ELSE {sql}::VARCHAR END"
+        return SourceColumn(name, stored, text, f"abs({sql}) > 9007199254740992")
+    if stored in _NOTHING:
+        return SourceColumn(name, stored, f"{sql}::VARCHAR", "false")
+    if stored == "VARCHAR":
+        rounded = f"regexp_full_match({sql}, '[0-9](?:[.][0-9]+)?[eE][+]?1[0-9]')"
+        return SourceColumn(name, stored, sql, rounded)
+    return SourceColumn(name, stored, f"{sql}::VARCHAR", "false")
+
+
+def distinct_names(names: Sequence[str]) -> tuple[list[str], tuple[Text, ...]]:
+    """Gives empty and repeated headers a name of their own, and says so.
+
+    A scan must not lose a column because of its header; whatever names columns afterwards
+    (a policy) needs them to differ.
+    """
+    result: list[str] = []
+    notes: list[Text] = []
+    taken = Counter(names)
+    for number, name in enumerate(names, 1):
+        shown = name if name.strip() else ""
+        if not shown:
+            shown = f"column {number}"
+            notes.append(Text(f"column {number} has no header", f"第 {number} 列没有列名"))
+        elif taken[name] > 1:
+            shown = f"{name} #{number}"
+            notes.append(
+                Text(
+                    f"the header {name!r} is there {taken[name]} times; column {number} is shown "
+                    f"as {shown!r}",
+                    f"列名“{name}”出现 {taken[name]} 次,第 {number} 列显示为“{shown}”",
+                )
+            )
+        while shown in result:
+            shown += "'"
+        result.append(shown)
+    return result, tuple(notes)
+
+
+def _unique(data: Any) -> tuple[pa.Table, tuple[Text, ...]]:  # noqa: ANN401 - Arrow has no types
+    table = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
+    names, notes = distinct_names(table.column_names)
+    return table.rename_columns(names), notes
+
+
+def _is_pandas(data: object) -> bool:
+    # Without importing pandas for those who do not use it.
+    return type(data).__module__.split(".")[0] == "pandas" and hasattr(data, "columns")
+
+
+def _from_pandas(frame: Any) -> Table:  # noqa: ANN401 - pandas is not imported here
+    names, notes = distinct_names([str(name) for name in frame.columns])
+    copy: pd.DataFrame = frame.set_axis(names, axis=1)
+    engine = duckdb.connect(config=ENGINE)
+    try:
+        engine.register(_OBJECT, copy)
+        return _described("pandas", engine, _OBJECT, len(copy), notes)
+    except (duckdb.Error, pa.ArrowException):
+        # A column of mixed Python objects: their texts are what can be scanned.
+        engine.register(_OBJECT, copy.astype("string"))
+        return _described("pandas", engine, _OBJECT, len(copy), notes)
+
+
+def _from_relation(relation: duckdb.DuckDBPyRelation) -> Table:
+    # The relation's own connection is not ours to use while it may be in use elsewhere, but only
+    # in it does the relation mean something: its rows are streamed out of it, once.
+    table = relation.to_arrow_table()
+    engine = duckdb.connect(config=ENGINE)
+    arrow, notes = _unique(table)
+    engine.register(_OBJECT, arrow)
+    return _described("DuckDB", engine, _OBJECT, table.num_rows, notes)
+
+
+def _described(
+    name: str, engine: duckdb.DuckDBPyConnection, sql: str, rows: int, notes: tuple[Text, ...]
+) -> Table:
+    return Table(name, engine, sql, columns_of(engine, sql), rows, notes)
