@@ -95,7 +95,7 @@ def likely(seen: Seen) -> Recogniser | None:
         form = (count.whole + count.invalid) / max(seen.values, 1)
         if named:
             fits = share >= UNDER_HEADER or max(form, seen.damaged) >= FORM_UNDER_HEADER
-            fits = fits and seen.values > 0
+            fits = fits or seen.values == 0  # an empty column is what its header says
         else:
             fits = share >= each.alone and seen.values > 0
             if each.check is not None and each.alone <= 1 and seen.damaged >= FORM_UNDER_HEADER:
@@ -140,6 +140,8 @@ def _reasons(seen: Seen, chosen: Recogniser | None) -> tuple[Text, ...]:
     reasons = []
     if match(seen.name, chosen.headers):
         reasons.append(Text("header", "列名"))
+    if seen.values == 0:
+        reasons.append(Text("no values", "无数据"))
     count = seen.counts.get(chosen.name, Count())
     if count.whole:
         share = count.whole / seen.values

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Mask, Recogniser
 
-WIDE_GATE: Final = "[０-９Ａ-Ｚａ-ｚ][０-９Ａ-Ｚａ-ｚ0-9A-Za-z]{4}|＠"
+WIDE_GATE: Final = "[０-９Ａ-Ｚａ-ｚ＠]|[0-9A-Za-z][）－．／＿：　][0-9A-Za-z]|（0|＋8"
 """What may hold a hit only after `narrow`."""
 
 _WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}

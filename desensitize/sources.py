@@ -167,6 +167,8 @@ def _is_pandas(data: object) -> bool:
 
 def _from_pandas(frame: Any) -> Table:  # noqa: ANN401 - pandas is not imported here
     names, notes = distinct_names([str(name) for name in frame.columns])
+    if not names:
+        raise InputError("the DataFrame has no columns", code="scan.no_columns")
     copy: pd.DataFrame = frame.set_axis(names, axis=1)
     engine = duckdb.connect(config=ENGINE)
     try:

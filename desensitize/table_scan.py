@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from desensitize.classify import Seen, classify, likely
-from desensitize.engines.stored_values import literal
+from desensitize.engines.stored_values import literal, quoted
 from desensitize.finder import WIDE_GATE, find, whole
 from desensitize.findings import Count, ScanReport, masked
 from desensitize.recognisers import recognisers
@@ -101,6 +101,7 @@ def scan_table(
         if not full:
             table, full = _sampled(table, sample_rows)
         columns = _look_at_head(table)
+        _define_patterns(table.engine)
         rows = 0
         for first in range(0, len(columns), _COLUMNS_PER_PASS):
             part = columns[first : first + _COLUMNS_PER_PASS]
@@ -221,11 +222,10 @@ class _Pass:
         return rows
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        gate = literal(union_gate())
         texts, sorted_, outer = [], [], []
         for i, column in enumerate(self.columns):
             texts.append(f"{column.source.sql} AS c{i}")
-            sorted_.append(f"c{i}, {_kind(column, gate, i)} AS k{i}")
+            sorted_.append(f"c{i}, {_kind(column, i)} AS k{i}")
             kept = [_LOOK, *(n for n, form in enumerate(column.forms, 1) if form.check is not None)]
             outer.append(f"k{i}, CASE WHEN k{i} IN ({', '.join(map(str, kept))}) THEN c{i} END")
         cells = f"SELECT {', '.join(texts)} FROM {self.table.sql}"
@@ -268,13 +268,24 @@ class _Pass:
         self.characters = 0
 
 
-def _kind(column: _Column, gate: str, number: int) -> str:
+def _define_patterns(engine: duckdb.DuckDBPyConnection) -> None:
+    """Names the patterns in the engine, so that a pass over many columns is a short text."""
+    gate = literal(union_gate())
+    engine.execute(f"CREATE OR REPLACE TEMP MACRO veil_gate(t) AS regexp_matches(t, {gate})")
+    for each in recognisers():
+        engine.execute(
+            f"CREATE OR REPLACE TEMP MACRO {quoted('veil_is_' + each.name)}(t) "
+            f"AS regexp_full_match(t, {literal(each.pattern)})"
+        )
+
+
+def _kind(column: _Column, number: int) -> str:
     text = f"c{number}"
     cases = "".join(
-        f" WHEN regexp_full_match({text}, {literal(form.pattern)}) THEN {place}"
+        f" WHEN {quoted('veil_is_' + form.name)}({text}) THEN {place}"
         for place, form in enumerate(column.forms, 1)
     )
     return (
         f"(CASE WHEN {text} IS NULL OR {text} = '' THEN NULL{cases} "
-        f"WHEN regexp_matches({text}, {gate}) THEN {_LOOK} ELSE 0 END)::TINYINT"
+        f"WHEN veil_gate({text}) THEN {_LOOK} ELSE 0 END)::TINYINT"
     )

@@ -378,6 +378,7 @@ def sentences(maker: Maker, kind: Kind, count: int) -> list[Labelled]:
 def _look_alike(maker: Maker, kind: Kind, value: str) -> str:
     if not kind.checked:
         return f"订单{maker.number(20)}"
-    place = maker.draw.choice([i for i, c in enumerate(value) if i > 6 and c.isdigit()])
+    digits = [i for i, c in enumerate(value) if i > 6 and c.isdigit()]
+    place = maker.draw.choice(digits or [len(value) - 1])
     other = maker.draw.choice([d for d in "0123456789" if d != value[place]])
     return value[:place] + other + value[place + 1 :]

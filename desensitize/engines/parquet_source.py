@@ -87,6 +87,8 @@ def open_parquet(
     """
     try:
         rows = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(path)})").fetchall()
+    except duckdb.OutOfMemoryException:
+        raise  # the limit's fault, not the file's
     except duckdb.Error as error:
         raise InputError(
             f"{name} is not a readable Parquet file",

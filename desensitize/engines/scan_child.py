@@ -143,7 +143,7 @@ def _csv(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
             return _exhausted(name, error)
         if "aximum line size" in str(error):
             return InputError(
-                f"{name} has a line of more than 2 MB",
+                f"{name} has a record of more than 2 MB",
                 remedy="look for a quote that is never closed, or take that column out",
                 code="source.long_line",
                 detail=str(error),
