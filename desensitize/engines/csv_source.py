@@ -134,8 +134,8 @@ def open_csv(source: Path, name: str, wanted: Mapping[str, Column], spill: Path)
 def sniff_csv(source: Path, name: str, spill: Path) -> CsvSource:
     """Finds out encoding, delimiter and header of a file of which nothing is known.
 
-    The delimiter is the one that divides the header into most fields, if the second record has as
-    many. Headers are returned as they are, also empty and repeated ones; they may span lines.
+    The delimiter is one that divides the header; of several, one that divides the first record
+    into as many fields, and then the one with most. Headers are returned as they are, also empty and repeated ones; they may span lines.
 
     Args:
         source: The file.
@@ -146,11 +146,11 @@ def sniff_csv(source: Path, name: str, spill: Path) -> CsvSource:
         InputError: Neither UTF-8 nor GB18030, or empty.
     """
     path = _as_utf8(source, name, spill)
-    best: tuple[bool, int] = (False, 0)
+    best: tuple[bool, bool, int] = (False, False, 0)
     chosen = CsvSource(name, path, ",", ())
     for delimiter in _DELIMITERS:
         first, second = _first_records(path, delimiter)
-        rank = (not second or len(first) == len(second), len(first))
+        rank = (len(first) > 1, not second or len(first) == len(second), len(first))
         if first and rank > best:
             best, chosen = rank, CsvSource(name, path, delimiter, tuple(first))
     if not chosen.header:

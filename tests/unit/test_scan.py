@@ -181,15 +181,6 @@ def test_empty_and_repeated_headers_get_names_and_a_note() -> None:
     assert len(report.notes) == 3
 
 
-def test_a_table_with_many_columns_is_scanned_in_several_passes() -> None:
-    make = Maker(13)
-    told: list[tuple[int, int | None]] = []
-    data = pa.table({f"c{i}": [make.mobile()] * 3 for i in range(300)})
-    report = desensitize.scan(data, progress=lambda *row: told.append(row))
-    assert {column.type for column in report.columns} == {"cn_mobile"}
-    assert report.rows == 3
-
-
 def test_a_sample_says_that_it_is_one() -> None:
     data = pa.table({"a": list(range(5_000))})
     sampled = desensitize.scan(data, full=False, sample_rows=500)

@@ -1,0 +1,158 @@
+"""Files made to hurt whoever scans them, and a scanner that would like to tell somebody."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import desensitize
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.finder import find
+from protos.faults import InputError, UnavailableError, VeilError
+
+MIB = 1 << 20
+SMALL = LoadLimits(memory_bytes=400 * MIB, disk_bytes=100 * MIB, cpu_s=60, deadline_s=60)
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_parquet_bomb_ends_the_scanner_and_nobody_else(tmp_path: Path) -> None:
+    """A cell of 250 MB in a file of a few kilobytes."""
+    path = tmp_path / "bomb.parquet"
+    big = pa.array(["\0" * (250 * MIB)], pa.large_string())
+    pq.write_table(pa.table({"n": [1], "s": big}), path, compression="zstd")
+    del big
+    assert path.stat().st_size < MIB
+    with pytest.raises(UnavailableError) as caught:
+        desensitize.scan(path, limits=replace(SMALL, memory_bytes=256 * MIB))
+    assert caught.value.code == "source.limits"
+
+
+def test_a_zip_bomb_of_a_workbook(tmp_path: Path) -> None:
+    """A sheet of a gigabyte in a file of a megabyte."""
+    good, path = tmp_path / "good.xlsx", tmp_path / "bomb.xlsx"
+    openpyxl.Workbook().save(good)
+    row = b'<row><c t="inlineStr"><is><t>' + b"1" * 1000 + b"</t></is></c></row>"
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            if not name.endswith("sheet1.xml"):
+                new.writestr(name, old.read(name))
+        with new.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
+            space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+            sheet.write(f'<worksheet xmlns="{space}"><sheetData>'.encode())
+            for _ in range(1000):
+                sheet.write(row * 1000)
+            sheet.write(b"</sheetData></worksheet>")
+    assert path.stat().st_size < 5 * MIB
+    with pytest.raises(UnavailableError):
+        desensitize.scan(path, limits=SMALL)
+
+
+def test_a_parquet_file_whose_footer_lies_about_its_rows(tmp_path: Path) -> None:
+    """Rows are counted as they are read; a lie is an error or the truth, never a shorter table."""
+    path = tmp_path / "liar.parquet"
+    pq.write_table(pa.table({"n": pa.array(range(300), pa.int64())}), path, compression="none")
+    honest = path.read_bytes()
+    # Thrift writes varints in zigzag form: 300 is d8 04.
+    places = [i for i in range(len(honest)) if honest[i : i + 2] == b"\xd8\x04"]
+    assert places
+    for place in places[:4]:
+        lie = bytearray(honest)
+        lie[place : place + 2] = b"\xd8\x44"  # 4396
+        path.write_bytes(lie)
+        try:
+            assert desensitize.scan(path, limits=SMALL).rows == 300
+        except VeilError as error:
+            assert error.code in {"source.parquet", "source.limits"}
+
+
+def test_a_pattern_cannot_be_made_to_run_for_ever() -> None:
+    """Repetitions of what addresses, e-mails and numbers are made of, without ever ending one."""
+    hard = ["区" * 50_000, "a." * 50_000, "1 " * 50_000, "路1" * 50_000, "公司" * 50_000,
+            ":" * 50_000, "患者" * 50_000, "0.0.0." * 20_000]  # fmt: skip
+    code = "import sys, json\nfrom desensitize.finder import find\nfind(json.load(sys.stdin))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(hard), text=True, timeout=60, check=False,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_scanner_has_no_network(run: Run) -> None:
+    code = (
+        "import os\nfrom desensitize.engines.limits import isolate\n"
+        "before = os.readlink('/proc/self/ns/net')\nisolate()\n"
+        "import desensitize.engines.scan_child\n"
+        "after = os.readlink('/proc/self/ns/net')\n"
+        "print('same' if before == after else open('/proc/self/net/dev').read())"
+    )
+    said = run(sys.executable, "-c", code)
+    assert said.returncode == 0, said.stderr
+    if said.stdout.strip() == "same":
+        pytest.skip("this system allows no network namespace")
+    devices = [line.split(":")[0].strip() for line in said.stdout.splitlines()[2:] if line]
+    assert devices == ["lo"]
+    first = Path("desensitize/engines/scan_child.py").read_text("utf-8").split("import json")[0]
+    assert "isolate()" in first, "the network is given up before the libraries are loaded"
+
+
+def test_no_call_to_the_network_while_objects_are_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    data = pa.table({"a": ["li@qq.com 10.0.0.1 13800138000"] * 5})
+    assert len(desensitize.scan(data).columns[0].counts) == 3
+    assert len(find(["li@qq.com 10.0.0.1"])) == 2
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,机密\n3\n", 'a,b\n1,"机密\n', "a,b\n机密,2,3\n"])
+def test_errors_do_not_repeat_what_is_in_the_file(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(content, "utf-8")
+    with pytest.raises(InputError) as caught:
+        desensitize.scan(path)
+    assert "机密" not in str(caught.value.public())
+
+
+def test_a_killed_scanner_leaves_nothing(tmp_path: Path, run: Run) -> None:
+    """The caller is killed in the middle: the child dies with it."""
+    path = tmp_path / "t.csv"
+    path.write_text("a\n" + "13800138000\n" * 3_000_000)
+    code = (
+        "import os, subprocess, sys, time, desensitize\n"
+        "def progress(done, total):\n"
+        "    child = open(f'/proc/self/task/{os.getpid()}/children').read().split()[0]\n"
+        "    print(child, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        f"desensitize.scan({str(path)!r}, progress=progress)\n"
+    )
+    said = run(sys.executable, "-c", code)
+    assert said.returncode == -9, said.stderr
+    child = int(said.stdout.split()[0])
+    for _ in range(200):
+        if not _alive(child):
+            return
+        time.sleep(0.05)
+    pytest.fail("the scanner outlived its caller")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
