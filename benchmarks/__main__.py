@@ -15,6 +15,8 @@ BENCHMARKS = (
     ("he_sum", "homomorphic sums beside phe"),
     ("partial", "a node's own part beside plain DuckDB"),
     ("end_to_end", "a whole answer on a real cluster"),
+    ("recognition", "how well personal data is recognised"),
+    ("scan", "a full scan beside Presidio's, cell by cell"),
 )
 
 

@@ -165,6 +165,9 @@ def _leak_reasons(leaks: Mapping[str, Count]) -> tuple[Text, ...]:
         if (count := leaks.get(each.name)) is not None:
             cells = count.whole + count.inside
             reasons.append(
-                Text(f"{each.title.en} in {cells:,} cells", f"{cells:,} 个单元格含{each.title.zh}")
+                Text(
+                    f"{each.title.en} in {cells:,} cell{'' if cells == 1 else 's'}",
+                    f"{cells:,} 个单元格含{each.title.zh}",
+                )
             )
     return tuple(reasons)

@@ -106,13 +106,18 @@ def _candidates(
         piece = pieces[number]
         for match in recogniser.exact.finditer(piece.text):
             start, end = match.span("value")
-            # 0.13800138000 is a fraction, not a telephone number after a point.
-            fraction = (
-                start > 1 and piece.text[start - 1] == "." and piece.text[start - 2].isdigit()
-            )
-            if not piece.cuts(start, end) and not (fraction and piece.text[start].isdigit()):
+            if not piece.cuts(start, end) and not _within_decimals(piece.text, start, end):
                 offset = piece.offset
                 yield Hit(piece.cell, recogniser, offset + start, offset + end, match["value"])
+
+
+def _within_decimals(text: str, start: int, end: int) -> bool:
+    """Whether a find is part of a longer dotted number: 0.13800138000, version 1.2.3.4.5."""
+    before, after = text[max(start - 2, 0) : start + 1], text[end - 1 : end + 2]
+    return any(
+        len(part) == 3 and part[1] == "." and part[0].isdigit() and part[2].isdigit()
+        for part in (before, after)
+    )
 
 
 def _valid(recogniser: Recogniser, hits: list[Hit]) -> Iterator[Hit]:

@@ -341,6 +341,56 @@ KINDS: Final[tuple[Kind, ...]] = (
 )
 
 
+LOOK_ALIKES: Final = {
+    "cn_person": (
+        "患者高血压病史十年",
+        "患者于昨日入院",
+        "患者安排在三楼",
+        "客户方面表示同意",
+        "本人向社区申请",
+        "联系人应当到场",
+        "患者曾经住院",
+        "患者双侧肺纹理增多",
+        "申请人居住地已核实",
+        "司机连续驾驶四小时",
+        "患者左侧肢体无力",
+        "患者平素体健",
+        "姓名一栏未填",
+        "学生全部到校",
+    ),
+    "cn_address": (
+        "请到3号窗口办理",
+        "沿路5公里有积水",
+        "道路养护第2组",
+        "坐地铁3号线",
+        "会议室在2楼",
+    ),
+    "cn_mobile": (
+        "订单号13812345678901",
+        "金额13,800,138,000",
+        "哈希a13812345678f",
+        "占比0.13812345678",
+    ),
+    "cn_landline": ("批次2024-12345678", "工单0000-1234567", "比分21-15"),
+    "cn_plate": ("粤港澳大湾区", "京津冀A区", "湘A级景区"),
+    "email": ("@所有人 请回复", "user@host"),
+    "ip_address": ("版本1.2.3.4.5", "第1.2.3节", "时间12:30:45"),
+    "mac_address": ("时间12:30:45", "比例1:2:3:4:5:6"),
+    "cn_company": ("请各分公司上报", "由集团统一采购", "本公司"),
+    "wechat": ("微信公众号推送", "微信支付成功"),
+    "qq": ("qq邮箱已满", "QQ群公告"),
+    "birth_date": ("办理日期:2024-03-07", "出生证明2024001", "出生日期:1990-13-45"),
+    "coordinates": ("得分98.1234,97.5678", "1.25,2.50"),
+    "cn_passport": ("订单E12345678", "护照号码格式为9位"),
+    "cn_hk_macao_permit": ("批次C12345678",),
+    "cn_taiwan_permit": ("编号12345678",),
+    "cn_social_security": ("型号A12345678",),
+    "medical_record": ("编号ZY20240001", "住院3天"),
+    "cn_driving_licence": ("驾驶证号为空", "档案440100123456"),
+}
+"""What looks like a type and is not."""
+
+
 @dataclass(frozen=True)
 class Labelled:
     """A text and what is in it: (type, value)."""
@@ -377,7 +427,7 @@ def sentences(maker: Maker, kind: Kind, count: int) -> list[Labelled]:
 
 def _look_alike(maker: Maker, kind: Kind, value: str) -> str:
     if not kind.checked:
-        return f"订单{maker.number(20)}"
+        return maker.draw.choice((*LOOK_ALIKES.get(kind.name, ()), f"订单{maker.number(20)}"))
     digits = [i for i, c in enumerate(value) if i > 6 and c.isdigit()]
     place = maker.draw.choice(digits or [len(value) - 1])
     other = maker.draw.choice([d for d in "0123456789" if d != value[place]])

@@ -135,7 +135,8 @@ def sniff_csv(source: Path, name: str, spill: Path) -> CsvSource:
     """Finds out encoding, delimiter and header of a file of which nothing is known.
 
     The delimiter is one that divides the header; of several, one that divides the first record
-    into as many fields, and then the one with most. Headers are returned as they are, also empty and repeated ones; they may span lines.
+    into as many fields, and then the one with most. Headers are returned as they are, also empty
+    and repeated ones; they may span lines.
 
     Args:
         source: The file.
@@ -170,8 +171,8 @@ def _first_records(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
         records: list[list[str]] = []
         with suppress(csv.Error):  # what is wrong with a record is said when it is read
             records.extend(record for _, record in zip(range(2), reader, strict=False))
-        first, second, *_ = [*records, [], []]
-        return first, second
+        first = records[0] if records else []
+        return first, records[1] if len(records) > 1 else []
 
 
 def missing(name: str, wanted: Mapping[str, Column], present: list[str]) -> InputError:

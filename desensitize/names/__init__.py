@@ -41,6 +41,21 @@ CUES: Final = (
 NOT_LAST: Final = "区市县省镇乡村路街道局院校厂店司部处科组班级类型式费税款金额率号楼栋室层"
 """Last characters of words that begin like a name but are a place, an office or a quantity."""
 
+_NOT_BEGINNINGS: Final = (
+    "高血 高热 高度 高龄 高烧 高危 于昨 于今 于本 于上 于下 于次 于前 于当 于年 于月 于日 "
+    "于事 安排 安置 安装 应当 应于 应在 应及 应到 应按 向其 向我 向本 向社 向法 向有 方可 "
+    "方能 方面 方式 时常 时有 成功 成立 连续 常年 常住 常见 任何 任意 居住 居家 步行 明确 "
+    "明显 明知 全部 全程 全家 全身 车辆 经过 经常 经查 经核 经济 路过 支付 支持 双方 双眼 "
+    "双侧 双下 双上 左侧 左眼 左下 左上 左手 左肺 单侧 单独 危重 危险 边缘 原来 原系 查体 "
+    "查无 查看 曾经 曾于 曾有 曾在 曾因 曾患 来院 来我 来访 来电 来信 周围 周身 黄染 水肿 "
+    "皮肤 平素 平时 平日 平车 项目 余无 管理 关于 关注 解除 满意 终身 由于 由其 麻醉 顾虑 "
+    "康复 许可 许多 甘愿 能够 包括 查询 柴油 路上 强烈 强调 农村 连同 党员 时间 任职 施工 "
+    "阳性 古稀 老年 宿舍 相关 申请 计划 计算 温度 暴力 别人 全体 万一 严重 巴士 花费 商量 "
+    "包含 祖籍 车主 家属"
+)
+NOT_BEGINNINGS: Final = frozenset(_NOT_BEGINNINGS.split())
+"""First two characters of what begins with a surname after a cue and is no name (患者高血压)."""
+
 _LIKE_NAMES: Final = (
     "高中 高职 高级 安全 方便 方案 常规 常见 金额 金卡 白银 黄金 白色 黄色 "
     "蓝色 明细 成功 成人 成都 武汉 杭州 温州 石油 水果 文化 文字 文件 时间 "

@@ -29,6 +29,7 @@ _C: Final = "[0-9A-HJ-NP-RTUWXYa-hj-np-rtuwxy]"
 CREDIT: Final = f"[1-9A-HJ-NPYa-hj-npy]{_C}[0-9]{{6}}{_C}{{10}}"
 _ORGANISATION: Final = "[0-9A-Za-z]{8}-?[0-9Xx]"
 
+_LIMITED: Final = "(?:有限责任公司|股份有限公司|有限公司|合伙企业)"
 _FORM: Final = (
     "(?:有限责任公司|股份有限公司|有限公司|分公司|子公司|总公司|集团公司|集团|合作社|"
     "合伙企业|个人独资企业|律师事务所|会计师事务所|事务所|工作室|经营部|商行)"
@@ -94,8 +95,8 @@ COMPANY: Final = Recogniser(
     role="quasi",
     grade=2,
     pattern=f"[一-鿿（）()A-Za-z0-9·]{{2,40}}{_FORM}(?:[一-鿿（）()]{{2,20}}(?:分公司|店))?",
-    text=f"[一-鿿（）()A-Za-z0-9·]{{2,30}}?{_FORM}",
-    gate=_FORM,
+    text=f"[一-鿿（）()A-Za-z0-9·]{{2,30}}?{_LIMITED}",  # 请各分公司 is none
+    gate=_LIMITED,
     edges=("none", "none"),
     headers=(
         "单位名称", "公司名称", "企业名称", "工作单位", "公司", "企业", "雇主", "dwmc", "gsmc",

@@ -14,7 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitize.names import COMPOUND_SURNAMES, CUES, NOT_LAST, NOT_NAMES, SURNAMES
+from desensitize.names import (
+    COMPOUND_SURNAMES,
+    CUES,
+    NOT_BEGINNINGS,
+    NOT_LAST,
+    NOT_NAMES,
+    SURNAMES,
+)
 from desensitize.recognisers.base import Mask, Recogniser
 from protos.language import Text
 
@@ -22,15 +29,17 @@ _H: Final = "[一-鿿]"
 _COMPOUND: Final = "|".join(COMPOUND_SURNAMES)
 _NAME: Final = f"(?:(?:{_COMPOUND}){_H}{{1,2}}|[{SURNAMES}]{_H}{{1,2}})"
 _MINORITY: Final = f"{_H}{{2,10}}(?:[·•]{_H}{{2,10}}){{1,3}}"
+_BEGINNINGS: Final = pa.array(sorted(NOT_BEGINNINGS), pa.string())
 _WORDS: Final = pa.array(sorted(NOT_NAMES), pa.string())
 _CUES: Final = "|".join(sorted(CUES, key=len, reverse=True))
 
 
 def check(values: pa.StringArray) -> Mask:
-    """Which values are no word of the list and end like none."""
+    """Which values are no word of the lists, and begin and end like none."""
     words = pc.is_in(values, _WORDS).to_numpy(zero_copy_only=False)
     ends = pc.match_substring_regex(values, f"[{NOT_LAST}]$").to_numpy(zero_copy_only=False)
-    return np.asarray(~words & ~ends)
+    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), _BEGINNINGS)
+    return np.asarray(~words & ~ends & ~begins.to_numpy(zero_copy_only=False))
 
 
 PERSON: Final = Recogniser(

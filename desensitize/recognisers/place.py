@@ -49,7 +49,7 @@ ADDRESS: Final = Recogniser(
         f"|{_STREETS}{_MARKED}[一-鿿A-Za-z0-9０-９()（）#·, -]{{0,40}}"
     ),
     # One bounded run of characters instead of divisions in a row: linear on any text.
-    text=f"{_H}{{1,30}}?{_STREET}(?:{_H}{{0,8}}?{_MARKED}){{1,5}}",
+    text=f"{_H}{{1,30}}?{_STREET}{_H}{{0,2}}?{_MARKED}(?:{_H}{{0,8}}?{_MARKED}){{0,4}}",
     gate=f"{_STREET}[^。;；\n]{{0,12}}[0-9０-９A-Za-z一二三四五六七八九十百甲乙丙丁]{_NUMBER}",
     edges=("none", "none"),
     headers=(

@@ -56,7 +56,7 @@ def test_types_roles_and_grades(people: pa.Table) -> None:
 def test_one_leak_in_free_text_is_found_and_counted(people: pa.Table) -> None:
     notes = desensitize.scan(people)["备注"]
     assert notes.counts == {"cn_mobile": Count(inside=1)}
-    assert [text.en for text in notes.evidence] == ["mobile number in 1 cells"]
+    assert [text.en for text in notes.evidence] == ["mobile number in 1 cell"]
 
 
 def test_the_same_from_every_kind_of_object(people: pa.Table) -> None:
