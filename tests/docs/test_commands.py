@@ -47,7 +47,9 @@ def test_every_command_and_option_exists(path: Path) -> None:
     assert found, "no command in this document"
     for words in found:
         command, rest = named(words)
-        options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        options = {"--help"}
+        for parameter in command.params:
+            options |= {*parameter.opts, *parameter.secondary_opts}  # --full/--sample
         for word in rest:
             if word.startswith("--"):
                 assert word.split("=")[0] in options, f"{path.name}: {words}: no option {word}"

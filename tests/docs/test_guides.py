@@ -1,12 +1,18 @@
 """What the guides tell people to write is accepted as it stands."""
 
 import re
+import subprocess
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from catalog.config import load_dataset, load_policy
 from exchange.cluster_config import ClusterConfig
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 
@@ -18,3 +24,32 @@ def test_the_toml_of_bring_your_own_data_loads() -> None:
     assert policy.max_rows_per_subject == dataset.max_rows_per_subject == 3
     assert dataset.columns["cost"].bounds == (0, 500_000)
     assert ClusterConfig.model_validate(tomllib.loads(cluster_text)).analysts == ("me",)
+
+
+def test_the_scan_of_the_guide_says_what_the_guide_shows(tmp_path: Path, run: Run) -> None:
+    text = (GUIDES / "scan.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    [shown] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "people.csv"
+    path.write_text(table, "utf-8")
+    said = run(Path(sys.executable).with_name("veil"), "desensitize", "scan", path)
+    assert said.returncode == 0, said.stderr
+    printed = [" ".join(line.split()) for line in said.stdout.splitlines()]
+    for line in shown.splitlines():
+        if line.strip():
+            begin = " ".join(line.split())
+            assert any(whole.startswith(begin) for whole in printed), line
+
+
+def test_the_python_of_the_scan_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (GUIDES / "scan.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "people.csv").write_text(table, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, "scan.md", "exec"), {})  # noqa: S102 - our own guide
+    printed = capsys.readouterr().out
+    assert "cn_resident_id direct 4" in printed
+    assert "CN_RESIDENT_ID" in printed
