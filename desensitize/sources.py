@@ -181,8 +181,8 @@ def _from_pandas(frame: Any) -> Table:  # noqa: ANN401 - pandas is not imported 
 
 
 def _from_relation(relation: duckdb.DuckDBPyRelation) -> Table:
-    # The relation's own connection is not ours to use while it may be in use elsewhere, but only
-    # in it does the relation mean something: its rows are streamed out of it, once.
+    # A relation means something in its own connection only, and that is not ours to define
+    # patterns in: its rows are read into memory, as those of an Arrow reader are.
     table = relation.to_arrow_table()
     engine = duckdb.connect(config=ENGINE)
     arrow, notes = _unique(table)

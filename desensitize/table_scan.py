@@ -117,9 +117,14 @@ def scan_table(
     return ScanReport(table.name, rows, full, found, table.notes, round(seconds, 3))
 
 
-def union_gate() -> str:
-    """Returns the one RE2 pattern that every cell with a hit of any type matches."""
-    return "|".join([*(f"(?:{r.text_gate})" for r in recognisers() if r.text_gate), WIDE_GATE])
+def union_gate(without: str = "") -> str:
+    """Returns the one RE2 pattern that every cell with a hit of any type matches.
+
+    Args:
+        without: Name of a type that does not count.
+    """
+    gates = [r.text_gate for r in recognisers() if r.text_gate and r.name != without]
+    return "|".join([*(f"(?:{gate})" for gate in gates), WIDE_GATE])
 
 
 def _sampled(table: Table, rows: int) -> tuple[Table, bool]:
@@ -273,9 +278,11 @@ def _define_patterns(engine: duckdb.DuckDBPyConnection) -> None:
     gate = literal(union_gate())
     engine.execute(f"CREATE OR REPLACE TEMP MACRO veil_gate(t) AS regexp_matches(t, {gate})")
     for each in recognisers():
+        test = f"regexp_full_match(t, {literal(each.pattern)})"
+        if each.open:
+            test += f" AND NOT regexp_matches(t, {literal(union_gate(each.name))})"
         engine.execute(
-            f"CREATE OR REPLACE TEMP MACRO {quoted('veil_is_' + each.name)}(t) "
-            f"AS regexp_full_match(t, {literal(each.pattern)})"
+            f"CREATE OR REPLACE TEMP MACRO {quoted('veil_is_' + each.name)}(t) AS {test}"
         )
 
 

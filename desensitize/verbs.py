@@ -10,6 +10,7 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.findings import ScanReport
 from desensitize.sources import open_object
 from desensitize.table_scan import SAMPLE_ROWS, Progress, scan_table
+from protos.faults import InputError
 
 
 def scan(
@@ -41,13 +42,19 @@ def scan(
         InputError: The data cannot be read, or is of no known kind.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    if isinstance(data, str | os.PathLike):
-        return scan_file(
-            Path(os.fspath(data)),
-            full=full,
-            sample_rows=sample_rows,
-            sheet=sheet,
-            limits=limits,
-            progress=progress,
-        )
-    return scan_table(open_object(data), full=full, sample_rows=sample_rows, progress=progress)
+    if not isinstance(data, str | os.PathLike):
+        if sheet or limits is not None:
+            raise InputError(
+                "`sheet` and `limits` are for files",
+                remedy="leave them out; what is in memory is scanned in this process",
+                code="scan.kind",
+            )
+        return scan_table(open_object(data), full=full, sample_rows=sample_rows, progress=progress)
+    return scan_file(
+        Path(os.fspath(data)),
+        full=full,
+        sample_rows=sample_rows,
+        sheet=sheet,
+        limits=limits,
+        progress=progress,
+    )

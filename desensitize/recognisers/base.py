@@ -53,6 +53,8 @@ class Recogniser:
             short of a header or a cue tells it from other data and there is no cue.
         cue: What must stand right before it in running text; empty if it stands alone.
         gate: A cheaper pattern that every text with a hit contains; empty to derive one.
+        open: Whether a whole cell of this form may hold values of other types: an address may
+            have a telephone number behind it. Such cells pass the other types' gates as well.
         edges: What must not touch it in running text, left and right.
         alone: Share of a column's values that must be valid to name the column without a
             header; above 1 never.
@@ -69,6 +71,7 @@ class Recogniser:
     text: str | None = None
     cue: str = ""
     gate: str = ""
+    open: bool = False
     edges: tuple[Edge, Edge] = ("alnum", "alnum")
     alone: float = 0.6
     context: tuple[str, ...] = ()

@@ -97,6 +97,7 @@ COMPANY: Final = Recogniser(
     pattern=f"[一-鿿（）()A-Za-z0-9·]{{2,40}}{_FORM}(?:[一-鿿（）()]{{2,20}}(?:分公司|店))?",
     text=f"[一-鿿（）()A-Za-z0-9·]{{2,30}}?{_LIMITED}",  # 请各分公司 is none
     gate=_LIMITED,
+    open=True,
     edges=("none", "none"),
     headers=(
         "单位名称", "公司名称", "企业名称", "工作单位", "公司", "企业", "雇主", "dwmc", "gsmc",

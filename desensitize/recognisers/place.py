@@ -51,6 +51,7 @@ ADDRESS: Final = Recogniser(
     # One bounded run of characters instead of divisions in a row: linear on any text.
     text=f"{_H}{{1,30}}?{_STREET}{_H}{{0,2}}?{_MARKED}(?:{_H}{{0,8}}?{_MARKED}){{0,4}}",
     gate=f"{_STREET}[^。;；\n]{{0,12}}[0-9０-９A-Za-z一二三四五六七八九十百甲乙丙丁]{_NUMBER}",
+    open=True,
     edges=("none", "none"),
     headers=(
         "地址", "住址", "家庭住址", "居住地址", "户籍地址", "通讯地址", "联系地址", "现住址",

@@ -22,6 +22,7 @@ import desensitize
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.finder import find
 from protos.faults import InputError, UnavailableError, VeilError
+from tests.chinese_tables import Maker
 
 MIB = 1 << 20
 SMALL = LoadLimits(memory_bytes=400 * MIB, disk_bytes=100 * MIB, cpu_s=60, deadline_s=60)
@@ -88,6 +89,25 @@ def test_a_pattern_cannot_be_made_to_run_for_ever() -> None:
         capture_output=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "hidden", ["13800138000", " 138 0013 8000", "11010519491231002X", "粤A12345"]
+)
+@pytest.mark.parametrize(
+    ("header", "make"),
+    [("住址", Maker.address), ("单位名称", Maker.company)],
+    ids=["address", "company"],
+)
+def test_a_value_behind_one_of_the_column_s_own_form_is_found(
+    header: str, make: Callable[[Maker], str], hidden: str
+) -> None:
+    """An address may be followed by almost anything, and is an address still."""
+    maker = Maker(3)
+    cells = [make(maker) for _ in range(200)]
+    cells[150] = hidden + cells[150] if header == "单位名称" else cells[150] + hidden
+    column = desensitize.scan(pa.table({header: cells})).columns[0]
+    assert column.role == "direct", column.counts
 
 
 def test_the_scanner_has_no_network(run: Run) -> None:

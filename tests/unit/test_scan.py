@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import desensitize
+from desensitize.engines.snapshot import LoadLimits
 from desensitize.findings import Count, from_dict, masked
 from desensitize.recognisers import RECOGNISERS, by_name
 from protos.faults import InputError
@@ -79,6 +80,17 @@ def test_other_objects_are_refused() -> None:
     with pytest.raises(InputError, match="a dict cannot be scanned") as caught:
         desensitize.scan({"a": [1]})
     assert "DataFrame" in caught.value.remedy
+
+
+@pytest.mark.parametrize("option", [{"sheet": "a"}, {"limits": LoadLimits()}])
+def test_options_for_files_are_refused_for_objects(option: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="are for files"):
+        desensitize.scan(pa.table({"a": [1]}), **option)
+
+
+def test_a_pandas_column_of_mixed_objects() -> None:
+    frame = pd.DataFrame({"a": [1, "13800138000", None, b"x", {"k": "v"}] * 3})
+    assert desensitize.scan(frame).columns[0].counts["cn_mobile"].whole == 3
 
 
 def test_no_columns() -> None:
