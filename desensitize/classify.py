@@ -15,7 +15,7 @@ from desensitize.attributes import attribute
 from desensitize.column import Role
 from desensitize.findings import ColumnFinding, Count
 from desensitize.headers import match
-from desensitize.recognisers import recognisers
+from desensitize.recognisers import by_name, recognisers
 from desensitize.recognisers.base import Recogniser
 from protos.language import Text
 
@@ -25,10 +25,15 @@ FORM_UNDER_HEADER: Final = 0.6
 """… or of values of its form whose check fails: made-up, mistyped or damaged, but still ids."""
 FORM_ALONE: Final = 0.9
 """… and without a header, where the values are also known to be rounded."""
-NAMES_VARY: Final = 0.2
-"""Distinct share that a headerless column of names has at least; a code list has less."""
+FEW: Final = 5
+"""With fewer values a share of different ones says nothing."""
+TEXT_VARIES: Final = 0.2
+"""Share of different values from which long text is free text, and no code list."""
 LONG_TEXT: Final = 20
 """Mean characters from which text of many forms is free text."""
+UNKNOWN_GRADE: Final = 2
+"""Of what nothing is known. That something is public (1) is for a person to say, not for a scan."""
+HEADER: Final = Text("header", "列名")
 FREE_TEXT: Final = Text("free text", "自由文本")
 
 
@@ -59,25 +64,29 @@ class Seen:
 
 def classify(seen: Seen) -> ColumnFinding:
     """Decides about one column."""
-    chosen = likely(seen)
-    leaks = {name: c for name, c in seen.counts.items() if _leaks(c, name, chosen)}
     about, length = attribute(seen.name)
-    if chosen is not None and _explains(chosen, seen, length):
-        name, title, role, grade = chosen.name, chosen.title, chosen.role, chosen.grade
+    own = likely(seen)
+    if own is not None and not _explains(own, seen, length):
+        own = None
+    leaks = {
+        name: count
+        for name, count in seen.counts.items()
+        if count.whole + count.inside and (own is None or name != own.name)
+    }
+    if own is not None:
+        name, title, role, grade = own.name, own.title, own.role, own.grade
     elif about is not None:
         name, title, role, grade = about.name, about.title, about.role, about.grade
     elif _is_text(seen, leaks):
         name, title, role, grade = "free_text", FREE_TEXT, "other", 2
     else:
-        name, title, role, grade = "", Text("", ""), "other", 1
+        name, title, role, grade = "", Text("", ""), "other", UNKNOWN_GRADE
     for leak in leaks:
-        found = next(r for r in recognisers() if r.name == leak)
+        found = by_name()[leak]
         grade = max(grade, found.grade)
         role = _stronger(role, found.role)
-    evidence = (*_reasons(seen, chosen if name == getattr(chosen, "name", None) else None),
-                *_leak_reasons(leaks))  # fmt: skip
-    if not evidence and about is not None and name == about.name:
-        evidence = (Text("header", "列名"),)
+    by_header = own is None and about is not None
+    evidence = (*((HEADER,) if by_header else _reasons(seen, own)), *_leak_reasons(leaks))
     return ColumnFinding(
         seen.name, seen.stored, name, title, role, grade, seen.values, dict(seen.counts),
         evidence, seen.examples if name or leaks else (),
@@ -100,8 +109,8 @@ def likely(seen: Seen) -> Recogniser | None:
             fits = share >= each.alone and seen.values > 0
             if each.check is not None and each.alone <= 1 and seen.damaged >= FORM_UNDER_HEADER:
                 fits = fits or form >= FORM_ALONE
-            if each.name == "cn_person":
-                fits = fits and seen.distinct >= NAMES_VARY and seen.values >= 5
+            if each.varied:
+                fits = fits and seen.distinct >= each.varied and seen.values >= FEW
         if fits and (best is None or (named, share, -order) > best):
             best, chosen = (named, share, -order), each
     return chosen
@@ -118,15 +127,8 @@ def _explains(chosen: Recogniser, seen: Seen, length: int) -> bool:
 
 def _is_text(seen: Seen, leaks: Mapping[str, Count]) -> bool:
     """Whether cells are sentences: long and varied, or with finds within other words."""
-    long = seen.mean_length >= LONG_TEXT and seen.distinct > NAMES_VARY
+    long = seen.mean_length >= LONG_TEXT and seen.distinct > TEXT_VARIES
     return long or any(count.inside for count in leaks.values())
-
-
-def _leaks(count: Count, name: str, chosen: Recogniser | None) -> bool:
-    """Whether these cells are there beside the column's own type."""
-    if chosen is not None and name == chosen.name:
-        return False
-    return count.whole + count.inside > 0
 
 
 def _stronger(role: Role, other: Role) -> Role:
@@ -139,7 +141,7 @@ def _reasons(seen: Seen, chosen: Recogniser | None) -> tuple[Text, ...]:
         return ()
     reasons = []
     if match(seen.name, chosen.headers):
-        reasons.append(Text("header", "列名"))
+        reasons.append(HEADER)
     if seen.values == 0:
         reasons.append(Text("no values", "无数据"))
     count = seen.counts.get(chosen.name, Count())

@@ -37,7 +37,7 @@ class ColumnFinding:
         type: A recogniser's or attribute's name, ``free_text``, or ``""`` for none.
         title: The type for people.
         role: How it identifies its subject.
-        grade: 1 (public) to 4 (core).
+        grade: 2 to 4 (core); 1 (public) is never a scan's own verdict.
         values: Cells that are not NULL and not empty.
         counts: By recogniser, those that were seen at all.
         evidence: Why, one reason each.

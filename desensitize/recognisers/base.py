@@ -58,6 +58,8 @@ class Recogniser:
         edges: What must not touch it in running text, left and right.
         alone: Share of a column's values that must be valid to name the column without a
             header; above 1 never.
+        varied: Share of different values that such a column must have as well: names vary, the
+            words of a code list do not.
         context: Words nearby that make a find more credible (Presidio's ``context``).
         check: Which matching values are valid; None if the pattern says it all.
     """
@@ -74,6 +76,7 @@ class Recogniser:
     open: bool = False
     edges: tuple[Edge, Edge] = ("alnum", "alnum")
     alone: float = 0.6
+    varied: float = 0.0
     context: tuple[str, ...] = ()
     check: Check | None = None
 

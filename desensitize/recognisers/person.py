@@ -59,6 +59,7 @@ PERSON: Final = Recogniser(
         "realname", "personname", "username", "customername", "patientname", "contactname",
     ),
     alone=0.85,
+    varied=0.2,
     context=("姓名", "联系人", "患者"),
     check=check,
 )  # fmt: skip

@@ -28,9 +28,19 @@ def test_the_longest_word_counts() -> None:
 
 @pytest.mark.parametrize(
     ("header", "name"),
-    [("性别", "sex"), ("月收入(元)", "income"), ("主要诊断", "health"), ("age", "age"),
-     ("政治面貌", "belief"), ("user_password", "secret"), ("所在区县", "division")],
-)  # fmt: skip
+    [
+        ("性别", "sex"),
+        ("月收入(元)", "income"),
+        ("主要诊断", "health"),
+        ("age", "age"),
+        ("政治面貌", "belief"),
+        ("user_password", "secret"),
+        ("所在区县", "division"),
+        ("native-country", "nationality"),
+        ("BILL_AMT1", "amount"),
+        ("visit_date", "event_date"),
+    ],
+)
 def test_attributes(header: str, name: str) -> None:
     found, length = attribute(header)
     assert found is not None
