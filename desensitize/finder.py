@@ -7,6 +7,7 @@ tuple of recognisers wins.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ WIDE_GATE: Final = "[０-９Ａ-Ｚａ-ｚ＠]|[0-9A-Za-z][）－．／＿：　
 """What may hold a hit only after `narrow`."""
 
 _WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_HAS_WIDE: Final = re.compile("[！-～　]")
 _PIECE: Final = 1 << 16
 _OVERLAP: Final = 256
 
@@ -63,7 +65,9 @@ class _Piece:
 
 def narrow(text: str) -> str:
     """Makes full-width letters, digits and signs ASCII; every character keeps its place."""
-    return text if text.isascii() else text.translate(_WIDE)
+    if text.isascii() or not _HAS_WIDE.search(text):
+        return text
+    return text.translate(_WIDE)
 
 
 def find(texts: Sequence[str], wanted: Sequence[Recogniser] | None = None) -> list[Hit]:
@@ -77,7 +81,7 @@ def find(texts: Sequence[str], wanted: Sequence[Recogniser] | None = None) -> li
         The hits in order of cell and place; no two of them overlap.
     """
     wanted = recognisers() if wanted is None else wanted
-    pieces = [piece for cell, text in enumerate(texts) for piece in _pieces(cell, narrow(text))]
+    pieces = [piece for cell, text in enumerate(texts) for piece in _pieces(cell, text)]
     haystack = pa.array([piece.text for piece in pieces], pa.string())
     found: dict[int, list[tuple[int, Hit]]] = defaultdict(list)
     for rank, recogniser in enumerate(wanted):
@@ -88,11 +92,11 @@ def find(texts: Sequence[str], wanted: Sequence[Recogniser] | None = None) -> li
 
 def _pieces(cell: int, text: str) -> Iterator[_Piece]:
     if len(text) <= _PIECE:
-        yield _Piece(cell, 0, text, first=True, last=True)
+        yield _Piece(cell, 0, narrow(text), first=True, last=True)
         return
     for offset in range(0, len(text), _PIECE - _OVERLAP):
         end = offset + _PIECE
-        yield _Piece(cell, offset, text[offset:end], offset == 0, end >= len(text))
+        yield _Piece(cell, offset, narrow(text[offset:end]), offset == 0, end >= len(text))
         if end >= len(text):
             return
 

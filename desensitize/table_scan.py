@@ -41,11 +41,14 @@ Progress = Callable[[int, int | None], None]
 SAMPLE_ROWS: Final = 10_000
 _HEAD_CELLS: Final = 400_000
 _HEAD_ROWS: Final = (100, 4_000)
+_HEAD_CHARACTERS: Final = 1_000  # no form is longer
+_BATCH_BYTES: Final = 16 << 20
+_BATCH_ROWS: Final = (16, 65_536)
 _COLUMNS_PER_PASS: Final = 250
 _MOST_FORMS: Final = 3
 _FORM_SHARE: Final = 0.02
 _PENDING: Final = 50_000
-_PENDING_CHARACTERS: Final = 16_000_000
+_PENDING_CHARACTERS: Final = 4_000_000
 _EXAMPLES: Final = 3
 _LOOK: Final = -1  # kind of a cell that the finder must look at
 
@@ -58,6 +61,7 @@ class _Column:
     forms: tuple[Recogniser, ...]
     distinct: float
     mean_length: float
+    mean_bytes: float
     damaged: float
     examples: tuple[str, ...]
     values: int = 0
@@ -143,22 +147,23 @@ def _sampled(table: Table, rows: int) -> tuple[Table, bool]:
 def _look_at_head(table: Table) -> list[_Column]:
     rows = min(_HEAD_ROWS[1], max(_HEAD_ROWS[0], _HEAD_CELLS // len(table.columns)))
     parts = ", ".join(
-        f"{c.sql} AS c{i}, coalesce({c.rounded}, false) AS r{i}"
-        for i, c in enumerate(table.columns)
+        f"left({c.sql}, {_HEAD_CHARACTERS}), coalesce({c.rounded}, false), strlen({c.sql})"
+        for c in table.columns
     )
     head = table.engine.sql(f"SELECT {parts} FROM {table.sql} LIMIT {rows}").to_arrow_table()
-    texts = [_present(head.column(2 * i)) for i in range(len(table.columns))]
+    texts = [_present(head.column(3 * i)) for i in range(len(table.columns))]
     ends = np.cumsum([0, *(len(text) for text in texts)])
     counts = _counts(pa.concat_arrays(texts), ends)
     result = []
     for i, (source, text) in enumerate(zip(table.columns, texts, strict=True)):
         size = max(len(text), 1)
-        damaged = int(pc.sum(head.column(2 * i + 1)).as_py() or 0) / size
+        damaged = int(pc.sum(head.column(3 * i + 1)).as_py() or 0) / size
         distinct = pc.count_distinct(text).as_py() / size
         length = float(pc.mean(pc.utf8_length(text)).as_py() or 0)
         examples = tuple(masked(v) for v in text.unique()[:_EXAMPLES].to_pylist())
         seen = Seen(source.name, source.stored, len(text), counts[i], distinct, length, damaged, ())
-        result.append(_Column(source, _forms(seen), distinct, length, damaged, examples))
+        width = float(pc.mean(head.column(3 * i + 2)).as_py() or 0)
+        result.append(_Column(source, _forms(seen), distinct, length, width, damaged, examples))
     return result
 
 
@@ -235,7 +240,10 @@ class _Pass:
             outer.append(f"k{i}, CASE WHEN k{i} IN ({', '.join(map(str, kept))}) THEN c{i} END")
         cells = f"SELECT {', '.join(texts)} FROM {self.table.sql}"
         sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(sorted_)} FROM ({cells}))"
-        return iter(self.table.engine.sql(sql).to_arrow_reader(65_536))
+        # Long cells come in smaller batches, so that a batch is some megabytes, not a gigabyte.
+        width = sum(column.mean_bytes for column in self.columns)
+        rows = min(max(int(_BATCH_BYTES / max(width, 1)), _BATCH_ROWS[0]), _BATCH_ROWS[1])
+        return iter(self.table.engine.sql(sql).to_arrow_reader(rows))
 
     def _take(self, number: int, column: _Column, kinds: pa.Array, texts: pa.Array) -> None:
         kind = pc.fill_null(kinds, -128).to_numpy(zero_copy_only=False)

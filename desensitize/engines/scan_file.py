@@ -67,6 +67,9 @@ def scan_file(
             env={
                 "PATH": os.defpath,
                 "PYTHONPATH": str(_PACKAGE_ROOT),
+                # Address space is limited: allocators that reserve it in advance are left out.
+                "ARROW_DEFAULT_MEMORY_POOL": "system",
+                "MALLOC_ARENA_MAX": "2",
                 "OPENBLAS_NUM_THREADS": "1",  # a user namespace needs a single thread
             },
         ) as child,

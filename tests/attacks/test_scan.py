@@ -61,6 +61,21 @@ def test_a_zip_bomb_of_a_workbook(tmp_path: Path) -> None:
         desensitize.scan(path, limits=SMALL)
 
 
+@pytest.mark.slow
+def test_large_cells_come_in_small_batches(tmp_path: Path) -> None:
+    """230 MB of documents, each with a find, under a limit of 600 MB: memory is flat."""
+    path = tmp_path / "documents.parquet"
+    schema = pa.schema([("doc", pa.string())])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for _ in range(10):
+            writer.write_table(
+                pa.table({"doc": ["字 " * 75_000 + "电话13800138000"] * 100}, schema)
+            )
+    limits = replace(SMALL, memory_bytes=600 * MIB)
+    column = desensitize.scan(path, limits=limits).columns[0]
+    assert column.counts["cn_mobile"].inside == 1000
+
+
 def test_a_parquet_file_whose_footer_lies_about_its_rows(tmp_path: Path) -> None:
     """Rows are counted as they are read; a lie is an error or the truth, never a shorter table."""
     path = tmp_path / "liar.parquet"
