@@ -40,14 +40,13 @@ def matrix(values: pa.StringArray, width: int, *, compact: bool = True) -> tuple
         values = pc.replace_substring_regex(values, _SEPARATORS, "")
         offsets, data = _buffers(values)
     lengths = np.diff(offsets).astype(np.int64)
-    if len(values) and bool(np.all(lengths == width)):
-        cells = data.reshape(len(values), width).copy()
-    else:
-        places = offsets[:-1, None] + np.arange(width)
-        inside = np.arange(width) < lengths[:, None]
-        padded = np.append(data, np.uint8(0))
-        cells = np.where(inside, padded[np.minimum(places - offsets[0], len(data))], 0)
-        cells = cells.astype(np.uint8)
+    # Column by column throughout: that is how checks read it, and several times quicker.
+    cells = np.zeros((len(values), width), dtype=np.uint8, order="F")
+    starts = offsets[:-1] - offsets[0]
+    shortest = int(lengths.min()) if len(values) else 0
+    for place in range(min(width, int(lengths.max())) if len(values) else 0):
+        column = data.take(starts + place, mode="clip")
+        cells[:, place] = column if place < shortest else np.where(place < lengths, column, 0)
     if cells.size and cells.max() >= 0x61:
         cells[(cells >= 0x61) & (cells <= 0x7A)] -= 0x20
     return cells, lengths
