@@ -40,7 +40,7 @@ Progress = Callable[[int, int | None], None]
 
 SAMPLE_ROWS: Final = 10_000
 _HEAD_CELLS: Final = 400_000
-_HEAD_ROWS: Final = (100, 4_000)
+_HEAD_ROWS: Final = (100, 2_000)
 _HEAD_CHARACTERS: Final = 1_000  # no form is longer
 _BATCH_BYTES: Final = 16 << 20
 _BATCH_ROWS: Final = (16, 65_536)
