@@ -216,7 +216,7 @@ class _Pass:
 
     def run(self) -> int:
         """Reads every row; returns how many there were."""
-        rows, told = 0, time.monotonic()
+        rows, told = 0, float("-inf")  # the first batch is told at once
         for batch in self._batches():
             rows += batch.num_rows
             for number, column in enumerate(self.columns):

@@ -163,8 +163,8 @@ def test_errors_do_not_repeat_what_is_in_the_file(tmp_path: Path, content: str) 
     assert "机密" not in str(caught.value.public())
 
 
-def test_a_killed_scanner_leaves_nothing(tmp_path: Path, run: Run) -> None:
-    """The caller is killed in the middle: the child dies with it."""
+def test_the_scanner_dies_with_its_caller(tmp_path: Path, run: Run) -> None:
+    """SIGKILL to the caller, in the middle of a scan."""
     path = tmp_path / "t.csv"
     path.write_text("a\n" + "13800138000\n" * 3_000_000)
     code = (
