@@ -104,6 +104,8 @@ def run(task: LoadTask) -> LoadReport:
         "memory_limit": f"{task.memory_bytes * 7 // 10 // 2**20} MiB",
         "temp_directory": _SPILL,
         "threads": 2,
+        # Readers for remote files: each would take a stack out of the address space.
+        "async_threads": 0,
         "python_enable_replacements": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,

@@ -84,9 +84,12 @@ def open_parquet(
 
     Raises:
         InputError: Not a Parquet file, or a column is missing.
+        duckdb.OutOfMemoryException: The limits did not suffice; says nothing about the file.
     """
     try:
         rows = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(path)})").fetchall()
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise InputError(
             f"{name} is not a readable Parquet file",

@@ -30,6 +30,13 @@ GIB: Final = 1 << 30
 _LAYOUT: Final = 1  # raise it when the same source must be loaded anew
 _LOADING: Final = ".loading-"
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
+_ENVIRONMENT: Final = {
+    "PATH": os.defpath,
+    "PYTHONPATH": str(_PACKAGE_ROOT),
+    # The GNU allocator reserves 64 to 128 MiB of address space for every thread that allocates;
+    # under the limit that is taken from the data, and how much depends on the scheduler.
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ def _run_loader(
             input=json.dumps(body).encode(),
             capture_output=True,
             cwd=scratch,
-            env={"PATH": os.defpath, "PYTHONPATH": str(_PACKAGE_ROOT)},
+            env=_ENVIRONMENT,
             timeout=limits.deadline_s,
             check=False,
         )
@@ -200,7 +207,8 @@ def _run_loader(
     except subprocess.TimeoutExpired as error:
         raise _lost(name, "the deadline passed") from error
     except ValueError as error:
-        raise _lost(name, done.stderr.decode("utf-8", "replace")[-4000:]) from error
+        last_words = done.stderr.decode("utf-8", "replace")[-4000:]
+        raise _lost(name, f"exit status {done.returncode}: {last_words}") from error
     if "fault" in answer:
         raise _rebuilt(answer["fault"])
     report: dict[str, Any] = answer["report"]
