@@ -9,14 +9,16 @@ import json
 import os
 import re
 from collections.abc import Callable
+from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protos.faults import InputError, TrustError, UnavailableError
@@ -60,6 +62,40 @@ def test_canonical_json_follows_rfc_8785_appendix_b_and_sorts_by_utf16() -> None
     assert canonical(body).decode() == (
         '{"\\r":"CR","1":"One","a":0.002,"ö":1e+21,"€":"Euro","😀":"Smiley"}'
     )
+
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(any_json)
+@example({chr(code): chr(code) for code in (*range(0x21), 0x7F, 0x2028, 0xE000, 0x1F600)})
+@example([2**53 - 1, -(2**53) + 1, True, 1.0, -0.0, 1e16, 5e-324])
+@example({"a": {"b": [(1, "\ud800")]}})
+@example({"a": [2**53]})
+def test_the_quick_encoder_writes_what_rfc8785_writes(body: object) -> None:
+    """Every escape and order; and what the library refuses is refused."""
+    try:
+        expected = rfc8785.dumps(cast("Any", body))
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        with pytest.raises(InputError):
+            canonical(body)
+    else:
+        assert canonical(body) == expected
+
+
+def test_a_subclass_keeps_the_text_that_the_library_gives_it() -> None:
+    class Level(IntEnum):
+        LOW = 1
+
+    class Name(StrEnum):
+        A = "a"
+
+    for body in ([Level.LOW], {"x": Name.A}, {Name.A: 1}):
+        assert canonical(body) == rfc8785.dumps(cast("Any", body))
 
 
 def test_digest_does_not_depend_on_key_order() -> None:
