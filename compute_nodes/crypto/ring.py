@@ -65,6 +65,10 @@ class Ring:
         """Returns ``n`` zeros."""
         return np.zeros(self.shape(n), _DTYPES[self.bits])
 
+    def empty(self, n: int) -> Vector:
+        """Returns ``n`` elements of any content, for a caller that writes all of them."""
+        return np.empty(self.shape(n), _DTYPES[self.bits])
+
     def check(self, vector: Vector, n: int) -> None:
         """Checks that an array is a vector of this ring with ``n`` elements.
 

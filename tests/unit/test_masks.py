@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compute_nodes.crypto.masks import apply_mask, apply_masks, expand, keystream
+from compute_nodes.crypto.masks import _Stream, apply_mask, apply_masks, expand, keystream
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.crypto.seed import PartySeed
 from protos.faults import InputError
@@ -36,6 +36,20 @@ def test_many_masks_are_the_sum_of_each(bits: int):
     for seed, sign in seeds:
         ring.accumulate(single, expand(seed, ring, n), sign=sign)
     assert np.array_equal(together, single)
+
+
+@pytest.mark.parametrize("by_gcm", [True, False])
+@pytest.mark.parametrize(
+    "pieces", [[5], [16, 16], [31, 1, 1], [32, 4], [40, 0, 100_000], [262_144] * 2]
+)
+def test_both_ways_of_computing_give_the_one_stream(by_gcm: bool, pieces: list[int]):
+    """Pieces end before, in and after the two blocks that GCM keeps for itself."""
+    stream, written = _Stream(SEED, by_gcm=by_gcm), bytearray(sum(pieces))
+    room = memoryview(written)
+    for size in pieces:
+        stream.fill(room[:size])
+        room = room[size:]
+    assert written == keystream(SEED, len(written))
 
 
 def test_a_longer_mask_begins_with_the_shorter():
