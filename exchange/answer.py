@@ -75,6 +75,7 @@ def make_answer(
     calibration: Calibration | None,
     survivors: Sequence[str],
     receipt: Mapping[str, Any],
+    unsigned: Sequence[str] = (),
     deadline_s: float = 60.0,
 ) -> Answer:
     """Turns opened totals into an answer; see ``finalise`` for the arguments.
@@ -87,11 +88,15 @@ def make_answer(
         calibration: Ad hoc mode: the noise.
         survivors: Names of the departments whose values are in the totals.
         receipt: The receipt document.
+        unsigned: Survivors whose signature the receipt lacks.
         deadline_s: For post-processing.
     """
     released = finalise(bound, plan, totals, visible, calibration, len(survivors))
     processed = postprocess(bound.post_sql, released, deadline_s=deadline_s)
-    return Answer(processed, released, receipt, _remarks(plan, survivors, released, processed))
+    remarks = _remarks(plan, survivors, released, processed)
+    if unsigned:
+        remarks = (*remarks, _UNSIGNED.format(missing=", ".join(unsigned)))
+    return Answer(processed, released, receipt, remarks)
 
 
 def _remarks(
@@ -133,6 +138,11 @@ _DROPPED = Text(
     "{missing} dropped out: the figures cover {answered} of {asked} departments, and nothing is "
     "estimated for the missing ones.",
     "{missing} 中途退出:结果覆盖 {asked} 个部门中的 {answered} 个,缺席部门未作任何估计。",
+)
+_UNSIGNED = Text(
+    "{missing} answered, but was gone before signing the receipt: its figures are included; under "
+    "which policy, and how many bytes left it, nobody confirms.",
+    "{missing} 已应答但未签署回执:结果包含其数据;其所依策略与出域字节数未经确认。",
 )
 _LESS_NOISE = Text(
     "With fewer departments there is also less noise in the total; the intervals account for it.",

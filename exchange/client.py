@@ -400,6 +400,7 @@ class Veil:
             calibration=calibration,
             survivors=aggregate.survivors,
             receipt=document,
+            unsigned=[n for n in aggregate.survivors if n not in outcome.statements],
         )
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from catalog.certificates.receipts import Statement, issue_receipt, read_statement, receipt_of
+from catalog.certificates.receipts import issue_receipt, receipt_of
 from catalog.codec import from_json
 from catalog.plan import Plan
-from compute_nodes.crypto.signatures import signer, verifier
+from compute_nodes.crypto.signatures import signer
 from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.rpc.delivery import Delivery
@@ -24,6 +24,7 @@ from exchange.coordinator.archive import Archive, JobRow
 from exchange.coordinator.outcome import Outcome
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
+from exchange.coordinator.statements import facts_of, take_statement
 from exchange.desk import ROUND_PREFIX, GrantDesk
 from exchange.inbox import Inbox
 from exchange.ports import Alive, Caller, Progress, Registration
@@ -227,7 +228,7 @@ class Hub:
             plan=decoded,
             plan_hash=plan_hash,
             dataset=self._shelf.get(decoded.dataset),
-            verify=verifier([_known_card(token).identity for token in roster]),
+            identities=tuple(_known_card(token).identity for token in roster),
             sign=signer(self._identity),
             min_group=self._min_group(decoded),
             he_key=submission.he_key,
@@ -238,7 +239,7 @@ class Hub:
             ),
             emit=lambda what, department, text: self._emit(job, what, department, text),
             connected=self._inbox.online,
-            finish=lambda session: self._finish(job, session, cards),
+            finish=lambda session: self._finish(job, session, stages, cards),
             fail=lambda error: self._fail(job, error),
         )
         opening = write_opening(submission.plan, [*cards, self._card])
@@ -365,23 +366,17 @@ class Hub:
             job.events.append(Progress(self._clock(), what, department, text))
             job.changed.notify_all()
 
-    def _finish(self, job: _Job, session: Session, cards: list[str]) -> None:
+    def _finish(self, job: _Job, session: Session, stages: StagePlan, cards: list[str]) -> None:
         """Writes the receipt and keeps the outcome; only then is the analyst told."""
         assert session.result is not None  # noqa: S101 - the session calls this when it has one
         aggregate = session.result
-        identities = {c.name: c.identity for c in map(_known_card, cards) if c.role == "department"}
         try:
-            statements = {
-                name: read_statement(identities[name], token)
+            statements = [
+                take_statement(stages, aggregate, session.hidden_cells, name, token)
                 for name, token in session.statements.items()
-            }
-            receipt = receipt_of(
-                session.plan,
-                aggregate.survivors,
-                list(statements.values()),
-                outcome_digest=aggregate.digest,
-                hidden_cells=_hidden(session, list(statements.values())),
-            )
+            ]
+            facts = facts_of(stages, aggregate, session.hidden_cells, statements)
+            receipt = receipt_of(session.plan, facts, statements)
             name = read_card(self._card).name
             token = issue_receipt(self._identity, name, receipt, now=int(self._clock()))
             outcome = Outcome(aggregate.to_bytes(), token, session.statements, (*cards, self._card))
@@ -445,13 +440,6 @@ class Hub:
             for job in [j for j in self._jobs.values() if j.ended and j.row.submitted_at < old]:
                 del self._jobs[job.row.job]
                 self._inbox.drop(job.row.job)
-
-
-def _hidden(session: Session, statements: list[Statement]) -> int:
-    """Suppressed cells: by the bitmap, or by a single owner, who alone knows how many."""
-    if session.plan.protocol == "sealed" and statements:
-        return statements[0].hidden_cells
-    return session.hidden_cells
 
 
 def _roster(plan: Plan, members: Members) -> list[str]:

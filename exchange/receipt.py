@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.certificates.receipts import RELEASE_TYPE
-from exchange.receipt_checks import CHECKS, NotAsked
+from exchange.receipt_checks import CHECKS, NotAsked, Remark
 from exchange.receipt_evidence import VERSION, Check, Evidence, read_document
 from protos.canonical import digest
 from protos.cards import Pins
@@ -42,8 +42,8 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every question was asked and answered well."""
-        return all(check.ok for check in self.checks)
+        """Whether every question was asked and answered well, without a remark."""
+        return all(check.ok and not check.remark for check in self.checks)
 
     @property
     def failures(self) -> tuple[Check, ...]:
@@ -112,6 +112,8 @@ def verify_receipt(
 def _ask(name: Text, check: Callable[[Evidence], str], evidence: Evidence) -> Check:
     try:
         return Check(name, ok=True, what=check(evidence))
+    except Remark as remark:
+        return Check(name, ok=True, what=str(remark), remark=True)
     except NotAsked as reason:
         return Check(name, ok=None, what=str(reason))
     except VeilError as error:

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from catalog.certificates.grants import check_allows, read_grant
-from catalog.certificates.receipts import RELEASE_TYPE, plan_hash
+from catalog.certificates.receipts import RELEASE_TYPE, plan_hash, statements_needed
 from exchange.receipt_evidence import Evidence, only
 from protos.canonical import digest
 from protos.faults import TrustError
@@ -25,6 +25,10 @@ _EPSILON_TOLERANCE: Final = 1e-6
 
 class NotAsked(Exception):  # noqa: N818 - not an error: the caller gave nothing to compare with
     """A check that cannot be made with what was given."""
+
+
+class Remark(Exception):  # noqa: N818 - not an error: it holds
+    """A check that holds, with something that the reader must know."""
 
 
 def _plan_agrees(evidence: Evidence) -> str:
@@ -80,6 +84,25 @@ def _threshold_reached(evidence: Evidence) -> str:
     return f"{len(survived)} of {len(receipt.roster)} answered, {plan.threshold} were needed"
 
 
+def _signed(evidence: Evidence) -> str:
+    """Names who did not sign; the others' signatures are enough, or the receipt does not hold."""
+    survivors, needed = evidence.receipt.survivors, statements_needed(evidence.plan)
+    signed = tuple(name for name in survivors if name in evidence.statements)
+    unsigned = tuple(name for name in survivors if name not in evidence.statements)
+    _same("the receipt's unsigned departments", evidence.receipt.unsigned, unsigned, "the document")
+    if len(signed) < needed:
+        said = _TOO_FEW.format(
+            missing=", ".join(unsigned) or "–", signed=len(signed), needed=needed
+        )
+        raise TrustError(str(said))
+    if unsigned:
+        said = _UNSIGNED.format(
+            missing=", ".join(unsigned), signed=len(signed), all=len(survivors), needed=needed
+        )
+        raise Remark(str(said))
+    return str(_ALL_SIGNED.format(all=len(survivors)))
+
+
 def _statements_agree(evidence: Evidence) -> str:
     receipt = evidence.receipt
     for name, statement in evidence.statements.items():
@@ -90,7 +113,7 @@ def _statements_agree(evidence: Evidence) -> str:
                 getattr(receipt, field),
                 "the receipt",
             )
-    return "every department says the same as the receipt"
+    return "every department that signed says the same as the receipt"
 
 
 def _policies_agree(evidence: Evidence) -> str:
@@ -191,6 +214,8 @@ def _same_by_department(
     what: str, receipt: Mapping[str, object], said: Mapping[str, object]
 ) -> None:
     for name in sorted({*receipt, *said}):
+        if name not in said:
+            raise TrustError(f"the receipt has a {what} of {name}, which nobody has signed")
         _same(f"the {what} of {name} in the receipt", receipt.get(name), said.get(name), "it")
 
 
@@ -206,11 +231,24 @@ def _urn(job: str) -> str:
         raise TrustError("the plan's job is not 32 hex digits") from error
 
 
+_ALL_SIGNED: Final = Text("all {all} signed", "{all} 个部门均已签署")
+_UNSIGNED: Final = Text(
+    "{missing} did not sign: policy and bytes not confirmed there; {signed} of {all} signed, "
+    "{needed} are needed",
+    "{missing} 未签署:其策略与出域字节数未经确认;{all} 个部门中 {signed} 个已签署,"
+    "至少需要 {needed} 个",
+)
+_TOO_FEW: Final = Text(
+    "only {signed} signed, {needed} are needed; no statement of {missing}",
+    "仅 {signed} 个部门签署,至少需要 {needed} 个;缺少 {missing} 的声明",
+)
+
 CHECKS: Final[tuple[tuple[Text, Callable[[Evidence], str]], ...]] = (
     (Text("Plan and receipt agree", "计划与回执一致"), _plan_agrees),
     (Text("Roster and identities agree", "名单与身份一致"), _roster_agrees),
     (Text("Identities are pinned", "身份已核对"), _pinned),
     (Text("Enough departments answered", "参与部门达到门限"), _threshold_reached),
+    (Text("Every department that answered has signed", "应答部门均已签署"), _signed),
     (Text("Departments agree with the receipt", "部门声明与回执一致"), _statements_agree),
     (Text("Policy versions agree", "策略版本一致"), _policies_agree),
     (Text("Bytes that left agree", "出域字节数一致"), _bytes_agree),

@@ -36,11 +36,13 @@ class Check:
         name: The question.
         ok: True, False, or None where it could not be asked.
         what: What was found, or what is wrong and where, or why it was not asked.
+        remark: Whether it holds, and a reader must know something nevertheless.
     """
 
     name: Text
     ok: bool | None
     what: str
+    remark: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Evidence:
         plan: The plan, signed by the analyst's card.
         receipt: The receipt, signed by the exchange's card.
         credential: Its envelope.
-        statements: Department → statement, signed by the department's card.
+        statements: Department → statement, signed by the department's card; survivors only, but
+            not always all of them.
         pins: Whom the reader trusts, or None.
         table: Bytes of the result's file, or None.
         outcome_digest: Digest of the aggregate that the reader holds, or None.
@@ -97,7 +100,7 @@ def read_document(document: object, checks: list[Check]) -> Evidence | None:
         checks.append(Check(name, ok=True, what=f"signed by exchange {exchange.name}"))
         name = _STATEMENTS
         statements = _statements(body["statements"], cards, receipt)
-        checks.append(Check(name, ok=True, what=f"signed by {', '.join(statements)}"))
+        checks.append(Check(name, ok=True, what=f"signed by {', '.join(statements) or 'nobody'}"))
     except VeilError as error:
         checks.append(Check(name, ok=False, what=error.message))
         return None
@@ -149,13 +152,10 @@ def only(cards: dict[tuple[str, str], Card], role: str) -> Card:
 def _statements(
     tokens: dict[str, str], cards: dict[tuple[str, str], Card], receipt: Receipt
 ) -> dict[str, Statement]:
-    for name in sorted({*tokens, *receipt.survivors}):
-        if name not in tokens:
-            raise TrustError(f"{name} answered by the receipt, but its statement is missing")
-        if name not in receipt.survivors:
-            raise TrustError(f"there is a statement of {name}, which the receipt does not name")
+    for name in sorted(tokens.keys() - set(receipt.survivors)):
+        raise TrustError(f"there is a statement of {name}, which the receipt does not name")
     found: dict[str, Statement] = {}
-    for name in receipt.survivors:
+    for name in (survivor for survivor in receipt.survivors if survivor in tokens):
         card = cards.get(("department", name))
         if card is None:
             raise TrustError(f"the card of {name} is missing")

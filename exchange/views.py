@@ -74,7 +74,10 @@ def show_report(report: Report, *, stream: IO[str] | None = None) -> None:
     marks = {True: "✓", False: "✗", None: "–"}
     terminal.table(
         ("", str(_QUESTION), str(_FOUND)),
-        [(marks[check.ok], check.name, check.what) for check in report.checks],
+        [
+            ("!" if check.remark else marks[check.ok], check.name, check.what)
+            for check in report.checks
+        ],
         stream=stream,
     )
     if not report.ok:
@@ -82,8 +85,12 @@ def show_report(report: Report, *, stream: IO[str] | None = None) -> None:
         terminal.say(f"✗ {_BROKEN}: {failed}", style=terminal.BAD, stream=stream)
     elif report.complete:
         terminal.done(_HOLDS, stream=stream)
-    else:
+    elif any(check.ok is None for check in report.checks):
         terminal.done(_HOLDS_PARTLY, stream=stream)
+    else:
+        terminal.done(_HOLDS_OTHERWISE, stream=stream)
+    if any(check.remark for check in report.checks):
+        terminal.say(_REMARKED, stream=stream)
     terminal.say(_SCOPE, style=terminal.SOFT, stream=stream)
 
 
@@ -102,6 +109,11 @@ _HOLDS: Final = Text("Everything holds.", "全部成立。")
 _HOLDS_PARTLY: Final = Text(
     "Nothing is wrong with what was checked; the lines marked – were not checked.",
     "已检查部分均成立;标记为 – 的项目未检查。",
+)
+_HOLDS_OTHERWISE: Final = Text("Nothing is wrong.", "未发现问题。")
+_REMARKED: Final = Text(
+    "! marks what holds without everybody's signature, and says what nobody confirms.",
+    "标记为 ! 的项目虽成立,但签署不全,并注明未经确认的内容。",
 )
 _SCOPE: Final = Text(
     "A receipt proves who took part, which plan and policies, and which bytes left. It does not "

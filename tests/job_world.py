@@ -23,7 +23,7 @@ from catalog.dataset import Dataset
 from catalog.plan import Mode, Plan
 from catalog.policy import Policy
 from catalog.sql_gate import parse
-from compute_nodes.crypto.signatures import signer, verifier
+from compute_nodes.crypto.signatures import signer
 from compute_nodes.guard import Admitted, Guard
 from compute_nodes.jobs.job import Job, JobTools
 from compute_nodes.jobs.machines import Keys
@@ -306,7 +306,7 @@ class Play:
             plan=plan,
             plan_hash=plan_hash(plan),
             dataset=world.dataset,
-            verify=verifier([world.people[m.name].key.public for m in plan.roster]),
+            identities=tuple(world.people[m.name].key.public for m in plan.roster),
             sign=signer(world.exchange.key),
             min_group=5,
             he_key=he_key,

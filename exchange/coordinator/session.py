@@ -16,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from catalog.certificates.receipts import statements_needed
 from compute_nodes.jobs.setups import BITMAP_ROUND, CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.protocols.base import Message, Step
 from exchange.coordinator.outcome import Aggregate
 from exchange.coordinator.stages import Stage, StagePlan, aggregate_of, first_stage, next_stage
+from exchange.coordinator.statements import take_statement
 from protos.canonical import canonical
 from protos.faults import JobError, ProtocolError, VeilError, from_public
 
@@ -35,7 +37,7 @@ class Clocks:
     Attributes:
         round_s: Longest wait for one round.
         absent_s: A department that has not been connected for so long has dropped out.
-        receipt_s: Longest wait for the departments' statements.
+        receipt_s: Wait for the statements that are more than enough; ``round_s`` for enough.
     """
 
     round_s: float = 120.0
@@ -94,6 +96,7 @@ class Session:
         self._waiting: frozenset[int] = frozenset()
         self._absent: set[str] = set()
         self._deadline = now + clocks.round_s
+        self._last_call = self._deadline
         self._expiry = now + max(0, stages.plan.expires_at - stages.plan.issued_at)
 
     def start(self, now: float) -> None:
@@ -135,8 +138,10 @@ class Session:
                 )
                 if now >= self._deadline or (absent and not self._stage.patient):
                     self._expire(now)
-            elif self.state == "receipt" and now >= self._deadline:
-                self._end()
+            elif self.state == "receipt":
+                enough = len(self.statements) >= statements_needed(self.plan)
+                if now >= (self._deadline if enough else self._last_call):
+                    self._end()
 
     def cancel(self, error: VeilError) -> None:
         """Ends the job; departments that have sent nothing yet take their reservation back."""
@@ -207,10 +212,11 @@ class Session:
         self.state = "receipt"
         self._waiting = frozenset()
         self._deadline = now + self._clocks.receipt_s
+        self._last_call = now + self._clocks.round_s
         self._ports.emit("round", "", RECEIPT_ROUND)
         self._absent = set()
         if self._stage.patient:  # who answered at its own time signs at its own time, too
-            self._deadline = max(self._deadline, self._expiry)
+            self._deadline, self._last_call = self._last_call, max(self._last_call, self._expiry)
         notice = {"survivors": list(self.result.survivors), "outcome": self.result.digest}
         for name in self.result.survivors:
             self._ports.send(name, RECEIPT_ROUND, "receipt", canonical(notice))
@@ -229,7 +235,9 @@ class Session:
         if self.state != "receipt" or self.result is None:
             raise ProtocolError("a statement before the total", code="job.order")
         if department in self.result.survivors:
-            self.statements[department] = body.decode("ascii", "replace")
+            token = body.decode("ascii", "replace")
+            take_statement(self._stages, self.result, self.hidden_cells, department, token)
+            self.statements[department] = token
         self._end_if_complete(self.result)
 
     def _refused(self, department: str, body: bytes) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from catalog.dataset import Dataset
 from catalog.plan import Plan
 from compute_nodes.crypto.ring import Ring
+from compute_nodes.crypto.signatures import verifier
 from compute_nodes.disclosure import suppress
 from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
 from compute_nodes.jobs.homomorphic import check_public_key, homomorphic
@@ -35,6 +36,7 @@ from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector
 from exchange.coordinator.outcome import Aggregate
 from protos.faults import JobError, ProtocolError
+from protos.identity import PublicIdentity
 
 Sign = Callable[[str, dict[str, Any]], str]
 FIRST: Final = {"adhoc": MAIN, "exact": COUNTS}
@@ -48,7 +50,7 @@ class StagePlan:
         plan: The decoded plan.
         plan_hash: SHA-256 (hex) of the signed claims.
         dataset: The declaration of the plan's dataset.
-        verify: Checks the departments' protocol signatures.
+        identities: Keys of the plan's departments, in roster order.
         sign: Signs as the exchange.
         min_group: Strictest number of subjects a visible cell needs.
         he_key: The analyst's public HE key, or b"".
@@ -57,10 +59,15 @@ class StagePlan:
     plan: Plan
     plan_hash: str
     dataset: Dataset
-    verify: Verify
+    identities: tuple[PublicIdentity, ...]
     sign: Sign
     min_group: int
     he_key: bytes = b""
+
+    @property
+    def verify(self) -> Verify:
+        """Checks the departments' protocol signatures."""
+        return verifier(self.identities)
 
 
 @dataclass(frozen=True)

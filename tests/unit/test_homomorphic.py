@@ -163,12 +163,32 @@ def test_a_receipt_waits_for_who_has_answered_and_gone(world: World) -> None:
     run = play(world).until("receipt")
     kept = [delivery for delivery in run.waiting if delivery.recipient == "south"]
     run.away({"south"})
-    run.tick(10 * QUICK.receipt_s)
+    run.tick(QUICK.round_s - 1)
     assert run.session.state == "receipt"
     run.offline = set()
     run.waiting.extend(kept)
     run.run()
     assert set(run.session.statements) == set(world.towns)
+
+
+def test_a_receipt_does_not_wait_for_ever_once_enough_have_signed(world: World) -> None:
+    """Four of five: the answer is worth more now than the fifth signature tomorrow."""
+    run = play(world).until("receipt").away({"south"})
+    assert run.tick(QUICK.round_s).finished == 1, run.errors
+    assert set(run.session.statements) == set(world.towns) - {"south"}
+
+
+def test_a_receipt_waits_until_the_plans_end_for_enough_to_sign(world: World) -> None:
+    run = play(world).until("receipt")
+    kept = [delivery for delivery in run.waiting if delivery.recipient in {"south", "west"}]
+    run.away({"south", "west"})
+    run.tick(run.plan.expires_at - run.plan.issued_at - 1)
+    assert run.session.state == "receipt"
+    run.offline = set()
+    run.waiting.append(kept[0])
+    run.run().tick(0)
+    assert run.finished == 1, run.errors
+    assert len(run.session.statements) == 4
 
 
 def test_the_plans_end_is_the_end_and_who_never_answered_is_named(world: World) -> None:

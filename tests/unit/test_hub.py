@@ -14,6 +14,7 @@ import pytest
 from catalog.codec import to_json
 from catalog.dataset import Dataset
 from catalog.plan import Plan
+from compute_nodes.jobs.setups import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.outcome import read_aggregate, read_outcome
@@ -183,6 +184,33 @@ def test_a_job_from_submission_to_receipt(exchange: Exchange) -> None:
     assert exchange.inbox.waiting("mid") == ()
     assert exchange.hub.cancel(ANA, JOB) is False
     assert exchange.watch(JOB) == seen  # a watch begins with the first event again
+
+
+def test_a_survivor_that_never_signs_is_named_in_a_receipt_that_holds(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, gone = exchange.inbox.take, threading.Event()
+
+    def dies(name: str, *rest: Any, **more: Any) -> Delivery | None:  # noqa: ANN401
+        found = None if name == "mid" and gone.is_set() else take(name, *rest, **more)
+        if name == "mid" and found is not None and found.round == RECEIPT_ROUND:
+            gone.set()
+            return None
+        return found
+
+    monkeypatch.setattr(exchange.inbox, "take", dies)
+    plan = exchange.world.plan()
+    assert exchange.run(plan)[-1].what == "done"
+    assert gone.is_set()
+    outcome = read_outcome(exchange.hub.fetch(ANA, JOB))
+    assert set(outcome.statements) == set(exchange.world.towns) - {"mid"}
+    document = make_document(
+        outcome.receipt, outcome.statements, exchange.world.sign(plan), outcome.cards
+    )
+    report = verify_receipt(document, exchange.world.pins)
+    assert report.ok, report.failures
+    [remark] = [check for check in report.checks if check.remark]
+    assert "mid did not sign" in remark.what
 
 
 def test_the_same_submission_again_is_the_same_job(exchange: Exchange) -> None:

@@ -11,7 +11,7 @@ import pytest
 from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.session import Clocks
-from protos.faults import JobError, ProtocolError
+from protos.faults import JobError, ProtocolError, TrustError
 from tests.job_world import COUNT, JOB, Play, World
 
 ROUNDS = ("main/advertise", "main/shares", "main/masked", "main/consistency", "main/unmask")
@@ -182,6 +182,40 @@ def test_who_refuses_to_sign_leaves_only_its_signature_out(world: World) -> None
     assert run.finished == 1
     assert not run.errors
     assert "mid" not in run.session.statements
+
+
+@pytest.mark.parametrize("rubbish", [b"rubbish", b"\xff"])
+def test_a_statement_that_does_not_fit_is_as_good_as_none(world: World, rubbish: bytes) -> None:
+    run = play(world).until(RECEIPT_ROUND)
+    held = next(d for d in run.waiting if d.recipient == "mid")
+    run.waiting.remove(held)
+    others = run.run().session.statements["east"].encode("ascii")
+    for body in (rubbish, others):  # of nobody, and of somebody else
+        with pytest.raises(TrustError):
+            run.push(Delivery(JOB, RECEIPT_ROUND, 1, "mid", "", "statement", body))
+    assert run.finished == 0
+    assert run.tick(QUICK.receipt_s).finished == 1
+    assert set(run.session.statements) == set(world.towns) - {"mid"}
+
+
+def test_who_is_needed_to_sign_is_waited_for_longer(world: World) -> None:
+    """Without enough signatures the answer, already paid for, would be worth nothing."""
+    run = play(world).until(RECEIPT_ROUND)
+    held = [d for d in run.waiting if d.recipient in {"mid", "west"}]
+    for delivery in held:
+        run.waiting.remove(delivery)
+    assert run.run().tick(QUICK.round_s - 0.1).finished == 0
+    run.waiting.append(held[0])
+    assert run.run().finished == 0
+    assert run.tick(0).finished == 1  # four of five are enough, and the fifth had its time
+    assert len(run.session.statements) == 4
+
+
+def test_a_receipt_that_too_few_sign_comes_to_an_end(world: World) -> None:
+    run = play(world).until(RECEIPT_ROUND).away({"mid", "west"})
+    assert run.tick(QUICK.receipt_s).finished == 0
+    assert run.tick(QUICK.round_s).finished == 1
+    assert len(run.session.statements) == 3
 
 
 def test_cancelling_in_the_middle_and_after_the_end(world: World) -> None:
