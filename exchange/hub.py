@@ -52,6 +52,7 @@ MOST_JOBS_PER_ANALYST: Final = 16
 MAX_PLAN_S: Final = 24 * 3600
 SKEW_S: Final = 60
 REMEMBER_S: Final = 600.0
+GATHER_S: Final = 0.05  # progress is for people: the end is told at once, the rest in handfuls
 
 Members = Mapping[tuple[Role, str], str]  # (role, name) → card, as enrolled and not revoked
 
@@ -251,7 +252,7 @@ class Hub:
         session.start(self._monotonic())
         return decoded.job
 
-    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[Progress]:
+    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[list[Progress]]:
         """Yields progress from the start, and ends when the job has."""
         entry = self._owned(caller, job)
         if entry is None:
@@ -261,8 +262,10 @@ class Hub:
             with entry.changed:
                 if at >= len(entry.events) and not entry.ended:
                     entry.changed.wait(0.5)
+                entry.changed.wait_for(lambda: entry.ended, GATHER_S)
                 events, ended = entry.events[at:], entry.ended
-            yield from events
+            if events:
+                yield events
             at += len(events)
             if ended and at >= len(entry.events):
                 return
