@@ -141,7 +141,7 @@ class NodeDaemon:
                 name,
                 {key: held.policy for key, held in self._holdings.items()},
                 {key: held.dataset for key, held in self._holdings.items()},
-                lambda: Pins.load(self._directory / "pins.toml"),
+                Pins.watched(self._directory / "pins.toml"),
                 time.time,
             ),
             store=self._store,

@@ -142,6 +142,7 @@ class Veil:
         self._clock = clock
         self._randomness = randomness
         self._history = History(profile.directory / "history")
+        self._known: tuple[dict[str, Any], Federation] | None = None
 
     def __enter__(self) -> Self:
         """Returns itself."""
@@ -157,7 +158,11 @@ class Veil:
 
     def federation(self) -> Federation:
         """Who takes part, with which data, under which policies: as far as the pins confirm it."""
-        return read_federation(self._link.directory(), self.profile.pins)
+        body = self._link.directory()
+        known = self._known
+        if known is None or known[0] != body:  # it seldom changes, and reading it is dear
+            known = self._known = body, read_federation(body, self.profile.pins)
+        return known[1]
 
     def prepare(self, question: Question) -> Prepared:
         """Plans a question without asking it.

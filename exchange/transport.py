@@ -153,5 +153,5 @@ class AnalystLink:
 
     def _watch_once(self, job: str) -> Iterator[Progress]:
         events = self._connection.stream(lambda stub: stub.Watch(veil_pb2.WatchRequest(job=job)))
-        for event in events:
-            yield wire.progress(event)
+        for news in events:
+            yield from map(wire.progress, news.events)

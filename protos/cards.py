@@ -10,7 +10,9 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ from protos.names import Role, check_name, check_role
 from protos.sealing import public_key
 
 CARD_TYPE: Final = "veil-card+jwt"
+_KNOWN_CARDS: Final = 4096
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -68,8 +71,12 @@ def make_card(
     return key.sign(CARD_TYPE, claims)
 
 
+@lru_cache(maxsize=_KNOWN_CARDS)
 def read_card(token: str) -> Card:
     """Reads a card and checks that the key inside signed it. It is not yet trusted: see `Pins`.
+
+    A card verifies the same every time, so one that did is remembered by its token; one that did
+    not is checked again.
 
     Raises:
         TrustError: The card is malformed or not signed by its own key.
@@ -135,6 +142,28 @@ class Pins:
                     code="pins.invalid",
                 ) from error
         return pins
+
+    @classmethod
+    def watched(cls, path: Path) -> Callable[[], Pins]:
+        """Returns a function that gives the pins as they are now; it reads a changed file again.
+
+        The function raises what `load` raises.
+        """
+        known: tuple[tuple[int, int, int] | None, Pins] | None = None
+
+        def current() -> Pins:
+            nonlocal known
+            try:
+                status = path.stat()
+                version = (status.st_ino, status.st_mtime_ns, status.st_size)
+            except OSError:
+                version = None
+            if known is None or version is None or known[0] != version:
+                # The version was taken before reading: what changes meanwhile is read again.
+                known = version, cls.load(path)
+            return known[1]
+
+        return current
 
     def save(self, path: Path) -> None:
         """Writes the file whole or not at all, mode 0600.

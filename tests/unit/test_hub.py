@@ -142,7 +142,8 @@ class Exchange:
         seen: list[Progress] = []
 
         def follow() -> None:
-            seen.extend(self.hub.watch(by, job, lambda: True))
+            for news in self.hub.watch(by, job, lambda: True):
+                seen.extend(news)
             done.set()
 
         thread = threading.Thread(target=follow)
