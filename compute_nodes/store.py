@@ -47,6 +47,10 @@ CREATE TABLE IF NOT EXISTS value (
     body BLOB NOT NULL,
     PRIMARY KEY (job, name)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS failure (
+    job TEXT PRIMARY KEY REFERENCES job (job),
+    why TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS grant_request (
     id TEXT PRIMARY KEY,
     token TEXT NOT NULL,
@@ -97,6 +101,7 @@ class JobRow:
     mode: str
     state: str
     received_at: int
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,9 @@ class NodeStore:
         """The latest jobs, newest first."""
         with self.db.read() as db:
             rows = db.execute(
-                "SELECT job, analyst, dataset, statement, mode, state, received_at FROM job"
-                " ORDER BY received_at DESC, rowid DESC LIMIT ?",
+                "SELECT job, analyst, dataset, statement, mode, state, received_at,"
+                " coalesce(why, '') FROM job LEFT JOIN failure USING (job)"
+                " ORDER BY received_at DESC, job.rowid DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [JobRow(*row) for row in rows]
@@ -251,6 +257,23 @@ class NodeStore:
             if releases:
                 self.budget.mark_released(db, job)
                 db.execute("UPDATE job SET state = 'released' WHERE job = ?", (job,))
+
+    def fail(self, job: str, why: str) -> None:
+        """Notes that the job's query has failed here, which costs what an answer costs.
+
+        Args:
+            job: The job.
+            why: For this department's own people only.
+        """
+        with self.db.write() as db:
+            db.execute("INSERT OR IGNORE INTO failure VALUES (?, ?)", (job, why))
+            self.budget.mark_released(db, job)
+
+    def has_failed(self, job: str) -> bool:
+        """Whether the job's query has failed here."""
+        with self.db.read() as db:
+            row = db.execute("SELECT 1 FROM failure WHERE job = ?", (job,)).fetchone()
+        return row is not None
 
     # --- values
 
