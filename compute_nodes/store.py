@@ -7,6 +7,7 @@ many bytes leave" before a byte of it leaves (WAL, ``synchronous=FULL``).
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -360,10 +361,14 @@ class NodeStore:
     def answer_request(self, request: str, state: str, answer: str) -> None:
         """Keeps the owner's answer: ``granted`` with the grant, or ``denied`` with the reason."""
         with self.db.write() as db:
-            db.execute(
-                "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
-                (state, answer, request),
-            )
+            self.keep_answer(db, request, state, answer)
+
+    def keep_answer(self, db: sqlite3.Connection, request: str, state: str, answer: str) -> None:
+        """Keeps the owner's answer as part of a transaction."""
+        db.execute(
+            "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
+            (state, answer, request),
+        )
 
     def requests(self) -> list[RequestRow]:
         """All grant requests, newest first."""
