@@ -54,7 +54,8 @@ def calibrate(plan: Plan, dataset: Dataset) -> Calibration:
     measures = plan.aggregate.measures
     rho = rho_for(plan.epsilon, plan.delta)
     nodes = 1 if dataset.subjects_disjoint else len(plan.roster)
-    honest = 1 if plan.protocol == "sealed" else max(1, plan.threshold - plan.colluders)
+    alone = plan.protocol == "sealed" or plan.is_open  # its noise is all that hides an input
+    honest = 1 if alone else max(1, plan.threshold - plan.colluders)
     charged = 0.0
     total, each = [], []
     for measure in measures:

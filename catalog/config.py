@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from catalog.codec import policy_version
 from catalog.dataset import Dataset
-from catalog.policy import Budget, Policy
+from catalog.plan import Protocol
+from catalog.policy import Budget, Policy, family_of
 from catalog.typing_rules import EPOCH
 from desensitize.column import Code, Column, ColumnType, Role, Use
 from protos.faults import InputError
@@ -31,7 +32,8 @@ ColumnName = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,62}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 # A scaled value fits a 64-bit integer, with a bit to spare for its negation and alignment.
 MAX_ABS: Final = 2**62
-PROTOCOLS: Final = frozenset({"masked_sum", "he_sum", "he_sum.bfv", "he_sum.paillier", "sealed"})
+# What a policy may list: every protocol, and the families of two schemes.
+PROTOCOLS: Final = frozenset({*get_args(Protocol), *map(family_of, get_args(Protocol))})
 ALL_USES: Final[frozenset[Use]] = frozenset({"join", "filter", "group", "aggregate"})
 
 

@@ -4,7 +4,9 @@
 one cell (a condition on one of them, NULLs in one of them), nor a condition that hides in a value
 (``COALESCE``, ``GREATEST``, ``CASE … ELSE 1``, a product with a column that is 0 or 1). So the
 measures of an exact statement have one condition, one set of rows with values, and values that
-are linear in the columns.
+are linear in the columns, or the truth of one boolean column as 1 and 0. A column of two values
+splits its cell in two: nodes count the people on either side (``sides_of``), and the smaller side
+decides.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from catalog.algebra import (
 from catalog.algebra_text import expr_text
 from catalog.refusal import Refusal
 from catalog.typing_rules import columns_of
-from desensitize.column import Column
+from desensitize.column import Code, Column
 
+_ONE: Final = Constant(1, "integer")
+_ZERO: Final = Constant(0, "integer")
 _ADHOC: Final = "ask in ad hoc mode"
 _ELSEWHERE: Final = "put the condition into WHERE, or GROUP BY it"
 _PRODUCT: Final = "a product of columns"
@@ -43,8 +47,12 @@ def exact_refusals(aggregate: Aggregate, columns: Mapping[str, Column]) -> Itera
         aggregate: Well typed over ``columns``.
         columns: The dataset's columns.
     """
-    values = [_split(measure.value) for measure in aggregate.measures]
-    wrong = {value: offence for _, value in values if value and (offence := _offence(value))}
+    values = [split_condition(measure.value) for measure in aggregate.measures]
+    wrong = {
+        value: offence
+        for _, value in values
+        if value is not None and not _counts_truth(value, columns) and (offence := _offence(value))
+    }
     for value, offence in wrong.items():
         product = offence == _PRODUCT
         yield Refusal(
@@ -95,12 +103,63 @@ def _same_rows(
     )  # fmt: skip
 
 
-def _split(value: Expr | None) -> tuple[Expr | None, Expr | None]:
-    """The one condition around a value, or None, and the value."""
+def split_condition(value: Expr | None) -> tuple[Expr | None, Expr | None]:
+    """Returns the one condition around a value, or None, and the value."""
     match value:
         case Case(whens=((condition, inner),), default=Constant(type="null")):
             return condition, inner
     return None, value
+
+
+def truth_of(value: Expr | None) -> ColumnRef | None:
+    """Returns the boolean column whose truth a value is: 1 if true, 0 if not; else None.
+
+    In both forms that SUM and AVG of a boolean are written in: an unknown truth is 0 in the first
+    (for a column without NULLs) and NULL in the second.
+    """
+    match value:
+        case Case(whens=((ColumnRef() as column, one),), default=zero):
+            pass
+        case Case(
+            whens=((ColumnRef() as column, one), (Not(arg=ColumnRef() as same), zero)),
+            default=Constant(type="null"),
+        ) if column == same:
+            pass
+        case _:
+            return None
+    return column if (one, zero) == (_ONE, _ZERO) else None
+
+
+def sides_of(value: Expr | None, columns: Mapping[str, Column]) -> dict[str, tuple[Code, Code]]:
+    """Returns the two-valued columns that a measured value tells about, with their two values.
+
+    Args:
+        value: Without the condition around it.
+        columns: Declared columns; their bounds or code list say how many values there are.
+    """
+    truth = truth_of(value)
+    if truth is not None:
+        return {truth.name: (True, False)}
+    names = sorted(columns_of(value)) if value is not None else []
+    found = {name: _two_values(columns[name]) for name in names}
+    return {name: two for name, two in found.items() if two is not None}
+
+
+def _two_values(column: Column) -> tuple[Code, Code] | None:
+    if column.type not in {"integer", "decimal"}:
+        return None
+    if column.codes is not None and len(column.codes) == 2:
+        return column.codes[0], column.codes[1]
+    low, high = column.bounds or (0, 0)
+    return (low, high) if high - low == 1 else None
+
+
+def _counts_truth(value: Expr, columns: Mapping[str, Column]) -> bool:
+    """Whether a value is the truth of a boolean column, and nobody's missing one counts as 0."""
+    truth = truth_of(value)
+    if truth is None:
+        return False
+    return isinstance(value, Case) and (len(value.whens) == 2 or not columns[truth.name].nullable)
 
 
 def _offence(value: Expr) -> str:

@@ -19,12 +19,13 @@ from catalog.exact_rules import exact_refusals
 from catalog.plan import Plan
 from catalog.policy import Policy
 from catalog.refusal import Refusal
-from catalog.typing_rules import EPOCH, bits_needed, check_aggregate
+from catalog.typing_rules import EPOCH, bits_needed, check_aggregate, magnitude
 from catalog.uses import named_values, uses_of
 from desensitize.column import Column
 from protos.faults import InputError, PolicyError
 
 SKEW_S: Final = 60
+OPEN_BFV_BITS: Final = 47  # without masks a total must fit one slot: sums of limbs show carries
 _HEX: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -118,7 +119,7 @@ def _roster(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
     for name in sorted(set(names) - set(dataset.members)):
         yield Refusal("", "roster", "", f"{name!r} holds no rows of {dataset.name!r}")
     n = len(names)
-    fewest = n if plan.protocol.startswith("he_sum") else 2 * n // 3 + 1
+    fewest = _fewest(plan, n)
     if not fewest <= plan.threshold <= n:
         yield Refusal(
             "", "threshold", "",
@@ -132,6 +133,33 @@ def _roster(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
         )  # fmt: skip
     if not 0 <= plan.colluders < plan.threshold:
         yield Refusal("", "colluders", "", "colluders must be at least 0 and below the threshold")
+
+
+def _fewest(plan: Plan, n: int) -> int:
+    """Fewest survivors that the protocol itself is safe with; policies may ask for more."""
+    if plan.is_open:  # each input stands alone
+        return 1
+    return n if plan.protocol.startswith("he_sum") else 2 * n // 3 + 1
+
+
+def _open(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
+    """What may travel without masks: analyst and exchange together see each single input."""
+    if not plan.is_open:
+        return
+    if plan.mode == "exact":
+        yield Refusal(
+            "", "open", "",
+            "exact figures need masks: in an open sum analyst and exchange together would read "
+            "every department's own, and no noise would protect it",
+            (f"use {plan.protocol.removesuffix('.open')} or masked_sum", "ask in ad hoc mode"),
+        )  # fmt: skip
+    width = magnitude(plan, dataset).bit_length() + 1  # and one for the sign
+    if plan.protocol.startswith("he_sum.bfv") and width > OPEN_BFV_BITS:
+        yield Refusal(
+            "", "open", "",
+            f"an open BFV sum carries totals of up to {OPEN_BFV_BITS} bits, these may have {width}",
+            ("use he_sum.paillier.open, he_sum.bfv or tighter bounds",),
+        )  # fmt: skip
 
 
 def _privacy(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
@@ -231,35 +259,41 @@ def _epsilon(plan: Plan, policy: Policy) -> Iterator[Refusal]:
 
 
 def _protocol(plan: Plan, policy: Policy) -> Iterator[Refusal]:
-    family = plan.protocol.split(".")[0]
-    if not {plan.protocol, family} & set(policy.protocols):
+    if not policy.takes_part_in(plan.protocol):
         yield _no(
             "protocol",
             f"the protocol {plan.protocol} is not taken part in",
             "",
             f"use {', '.join(policy.protocols) or 'no protocol: ask the owner'}",
         )
-    # A department that answers alone adds all of the noise itself.
-    if plan.protocol != "sealed" and plan.colluders < policy.colluders:
+    # A department that answers alone, or openly, adds all of the noise itself. The analyst's own
+    # department knows its share of the noise, and is taken to tell.
+    withstand = policy.colluders + plan.own
+    if plan.protocol != "sealed" and not plan.is_open and plan.colluders < withstand:
         yield _no(
             "colluders",
-            f"the noise must withstand {policy.colluders} colluding departments, "
+            f"the noise must withstand {withstand} colluding departments{_beside(plan, 'with')}, "
             f"the plan says {plan.colluders}",
         )
 
 
 def _parties(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     # An owner that lists "sealed" has agreed to answer alone; there is nobody to hide among.
-    if plan.protocol != "sealed" and plan.threshold < policy.min_parties:
+    if plan.protocol != "sealed" and plan.threshold - plan.own < policy.min_parties:
         yield _no(
             "min_parties",
-            f"an answer needs {policy.min_parties} departments, this one could come from "
-            f"{plan.threshold}",
+            f"an answer needs {policy.min_parties} departments{_beside(plan, 'without')}, this one "
+            f"could come from {plan.threshold - plan.own}",
             "",
             "raise the threshold"
-            if len(plan.roster) >= policy.min_parties
+            if len(plan.roster) - plan.own >= policy.min_parties
             else "ask over more departments",
         )
+
+
+def _beside(plan: Plan, how: str) -> str:
+    """Words for the analyst's own department, where it is asked."""
+    return f" ({how} {plan.affiliation}, the analyst's own)" if plan.own else ""
 
 
 def _no(rule: str, message: str, column: str = "", *rewrites: str) -> Refusal:
@@ -294,6 +328,7 @@ PLAN_RULES: Final[tuple[Callable[[Plan, Dataset, int], Iterator[Refusal]], ...]]
     _same_dataset,
     _times,
     _roster,
+    _open,
     _privacy,
 )
 POLICY_RULES: Final[tuple[Callable[[Plan, Policy], Iterator[Refusal]], ...]] = (

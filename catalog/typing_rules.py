@@ -78,7 +78,8 @@ def magnitude(plan: Plan, dataset: Dataset) -> int:
         raise _too_wide()
     tail = [0] * len(bounds)
     if plan.mode == "adhoc":
-        holders = 1 if plan.protocol == "sealed" else plan.threshold - plan.colluders
+        alone = plan.protocol == "sealed" or plan.is_open
+        holders = 1 if alone else plan.threshold - plan.colluders
         if not (plan.epsilon >= MIN_EPSILON and 0 < plan.delta < 1 and holders >= 1):
             raise InputError(
                 f"the plan needs epsilon of at least {MIN_EPSILON:g}, 0 < delta < 1, and a "

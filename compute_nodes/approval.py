@@ -69,7 +69,7 @@ def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
 
 
 def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
-    """Signs and sends a grant; returns the request's id.
+    """Signs and sends a grant, or sends again what was signed before; returns the request's id.
 
     Raises:
         InputError: No such request.
@@ -79,26 +79,18 @@ def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
     store = NodeStore(directory / "store.sqlite")
     store.open()
     try:
-        row = store.request(prefix)
-        considered = consider(directory, store, row)
-        if considered.request is None:
-            raise TrustError(considered.problem, code="grant.request")
-        if considered.overlaps and not override:
-            earlier = "; ".join(considered.overlaps)
-            raise PolicyError(
-                f"this may concern the same people as what was granted before: {earlier}",
-                remedy="two exact answers can be subtracted; deny it, or --override-overlap",
-                code="grant.overlap",
-            )
         member = Membership.load(directory)
-        token = issue_grant(
-            IdentityKey.load(directory / "identity.key"),
-            member.name,
-            considered.request,
-            now=int(time.time()),
-        )
-        # Kept before it is sent: what this owner has allowed is never unknown to itself.
-        store.answer_request(row.id, "granted", token)
+        # One transaction, so that of two approvals at one moment the second sees the first: also
+        # in another process. Kept before it is sent: what this owner has allowed is never unknown
+        # to itself.
+        with store.db.write() as db:
+            row = store.request(prefix)
+            token = row.answer if row.state == "granted" else None
+            if token is None:
+                token = _signed(
+                    directory, member, consider(directory, store, row), override=override
+                )
+                store.keep_answer(db, row.id, "granted", token)
         _send(directory, member, row.id, "grant", token)
         return row.id
     finally:
@@ -116,6 +108,21 @@ def deny(directory: Path, prefix: str, reason: str) -> str:
         return row.id
     finally:
         store.close()
+
+
+def _signed(directory: Path, member: Membership, considered: Considered, *, override: bool) -> str:
+    """Signs what was considered, if it may be."""
+    if considered.request is None:
+        raise TrustError(considered.problem, code="grant.request")
+    if considered.overlaps and not override:
+        earlier = "; ".join(considered.overlaps)
+        raise PolicyError(
+            f"this may concern the same people as what was granted before: {earlier}",
+            remedy="two exact answers can be subtracted; deny it, or --override-overlap",
+            code="grant.overlap",
+        )
+    key = IdentityKey.load(directory / "identity.key")
+    return issue_grant(key, member.name, considered.request, now=int(time.time()))
 
 
 def _send(directory: Path, member: Membership, request: str, kind: str, body: str) -> None:

@@ -114,6 +114,17 @@ def pin(
         str, typer.Argument(help=str(Text("Fingerprint, 64 hex digits.", "指纹,64 位十六进制。")))
     ],
     directory: NodeDirectory = DEFAULT,
+    department: Annotated[
+        str,
+        typer.Option(
+            help=str(
+                Text(
+                    "To which department an analyst belongs; it does not count for min_parties.",
+                    "分析员所属部门;该部门不计入 min_parties。",
+                )
+            )
+        ),
+    ] = "",
 ) -> None:
     """Pins a fingerprint that you have compared over another channel."""
     from protos import terminal
@@ -121,7 +132,7 @@ def pin(
     from protos.names import check_role
 
     pins = Pins.load(directory / "pins.toml")
-    pins.add(check_role(role), name, key.replace(" ", "").lower())
+    pins.add(check_role(role), name, key.replace(" ", "").lower(), department)
     pins.save(directory / "pins.toml")
     terminal.done(Text(f"Pinned {role} {name}.", f"已信任 {role} {name}。"))
 

@@ -45,6 +45,7 @@ LOG: Final = logging.getLogger("veil.node")
 VERSION: Final = "1"
 SWEEP_S: Final = 30.0
 IDLE_JOB_S: Final = 120.0
+SIGNING_S: Final = 300.0  # after its end a job is kept: who came in time still signs the receipt
 STOP_S: Final = 5.0
 CLOCK_WARNING_S: Final = 60.0
 RENEW_EVERY_S: Final = 86_400.0
@@ -258,7 +259,7 @@ class NodeDaemon:
             running = set(self._workers)
         for worker in stopped:
             worker.stop()
-        for job in self._store.expired(int(time.time())):
+        for job in self._store.expired(int(time.time() - SIGNING_S)):
             if job not in running:
                 Job(job, tools).cancel()
         self._store.db.settle()

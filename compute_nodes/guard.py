@@ -121,6 +121,7 @@ class Guard:
             analyst.sealing_key,
         ):
             raise TrustError("the plan names other keys than its analyst's", code="plan.analyst")
+        _check_affiliation(plan, self._pins())
         if not any(role == "exchange" for role, _ in cards):
             raise TrustError("the card of the exchange is missing", code="plan.exchange")
         for member in plan.roster:
@@ -155,6 +156,25 @@ class Guard:
                 code="policy.dataset",
             )
         return self._policies[dataset], self._datasets[dataset]
+
+
+def _check_affiliation(plan: Plan, pins: Pins) -> None:
+    """What the plan claims counts for nothing unless this department has pinned the same.
+
+    Raises:
+        TrustError: It has not.
+    """
+    pinned = pins.department_of(plan.analyst)
+    if plan.affiliation == pinned:
+        return
+    claimed = f"of {plan.affiliation}" if plan.affiliation else "of no department"
+    known = f"of {pinned}" if pinned else "without a department"
+    raise TrustError(
+        f"the plan says that {plan.analyst} is {claimed}, pinned here is {plan.analyst} {known}",
+        remedy="every department, and the analyst, must pin the analyst with the same department: "
+        "`veil node pin analyst NAME FINGERPRINT --department NAME`",
+        code="plan.affiliation",
+    )
 
 
 def _own_grants(plan: Plan, department: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ many bytes leave" before a byte of it leaves (WAL, ``synchronous=FULL``).
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,10 @@ CREATE TABLE IF NOT EXISTS value (
     name TEXT NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (job, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS failure (
+    job TEXT PRIMARY KEY REFERENCES job (job),
+    why TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS grant_request (
     id TEXT PRIMARY KEY,
@@ -97,6 +102,7 @@ class JobRow:
     mode: str
     state: str
     received_at: int
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,8 +170,9 @@ class NodeStore:
         """The latest jobs, newest first."""
         with self.db.read() as db:
             rows = db.execute(
-                "SELECT job, analyst, dataset, statement, mode, state, received_at FROM job"
-                " ORDER BY received_at DESC, rowid DESC LIMIT ?",
+                "SELECT job, analyst, dataset, statement, mode, state, received_at,"
+                " coalesce(why, '') FROM job LEFT JOIN failure USING (job)"
+                " ORDER BY received_at DESC, job.rowid DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [JobRow(*row) for row in rows]
@@ -252,6 +259,23 @@ class NodeStore:
                 self.budget.mark_released(db, job)
                 db.execute("UPDATE job SET state = 'released' WHERE job = ?", (job,))
 
+    def fail(self, job: str, why: str) -> None:
+        """Notes that the job's query has failed here, which costs what an answer costs.
+
+        Args:
+            job: The job.
+            why: For this department's own people only.
+        """
+        with self.db.write() as db:
+            db.execute("INSERT OR IGNORE INTO failure VALUES (?, ?)", (job, why))
+            self.budget.mark_released(db, job)
+
+    def has_failed(self, job: str) -> bool:
+        """Whether the job's query has failed here."""
+        with self.db.read() as db:
+            row = db.execute("SELECT 1 FROM failure WHERE job = ?", (job,)).fetchone()
+        return row is not None
+
     # --- values
 
     def value(self, job: str, name: str) -> bytes | None:
@@ -337,10 +361,14 @@ class NodeStore:
     def answer_request(self, request: str, state: str, answer: str) -> None:
         """Keeps the owner's answer: ``granted`` with the grant, or ``denied`` with the reason."""
         with self.db.write() as db:
-            db.execute(
-                "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
-                (state, answer, request),
-            )
+            self.keep_answer(db, request, state, answer)
+
+    def keep_answer(self, db: sqlite3.Connection, request: str, state: str, answer: str) -> None:
+        """Keeps the owner's answer as part of a transaction."""
+        db.execute(
+            "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
+            (state, answer, request),
+        )
 
     def requests(self) -> list[RequestRow]:
         """All grant requests, newest first."""

@@ -17,6 +17,7 @@ from protos import terminal
 from protos.language import Text
 
 COMPUTED: Final = Text("What is computed", "实际计算内容")
+_FAILED: Final = Text("failed here: {why}", "本部门失败:{why}")
 CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述(未经核实)")
 
 
@@ -58,7 +59,14 @@ def show_jobs(directory: Path) -> None:
     """The latest jobs."""
     with _store(directory) as store:
         rows = [
-            (row.job[:12], _when(row.received_at), row.analyst, row.mode, row.state, row.statement)
+            (
+                row.job[:12],
+                _when(row.received_at),
+                row.analyst,
+                row.mode,
+                str(_FAILED.format(why=row.failure)) if row.failure else row.state,
+                row.statement,
+            )
             for row in store.jobs()
         ]
     if not rows:

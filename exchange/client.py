@@ -57,6 +57,7 @@ class Options(TypedDict, total=False):
     purpose: str
     without: Iterable[str]
     fresh: bool
+    wait_s: int | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Question:
         purpose: What for.
         without: Departments to leave out.
         fresh: Whether to ask anew although the same question was answered before.
+        wait_s: Seconds within which departments must answer; None leaves it to the protocol.
     """
 
     sql: str
@@ -82,6 +84,7 @@ class Question:
     purpose: str = ""
     without: frozenset[str] = frozenset()
     fresh: bool = False
+    wait_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,9 @@ class Veil:
             epsilon=question.epsilon,
             protocol=question.protocol,
             grants=grants,
+            lifetime_s=question.wait_s,
             without=question.without,
+            affiliation=self.profile.pins.department_of(self.profile.name),
         )
         order_key = b""
         if question.exact and plan.protocol != "sealed":
@@ -425,6 +430,7 @@ def _question(sql: str, options: Options) -> Question:
         purpose=options.get("purpose", ""),
         without=frozenset([without] if isinstance(without, str) else without),
         fresh=options.get("fresh", False),
+        wait_s=options.get("wait_s"),
     )
 
 

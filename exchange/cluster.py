@@ -211,7 +211,8 @@ class Cluster:
         directories = [self.directory / "exchange", *(directory for _, _, directory in members)]
         for directory in directories:
             card = read_card((directory / "card.jwt").read_text("ascii"))
-            pins.add(card.role, card.name, card.identity.fingerprint)
+            belongs = config.affiliations.get(card.name, "") if card.role == "analyst" else ""
+            pins.add(card.role, card.name, card.identity.fingerprint, belongs)
         for _, _, directory in members:
             pins.save(directory / "pins.toml")
 

@@ -38,6 +38,7 @@ class ClusterConfig(BaseModel):
         datasets: Files that declare the logical datasets.
         department: The departments, in order.
         analysts: Names of the analysts to enrol; the first one's profile is ``analyst.toml``.
+        affiliations: Analyst → the department that it belongs to; everybody pins it so.
         host: Where the exchange listens.
         port: Port of the exchange's gRPC service; 0 takes a free one.
         limits: Limits of every node.
@@ -48,6 +49,7 @@ class ClusterConfig(BaseModel):
     datasets: tuple[Path, ...]
     department: tuple[ClusterDepartment, ...]
     analysts: tuple[str, ...] = ("analyst",)
+    affiliations: dict[str, str] = {}
     host: str = "127.0.0.1"
     port: int = 0
     limits: Limits = Limits()
@@ -60,6 +62,11 @@ class ClusterConfig(BaseModel):
                 raise ValueError(f"department {name!r} is listed twice; give each its own name")
         if not names:
             raise ValueError("no department; add at least one [[department]]")
+        for analyst, department in self.affiliations.items():
+            if analyst not in self.analysts:
+                raise ValueError(f"affiliations names {analyst!r}, who is not under `analysts`")
+            if department not in names:
+                raise ValueError(f"affiliations: {department!r} is no department of this cluster")
         return self
 
 

@@ -24,6 +24,7 @@ from protos.sealing import public_key
 
 CARD_TYPE: Final = "veil-card+jwt"
 _KNOWN_CARDS: Final = 4096
+_KEYS: Final = frozenset({"role", "name", "fingerprint"})  # of every pin
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -102,10 +103,15 @@ class Pins:
         role = "department"
         name = "shenzhen"
         fingerprint = "…64 hex digits…"
+
+    An analyst's pin may also say to which department the analyst belongs
+    (``department = "foshan"``): whoever compares the fingerprint knows that, the exchange's CA does
+    not decide it.
     """
 
     def __init__(self) -> None:
         self._pins: dict[tuple[Role, str], str] = {}
+        self._departments: dict[str, str] = {}  # analyst → department
 
     @classmethod
     def load(cls, path: Path) -> Pins:
@@ -128,13 +134,18 @@ class Pins:
         if document or not isinstance(entries, list):
             raise InputError(f"{path}: only [[pin]] entries may stand here", code="pins.invalid")
         for number, entry in enumerate(entries, 1):
-            if not isinstance(entry, dict) or set(entry) != {"role", "name", "fingerprint"}:
+            keys = set(entry) if isinstance(entry, dict) else set()
+            if unknown := sorted(keys - {*_KEYS, "department"}):
                 raise InputError(
-                    f"{path}: pin {number} needs exactly role, name and fingerprint",
-                    code="pins.invalid",
+                    f"{path}: pin {number}: {unknown[0]} is not a known key", code="pins.invalid"
+                )
+            if not keys >= _KEYS:
+                raise InputError(
+                    f"{path}: pin {number} needs role, name and fingerprint", code="pins.invalid"
                 )
             try:
-                pins.add(check_role(entry["role"]), entry["name"], entry["fingerprint"])
+                role, department = check_role(entry["role"]), entry.get("department", "")
+                pins.add(role, entry["name"], entry["fingerprint"], department)
             except (InputError, TrustError) as error:
                 raise InputError(
                     f"{path}: pin {number}: {error.message}",
@@ -176,6 +187,8 @@ class Pins:
             # JSON strings of these ASCII values are valid TOML basic strings.
             lines += ["", "[[pin]]", f"role = {json.dumps(role)}", f"name = {json.dumps(name)}"]
             lines += [f"fingerprint = {json.dumps(fingerprint)}"]
+            if role == "analyst" and name in self._departments:
+                lines += [f"department = {json.dumps(self._departments[name])}"]
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             draft.unlink(missing_ok=True)  # of a process that died here with the same number
@@ -185,16 +198,23 @@ class Pins:
             draft.unlink(missing_ok=True)
             raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
 
-    def add(self, role: Role, name: str, fingerprint: object) -> None:
+    def add(self, role: Role, name: str, fingerprint: object, department: object = "") -> None:
         """Pins one identity; adding the same again changes nothing.
 
+        Args:
+            role: Which role.
+            name: Under which name.
+            fingerprint: Of the identity key, 64 lower-case hex digits.
+            department: Where an analyst belongs; "" says nothing, and takes nothing back.
+
         Raises:
-            InputError: Role, name or fingerprint are malformed.
+            InputError: Role, name, fingerprint or department are malformed.
             TrustError: Another key is pinned under this name, or this key under another name
-                of the role (one key must not count as two parties).
+                of the role (one key must not count as two parties), or another department.
         """
         check_name(name)
         check_role(role)
+        self._check_department(role, name, department)
         if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
             raise InputError("a fingerprint has 64 lower-case hex digits", code="pins.invalid")
         for (other_role, other_name), pinned in self._pins.items():
@@ -206,6 +226,27 @@ class Pins:
                     code="pins.conflict",
                 )
         self._pins[role, name] = fingerprint
+        if isinstance(department, str) and department:
+            self._departments[name] = department
+
+    def department_of(self, analyst: str) -> str:
+        """Returns the department that the analyst belongs to, or ""."""
+        return self._departments.get(analyst, "")
+
+    def _check_department(self, role: Role, name: str, department: object) -> None:
+        if department == "":
+            return
+        if role != "analyst":
+            raise InputError(f"a {role} belongs to no department", code="pins.invalid")
+        if not isinstance(department, str):
+            raise InputError("a department is a name", code="pins.invalid")
+        known = self._departments.get(name, check_name(department))
+        if known != department:
+            raise TrustError(
+                f"analyst {name} is pinned as one of {known}, not of {department}",
+                remedy="ask them, then correct the pins file by hand",
+                code="pins.conflict",
+            )
 
     def check(self, card: Card) -> Card:
         """Returns the card if its identity is pinned under its role and name.

@@ -301,6 +301,7 @@ class Play:
         self.finished = 0
         self.errors: list[VeilError] = []
         self.offline: set[str] = set()
+        self.sent: list[Delivery] = []
         self.answers: list[tuple[Delivery, Delivery]] = []
         stages = StagePlan(
             plan=plan,
@@ -366,6 +367,7 @@ class Play:
         if kind == "cancel":  # as the hub does: it takes the place of all that is unanswered
             self.waiting = deque(d for d in self.waiting if d.recipient != department)
         self.waiting.append(Delivery(self.plan.job, round_, 1, "", department, kind, body))
+        self.sent.append(self.waiting[-1])
 
     def _count(self) -> None:
         self.finished += 1

@@ -7,7 +7,7 @@ the rows afterwards, so cells without rows are 0 and rows outside the declared d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlglot import expressions as exp
 
-from catalog.algebra import Aggregate, Case, Expr, Key, Measure, Scalar
+from catalog.algebra import (
+    Aggregate,
+    Case,
+    ColumnRef,
+    Compare,
+    Constant,
+    Expr,
+    Key,
+    Measure,
+    Scalar,
+)
+from catalog.exact_rules import sides_of, split_condition
 from catalog.typing_rules import children, columns_of, value_bound
 from compute_nodes.engines.expressions import (
     ExpressionRenderer,
@@ -24,7 +35,7 @@ from compute_nodes.engines.expressions import (
     constant,
     widened,
 )
-from desensitize.column import Column
+from desensitize.column import Code, Column
 from desensitize.engines.load import RANK
 from desensitize.engines.worker import RenderedSql
 from protos.faults import UnavailableError
@@ -73,7 +84,7 @@ def render(
         ],
     ).from_("data")
     if subject is not None:
-        counted = _subjects(aggregate.measures, renderer, subject)
+        counted = _subjects(aggregate.measures, renderer, columns, subject)
         select = select.select(exp.alias_(counted, _SUBJECTS))
     whole = _finished(select, aggregate, renderer, clip, rank_limit)
     return RenderedSql(whole.sql(dialect="duckdb"))
@@ -215,11 +226,18 @@ def _minus(value: Rendered, offset: int) -> Rendered:
     return Rendered(exp.Paren(this=moved), most, value.wide)
 
 
-def _subjects(measures: Sequence[Measure], renderer: ExpressionRenderer, subject: str) -> exp.Expr:
+def _subjects(
+    measures: Sequence[Measure],
+    renderer: ExpressionRenderer,
+    columns: Mapping[str, Column],
+    subject: str,
+) -> exp.Expr:
     """Counts the subjects that a cell describes: the fewest of any measure.
 
     A measure may describe fewer than its cell: ``COUNT(CASE WHEN …)`` those that meet the
-    condition, a sum those with a value (and, if it has conditions, with a value other than 0).
+    condition, a sum those with a value (and, if it has conditions, with a value other than 0). A
+    sum over a column of two values describes those on either side of it: total and count together
+    say how many they are.
     """
     person = column(subject)
     distinct = exp.Count(this=exp.Distinct(expressions=[person]))
@@ -235,8 +253,29 @@ def _subjects(measures: Sequence[Measure], renderer: ExpressionRenderer, subject
                 )
             counted = exp.Filter(this=counted, expression=exp.Where(this=holds))
         found[counted.sql(dialect="duckdb")] = counted
+        for side in _sides(measure, renderer, columns):
+            beside = exp.Filter(this=distinct.copy(), expression=exp.Where(this=side))
+            found[beside.sql(dialect="duckdb")] = beside
     counts = list(found.values())
     return counts[0] if len(counts) == 1 else _call("least", *counts)
+
+
+def _sides(
+    measure: Measure, renderer: ExpressionRenderer, columns: Mapping[str, Column]
+) -> Iterator[exp.Expr]:
+    """Yields, per value of each two-valued column that is summed, who has it among the measured."""
+    _, value = split_condition(measure.value)
+    if measure.value is None or measure.kind == "count":
+        return
+    whole = renderer.render(measure.value).sql
+    for name, two in sides_of(value, columns).items():
+        for side in two:
+            has = renderer.render(Compare("=", ColumnRef(name), _as_constant(side, columns[name])))
+            yield exp.and_(exp.Not(this=exp.Is(this=whole.copy(), expression=exp.null())), has.sql)
+
+
+def _as_constant(value: Code, column: Column) -> Constant:
+    return Constant(value, column.type, column.decimals)
 
 
 def _conditional(expr: Expr) -> bool:

@@ -52,6 +52,19 @@ ProtocolName = Annotated[
         ),
     ),
 ]
+WaitSeconds = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=86_000,
+        help=str(
+            Text(
+                "Seconds within which departments must answer; he_sum lets them choose when.",
+                "各部门须在多少秒内应答;he_sum 由部门自定时间。",
+            )
+        ),
+    ),
+]
 Project = Annotated[
     str | None,
     typer.Option(help=str(Text("Whose budget share pays.", "由哪个项目的预算份额支付。"))),

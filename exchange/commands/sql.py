@@ -14,6 +14,7 @@ from exchange.commands.options import (
     Project,
     ProtocolName,
     Sql,
+    WaitSeconds,
     Without,
 )
 from protos.language import Text
@@ -38,6 +39,7 @@ def sql(
     project: Project = None,
     purpose: Annotated[str, typer.Option(help=str(Text("What the answer is for.", "用途。")))] = "",
     without: Without = None,
+    wait_s: WaitSeconds = None,
     fresh: Annotated[
         bool,
         typer.Option(
@@ -77,6 +79,7 @@ def sql(
                 project=project,
                 purpose=purpose,
                 without=without or [],
+                wait_s=wait_s,
                 fresh=fresh,
             )
         show_answer(answer)

@@ -166,7 +166,7 @@ class Session:
             step = self._stage.coordinator.receive(Message(inner, index, body))
         except VeilError as error:
             awaited = round_ == self._round and index in self._waiting
-            if self._stage.patient and awaited:  # nobody may be missing: more waiting is in vain
+            if self._stage.needs_all and awaited:  # more waiting is in vain
                 self._fail(JobError(f"{department}: {error.message}", code=error.code))
             raise
         self._ports.emit("answered", department, round_)

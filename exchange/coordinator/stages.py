@@ -78,6 +78,7 @@ class Stage:
         setup: What all parties know of it.
         coordinator: The exchange's side.
         patient: Whether departments answer at their own time until the plan expires.
+        needs_all: Whether one missing department makes further waiting vain.
         bitmap: Signed bitmap that goes ahead of it (exact values), or "".
         hidden_cells: How many cells that bitmap hides.
     """
@@ -85,6 +86,7 @@ class Stage:
     setup: Setup
     coordinator: Coordinator
     patient: bool = False
+    needs_all: bool = False
     bitmap: str = ""
     hidden_cells: int = 0
 
@@ -107,7 +109,7 @@ def first_stage(stages: StagePlan) -> Stage:
         return _values_stage(stages, MAIN, plan.aggregate.cells, "", 0)
     setup = counts_setup(plan, stages.plan_hash)
     coordinator = coordinator_for("masked_sum", setup, stages.verify)
-    return Stage(setup, coordinator, is_homomorphic(plan))
+    return Stage(setup, coordinator, is_homomorphic(plan), is_homomorphic(plan))
 
 
 def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
@@ -151,7 +153,8 @@ def _values_stage(stages: StagePlan, instance: str, cells: int, bitmap: str, hid
     plan = stages.plan
     setup = values_setup(plan, stages.plan_hash, instance, cells, stages.dataset)
     coordinator = coordinator_for(plan.protocol, setup, stages.verify, stages.he_key)
-    return Stage(setup, coordinator, is_homomorphic(plan), bitmap, hidden)
+    patient = is_homomorphic(plan)
+    return Stage(setup, coordinator, patient, patient and not plan.is_open, bitmap, hidden)
 
 
 def _visible(stages: StagePlan, step: Step) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -52,6 +52,7 @@ def draft(
     grants: tuple[str, ...] = (),
     order_keys: tuple[tuple[str, str], ...] = (),
     without: frozenset[str] = frozenset(),
+    affiliation: str = "",
 ) -> Plan:
     """Drafts a plan for ``bound``; nothing is judged yet (see ``catalog.judge``).
 
@@ -66,10 +67,12 @@ def draft(
         epsilon: Ad hoc only; None takes the smallest default of the owners' policies.
         protocol: None chooses: sealed for one department, BFV when members are offline,
             otherwise masked_sum, as far as all owners take part in it.
-        lifetime_s: Seconds until the plan expires; None depends on the protocol.
+        lifetime_s: he_sum only: seconds within which departments answer; None takes ten minutes,
+            or a day while one of them is away.
         grants: Owners' signed grants, exact mode only.
         order_keys: Sealed cell-order keys, exact mode only.
         without: Members that are not asked.
+        affiliation: The department that the analyst belongs to; "" for none.
 
     Raises:
         InputError: A member is not pinned, the protocol does not fit, or a total could need
@@ -77,11 +80,15 @@ def draft(
     """
     dataset = bound.dataset
     roster = _roster(dataset, directory, without)
-    policies = directory.policies.get(dataset.name, {})
+    known = directory.policies.get(dataset.name, {})
+    policies = {m.name: known[m.name] for m in roster if m.name in known}
+    own = sum(member.name == affiliation for member in roster)
     chosen = protocol or _protocol(roster, directory.online, policies)
     _check_protocol(chosen, bound, len(roster))
     waits = chosen.startswith("he_sum") and not directory.online >= {m.name for m in roster}
-    lifetime = lifetime_s or (OFFLINE_LIFETIME_S if waits else LIFETIME_S)
+    lifetime = OFFLINE_LIFETIME_S if waits else LIFETIME_S
+    if lifetime_s is not None:
+        lifetime = _checked_lifetime(lifetime_s, chosen)
     plan = Plan(
         job=job,
         issued_at=now,
@@ -99,23 +106,37 @@ def draft(
         protocol=chosen,
         bits=128,
         roster=roster,
-        threshold=threshold_of(chosen, len(roster)),
+        threshold=threshold_of(
+            chosen,
+            len(roster),
+            own + max((policy.min_parties for policy in policies.values()), default=0),
+        ),
         epsilon=_epsilon(bound, policies, epsilon),
         delta=dataset.delta if bound.mode == "adhoc" else 0.0,
         colluders=0
-        if chosen == "sealed"
-        else max((policy.colluders for policy in policies.values()), default=0),
+        if chosen == "sealed" or chosen.endswith(".open")
+        else own + max((policy.colluders for policy in policies.values()), default=0),
         grants=grants,
         order_keys=order_keys,
+        affiliation=affiliation,
     )
     return replace(plan, bits=bits_needed(plan, dataset))
 
 
-def threshold_of(protocol: Protocol, members: int) -> int:
-    """Fewest survivors: all of them under pairwise masks without recovery, else ⌊2n/3⌋ + 1."""
+def threshold_of(protocol: Protocol, members: int, least: int = 0) -> int:
+    """Fewest survivors that the protocol is safe with and the policies are content with.
+
+    Args:
+        protocol: All must stay under pairwise masks without recovery, ⌊2n/3⌋ + 1 where masks can
+            be taken off, and one where there are none.
+        members: Departments that are asked.
+        least: What the owners' ``min_parties`` come to, with the analyst's own department.
+    """
+    if protocol.endswith(".open"):
+        return min(members, max(1, least))
     if protocol.startswith("he_sum") or protocol == "sealed":
         return members
-    return min(members, 2 * members // 3 + 1)
+    return min(members, max(2 * members // 3 + 1, least))
 
 
 def _roster(
@@ -145,8 +166,7 @@ def _protocol(
     connected = online >= {member.name for member in roster}
     preferred = both if connected else (both[1], both[0])
     for protocol in preferred:
-        accepted = {protocol, protocol.split(".")[0]}
-        if all(accepted & set(policy.protocols) for policy in policies.values()):
+        if all(policy.takes_part_in(protocol) for policy in policies.values()):
             return protocol
     return preferred[0]
 
@@ -159,12 +179,27 @@ def _check_protocol(protocol: Protocol, bound: Bound, members: int) -> None:
             code="plan.protocol",
         )
     elements = bound.aggregate.cells * len(bound.aggregate.measures)
-    if protocol == "he_sum.paillier" and elements > MAX_PAILLIER:
+    if protocol.startswith("he_sum.paillier") and elements > MAX_PAILLIER:
         raise InputError(
             f"{elements} figures are too many for Paillier (at most {MAX_PAILLIER})",
-            remedy="use he_sum.bfv",
+            remedy=f"use {protocol.replace('paillier', 'bfv')}",
             code="plan.protocol",
         )
+
+
+def _checked_lifetime(lifetime_s: int, protocol: Protocol) -> int:
+    if not protocol.startswith("he_sum"):
+        raise InputError(
+            f"the rounds of {protocol} have deadlines of their own",
+            remedy="leave out --wait-s, or use he_sum: there departments answer at their own time",
+            code="plan.lifetime",
+        )
+    if not 1 <= lifetime_s <= OFFLINE_LIFETIME_S:
+        raise InputError(
+            f"departments can be waited for from 1 to {OFFLINE_LIFETIME_S} s",
+            code="plan.lifetime",
+        )
+    return lifetime_s
 
 
 def _epsilon(bound: Bound, policies: Mapping[str, Policy], asked: float | None) -> float:

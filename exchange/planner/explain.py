@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from catalog.dataset import Dataset
 from catalog.judge import Verdict, judge
 from catalog.plan import Plan
-from catalog.policy import Policy
+from catalog.policy import Policy, family_of
 from exchange.planner.bound import Bound
 from protos.language import Language, Text
 
@@ -121,11 +121,19 @@ def _who_must_answer(plan: Plan) -> Text:
             "at least {threshold} of {n} departments must take part until the end",
             "至少 {threshold} 个（共 {n} 个）部门须参与到底",
         ).format(threshold=plan.threshold, n=len(plan.roster))
-    n, minutes = len(plan.roster), (plan.expires_at - plan.issued_at) // 60
-    hours = minutes // 60
+    n, seconds = len(plan.roster), plan.expires_at - plan.issued_at
+    minutes, hours = seconds // 60, seconds // 3600
     en, zh = (f"{minutes} minutes", f"{minutes} 分钟")
+    if minutes < 2:
+        en, zh = (f"{seconds} seconds", f"{seconds} 秒")
     if hours >= 2:
         en, zh = (f"{hours} hours", f"{hours} 小时")
+    if plan.is_open:
+        return Text(
+            f"each of {n} departments answers at a time of its own within {en}; the sum is of "
+            f"those who did, if they are at least {plan.threshold}",
+            f"{n} 个部门在 {zh}内各自应答；结果为已应答部门之和，至少须 {plan.threshold} 个",
+        )
     return Text(
         f"all {n} departments must answer, each at a time of its own within {en}; without one of "
         "them there is no answer",
@@ -134,7 +142,7 @@ def _who_must_answer(plan: Plan) -> Text:
 
 
 def _learns(plan: Plan) -> list[Text]:
-    family = plan.protocol.split(".")[0]
+    family = family_of(plan.protocol)
     answer = _EXACT if plan.mode == "exact" else _NOISY
     lines = []
     for party, text in _WHO_LEARNS[family]:
@@ -145,6 +153,8 @@ def _learns(plan: Plan) -> list[Text]:
     if plan.mode == "exact" and family != "sealed":
         lines.append(_COUNTS_SEEN)
     lines.append(_TRUST[family])
+    if plan.own and family != "sealed":
+        lines.append(_OWN.format(department=plan.affiliation))
     return lines
 
 
@@ -234,6 +244,11 @@ _EVERY_GROUP: Final = Text(
 )
 _EXACT: Final = Text("the exact totals of groups that are large enough", "足够大的分组的精确合计")
 _NOISY: Final = Text("the totals with noise", "带噪声的合计")
+_OWN: Final = Text(
+    "{department} is the analyst's own: it counts neither among the departments that must answer "
+    "nor for its noise",
+    "{department} 是分析者所属部门：不计入必需的部门数，其噪声也不计入保护",
+)
 _NO_BUDGET: Final = Text(
     "no budget: exact figures need a grant of every owner", "不占预算：精确结果须每个数据方授权"
 )
@@ -266,6 +281,17 @@ _WHO_LEARNS: Final[dict[str, tuple[tuple[Text, Text], ...]]] = {
             "{answer}，以仅为本次查询生成的密钥解开；看不到单个部门的数值",
         )),
     ),
+    "he_sum.open": (
+        (_DEPARTMENT, _NOTHING),
+        (_EXCHANGE, Text(
+            "ciphertexts, who sent them and when; it adds them and can open none",
+            "密文、由谁何时发送；只能相加，无法解开",
+        )),
+        (_ANALYST, Text(
+            "{answer}, of who came in time; every department adds the full noise by itself",
+            "按时应答部门的{answer}；每个部门各自加入全部噪声",
+        )),
+    ),
     "sealed": (
         (Text("the department", "该部门"), Text(
             "nothing new: it computes on its own rows", "没有新信息：只在自己的数据上计算",
@@ -282,6 +308,11 @@ _TRUST: Final[dict[str, Text]] = {
     "he_sum": Text(
         "one department's figures show only if all the others and the analyst act together",
         "仅当其他所有部门与分析者合谋时，某一部门的数值才会暴露",
+    ),
+    "he_sum.open": Text(
+        "no masks: the exchange and the analyst together read each department's own figures, "
+        "under that department's full noise",
+        "无掩码：交换平台与分析者合谋可读出每个部门各自的数值，但仍带有该部门的全部噪声",
     ),
     "sealed": Text(
         "nobody to hide among: the department answers alone",

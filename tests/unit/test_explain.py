@@ -49,7 +49,9 @@ def test_an_ad_hoc_plan_in_plain_words():
     assert found.bytes_out == {1: 100, 2: 3000}
 
 
-@pytest.mark.parametrize("protocol", ["masked_sum", "he_sum.bfv", "he_sum.paillier"])
+@pytest.mark.parametrize(
+    "protocol", ["masked_sum", "he_sum.bfv", "he_sum.paillier", "he_sum.bfv.open"]
+)
 @pytest.mark.parametrize("mode", ["adhoc", "exact"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_protocol_and_mode_has_its_words(protocol: Any, mode: Any, language: Language):  # noqa: ANN401
@@ -88,3 +90,18 @@ def test_a_homomorphic_sum_in_plain_words(language: Language, online: set[str], 
     text = explained(plan, language).text()
     assert [line for line in lines if line not in text] == []
     assert "at least" not in text
+
+
+def test_an_open_sum_says_who_reads_what():
+    plan = planned(SQL, protocol="he_sum.bfv.open", lifetime_s=90, affiliation="b")
+    english, chinese = explained(plan).text(), explained(plan, "zh").text()
+    for line in (
+        "each of 3 departments answers at a time of its own within 90 seconds; the sum is of",
+        "the analyst: the totals with noise, of who came in time; every department adds the full",
+        "no masks: the exchange and the analyst together read each department's own figures",
+        "b is the analyst's own: it counts neither among the departments that must answer",
+        "refused - a: the protocol he_sum.bfv.open is not taken part in",
+        "refused - a: an answer needs 3 departments (without b, the analyst's own)",
+    ):
+        assert line in english
+    assert "b 是分析者所属部门" in chinese

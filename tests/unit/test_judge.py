@@ -9,11 +9,12 @@ import pytest
 
 from catalog.algebra import Aggregate, Arith, ColumnRef, Constant, Expr, Key, Measure
 from catalog.config import load_policy
-from catalog.judge import Verdict, judge
+from catalog.judge import OPEN_BFV_BITS, Verdict, judge
 from catalog.plan import Member, Plan
 from catalog.policy import Policy
 from catalog.refusal import Refusal
 from catalog.uses import uses_of
+from compute_nodes.protocols.he_sum.setup import NARROW_BITS
 from protos.faults import PolicyError
 from tests.sql_world import DATASET, POLICY, planned
 
@@ -86,6 +87,56 @@ def test_a_wrong_plan_is_refused(change: dict[str, Any], rule: str):
 def test_a_stricter_policy_refuses(change: dict[str, Any], rule: str):
     found = only(verdict(planned(GOOD), replace(OWN, **change)))
     assert (found.department, found.rule) == ("a", rule)
+
+
+def test_the_analysts_own_department_does_not_count():
+    plan = planned(GOOD, affiliation="b")
+    assert (plan.own, plan.threshold, plan.colluders) == (1, 3, 1)
+    found = only(verdict(plan))
+    assert (found.rule, found.department) == ("min_parties", "a")
+    assert "3 departments (without b, the analyst's own), this one could come from 2" in (
+        found.message
+    )
+    assert verdict(plan, replace(OWN, min_parties=2)).allowed
+    assert verdict(planned(GOOD, affiliation="elsewhere")).allowed
+    telling = only(verdict(replace(plan, colluders=0), replace(OWN, min_parties=2)))
+    assert (telling.rule, telling.department) == ("colluders", "a")
+    assert "withstand 1 colluding departments (with b, the analyst's own)" in telling.message
+
+
+@pytest.mark.parametrize("protocol", ["he_sum.bfv.open", "he_sum.paillier.open"])
+def test_an_open_sum_needs_the_owners_word_for_it(protocol: Any):  # noqa: ANN401
+    plan = planned("SELECT COUNT(*) FROM visits", protocol=protocol)
+    assert plan.threshold == 3  # nothing but min_parties asks for more than one
+    assert only(verdict(plan)).rule == "protocol"  # he_sum alone is no yes
+    for listed in (protocol, "he_sum.open"):
+        assert verdict(plan, replace(OWN, protocols=(listed,))).allowed
+    willing = replace(OWN, protocols=("he_sum.open",))
+    assert only(verdict(replace(plan, threshold=2), willing)).rule == "min_parties"
+    assert verdict(replace(plan, threshold=2), replace(willing, min_parties=2)).allowed
+    masked = planned("SELECT COUNT(*) FROM visits", protocol="he_sum.bfv")
+    assert only(verdict(masked, willing)).rule == "protocol"
+
+
+def test_exact_figures_are_never_open():
+    plan = planned("SELECT COUNT(*) FROM visits", mode="exact", protocol="he_sum.bfv.open")
+    found = only(
+        verdict(replace(plan, grants=("x", "y", "z")), replace(OWN, protocols=("he_sum.open",)))
+    )
+    assert found.rule == "open"
+    assert "analyst and exchange together" in found.message
+    assert found.rewrites[0] == "use he_sum.bfv or masked_sum"
+
+
+def test_an_open_bfv_total_fits_one_slot():
+    assert OPEN_BFV_BITS == NARROW_BITS
+    sql = "SELECT VAR_POP(cost * 100) FROM visits"
+    plan = planned(sql, protocol="he_sum.bfv.open")
+    willing = replace(OWN, protocols=("he_sum.open",))
+    found = only(verdict(plan, willing))
+    assert found.rule == "open"
+    assert "up to 47 bits" in found.message
+    assert verdict(planned(sql, protocol="he_sum.paillier.open"), willing).allowed
 
 
 def test_a_clock_that_is_off_is_said_so():

@@ -560,6 +560,24 @@ def test_one_key_cannot_be_pinned_as_two_departments(identity: IdentityKey) -> N
         pins.add("department", "guangzhou", identity.public.fingerprint)
 
 
+def test_an_analyst_is_pinned_with_its_department(tmp_path: Path) -> None:
+    path, pins = tmp_path / "pins.toml", Pins()
+    pins.add("analyst", "ana", "a" * 64)
+    assert pins.department_of("ana") == ""
+    pins.add("analyst", "ana", "a" * 64, "foshan")
+    pins.add("analyst", "ana", "a" * 64)  # says nothing, so it takes nothing back
+    pins.save(path)
+    again = Pins.load(path)
+    assert again.department_of("ana") == "foshan"
+    assert again.department_of("somebody") == ""
+    with pytest.raises(TrustError, match="pinned as one of foshan, not of zhuhai"):
+        again.add("analyst", "ana", "a" * 64, "zhuhai")
+    with pytest.raises(TrustError, match="does not fit"):
+        again.add("analyst", "ana", "b" * 64, "foshan")
+    with pytest.raises(InputError, match="belongs to no department"):
+        again.add("exchange", "hub", "c" * 64, "foshan")
+
+
 PIN = f'[[pin]]\nrole = "department"\nname = "a"\nfingerprint = "{"a" * 64}"\n'
 
 
@@ -569,8 +587,12 @@ PIN = f'[[pin]]\nrole = "department"\nname = "a"\nfingerprint = "{"a" * 64}"\n'
         ("[[pin", "not valid TOML"),
         ("trust = true", "only"),
         ("pin = 5", "only"),
-        ('[[pin]]\nname = "a"', "pin 1 needs exactly"),
-        (PIN + 'note = "x"', "pin 1 needs exactly"),
+        ("pin = [5]", "pin 1 needs role, name and fingerprint"),
+        ('[[pin]]\nname = "a"', "pin 1 needs role, name and fingerprint"),
+        (PIN + 'note = "x"', "pin 1: note is not a known key"),
+        (PIN + 'department = "b"', "a department belongs to no department"),
+        (PIN.replace('"department"', '"analyst"') + "department = 5", "a department is a name"),
+        (PIN.replace('"department"', '"analyst"') + 'department = "B!"', "not a valid name"),
         (PIN.replace("a" * 64, "A" * 64), "64 lower-case hex digits"),
         (PIN.replace('"department"', '"king"'), "not a role"),
         (PIN.replace('"a"', "5"), "not a valid name"),
