@@ -17,6 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from catalog import sql_words
 from catalog.sql_places import Places, Span
 from protos.faults import SqlError
+from protos.language import Text, Words
 
 MAX_BYTES: Final = 16 * 1024
 MAX_TOKENS: Final = 2_000
@@ -44,12 +45,14 @@ class Statement:
     places: Places = field(repr=False, compare=False)
 
     def refuse(
-        self, node: exp.Expr, message: str, *, remedy: str = "", code: str = "sql.unsupported"
+        self, node: exp.Expr, message: Words, *, remedy: Words = "", code: str = "sql.unsupported"
     ) -> SqlError:
         """Returns the error that underlines ``node``."""
         return _error(self.sql, self.places.span(node), message, remedy, code)
 
-    def refuse_word(self, node: exp.Expr, word: str, message: str, *, remedy: str = "") -> SqlError:
+    def refuse_word(
+        self, node: exp.Expr, word: str, message: Words, *, remedy: Words = ""
+    ) -> SqlError:
         """Returns the error that underlines the first keyword ``word`` from ``node`` on."""
         span = self.places.keyword(node, word)
         return _error(self.sql, span, message, remedy, "sql.unsupported")
@@ -65,8 +68,11 @@ def parse(sql: str) -> Statement:
     """
     if len(sql.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise SqlError(
-            f"the statement is longer than {MAX_BYTES // 1024} KB",
-            remedy="shorten it, for example its lists of values",
+            Text(
+                f"the statement is longer than {MAX_BYTES // 1024} KB",
+                f"语句超过 {MAX_BYTES // 1024} KB",
+            ),
+            remedy=Text("shorten it, for example its lists of values", "请缩短，例如精简取值列表"),
             code="sql.too_long",
         )
     tokens = _tokens(sql)
@@ -78,39 +84,59 @@ def parse(sql: str) -> Statement:
     return statement
 
 
-def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
+def nearest(name: str, known: list[str] | tuple[str, ...]) -> Words:
     """Returns a remedy that names what is spelled most like ``name``, or ``""``."""
     folded = {k.casefold(): k for k in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(folded[c] for c in close)}?" if close else ""
+    if not close:
+        return ""
+    found = [folded[c] for c in close]
+    return Text(f"did you mean {' or '.join(found)}?", f"是不是 {' 或 '.join(found)}？")
 
 
 def _tokens(sql: str) -> list[Token]:
     if (at := _unclosed(sql)) >= 0:
-        what = "comment" if sql[at] == "/" else "quote"
-        raise _error(sql, (at, at + 1), f"this {what} is never closed", "close it", "sql.syntax")
+        what = Text("comment", "注释") if sql[at] == "/" else Text("quote", "引号")
+        raise _error(
+            sql,
+            (at, at + 1),
+            Text(f"this {what.en} is never closed", f"此{what.zh}没有结尾"),
+            Text("close it", "请补上结尾"),
+            "sql.syntax",
+        )
     try:
         return Dialect.get_or_raise(_DIALECT).tokenize(sql)
     except TokenError as error:
         raise _error(
-            sql, (0, len(sql)), "the text cannot be read as SQL", "check its quotes", "sql.syntax"
+            sql,
+            (0, len(sql)),
+            Text("the text cannot be read as SQL", "文本无法按 SQL 解析"),
+            Text("check its quotes", "请检查引号"),
+            "sql.syntax",
         ) from error
 
 
 def _check_tokens(sql: str, tokens: list[Token]) -> None:
     if not tokens:
-        raise SqlError("the statement is empty", remedy="write SELECT …", code="sql.not_select")
+        raise SqlError(
+            Text("the statement is empty", "语句为空"),
+            remedy=Text("write SELECT …", "请写 SELECT …"),
+            code="sql.not_select",
+        )
     if len(tokens) > MAX_TOKENS:
         place = (tokens[MAX_TOKENS].start, tokens[MAX_TOKENS].end + 1)
         raise _error(
-            sql, place, f"the statement has more than {MAX_TOKENS} words", "shorten it",
+            sql,
+            place,
+            Text(f"the statement has more than {MAX_TOKENS} words", f"语句超过 {MAX_TOKENS} 个词"),
+            Text("shorten it", "请缩短"),
             "sql.too_long",
-        )  # fmt: skip
+        )
     first = tokens[0]
     if first.text.upper() not in {"SELECT", "WITH", "FROM", "("}:
         raise _error(
-            sql, (first.start, first.end + 1), "only SELECT is supported",
-            "begin with SELECT or WITH", "sql.not_select",
+            sql, (first.start, first.end + 1), Text("only SELECT is supported", "只支持 SELECT"),
+            Text("begin with SELECT or WITH", "请以 SELECT 或 WITH 开头"), "sql.not_select",
         )  # fmt: skip
     depth = prefixes = 0
     for i, token in enumerate(tokens):
@@ -122,7 +148,11 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
         _check_token(sql, token)
         if word == ";" and any(t.text != ";" for t in tokens[i:]):
             raise _error(
-                sql, place, "one statement at a time", "run the statements one by one", "sql.many"
+                sql,
+                place,
+                Text("one statement at a time", "一次只能执行一条语句"),
+                Text("run the statements one by one", "请逐条执行"),
+                "sql.many",
             )
         depth += (word in {"(", "CASE"}) - (word in {")", "END"})
         prefixes = prefixes + 1 if word in _PREFIX else 0
@@ -139,14 +169,20 @@ def _check_token(sql: str, token: Token) -> None:
         )  # fmt: skip
     if word[:1] in {"?", "$"}:
         raise _error(
-            sql, place, "parameters are not supported", "write the value into the statement",
+            sql,
+            place,
+            Text("parameters are not supported", "不支持参数占位符"),
+            Text("write the value into the statement", "请把值直接写入语句"),
             "sql.unsupported",
-        )  # fmt: skip
+        )
     if word in {"[", "{"}:  # long chains of them also cost the parser quadratic time
         raise _error(
-            sql, place, "lists, structs and subscripts are not supported",
-            "use SUBSTR for a part of a text", "sql.unsupported",
-        )  # fmt: skip
+            sql,
+            place,
+            Text("lists, structs and subscripts are not supported", "不支持列表、结构和下标"),
+            Text("use SUBSTR for a part of a text", "取文本的一部分请用 SUBSTR"),
+            "sql.unsupported",
+        )
 
 
 def _parsed(sql: str, tokens: list[Token]) -> Statement:
@@ -160,7 +196,13 @@ def _parsed(sql: str, tokens: list[Token]) -> Statement:
     tree = trees[0] if trees else None
     if not isinstance(tree, exp.Query):
         span = (tokens[0].start, tokens[0].end + 1)
-        raise _error(sql, span, "only SELECT is supported", "begin with SELECT", "sql.not_select")
+        raise _error(
+            sql,
+            span,
+            Text("only SELECT is supported", "只支持 SELECT"),
+            Text("begin with SELECT", "请以 SELECT 开头"),
+            "sql.not_select",
+        )
     return Statement(sql, tree, places)
 
 
@@ -168,12 +210,19 @@ def _syntax_error(sql: str, tokens: list[Token], error: ParseError) -> SqlError:
     first = error.errors[0] if error.errors else {}
     where = (first.get("line"), first.get("col"))
     token = next((t for t in tokens if (t.line, t.col) == where), tokens[-1])
-    reason = "the SQL ends too early here" if token is tokens[-1] else "the SQL is not clear here"
+    reason = (
+        Text("the SQL ends too early here", "SQL 在此处过早结束")
+        if token is tokens[-1]
+        else Text("the SQL is not clear here", "SQL 在此处无法理解")
+    )
     return _error(
         sql,
         (token.start, token.end + 1),
         reason,
-        "check commas, brackets and the order of clauses just before it",
+        Text(
+            "check commas, brackets and the order of clauses just before it",
+            "请检查此处之前的逗号、括号和子句顺序",
+        ),
         "sql.syntax",
     )
 
@@ -200,16 +249,27 @@ def _check_node(statement: Statement, node: exp.Expr) -> None:
     for part in _parts(node) if kind in sql_words.PARTS else ():
         if part not in sql_words.PARTS[kind]:
             message, remedy = sql_words.PART_INSTEAD.get(
-                part, (f"{part.rstrip('_').upper()} is not supported here", "leave it out")
+                part,
+                (
+                    Text(
+                        f"{part.rstrip('_').upper()} is not supported here",
+                        f"此处不支持 {part.rstrip('_').upper()}",
+                    ),
+                    Text("leave it out", "请去掉"),
+                ),
             )
             raise statement.refuse(node, message, remedy=remedy)
     if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         raise statement.refuse(
-            node, "table functions are not supported", remedy="read a dataset of the catalog"
+            node,
+            Text("table functions are not supported", "不支持表函数"),
+            remedy=Text("read a dataset of the catalog", "请查询目录中的数据集"),
         )
     if isinstance(node, exp.With) and node.args.get("recursive"):
         raise statement.refuse_word(
-            statement.tree, "RECURSIVE", "recursive queries are not supported"
+            statement.tree,
+            "RECURSIVE",
+            Text("recursive queries are not supported", "不支持递归查询"),
         )
 
 
@@ -218,11 +278,18 @@ def _refused_kind(statement: Statement, node: exp.Expr) -> SqlError:
         name = node.name if isinstance(node, exp.Anonymous) else node.sql_names()[0]
         return statement.refuse(
             node,
-            f"the function {name.upper()} is not supported",
-            remedy=nearest(name, sql_words.FUNCTIONS) or "use another function",
+            Text(f"the function {name.upper()} is not supported", f"不支持函数 {name.upper()}"),
+            remedy=nearest(name, sql_words.FUNCTIONS)
+            or Text("use another function", "请使用其他函数"),
             code="sql.function",
         )
-    return statement.refuse(node, f"{statement.places.text(node)[:60]!r} is not supported here")
+    return statement.refuse(
+        node,
+        Text(
+            f"{statement.places.text(node)[:60]!r} is not supported here",
+            f"此处不支持 {statement.places.text(node)[:60]!r}",
+        ),
+    )
 
 
 def _parts(node: exp.Expr) -> Iterator[str]:
@@ -231,12 +298,18 @@ def _parts(node: exp.Expr) -> Iterator[str]:
 
 def _too_deep(sql: str, place: Span) -> SqlError:
     return _error(
-        sql, place, "the statement is nested too deeply",
-        "flatten it: fewer brackets, IN (…) instead of many ORs", "sql.too_deep",
-    )  # fmt: skip
+        sql,
+        place,
+        Text("the statement is nested too deeply", "语句嵌套过深"),
+        Text(
+            "flatten it: fewer brackets, IN (…) instead of many ORs",
+            "请简化：减少括号，用 IN (…) 代替大量 OR",
+        ),
+        "sql.too_deep",
+    )
 
 
-def _error(sql: str, place: Span, message: str, remedy: str, code: str) -> SqlError:
+def _error(sql: str, place: Span, message: Words, remedy: Words, code: str) -> SqlError:
     return SqlError(message, sql=sql, start=place[0], end=place[1], remedy=remedy, code=code)
 
 

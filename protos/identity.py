@@ -34,6 +34,7 @@ from joserfc.jwk import ECKey
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
 from protos.keyfile import read_private, write_private
+from protos.language import Text
 
 ALGORITHM: Final = "ES256"
 MAX_CLAIMS_BYTES: Final = 8 * 1024 * 1024  # a plan with long code lists stays below it
@@ -84,14 +85,18 @@ class PublicIdentity:
             return cls.of(ECKey.import_key(jwk).public_key)
         except (JoseError, ValueError, TypeError, AttributeError) as error:
             raise TrustError(
-                "the public key is not a valid P-256 key", code="key.invalid", detail=str(error)
+                Text("the public key is not a valid P-256 key", "公钥不是有效的 P-256 密钥"),
+                code="key.invalid",
+                detail=str(error),
             ) from error
 
     @cached_property
     def _key(self) -> ECKey:
         key = load_der_public_key(self.spki)
         if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise TrustError("the public key is not a P-256 key", code="key.invalid")
+            raise TrustError(
+                Text("the public key is not a P-256 key", "公钥不是 P-256 密钥"), code="key.invalid"
+            )
         return ECKey.import_key(key)
 
     def to_jwk(self) -> dict[str, str]:
@@ -122,11 +127,16 @@ class PublicIdentity:
             )
         except (JoseError, ValueError, TypeError) as error:
             raise TrustError(
-                "the signature does not hold", code="signature.invalid", detail=repr(error)
+                Text("the signature does not hold", "签名不成立"),
+                code="signature.invalid",
+                detail=repr(error),
             ) from error
         if signed.headers() != _header(typ, self.fingerprint):
             raise TrustError(
-                f"the signature is not a {typ} of key {show_fingerprint(self.fingerprint)}",
+                Text(
+                    f"the signature is not a {typ} of key {show_fingerprint(self.fingerprint)}",
+                    f"签名不是密钥 {show_fingerprint(self.fingerprint)} 的 {typ} 签名",
+                ),
                 code="signature.header",
                 detail=repr(signed.headers())[:500],
             )
@@ -164,9 +174,13 @@ class IdentityKey:
         try:
             key = load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise TrustError(f"{path} holds no private key", code="key.invalid") from error
+            raise TrustError(
+                Text(f"{path} holds no private key", f"{path} 中没有私钥"), code="key.invalid"
+            ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise TrustError(f"{path} holds no P-256 key", code="key.invalid")
+            raise TrustError(
+                Text(f"{path} holds no P-256 key", f"{path} 中没有 P-256 密钥"), code="key.invalid"
+            )
         return cls(key)
 
     def save(self, path: Path) -> None:
@@ -187,7 +201,10 @@ class IdentityKey:
         """
         payload = canonical(claims)
         if len(payload) > MAX_CLAIMS_BYTES:
-            raise InputError("the document is too long to sign", code="signature.too_long")
+            raise InputError(
+                Text("the document is too long to sign", "文件过长，无法签名"),
+                code="signature.too_long",
+            )
         header = _header(typ, self.public.fingerprint)
         return jws.serialize_compact(
             header, payload, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
@@ -211,7 +228,9 @@ def unverified_claims(token: str) -> dict[str, Any]:
     try:
         payload = jws.extract_compact(token.encode(), registry=_REGISTRY).payload
     except (JoseError, ValueError, TypeError) as error:
-        raise TrustError("the token is malformed", code="signature.invalid") from error
+        raise TrustError(
+            Text("the token is malformed", "令牌格式有误"), code="signature.invalid"
+        ) from error
     return _claims(payload)
 
 
@@ -226,8 +245,13 @@ def _claims(payload: bytes) -> dict[str, Any]:
         if isinstance(claims, dict) and canonical(claims) == payload:
             return claims
     except (ValueError, RecursionError, InputError) as error:
-        raise TrustError("the signed document is malformed", code="signature.body") from error
-    raise TrustError("the signed document is not canonical JSON", code="signature.body")
+        raise TrustError(
+            Text("the signed document is malformed", "已签名的文件格式有误"), code="signature.body"
+        ) from error
+    raise TrustError(
+        Text("the signed document is not canonical JSON", "已签名的文件不是规范 JSON"),
+        code="signature.body",
+    )
 
 
 def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
@@ -235,17 +259,32 @@ def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
     for name in ("exp", "nbf", "iat"):
         value = claims.get(name)
         if name in claims and (isinstance(value, bool) or not isinstance(value, int)):
-            raise TrustError(f"the claim {name!r} is not a whole number", code="signature.body")
+            raise TrustError(
+                Text(f"the claim {name!r} is not a whole number", f"声明项 {name!r} 不是整数"),
+                code="signature.body",
+            )
     if "exp" in claims and now > claims["exp"] + skew_s:
         raise TrustError(
-            f"the document expired {now - claims['exp']} s ago",
-            remedy="ask for a new one; if it is new, compare the clocks of both machines",
+            Text(
+                f"the document expired {now - claims['exp']} s ago",
+                f"文件已过期 {now - claims['exp']} 秒",
+            ),
+            remedy=Text(
+                "ask for a new one; if it is new, compare the clocks of both machines",
+                "请索取新的；若是新的，请核对两台机器的时钟",
+            ),
             code="signature.expired",
         )
     for name in ("nbf", "iat"):
         if name in claims and claims[name] > now + skew_s:
             raise TrustError(
-                f"the document is dated {claims[name] - now} s in the future",
-                remedy="a clock is wrong: compare both machines' clocks and use a time server",
+                Text(
+                    f"the document is dated {claims[name] - now} s in the future",
+                    f"文件的日期比本机晚 {claims[name] - now} 秒",
+                ),
+                remedy=Text(
+                    "a clock is wrong: compare both machines' clocks and use a time server",
+                    "有时钟不准：请核对两台机器的时钟，并使用时间服务器",
+                ),
                 code="signature.clock",
             )

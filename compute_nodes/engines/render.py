@@ -28,6 +28,7 @@ from desensitize.column import Column
 from desensitize.engines.load import RANK
 from desensitize.engines.worker import RenderedSql
 from protos.faults import UnavailableError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -334,5 +335,7 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 def _foreign(detail: str) -> UnavailableError:
     return UnavailableError(
-        "the department's engine gave an unexpected result", code="engine.result", detail=detail
+        Text("the department's engine gave an unexpected result", "该部门的引擎返回了意外结果"),
+        code="engine.result",
+        detail=detail,
     )

@@ -35,6 +35,7 @@ from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector
 from exchange.coordinator.outcome import Aggregate
 from protos.faults import JobError, ProtocolError
+from protos.language import Text
 
 Sign = Callable[[str, dict[str, Any]], str]
 FIRST: Final = {"adhoc": MAIN, "exact": COUNTS}
@@ -115,8 +116,11 @@ def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
     shown = int(visible.sum())
     if shown == 0:
         raise JobError(
-            "no group of this answer is large enough to be shown",
-            remedy="use fewer or wider groups",
+            Text(
+                "no group of this answer is large enough to be shown",
+                "此结果中没有足够大、可以显示的分组",
+            ),
+            remedy=Text("use fewer or wider groups", "请减少分组或放宽分组"),
             code="job.nothing_to_show",
         )
     body = bitmap_body(stages.plan, stages.plan_hash, visible)
