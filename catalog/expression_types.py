@@ -29,7 +29,7 @@ from catalog.algebra import (
 from catalog.intervals import Interval, absolute, add, hull, multiply, subtract
 from desensitize.column import Column
 from protos.faults import InputError
-from protos.language import Text
+from protos.language import Text, Words
 
 ValueType = Literal["integer", "decimal", "string", "date", "boolean", "null"]
 
@@ -115,7 +115,7 @@ def unified(types: Sequence[ExprType]) -> ExprType:
     return ExprType(kind, decimals, hull([_aligned(t, decimals) for t in known]), nullable)
 
 
-def expect_type(found: ExprType, allowed: AbstractSet[str], what: Text) -> None:
+def expect_type(found: ExprType, allowed: AbstractSet[str], what: Text, remedy: Words = "") -> None:
     """Raises InputError (``type.mismatch``) unless ``found`` is of an allowed type."""
     if found.type not in allowed:
         raise InputError(
@@ -123,6 +123,7 @@ def expect_type(found: ExprType, allowed: AbstractSet[str], what: Text) -> None:
                 f"{what.en}, not {_ARTICLES[found.type].en}",
                 f"{what.zh}，而不是{_ARTICLES[found.type].zh}",
             ),
+            remedy=remedy,
             code="type.mismatch",
         )
 
@@ -135,6 +136,10 @@ def _same_family(types: Sequence[ExprType]) -> None:
             Text(
                 f"{_ARTICLES[one].en} and {_ARTICLES[other].en} cannot be compared or mixed",
                 f"{_ARTICLES[one].zh}与{_ARTICLES[other].zh}不能比较或混用",
+            ),
+            remedy=Text(
+                "write texts and dates in single quotes, numbers without",
+                "文本和日期用单引号括起，数字不用",
             ),
             code="type.mismatch",
         )

@@ -6,7 +6,6 @@ passes is still only text that somebody wrote; it runs nowhere until it is bound
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +14,15 @@ from sqlglot import Dialect, Token, exp
 from sqlglot.errors import ParseError, TokenError
 
 from catalog import sql_words
+from catalog.sql_hints import (
+    TYPOGRAPHIC,
+    misspelt_clause,
+    narrowed,
+    nearest,
+    nearest_function,
+    unbalanced,
+    unclosed,
+)
 from catalog.sql_places import Places, Span
 from protos.faults import SqlError
 from protos.language import Text, Words
@@ -27,7 +35,6 @@ MAX_CHAIN: Final = 200
 MAX_PREFIXES: Final = 8
 
 _DIALECT: Final = "duckdb"
-_WIDE: Final = frozenset("，（）；＝＜＞＋－＊／％“”‘’　")
 _PREFIX: Final = frozenset({"NOT", "-", "+", "~"})
 
 
@@ -61,6 +68,8 @@ class Statement:
 def parse(sql: str) -> Statement:
     """Parses one SELECT and refuses everything that is not on the allow-list.
 
+    Full-width punctuation of an input method counts as its ASCII twin (`narrowed`).
+
     Raises:
         SqlError: With the place, the reason and what would work. Codes: ``sql.too_long``,
             ``sql.too_deep``, ``sql.syntax``, ``sql.not_select``, ``sql.many``,
@@ -75,27 +84,18 @@ def parse(sql: str) -> Statement:
             remedy=Text("shorten it, for example its lists of values", "请缩短，例如精简取值列表"),
             code="sql.too_long",
         )
-    tokens = _tokens(sql)
-    _check_tokens(sql, tokens)
-    statement = _parsed(sql, tokens)
+    plain = narrowed(sql)
+    tokens = _tokens(plain)
+    _check_tokens(plain, tokens)
+    statement = _parsed(sql, plain, tokens)
     _check_shape(statement)
     for node in statement.tree.walk():
         _check_node(statement, node)
     return statement
 
 
-def nearest(name: str, known: list[str] | tuple[str, ...]) -> Words:
-    """Returns a remedy that names what is spelled most like ``name``, or ``""``."""
-    folded = {k.casefold(): k for k in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
-    if not close:
-        return ""
-    found = [folded[c] for c in close]
-    return Text(f"did you mean {' or '.join(found)}?", f"是不是 {' 或 '.join(found)}？")
-
-
 def _tokens(sql: str) -> list[Token]:
-    if (at := _unclosed(sql)) >= 0:
+    if (at := unclosed(sql)) >= 0:
         what = Text("comment", "注释") if sql[at] == "/" else Text("quote", "引号")
         raise _error(
             sql,
@@ -135,9 +135,13 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
     first = tokens[0]
     if first.text.upper() not in {"SELECT", "WITH", "FROM", "("}:
         raise _error(
-            sql, (first.start, first.end + 1), Text("only SELECT is supported", "只支持 SELECT"),
-            Text("begin with SELECT or WITH", "请以 SELECT 或 WITH 开头"), "sql.not_select",
-        )  # fmt: skip
+            sql,
+            (first.start, first.end + 1),
+            Text("only SELECT is supported", "只支持 SELECT"),
+            nearest(first.text, ("SELECT", "WITH"))
+            or Text("begin with SELECT or WITH", "请以 SELECT 或 WITH 开头"),
+            "sql.not_select",
+        )
     depth = prefixes = 0
     for i, token in enumerate(tokens):
         place, word = (token.start, token.end + 1), token.text.upper()
@@ -162,11 +166,25 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
 
 def _check_token(sql: str, token: Token) -> None:
     place, word = (token.start, token.end + 1), token.text.upper()
-    if wide := next((c for c in token.text if c in _WIDE), None):
+    if (at := next((i for i, c in enumerate(token.text) if c in TYPOGRAPHIC), -1)) >= 0:
         raise _error(
-            sql, place, f"{wide} is a full-width character", "type it in half width (ASCII)",
+            sql,
+            (token.start + at, token.start + at + 1),
+            Text(f"{token.text[at]} is a typographic quote", f"{token.text[at]} 是中文引号"),
+            Text(
+                "write texts in straight single quotes: 'F'; names need no quotes",
+                "文本请用英文单引号：'F'；名称不用引号",
+            ),
             "sql.syntax",
-        )  # fmt: skip
+        )
+    if word == "`":
+        raise _error(
+            sql,
+            place,
+            Text("names are not quoted with `", "名称不能用 ` 括起"),
+            Text('leave it out, or write "name"', '请去掉，或写成 "名称"'),
+            "sql.syntax",
+        )
     if word[:1] in {"?", "$"}:
         raise _error(
             sql,
@@ -185,12 +203,12 @@ def _check_token(sql: str, token: Token) -> None:
         )
 
 
-def _parsed(sql: str, tokens: list[Token]) -> Statement:
-    places = Places(sql, tokens)
+def _parsed(sql: str, plain: str, tokens: list[Token]) -> Statement:
+    places = Places(plain, tokens)
     try:
-        trees = Dialect.get_or_raise(_DIALECT).parser().parse(tokens, sql)
+        trees = Dialect.get_or_raise(_DIALECT).parser().parse(tokens, plain)
     except ParseError as error:
-        raise _syntax_error(sql, tokens, error) from error
+        raise _syntax_error(plain, tokens, error) from error
     except RecursionError as error:
         raise _too_deep(sql, (0, len(sql))) from error
     tree = trees[0] if trees else None
@@ -209,7 +227,30 @@ def _parsed(sql: str, tokens: list[Token]) -> Statement:
 def _syntax_error(sql: str, tokens: list[Token], error: ParseError) -> SqlError:
     first = error.errors[0] if error.errors else {}
     where = (first.get("line"), first.get("col"))
-    token = next((t for t in tokens if (t.line, t.col) == where), tokens[-1])
+    at = next((i for i, t in enumerate(tokens) if (t.line, t.col) == where), len(tokens) - 1)
+    token = tokens[at]
+    if (bracket := unbalanced(tokens, sql)) is not None:
+        odd, what = bracket
+        place = (tokens[odd].start, tokens[odd].end + 1)
+        remedy = Text("count the brackets", "请检查括号是否成对")
+        return _error(sql, place, what, remedy, "sql.syntax")
+    if (misspelt := misspelt_clause(tokens, at)) is not None:
+        odd, meant = misspelt
+        return _error(
+            sql,
+            (tokens[odd].start, tokens[odd].end + 1),
+            Text("the SQL is not clear here", "SQL 在此处无法理解"),
+            Text(f"did you mean {meant}?", f"是不是 {meant}？"),
+            "sql.syntax",
+        )
+    if at > 0 and tokens[at - 1].text.upper() == "TOP":
+        return _error(
+            sql,
+            (tokens[at - 1].start, token.end + 1),
+            Text("TOP is not supported", "不支持 TOP"),
+            Text(f"write LIMIT {token.text} at the end", f"请在末尾写 LIMIT {token.text}"),
+            "sql.unsupported",
+        )
     reason = (
         Text("the SQL ends too early here", "SQL 在此处过早结束")
         if token is tokens[-1]
@@ -279,7 +320,7 @@ def _refused_kind(statement: Statement, node: exp.Expr) -> SqlError:
         return statement.refuse(
             node,
             Text(f"the function {name.upper()} is not supported", f"不支持函数 {name.upper()}"),
-            remedy=nearest(name, sql_words.FUNCTIONS)
+            remedy=nearest_function(name, sql_words.FUNCTIONS)
             or Text("use another function", "请使用其他函数"),
             code="sql.function",
         )
@@ -311,24 +352,3 @@ def _too_deep(sql: str, place: Span) -> SqlError:
 
 def _error(sql: str, place: Span, message: Words, remedy: Words, code: str) -> SqlError:
     return SqlError(message, sql=sql, start=place[0], end=place[1], remedy=remedy, code=code)
-
-
-def _unclosed(sql: str) -> int:
-    """Returns the offset of a quote or comment that never ends, or -1."""
-    at = 0
-    while at < len(sql):
-        if sql[at] in "'\"":
-            end = sql.find(sql[at], at + 1)
-        elif sql.startswith("--", at):
-            end = sql.find("\n", at)
-            if end < 0:
-                return -1
-        elif sql.startswith("/*", at):
-            end = sql.find("*/", at + 2)
-            end += end >= 0
-        else:
-            end = at
-        if end < 0:
-            return at
-        at = end + 1
-    return -1

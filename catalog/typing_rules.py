@@ -151,7 +151,12 @@ def _measured(measure: Measure, columns: Mapping[str, Column]) -> Interval:
     if measure.value is None:
         raise InputError(f"measure {measure.kind} has no value", code="plan.measure")
     found = type_of(measure.value, columns)
-    expect_type(found, NUMBERS, Text("only numbers can be summed", "只有数字可以求和"))
+    expect_type(
+        found,
+        NUMBERS,
+        Text("only numbers can be summed", "只有数字可以求和"),
+        Text("count it: COUNT(x), or GROUP BY it", "请计数：COUNT(x)，或按它 GROUP BY"),
+    )
     if found.bounds is None:
         names = ", ".join(n for n in sorted(columns_of(measure.value)) if columns[n].bounds is None)
         raise InputError(

@@ -10,7 +10,8 @@ from sqlglot import exp
 from catalog.algebra import Aggregate, Expr, Key
 from catalog.dataset import Dataset
 from catalog.plan import Mode
-from catalog.sql_gate import Statement, nearest
+from catalog.sql_gate import Statement
+from catalog.sql_hints import nearest
 from exchange.planner.bound import Bound, Output, OutputFunction
 from exchange.planner.domains import domain_of
 from exchange.planner.expressions import Translator

@@ -26,7 +26,8 @@ from catalog.algebra import (
     Like,
     Not,
 )
-from catalog.sql_gate import Statement, nearest
+from catalog.sql_gate import Statement
+from catalog.sql_hints import nearest
 from catalog.sql_words import AGGREGATES, WINDOW_ONLY
 from catalog.typing_rules import EPOCH, ExprType, type_of
 from desensitize.column import Column
@@ -383,11 +384,14 @@ class Translator:
             raise self._statement.refuse(
                 pattern,
                 Text("LIKE needs a constant pattern in quotes", "LIKE 需要用引号括起的常量模式"),
+                remedy=Text("write it in one piece: 'abc%'", "请写成一个整体：'abc%'"),
             )
         if "\\" in pattern.name:
             # Engines differ on whether a backslash escapes.
             raise self._statement.refuse(
-                pattern, Text("a backslash in LIKE is not supported", "LIKE 中不支持反斜杠")
+                pattern,
+                Text("a backslash in LIKE is not supported", "LIKE 中不支持反斜杠"),
+                remedy=Text("use % and _ only", "请只用 % 和 _"),
             )
         return Like(self.expr(node.this), pattern.name)
 
