@@ -32,12 +32,15 @@ from catalog.algebra_text import expr_text
 from catalog.refusal import Refusal
 from catalog.typing_rules import columns_of
 from desensitize.column import Code, Column
+from protos.language import Text, both
 
 _ONE: Final = Constant(1, "integer")
 _ZERO: Final = Constant(0, "integer")
-_ADHOC: Final = "ask in ad hoc mode"
-_ELSEWHERE: Final = "put the condition into WHERE, or GROUP BY it"
-_PRODUCT: Final = "a product of columns"
+_ADHOC: Final = Text("ask in ad hoc mode", "请改用带噪查询")
+_ELSEWHERE: Final = Text(
+    "put the condition into WHERE, or GROUP BY it", "请把条件放入 WHERE，或按它 GROUP BY"
+)
+_PRODUCT: Final = Text("a product of columns", "列的乘积")
 
 
 def exact_refusals(aggregate: Aggregate, columns: Mapping[str, Column]) -> Iterator[Refusal]:
@@ -56,10 +59,19 @@ def exact_refusals(aggregate: Aggregate, columns: Mapping[str, Column]) -> Itera
     for value, offence in wrong.items():
         product = offence == _PRODUCT
         yield Refusal(
-            "", "exact_measure", _first(value),
-            f"{expr_text(value)}: {offence} in an exact measure could tell about single people",
-            ("ask for the columns one by one" if product else _ELSEWHERE, _ADHOC),
-        )  # fmt: skip
+            "",
+            "exact_measure",
+            _first(value),
+            Text(
+                f"{expr_text(value)}: {offence.en} in an exact measure could tell about single "
+                "people",
+                f"{expr_text(value)}：精确度量中的{offence.zh}可能透露个人情况",
+            ),
+            (
+                Text("ask for the columns one by one", "请逐列查询") if product else _ELSEWHERE,
+                _ADHOC,
+            ),
+        )
     if not wrong:
         yield from _one_condition([condition for condition, _ in values])
         yield from _same_rows(values, aggregate.predicate, columns)
@@ -70,11 +82,16 @@ def _one_condition(conditions: list[Expr | None]) -> Iterator[Refusal]:
     if len(distinct) > 1:
         told = next(condition for condition in reversed(distinct) if condition is not None)
         yield Refusal(
-            "", "exact_condition", _first(told),
-            f"not all measures have the condition {expr_text(told)}: their difference could be "
-            "about few people",
+            "",
+            "exact_condition",
+            _first(told),
+            Text(
+                f"not all measures have the condition {expr_text(told)}: their difference could be "
+                "about few people",
+                f"并非所有度量都带有条件 {expr_text(told)}：它们之差可能只涉及少数人",
+            ),
             (_ELSEWHERE, _ADHOC),
-        )  # fmt: skip
+        )
 
 
 def _same_rows(
@@ -92,13 +109,19 @@ def _same_rows(
     if not differ:
         return
     names = " and ".join(differ)
-    rewrites = [f"add WHERE {' AND '.join(f'{n} IS NOT NULL' for n in differ)}", _ADHOC]
+    where = " AND ".join(f"{n} IS NOT NULL" for n in differ)
+    rewrites = [Text(f"add WHERE {where}", f"请加 WHERE {where}"), _ADHOC]
     if len(differ) == 1:
-        rewrites.insert(0, f"count with COUNT({names}) instead of COUNT(*)")
+        count = f"COUNT({names})"
+        rewrites.insert(
+            0,
+            Text(f"count with {count} instead of COUNT(*)", f"请用 {count} 代替 COUNT(*) 计数"),
+        )
     yield Refusal(
         "", "exact_nulls", differ[0],
-        f"{names} may be NULL, and measures without it count those rows: the difference tells "
-        "how many people have no value",
+        Text(f"{names} may be NULL, and measures without it count those rows: the difference tells "
+        "how many people have no value", f"{' 和 '.join(differ)} 可能为空（NULL），"
+        "而不涉及它的度量会计入这些行：两者之差会透露有多少人没有值"),
         tuple(rewrites),
     )  # fmt: skip
 
@@ -162,20 +185,23 @@ def _counts_truth(value: Expr, columns: Mapping[str, Column]) -> bool:
     return isinstance(value, Case) and (len(value.whens) == 2 or not columns[truth.name].nullable)
 
 
-def _offence(value: Expr) -> str:
-    """What makes a value other than linear in its columns; "" if nothing."""
+def _offence(value: Expr) -> Text | None:
+    """What makes a value other than linear in its columns; None if nothing."""
     match value:
         case ColumnRef() | Constant():
-            return ""
+            return None
         case Arith(op="*", left=left, right=right) if columns_of(left) and columns_of(right):
             return _PRODUCT
         case Arith(left=left, right=right):
             return _offence(left) or _offence(right)
         case Case():
-            return "a CASE other than CASE WHEN … THEN … END around the whole value"
+            return Text(
+                "a CASE other than CASE WHEN … THEN … END around the whole value",
+                "并非包住整个值的 CASE WHEN … THEN … END",
+            )
         case Function(name=name):
-            return name.upper()
-    return "a condition as a value"
+            return both(name.upper())
+    return Text("a condition as a value", "作为值的条件")
 
 
 def _never_null(condition: Expr | None) -> frozenset[str]:

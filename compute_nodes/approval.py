@@ -30,6 +30,7 @@ from desensitize.column import Column
 from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import IdentityKey
+from protos.language import Text, Words, joined
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Considered:
 
     row: RequestRow
     request: GrantRequest | None
-    problem: str
+    problem: Words
     computed: str
-    overlaps: tuple[str, ...]
+    overlaps: tuple[Text, ...]
 
 
 def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
@@ -57,14 +58,14 @@ def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
     try:
         request = read_request(row.token, pins, now=now)
     except TrustError as error:
-        return Considered(row, None, error.message, "", ())
+        return Considered(row, None, error.said, "", ())
     columns = _declared(directory, request.dataset)
     found = (
         _overlapping(request, earlier, columns)
         for earlier in store.requests()
         if earlier.state == "granted" and earlier.id != row.id
     )
-    overlaps = tuple(text for text in found if text)
+    overlaps = tuple(text for text in found if text is not None)
     return Considered(row, request, "", aggregate_text(request.aggregate, columns), overlaps)
 
 
@@ -115,10 +116,16 @@ def _signed(directory: Path, member: Membership, considered: Considered, *, over
     if considered.request is None:
         raise TrustError(considered.problem, code="grant.request")
     if considered.overlaps and not override:
-        earlier = "; ".join(considered.overlaps)
+        earlier = joined(considered.overlaps)
         raise PolicyError(
-            f"this may concern the same people as what was granted before: {earlier}",
-            remedy="two exact answers can be subtracted; deny it, or --override-overlap",
+            Text(
+                f"this may concern the same people as what was granted before: {earlier.en}",
+                f"这可能与此前已授权的内容涉及相同的人：{earlier.zh}",
+            ),
+            remedy=Text(
+                "two exact answers can be subtracted; deny it, or --override-overlap",
+                "两次精确结果可以相减；请拒绝，或使用 --override-overlap",
+            ),
             code="grant.overlap",
         )
     key = IdentityKey.load(directory / "identity.key")
@@ -146,8 +153,14 @@ def _keep_denial(store: NodeStore, request: str, reason: str) -> None:
         ).rowcount
     if not kept:
         raise InputError(
-            "it was granted before; a signed grant cannot be taken back",
-            remedy="it ends by itself; later requests can be denied",
+            Text(
+                "it was granted before; a signed grant cannot be taken back",
+                "此前已授权；已签署的授权不能撤回",
+            ),
+            remedy=Text(
+                "it ends by itself; later requests can be denied",
+                "授权到期自行失效；以后的申请可以拒绝",
+            ),
             code="grant.granted",
         )
 
@@ -159,16 +172,22 @@ def _declared(directory: Path, dataset: str) -> Mapping[str, Column]:
     return declared.get(dataset, {})
 
 
-def _overlapping(request: GrantRequest, earlier: RequestRow, columns: Mapping[str, Column]) -> str:
-    """What an earlier grant released, if it may be about the same people; else ""."""
+def _overlapping(
+    request: GrantRequest, earlier: RequestRow, columns: Mapping[str, Column]
+) -> Text | None:
+    """What an earlier grant released, if it may be about the same people; else None."""
     try:
         other = read_granted(earlier.token)
     except TrustError as error:
-        return f"request {earlier.id[:12]}, which cannot be read any more ({error.message})"
+        return Text(
+            f"request {earlier.id[:12]}, which cannot be read any more ({error.message})",
+            f"申请 {earlier.id[:12]}，已无法读取（{error.said.zh}）",
+        )
     if other.dataset != request.dataset or not _overlap(request, other):
-        return ""
-    members = ", ".join(member.name for member in other.members)
-    return f"{aggregate_text(other.aggregate, columns)} (by {members})"
+        return None
+    names = [member.name for member in other.members]
+    text = aggregate_text(other.aggregate, columns)
+    return Text(f"{text} (by {', '.join(names)})", f"{text}（{'、'.join(names)}）")
 
 
 def _overlap(a: GrantRequest, b: GrantRequest) -> bool:

@@ -27,8 +27,11 @@ def _enrolled(directory: Path) -> Path:
 
     if not (directory / "member.json").is_file():
         raise InputError(
-            f"{directory} is no node's directory",
-            remedy="name it with --dir: `veil up` makes DIR/nodes/NAME, `veil node enroll` its own",
+            Text(f"{directory} is no node's directory", f"{directory} 不是节点目录"),
+            remedy=Text(
+                "name it with --dir: `veil up` makes DIR/nodes/NAME, `veil node enroll` its own",
+                "请用 --dir 指定：veil up 生成 DIR/nodes/NAME，veil node enroll 生成独立目录",
+            ),
             code="node.directory",
         )
     return directory

@@ -16,6 +16,7 @@ from typing import Final
 from catalog.identity.database import Database
 from compute_nodes.ledger import BudgetLedger, EgressLedger
 from protos.faults import InputError, PolicyError, ProtocolError
+from protos.language import Text
 
 CONTRADICTION: Final = "job.contradiction"
 MOST_TRIES: Final = 3  # jobs on one grant that may fail before their release
@@ -333,8 +334,14 @@ class NodeStore:
             ).fetchone()
         if tries > MOST_TRIES:
             raise PolicyError(
-                f"{MOST_TRIES} jobs have begun on this grant and none was finished",
-                remedy="find out who drops out, then request a new grant",
+                Text(
+                    f"{MOST_TRIES} jobs have begun on this grant and none was finished",
+                    f"已有 {MOST_TRIES} 个任务使用此授权但均未完成",
+                ),
+                remedy=Text(
+                    "find out who drops out, then request a new grant",
+                    "请查明是谁中途退出，再重新申请授权",
+                ),
                 code="grant.tries",
             )
 
@@ -388,8 +395,14 @@ class NodeStore:
         found = [row for row in self.requests() if row.id.startswith(prefix)]
         if len(found) != 1:
             raise InputError(
-                f"{len(found)} grant requests begin with {prefix!r}",
-                remedy="`veil node grants list` shows them; give more of the id",
+                Text(
+                    f"{len(found)} grant requests begin with {prefix!r}",
+                    f"有 {len(found)} 份授权申请以 {prefix!r} 开头",
+                ),
+                remedy=Text(
+                    "`veil node grants list` shows them; give more of the id",
+                    "veil node grants list 可查看；请给出更长的编号",
+                ),
                 code="grant.unknown",
             )
         return found[0]
@@ -397,7 +410,13 @@ class NodeStore:
 
 def _grant_used() -> PolicyError:
     return PolicyError(
-        "this grant has been used for its one release of this data",
-        remedy="request a new grant; a repeated answer is in your history",
+        Text(
+            "this grant has been used for its one release of this data",
+            "此授权对这份数据的唯一一次发布已用掉",
+        ),
+        remedy=Text(
+            "request a new grant; a repeated answer is in your history",
+            "请重新申请授权；已得到的结果在您的历史中",
+        ),
         code="grant.used",
     )

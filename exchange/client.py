@@ -33,7 +33,7 @@ from exchange.profile import Profile, load_profile
 from exchange.submission import Submission
 from exchange.transport import AnalystLink
 from protos.faults import InputError, JobError, TrustError
-from protos.language import language
+from protos.language import Text, both, language
 from protos.sealing import seal
 
 if TYPE_CHECKING:
@@ -277,7 +277,10 @@ class Veil:
         from catalog.judge import Verdict
 
         if not purpose.strip():
-            raise InputError("a request needs a purpose", remedy="say what the figures are for")
+            raise InputError(
+                Text("a request needs a purpose", "申请须说明用途"),
+                remedy=Text("say what the figures are for", "请说明这些数据用来做什么"),
+            )
         prepared = self.prepare(Question(sql, exact=False, purpose=purpose))
         exact = self._bind_exact(sql, prepared.federation)
         # Learnt now, not after every owner has granted what no node will answer.
@@ -323,13 +326,23 @@ class Veil:
             waiting = open_
         if waiting:
             raise InputError(
-                f"no grant yet of {', '.join(waiting)}",
-                remedy="`veil grant list` shows what they answered",
+                Text(
+                    f"no grant yet of {', '.join(waiting)}", f"尚未获得 {'、'.join(waiting)} 的授权"
+                ),
+                remedy=Text(
+                    "`veil grant list` shows what they answered", "veil grant list 可查看各方的答复"
+                ),
                 code="grant.waiting",
             )
         raise InputError(
-            "an exact answer needs a grant of every owner for this very statement",
-            remedy='veil grant request "SQL" --purpose …; or leave out --exact',
+            Text(
+                "an exact answer needs a grant of every owner for this very statement",
+                "精确结果须由每个数据方对这条语句逐字授权",
+            ),
+            remedy=Text(
+                'veil grant request "SQL" --purpose …; or leave out --exact',
+                'veil grant request "SQL" --purpose …；或去掉 --exact',
+            ),
             code="grant.none",
         )
 
@@ -347,7 +360,10 @@ class Veil:
         except KeyboardInterrupt:
             self._link.cancel(plan.job)
             raise JobError(
-                "cancelled; departments that had not answered keep their budget",
+                Text(
+                    "cancelled; departments that had not answered keep their budget",
+                    "已取消；尚未应答的部门不扣预算",
+                ),
                 code="job.cancelled",
             ) from None
         return Remembered(token, prepared.order_key, self._link.fetch(plan.job), secret)
@@ -388,8 +404,14 @@ class Veil:
         if not report.ok:
             failed = report.failures[0]
             raise TrustError(
-                f"the receipt does not hold: {failed.name}: {failed.what}",
-                remedy="keep the outcome and tell the departments; do not use the figures",
+                Text(
+                    f"the receipt does not hold: {failed.name.en}: {both(failed.what).en}",
+                    f"回执不成立：{failed.name.zh}：{both(failed.what).zh}",
+                ),
+                remedy=Text(
+                    "keep the outcome and tell the departments; do not use the figures",
+                    "请保留结果并告知各部门；不要使用这些数值",
+                ),
                 code="receipt.invalid",
             )
         opened = open_aggregate(
@@ -418,7 +440,10 @@ def _question(sql: str, options: Options) -> Question:
     known = Options.__annotations__.keys()
     for name in options.keys() - known:
         raise InputError(
-            f"there is no option {name!r}", remedy=f"options: {', '.join(sorted(known))}"
+            Text(f"there is no option {name!r}", f"没有选项 {name!r}"),
+            remedy=Text(
+                f"options: {', '.join(sorted(known))}", f"选项：{'、'.join(sorted(known))}"
+            ),
         )
     without = options.get("without", ())
     return Question(

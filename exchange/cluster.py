@@ -112,8 +112,14 @@ class Cluster:
         running = [process for process in load(self.directory / TABLE) if alive(process)]
         if running:
             raise InputError(
-                f"a cluster is running in {self.directory}",
-                remedy=f"veil down --dir {self.directory}, or choose another --dir",
+                Text(
+                    f"a cluster is running in {self.directory}",
+                    f"{self.directory} 中已有集群在运行",
+                ),
+                remedy=Text(
+                    f"veil down --dir {self.directory}, or choose another --dir",
+                    f"请先运行 veil down --dir {self.directory}，或换一个 --dir",
+                ),
                 code="cluster.running",
             )
 
@@ -122,8 +128,8 @@ class Cluster:
         processes = load(self.directory / TABLE)
         if not processes and not (self.directory / TABLE).exists():
             raise InputError(
-                f"there is no cluster in {self.directory}",
-                remedy="name its directory with --dir",
+                Text(f"there is no cluster in {self.directory}", f"{self.directory} 中没有集群"),
+                remedy=Text("name its directory with --dir", "请用 --dir 指定其目录"),
                 code="cluster.none",
             )
         running = [process for process in processes if alive(process)]
@@ -162,7 +168,12 @@ class Cluster:
         for process in self.processes():
             if process.name == name:
                 return process
-        raise InputError(f"no process of this cluster is called {name!r}", code="cluster.unknown")
+        raise InputError(
+            Text(
+                f"no process of this cluster is called {name!r}", f"本集群没有名为 {name!r} 的进程"
+            ),
+            code="cluster.unknown",
+        )
 
     def _start_exchange(self, config: ClusterConfig, started: list[Process]) -> Addresses:
         directory = self.directory / "exchange"
@@ -176,8 +187,14 @@ class Cluster:
             for member in dataset.members:
                 if member not in known:
                     raise InputError(
-                        f"{file}: member {member!r} is no department of this cluster",
-                        remedy="add a [[department]], or remove the member",
+                        Text(
+                            f"{file}: member {member!r} is no department of this cluster",
+                            f"{file}：成员 {member!r} 不是本集群的部门",
+                        ),
+                        remedy=Text(
+                            "add a [[department]], or remove the member",
+                            "请添加 [[department]]，或删除该成员",
+                        ),
                         code="cluster.member",
                     )
         arguments = [
@@ -187,11 +204,16 @@ class Cluster:
         process = spawn("exchange", arguments, directory, self.directory / "logs/exchange.log")
         started.append(process)
         wait_for(
-            lambda: read_addresses(directory) is not None, started, "starting the exchange", START_S
+            lambda: read_addresses(directory) is not None,
+            started,
+            Text("starting the exchange", "启动交换中心"),
+            START_S,
         )
         addresses = read_addresses(directory)
         if addresses is None:
-            raise UnavailableError("the exchange stopped as soon as it was ready")
+            raise UnavailableError(
+                Text("the exchange stopped as soon as it was ready", "交换中心刚就绪便已停止")
+            )
         return addresses
 
     def _enrol_all(self, config: ClusterConfig, addresses: Addresses) -> None:
@@ -252,7 +274,7 @@ class Cluster:
         wait_for(
             lambda: all((Path(node.directory) / READY).exists() for node in nodes),
             list(nodes),
-            "starting the nodes",
+            Text("starting the nodes", "启动节点"),
             START_S,
         )
 
@@ -281,15 +303,24 @@ def _write_node(
         declared = shelf / f"{held.dataset}.toml"
         if not declared.exists():
             raise InputError(
-                f"{department.name}: no dataset {held.dataset!r} is declared",
-                remedy="list its file under `datasets`",
+                Text(
+                    f"{department.name}: no dataset {held.dataset!r} is declared",
+                    f"{department.name}：没有声明数据集 {held.dataset!r}",
+                ),
+                remedy=Text("list its file under `datasets`", "请把它的文件列在 datasets 中"),
                 code="cluster.dataset",
             )
         for file in (held.policy, held.file):
             if not file.exists():
                 raise InputError(
-                    f"{department.name}: {file} does not exist",
-                    remedy="paths in cluster.toml are relative to its folder",
+                    Text(
+                        f"{department.name}: {file} does not exist",
+                        f"{department.name}：{file} 不存在",
+                    ),
+                    remedy=Text(
+                        "paths in cluster.toml are relative to its folder",
+                        "cluster.toml 中的路径相对于其所在文件夹",
+                    ),
                     code="cluster.file",
                 )
         shutil.copyfile(declared, directory / "datasets" / declared.name)

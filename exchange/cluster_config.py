@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from catalog.toml_file import read_toml, validated
 from compute_nodes.config import Limits
-from protos.faults import InputError
+from protos.language import Text
 
 
 class ClusterData(BaseModel):
@@ -59,14 +59,34 @@ class ClusterConfig(BaseModel):
         names = [department.name for department in self.department]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"department {name!r} is listed twice; give each its own name")
+                raise ValueError(
+                    Text(
+                        f"department {name!r} is listed twice; give each its own name",
+                        f"部门 {name!r} 重复；请为每个部门取不同的名称",
+                    )
+                )
         if not names:
-            raise ValueError("no department; add at least one [[department]]")
+            raise ValueError(
+                Text(
+                    "no department; add at least one [[department]]",
+                    "没有部门；请至少添加一个 [[department]]",
+                )
+            )
         for analyst, department in self.affiliations.items():
             if analyst not in self.analysts:
-                raise ValueError(f"affiliations names {analyst!r}, who is not under `analysts`")
+                raise ValueError(
+                    Text(
+                        f"affiliations names {analyst!r}, who is not under `analysts`",
+                        f"affiliations 中的 {analyst!r} 不在 `analysts` 中",
+                    )
+                )
             if department not in names:
-                raise ValueError(f"affiliations: {department!r} is no department of this cluster")
+                raise ValueError(
+                    Text(
+                        f"affiliations: {department!r} is no department of this cluster",
+                        f"affiliations：{department!r} 不是此集群的部门",
+                    )
+                )
         return self
 
 
@@ -76,16 +96,8 @@ def load_cluster_config(path: Path) -> ClusterConfig:
     Raises:
         InputError: The file is missing, is not TOML, or has an unknown or wrong key.
     """
-    try:
-        config = ClusterConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist", remedy="name a cluster.toml") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "cluster"
-        raise InputError(f"{path}: {key}: {first['msg']}", remedy="mend that key") from error
+    body = read_toml(path, Text("name a cluster.toml", "请指定 cluster.toml"))
+    config = validated(ClusterConfig, body, str(path))
     base = path.resolve().parent
     departments = tuple(
         department.model_copy(

@@ -42,6 +42,7 @@ from protos.faults import (
     from_public,
 )
 from protos.identity import IdentityKey, PublicIdentity
+from protos.language import Text
 from protos.names import Role
 
 LOG: Final = logging.getLogger("veil.exchange")
@@ -117,8 +118,11 @@ class Hub:
     def start(self) -> None:
         """Marks what an earlier run left open as failed, and starts the clock of the sessions."""
         restarted = JobError(
-            "the exchange was restarted while this job ran",
-            remedy="ask again; departments that had answered keep the charge, the others do not",
+            Text("the exchange was restarted while this job ran", "任务运行期间交换中心重新启动"),
+            remedy=Text(
+                "ask again; departments that had answered keep the charge, the others do not",
+                "请重新查询；已应答的部门仍计费，其余不计",
+            ),
             code="job.restarted",
         )
         self._archive.fail_running(restarted.public())
@@ -130,7 +134,11 @@ class Hub:
         self._ticker.join()
         for job in self._live():
             if job.session is not None:
-                job.session.cancel(JobError("the exchange is stopping", code="job.stopped"))
+                job.session.cancel(
+                    JobError(
+                        Text("the exchange is stopping", "交换中心正在停止"), code="job.stopped"
+                    )
+                )
         self._inbox.close()
 
     # --- departments
@@ -170,7 +178,10 @@ class Hub:
         """Notes what a department offers."""
         for policy in registration.policies:
             if policy.get("department") != caller.name:
-                raise InputError("a policy names another department", code="register.policy")
+                raise InputError(
+                    Text("a policy names another department", "策略署名的是另一个部门"),
+                    code="register.policy",
+                )
         with self._lock:
             self._registered[caller.name] = registration
         for request, token in self._desk.waiting_for(caller.name, int(self._clock())):
@@ -211,8 +222,8 @@ class Hub:
         mine = sum(job.row.analyst == caller.name for job in running)
         if mine >= MOST_JOBS_PER_ANALYST or len(running) >= MOST_JOBS:
             raise PolicyError(
-                "too many jobs are running at once",
-                remedy="wait for one to end, or cancel one",
+                Text("too many jobs are running at once", "同时运行的任务过多"),
+                remedy=Text("wait for one to end, or cancel one", "请等待其中一个结束，或取消一个"),
                 code="job.too_many",
             )
         members = self._members()
@@ -275,7 +286,9 @@ class Hub:
         outcome = self._archive.outcome(job)
         if outcome is None:
             raise JobError(
-                "the job has no answer yet", remedy="watch it until it is done", code="job.running"
+                Text("the job has no answer yet", "任务尚无结果"),
+                remedy=Text("watch it until it is done", "请等待其完成"),
+                code="job.running",
             )
         return outcome
 
@@ -284,7 +297,11 @@ class Hub:
         entry = self._owned(caller, job)
         if entry is None or entry.ended or entry.session is None:
             return False
-        entry.session.cancel(JobError("the analyst cancelled the job", code="job.cancelled"))
+        entry.session.cancel(
+            JobError(
+                Text("the analyst cancelled the job", "分析员已取消任务"), code="job.cancelled"
+            )
+        )
         return True
 
     def request_grant(self, caller: Caller, request: str) -> str:
@@ -307,11 +324,20 @@ class Hub:
         claims = self._identity_of(caller).verify(PLAN_TYPE, token, now=now)
         plan = from_json(Plan, claims)
         if plan.analyst != caller.name:
-            raise TrustError("the plan names another analyst", code="plan.analyst")
+            raise TrustError(
+                Text("the plan names another analyst", "计划署名的是另一位分析员"),
+                code="plan.analyst",
+            )
         if not now - SKEW_S <= plan.expires_at <= now + MAX_PLAN_S:
             raise TrustError(
-                "the plan's time is over, or it ends later than in a day",
-                remedy="compare the clocks of both machines and ask again",
+                Text(
+                    "the plan's time is over, or it ends later than in a day",
+                    "计划已过期，或截止时间超过一天",
+                ),
+                remedy=Text(
+                    "compare the clocks of both machines and ask again",
+                    "请核对两台机器的时钟后重新查询",
+                ),
                 code="plan.expired",
             )
         return plan, digest(claims)
@@ -320,7 +346,9 @@ class Hub:
         card = self._members().get((caller.role, caller.name))
         if card is None:
             raise TrustError(
-                f"{caller.name} has no card here", remedy="enrol again", code="card.missing"
+                Text(f"{caller.name} has no card here", f"{caller.name} 在此没有身份卡"),
+                remedy=Text("enrol again", "请重新注册"),
+                code="card.missing",
             )
         return read_card(card).identity
 
@@ -340,9 +368,13 @@ class Hub:
         missing = [member.name for member in plan.roster if member.name not in known]
         if missing and plan.mode == "exact":
             raise UnavailableError(
-                f"{', '.join(missing)} has not been connected since the exchange was started, so "
-                "its smallest group is not known",
-                remedy="ask again once it is connected",
+                Text(
+                    f"{', '.join(missing)} has not been connected since the exchange was started,"
+                    " so "
+                    "its smallest group is not known",
+                    f"自交换中心启动以来 {'、'.join(missing)} 未曾连接，其最小分组人数未知",
+                ),
+                remedy=Text("ask again once it is connected", "请在其连接后重新查询"),
                 code="job.unregistered",
             )
         numbers = [int(policy["min_group"]) for policy in known.values()]
@@ -409,7 +441,9 @@ class Hub:
     def _row(self, caller: Caller, job: str) -> JobRow:
         row = self._archive.find(job)
         if row is None or row.analyst != caller.name:
-            raise InputError("there is no such job of yours", code="job.unknown")
+            raise InputError(
+                Text("there is no such job of yours", "您没有这个任务"), code="job.unknown"
+            )
         return row
 
     def _live(self) -> list[_Job]:
@@ -448,8 +482,11 @@ def _roster(plan: Plan, members: Members) -> list[str]:
         token = members.get(("department", member.name))
         if token is None or read_card(token).identity.fingerprint != member.fingerprint:
             raise TrustError(
-                f"{member.name} is not enrolled here with the key that the plan names",
-                remedy="compare its fingerprint with the department",
+                Text(
+                    f"{member.name} is not enrolled here with the key that the plan names",
+                    f"{member.name} 不是以计划中的密钥在此注册的",
+                ),
+                remedy=Text("compare its fingerprint with the department", "请与该部门核对指纹"),
                 code="plan.roster",
             )
         tokens.append(token)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from protos.faults import UnavailableError
+from protos.language import Text
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def tail(log: Path, lines: int = 12) -> str:
 
 
 def wait_for(
-    condition: Callable[[], bool], processes: list[Process], what: str, seconds: float
+    condition: Callable[[], bool], processes: list[Process], what: Text, seconds: float
 ) -> None:
     """Waits until ``condition`` holds; fails at once when one of the processes has died.
 
@@ -88,13 +89,21 @@ def wait_for(
         for process in processes:
             if not alive(process):
                 raise UnavailableError(
-                    f"{process.name} stopped while {what}:\n{tail(Path(process.log))}",
-                    remedy=f"read {process.log}",
+                    Text(
+                        f"{process.name} stopped while {what.en}:\n{tail(Path(process.log))}",
+                        f"{process.name} 在{what.zh}时停止：\n{tail(Path(process.log))}",
+                    ),
+                    remedy=Text(f"read {process.log}", f"请查看 {process.log}"),
                 )
         if time.monotonic() > end:
             raise UnavailableError(
-                f"not ready after {seconds:.0f} s while {what}",
-                remedy="read the logs in the cluster's logs/ folder",
+                Text(
+                    f"not ready after {seconds:.0f} s while {what.en}",
+                    f"{seconds:.0f} 秒后仍未就绪，当时正在{what.zh}",
+                ),
+                remedy=Text(
+                    "read the logs in the cluster's logs/ folder", "请查看集群 logs/ 文件夹中的日志"
+                ),
             )
         time.sleep(0.02)
 

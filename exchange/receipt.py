@@ -24,7 +24,7 @@ from protos.canonical import digest
 from protos.cards import Pins
 from protos.faults import VeilError
 from protos.identity import IdentityKey, unverified_claims
-from protos.language import Text
+from protos.language import Text, Words
 
 __all__ = ["Check", "Report", "bind_release", "make_document", "verify_receipt"]
 
@@ -109,12 +109,12 @@ def verify_receipt(
     return Report((*read, *(_ask(name, check, evidence) for name, check in CHECKS)))
 
 
-def _ask(name: Text, check: Callable[[Evidence], str], evidence: Evidence) -> Check:
+def _ask(name: Text, check: Callable[[Evidence], Words], evidence: Evidence) -> Check:
     try:
         return Check(name, ok=True, what=check(evidence))
     except Remark as remark:
-        return Check(name, ok=True, what=str(remark), remark=True)
+        return Check(name, ok=True, what=remark.said, remark=True)
     except NotAsked as reason:
-        return Check(name, ok=None, what=str(reason))
+        return Check(name, ok=None, what=reason.said)
     except VeilError as error:
-        return Check(name, ok=False, what=error.message)
+        return Check(name, ok=False, what=error.said)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.receipt import bind_release
 from protos.faults import InputError
 from protos.identity import IdentityKey
+from protos.language import Text
 
 if TYPE_CHECKING:
     from exchange.answer import Answer
@@ -26,13 +27,18 @@ def check_places(*files: Path | None) -> None:
             continue
         if not file.parent.is_dir():
             raise InputError(
-                f"there is no folder {file.parent} to write {file.name} into",
-                remedy="make it first, or choose another file",
+                Text(
+                    f"there is no folder {file.parent} to write {file.name} into",
+                    f"没有文件夹 {file.parent}，无法写入 {file.name}",
+                ),
+                remedy=Text("make it first, or choose another file", "请先创建，或换一个文件"),
                 code="output.folder",
             )
         if file.is_dir():
             raise InputError(
-                f"{file} is a folder", remedy="name a file in it", code="output.folder"
+                Text(f"{file} is a folder", f"{file} 是文件夹"),
+                remedy=Text("name a file in it", "请指定其中的文件"),
+                code="output.folder",
             )
 
 
@@ -65,8 +71,14 @@ def save(
             receipt.write_text(text + "\n", "utf-8")
     except OSError as error:
         raise InputError(
-            f"cannot write {error.filename or table or receipt}: {error.strerror or error}",
-            remedy="the answer is kept: ask again with another file, it costs nothing",
+            Text(
+                f"cannot write {error.filename or table or receipt}: {error.strerror or error}",
+                f"无法写入 {error.filename or table or receipt}：{error.strerror or error}",
+            ),
+            remedy=Text(
+                "the answer is kept: ask again with another file, it costs nothing",
+                "结果已保存：换一个文件再查询一次即可，不消耗预算",
+            ),
             code="output.unwritable",
         ) from error
     return dict(document)

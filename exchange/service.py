@@ -17,6 +17,7 @@ from exchange.ports import Delivery, Hub
 from protos.compact_jws import MAX_PAYLOAD_BYTES
 from protos.faults import ProtocolError, TrustError
 from protos.frames import MAX_MESSAGE_BYTES
+from protos.language import Text
 from protos.v1 import veil_pb2
 
 MAX_PLAN_BYTES: Final = MAX_PAYLOAD_BYTES * 4 // 3 + 4096  # base64 and a signature
@@ -162,7 +163,9 @@ def _own(name: str, parts: Iterable[veil_pb2.Frame]) -> Iterator[veil_pb2.Frame]
 def _check_sender(name: str, header: veil_pb2.Header) -> None:
     if header.sender != name:
         raise TrustError(
-            "the message names another sender than the certificate",
-            remedy="use the directory that was enrolled under that name",
+            Text("the message names another sender than the certificate", "消息的发送者与证书不符"),
+            remedy=Text(
+                "use the directory that was enrolled under that name", "请使用以该名称注册的目录"
+            ),
             code="sender.spoofed",
         )

@@ -19,6 +19,7 @@ from typing import Final
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.identity import IdentityKey, PublicIdentity, show_fingerprint, unverified_claims
 from protos.keyfile import write_private
+from protos.language import Text
 from protos.names import Role, check_name, check_role
 from protos.sealing import public_key
 
@@ -86,11 +87,17 @@ def read_card(token: str) -> Card:
     claims = identity.verify(CARD_TYPE, token)
     try:
         if set(claims) != {"sub", "role", "jwk", "sealing_key", "iat"}:
-            raise TrustError("the card has missing or unknown fields", code="card.invalid")
+            raise TrustError(
+                Text("the card has missing or unknown fields", "身份卡缺少字段或有未知字段"),
+                code="card.invalid",
+            )
         public_key(claims["sealing_key"])
         name, role = check_name(claims["sub"]), check_role(claims["role"])
     except InputError as error:
-        raise TrustError(f"the card is malformed: {error.message}", code="card.invalid") from error
+        raise TrustError(
+            Text(f"the card is malformed: {error.message}", f"身份卡格式有误：{error.said.zh}"),
+            code="card.invalid",
+        ) from error
     return Card(name, role, identity, claims["sealing_key"])
 
 
@@ -127,29 +134,50 @@ class Pins:
         except FileNotFoundError:
             return pins
         except OSError as error:
-            raise UnavailableError(f"cannot read {path}: {error.strerror}") from error
+            raise UnavailableError(
+                Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}")
+            ) from error
         except ValueError as error:
-            raise InputError(f"{path} is not valid TOML: {error}", code="pins.invalid") from error
+            raise InputError(
+                Text(f"{path} is not valid TOML: {error}", f"{path} 不是有效的 TOML：{error}"),
+                code="pins.invalid",
+            ) from error
         entries = document.pop("pin", [])
         if document or not isinstance(entries, list):
-            raise InputError(f"{path}: only [[pin]] entries may stand here", code="pins.invalid")
+            raise InputError(
+                Text(
+                    f"{path}: only [[pin]] entries may stand here", f"{path}：只能有 [[pin]] 条目"
+                ),
+                code="pins.invalid",
+            )
         for number, entry in enumerate(entries, 1):
             keys = set(entry) if isinstance(entry, dict) else set()
             if unknown := sorted(keys - {*_KEYS, "department"}):
                 raise InputError(
-                    f"{path}: pin {number}: {unknown[0]} is not a known key", code="pins.invalid"
+                    Text(
+                        f"{path}: pin {number}: {unknown[0]} is not a known key",
+                        f"{path}：第 {number} 个 pin：{unknown[0]} 不是已知的键",
+                    ),
+                    code="pins.invalid",
                 )
             if not keys >= _KEYS:
                 raise InputError(
-                    f"{path}: pin {number} needs role, name and fingerprint", code="pins.invalid"
+                    Text(
+                        f"{path}: pin {number} needs role, name and fingerprint",
+                        f"{path}：第 {number} 个 pin 须有 role、name 和 fingerprint",
+                    ),
+                    code="pins.invalid",
                 )
             try:
                 role, department = check_role(entry["role"]), entry.get("department", "")
                 pins.add(role, entry["name"], entry["fingerprint"], department)
             except (InputError, TrustError) as error:
                 raise InputError(
-                    f"{path}: pin {number}: {error.message}",
-                    remedy=error.remedy,
+                    Text(
+                        f"{path}: pin {number}: {error.message}",
+                        f"{path}：第 {number} 个 pin：{error.said.zh}",
+                    ),
+                    remedy=error.advice,
                     code="pins.invalid",
                 ) from error
         return pins
@@ -196,7 +224,9 @@ class Pins:
             draft.replace(path)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
+            raise UnavailableError(
+                Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}")
+            ) from error
 
     def add(self, role: Role, name: str, fingerprint: object, department: object = "") -> None:
         """Pins one identity; adding the same again changes nothing.
@@ -216,13 +246,22 @@ class Pins:
         check_role(role)
         self._check_department(role, name, department)
         if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
-            raise InputError("a fingerprint has 64 lower-case hex digits", code="pins.invalid")
+            raise InputError(
+                Text("a fingerprint has 64 lower-case hex digits", "指纹须为 64 位小写十六进制数"),
+                code="pins.invalid",
+            )
         for (other_role, other_name), pinned in self._pins.items():
             if other_role == role and (other_name == name) != (pinned == fingerprint):
                 raise TrustError(
-                    f"{role} {name} does not fit the pin of {other_name} "
-                    f"({show_fingerprint(pinned)})",
-                    remedy="compare fingerprints with them, then correct the pins file by hand",
+                    Text(
+                        f"{role} {name} does not fit the pin of {other_name} "
+                        f"({show_fingerprint(pinned)})",
+                        f"{role} {name} 与已登记的 {other_name} 不符（{show_fingerprint(pinned)}）",
+                    ),
+                    remedy=Text(
+                        "compare fingerprints with them, then correct the pins file by hand",
+                        "请与其核对指纹，再手工改正 pins 文件",
+                    ),
                     code="pins.conflict",
                 )
         self._pins[role, name] = fingerprint
@@ -257,16 +296,30 @@ class Pins:
         pinned = self._pins.get((card.role, card.name))
         if pinned is None:
             raise TrustError(
-                f"{card.role} {card.name} is not pinned here",
-                remedy="compare the fingerprint with them, then run 'veil node pin'",
+                Text(
+                    f"{card.role} {card.name} is not pinned here",
+                    f"{card.role} {card.name} 未在本机登记为可信",
+                ),
+                remedy=Text(
+                    "compare the fingerprint with them, then run 'veil node pin'",
+                    "请与对方核对指纹，再运行 veil node pin",
+                ),
                 code="pins.unknown",
             )
         if pinned != card.identity.fingerprint:
             raise TrustError(
-                f"{card.role} {card.name} shows the key "
-                f"{show_fingerprint(card.identity.fingerprint)}, but "
-                f"{show_fingerprint(pinned)} is pinned",
-                remedy="somebody may be in the middle: call them before you change the pin",
+                Text(
+                    f"{card.role} {card.name} shows the key "
+                    f"{show_fingerprint(card.identity.fingerprint)}, but "
+                    f"{show_fingerprint(pinned)} is pinned",
+                    f"{card.role} {card.name} 出示的密钥为 "
+                    f"{show_fingerprint(card.identity.fingerprint)}，但登记的可信密钥为 "
+                    f"{show_fingerprint(pinned)}",
+                ),
+                remedy=Text(
+                    "somebody may be in the middle: call them before you change the pin",
+                    "可能有人在中间冒充：更改登记前请先打电话核实",
+                ),
                 code="pins.mismatch",
             )
         return card

@@ -25,6 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from protos.faults import InputError, TrustError
+from protos.language import Text
 
 ALGORITHM: Final = "ES256"
 MAX_PAYLOAD_BYTES: Final = 8 * 1024 * 1024  # a plan with long code lists stays below it
@@ -58,7 +59,10 @@ def sign(key: ec.EllipticCurvePrivateKey, typ: str, kid: str, payload: bytes) ->
         InputError: It is longer.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise InputError("the document is too long to sign", code="signature.too_long")
+        raise InputError(
+            Text("the document is too long to sign", "文件过长，无法签名"),
+            code="signature.too_long",
+        )
     return jws.serialize_compact(
         _header(typ, kid), payload, ECKey.import_key(key), registry=_REGISTRY
     )
@@ -92,12 +96,17 @@ def verify(key: ec.EllipticCurvePublicKey, typ: str, kid: str, token: str) -> by
         content = _from_base64(payload)
     except (InvalidSignature, ValueError, AttributeError) as error:  # the last: it is no text
         raise TrustError(
-            "the signature does not hold", code="signature.invalid", detail=repr(error)
+            Text("the signature does not hold", "签名不成立"),
+            code="signature.invalid",
+            detail=repr(error),
         ) from error
     # A header that is not spelled as we spell it must still say the same, and no more.
     if header != _spelled(typ, kid) and _read(header) != _header(typ, kid):
         raise TrustError(
-            f"the signature is not a {typ} of key {kid[:32]}",
+            Text(
+                f"the signature is not a {typ} of key {kid[:32]}",
+                f"签名不是密钥 {kid[:32]} 的 {typ} 签名",
+            ),
             code="signature.header",
             detail=repr(header),
         )
@@ -113,7 +122,9 @@ def unverified_payload(token: str) -> bytes:
     try:
         return jws.extract_compact(token.encode(), registry=_REGISTRY).payload
     except (JoseError, ValueError, TypeError) as error:
-        raise TrustError("the token is malformed", code="signature.invalid") from error
+        raise TrustError(
+            Text("the token is malformed", "令牌格式有误"), code="signature.invalid"
+        ) from error
 
 
 def _header(typ: str, kid: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ from protos import compact_jws
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
 from protos.keyfile import read_private, write_private
+from protos.language import Text
 
 _CURVE: Final = ec.SECP256R1()
 
@@ -72,7 +73,9 @@ class PublicIdentity:
             return cls.of(ECKey.import_key(jwk).public_key)
         except (JoseError, ValueError, TypeError, AttributeError) as error:
             raise TrustError(
-                "the public key is not a valid P-256 key", code="key.invalid", detail=str(error)
+                Text("the public key is not a valid P-256 key", "公钥不是有效的 P-256 密钥"),
+                code="key.invalid",
+                detail=str(error),
             ) from error
 
     @cached_property
@@ -82,7 +85,9 @@ class PublicIdentity:
         except (ValueError, UnsupportedAlgorithm) as error:
             raise TrustError("the public key is malformed", code="key.invalid") from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE.name:
-            raise TrustError("the public key is not a P-256 key", code="key.invalid")
+            raise TrustError(
+                Text("the public key is not a P-256 key", "公钥不是 P-256 密钥"), code="key.invalid"
+            )
         return key
 
     def to_jwk(self) -> dict[str, str]:
@@ -140,9 +145,13 @@ class IdentityKey:
         try:
             key = load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise TrustError(f"{path} holds no private key", code="key.invalid") from error
+            raise TrustError(
+                Text(f"{path} holds no private key", f"{path} 中没有私钥"), code="key.invalid"
+            ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != _CURVE.name:
-            raise TrustError(f"{path} holds no P-256 key", code="key.invalid")
+            raise TrustError(
+                Text(f"{path} holds no P-256 key", f"{path} 中没有 P-256 密钥"), code="key.invalid"
+            )
         return cls(key)
 
     def save(self, path: Path) -> None:
@@ -188,8 +197,13 @@ def _claims(payload: bytes) -> dict[str, Any]:
         if isinstance(claims, dict) and canonical(claims) == payload:
             return claims
     except (ValueError, RecursionError, InputError) as error:
-        raise TrustError("the signed document is malformed", code="signature.body") from error
-    raise TrustError("the signed document is not canonical JSON", code="signature.body")
+        raise TrustError(
+            Text("the signed document is malformed", "已签名的文件格式有误"), code="signature.body"
+        ) from error
+    raise TrustError(
+        Text("the signed document is not canonical JSON", "已签名的文件不是规范 JSON"),
+        code="signature.body",
+    )
 
 
 def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
@@ -197,17 +211,32 @@ def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
     for name in ("exp", "nbf", "iat"):
         value = claims.get(name)
         if name in claims and (isinstance(value, bool) or not isinstance(value, int)):
-            raise TrustError(f"the claim {name!r} is not a whole number", code="signature.body")
+            raise TrustError(
+                Text(f"the claim {name!r} is not a whole number", f"声明项 {name!r} 不是整数"),
+                code="signature.body",
+            )
     if "exp" in claims and now > claims["exp"] + skew_s:
         raise TrustError(
-            f"the document expired {now - claims['exp']} s ago",
-            remedy="ask for a new one; if it is new, compare the clocks of both machines",
+            Text(
+                f"the document expired {now - claims['exp']} s ago",
+                f"文件已过期 {now - claims['exp']} 秒",
+            ),
+            remedy=Text(
+                "ask for a new one; if it is new, compare the clocks of both machines",
+                "请索取新的；若是新的，请核对两台机器的时钟",
+            ),
             code="signature.expired",
         )
     for name in ("nbf", "iat"):
         if name in claims and claims[name] > now + skew_s:
             raise TrustError(
-                f"the document is dated {claims[name] - now} s in the future",
-                remedy="a clock is wrong: compare both machines' clocks and use a time server",
+                Text(
+                    f"the document is dated {claims[name] - now} s in the future",
+                    f"文件的日期比本机晚 {claims[name] - now} 秒",
+                ),
+                remedy=Text(
+                    "a clock is wrong: compare both machines' clocks and use a time server",
+                    "有时钟不准：请核对两台机器的时钟，并使用时间服务器",
+                ),
                 code="signature.clock",
             )

@@ -161,15 +161,15 @@ def print_error(error: VeilError, *, stream: IO[str] | None = None) -> None:
 
     out = console(stream or sys.stderr)
     kind = str(_KINDS.get(error.kind, _KINDS["error"]))
-    out.print(Styled(f"{kind}: ", BAD) + Styled(printable(error.message), "bold"), soft_wrap=True)
+    out.print(Styled(f"{kind}: ", BAD) + Styled(printable(error.said), "bold"), soft_wrap=True)
     if isinstance(error, SqlError) and error.underlined():
         out.print()
         for line in _underlined(error):
             out.print(Styled("  ") + line, soft_wrap=True)
         out.print()
-    if error.remedy:
+    if error.advice.en:
         out.print(
-            Styled(f"{_REMEDY}: ", GOOD) + Styled(printable(error.remedy), "default"),
+            Styled(f"{_REMEDY}: ", GOOD) + Styled(printable(error.advice), "default"),
             soft_wrap=True,
         )
 

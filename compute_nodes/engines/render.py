@@ -39,6 +39,7 @@ from desensitize.column import Code, Column
 from desensitize.engines.load import RANK
 from desensitize.engines.worker import RenderedSql
 from protos.faults import UnavailableError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -373,5 +374,7 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 def _foreign(detail: str) -> UnavailableError:
     return UnavailableError(
-        "the department's engine gave an unexpected result", code="engine.result", detail=detail
+        Text("the department's engine gave an unexpected result", "该部门的引擎返回了意外结果"),
+        code="engine.result",
+        detail=detail,
     )

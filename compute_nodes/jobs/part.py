@@ -30,6 +30,7 @@ from compute_nodes.noise import draw_noise
 from desensitize.engines.snapshot import Snapshot
 from desensitize.engines.worker import QueryPool, QueryTask, RenderedSql
 from protos.faults import PolicyError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,8 +81,14 @@ class Source:
         outside = self._outside(admitted.plan.aggregate)
         if outside:
             raise PolicyError(
-                "exact figures are refused: values are outside the declared bounds",
-                remedy="ask the owner to mend the data or the declaration; or ask ad hoc",
+                Text(
+                    "exact figures are refused: values are outside the declared bounds",
+                    "精确结果被拒绝：有数值超出声明的范围",
+                ),
+                remedy=Text(
+                    "ask the owner to mend the data or the declaration; or ask ad hoc",
+                    "请数据方改正数据或声明；或改用带噪查询",
+                ),
                 code="policy.out_of_bounds",
                 detail=f"columns {sorted(outside)}",
             )

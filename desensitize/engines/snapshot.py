@@ -25,6 +25,7 @@ from desensitize.column import Column
 from desensitize.engines.reports import ColumnReport, LoadReport
 from protos.canonical import digest
 from protos.faults import InputError, UnavailableError, VeilError, from_public
+from protos.language import Text
 
 GIB: Final = 1 << 30
 _LAYOUT: Final = 1  # raise it when the same source must be loaded anew
@@ -123,18 +124,31 @@ def load(
                 report = _run_loader(task, scratch, source.name, limits or LoadLimits())
                 if _version(source) != before:
                     raise InputError(
-                        f"{source.name} changed while it was read",
-                        remedy="load again when the export has ended",
+                        Text(
+                            f"{source.name} changed while it was read",
+                            f"{source.name} 在读取过程中被改动",
+                        ),
+                        remedy=Text(
+                            "load again when the export has ended", "请在导出结束后重新加载"
+                        ),
                         code="source.changed",
                     )
                 meta = {"declared": declared, "version": before, "sha256": sha256}
                 return _publish(scratch / "data.duckdb", directory, meta, report)
     except FileNotFoundError as error:
-        raise InputError(f"{source} does not exist", code="source.not_found") from error
+        raise InputError(
+            Text(f"{source} does not exist", f"{source} 不存在"), code="source.not_found"
+        ) from error
     except OSError as error:
         raise UnavailableError(
-            f"the snapshot of {source.name} cannot be written: {error.strerror}",
-            remedy="check the disk and the rights on the snapshot directory",
+            Text(
+                f"the snapshot of {source.name} cannot be written: {error.strerror}",
+                f"{source.name} 的快照无法写入：{error.strerror}",
+            ),
+            remedy=Text(
+                "check the disk and the rights on the snapshot directory",
+                "请检查磁盘和快照目录的权限",
+            ),
             code="source.disk",
             detail=str(error),
         ) from error
@@ -245,8 +259,13 @@ def _rebuilt(fault: dict[str, str]) -> VeilError:
 
 def _lost(name: str, detail: str) -> UnavailableError:
     return UnavailableError(
-        f"the loader ended before {name} was read: a limit on memory, disk or time",
-        remedy="raise the loader's limits, or split the file",
+        Text(
+            f"the loader ended before {name} was read: a limit on memory, disk or time",
+            f"加载程序在读完 {name} 之前结束：达到内存、磁盘或时间限额",
+        ),
+        remedy=Text(
+            "raise the loader's limits, or split the file", "请提高加载程序的限额，或拆分文件"
+        ),
         code="source.limits",
         detail=detail,
     )

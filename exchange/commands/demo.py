@@ -77,8 +77,13 @@ def at_most(seconds: float) -> Iterator[None]:
 
     def over(*_: object) -> None:
         raise UnavailableError(
-            f"the demo was not done after {seconds:.0f} s",
-            remedy="try again when the machine is less busy, or with --dir to keep the logs",
+            Text(
+                f"the demo was not done after {seconds:.0f} s", f"演示在 {seconds:.0f} 秒内未完成"
+            ),
+            remedy=Text(
+                "try again when the machine is less busy, or with --dir to keep the logs",
+                "请在机器较空闲时重试，或用 --dir 保留日志",
+            ),
             code="demo.time",
         )
 

@@ -28,8 +28,11 @@ def _made(directory: Path) -> Path:
 
     if not (directory / "card.jwt").is_file():
         raise InputError(
-            f"{directory} is no exchange's directory",
-            remedy="name it with --dir, or make one: veil exchange init --dir DIR",
+            Text(f"{directory} is no exchange's directory", f"{directory} 不是交换中心的目录"),
+            remedy=Text(
+                "name it with --dir, or make one: veil exchange init --dir DIR",
+                "请用 --dir 指定，或新建：veil exchange init --dir DIR",
+            ),
             code="exchange.directory",
         )
     return directory
@@ -124,8 +127,14 @@ def invite(
     addresses = read_addresses(directory)
     if addresses is None:
         raise UnavailableError(
-            "the exchange does not run, so its enrolment address is not known",
-            remedy=f"start it: veil exchange serve --dir {directory}",
+            Text(
+                "the exchange does not run, so its enrolment address is not known",
+                "交换中心未运行，无法得知其注册地址",
+            ),
+            remedy=Text(
+                f"start it: veil exchange serve --dir {directory}",
+                f"请启动：veil exchange serve --dir {directory}",
+            ),
         )
     identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
     identity.open()
@@ -184,4 +193,7 @@ def _one(department: str | None, analyst: str | None) -> tuple[Role, str]:
         return "department", department
     if analyst and not department:
         return "analyst", analyst
-    raise InputError("name either --department or --analyst", remedy="give exactly one of them")
+    raise InputError(
+        Text("name either --department or --analyst", "请指定 --department 或 --analyst 之一"),
+        remedy=Text("give exactly one of them", "两者只能给一个"),
+    )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protos.faults import InputError, UnavailableError
+from protos.language import Text
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job (
@@ -83,8 +84,11 @@ class Archive:
                 )
             except sqlite3.IntegrityError as error:
                 raise InputError(
-                    "a job of this id was submitted before",
-                    remedy="submit the question again; a new id is drawn",
+                    Text("a job of this id was submitted before", "此编号的任务此前已提交"),
+                    remedy=Text(
+                        "submit the question again; a new id is drawn",
+                        "请重新提交查询，将使用新的编号",
+                    ),
                     code="job.repeated",
                 ) from error
             except sqlite3.OperationalError as error:
@@ -144,8 +148,8 @@ class Archive:
 
 def _full(error: sqlite3.OperationalError) -> UnavailableError:
     return UnavailableError(
-        "the exchange cannot write its record of jobs",
-        remedy="ask its operator to look at the disk",
+        Text("the exchange cannot write its record of jobs", "交换中心无法写入任务记录"),
+        remedy=Text("ask its operator to look at the disk", "请其运维人员检查磁盘"),
         code="exchange.store",
         detail=str(error),
     )

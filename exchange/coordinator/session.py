@@ -24,6 +24,7 @@ from exchange.coordinator.stages import Stage, StagePlan, aggregate_of, first_st
 from exchange.coordinator.statements import take_statement
 from protos.canonical import canonical
 from protos.faults import JobError, ProtocolError, VeilError, from_public
+from protos.language import Text
 
 State = Literal["running", "receipt", "done", "failed"]
 
@@ -167,7 +168,12 @@ class Session:
         except VeilError as error:
             awaited = round_ == self._round and index in self._waiting
             if self._stage.needs_all and awaited:  # more waiting is in vain
-                self._fail(JobError(f"{department}: {error.message}", code=error.code))
+                self._fail(
+                    JobError(
+                        Text(f"{department}: {error.message}", f"{department}：{error.said.zh}"),
+                        code=error.code,
+                    )
+                )
             raise
         self._ports.emit("answered", department, round_)
         self._advance(step, now)
@@ -249,7 +255,7 @@ class Session:
             self._end_if_complete(self.result)
             return
         self._fail(
-            type(error)(f"{department}: {error.message}", remedy=error.remedy, code=error.code)
+            type(error)(f"{department}: {error.message}", remedy=error.advice, code=error.code)
         )
 
     def _end_if_complete(self, result: Aggregate) -> None:

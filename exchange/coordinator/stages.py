@@ -37,6 +37,7 @@ from compute_nodes.protocols.sealed import SealedVector
 from exchange.coordinator.outcome import Aggregate
 from protos.faults import JobError, ProtocolError
 from protos.identity import PublicIdentity
+from protos.language import Text
 
 Sign = Callable[[str, dict[str, Any]], str]
 FIRST: Final = {"adhoc": MAIN, "exact": COUNTS}
@@ -124,8 +125,11 @@ def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
     shown = int(visible.sum())
     if shown == 0:
         raise JobError(
-            "no group of this answer is large enough to be shown",
-            remedy="use fewer or wider groups",
+            Text(
+                "no group of this answer is large enough to be shown",
+                "此结果中没有足够大、可以显示的分组",
+            ),
+            remedy=Text("use fewer or wider groups", "请减少分组或放宽分组"),
             code="job.nothing_to_show",
         )
     body = bitmap_body(stages.plan, stages.plan_hash, visible)

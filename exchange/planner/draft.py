@@ -14,6 +14,7 @@ from catalog.typing_rules import bits_needed
 from exchange.planner.bound import Bound
 from protos.cards import Card
 from protos.faults import InputError
+from protos.language import Text
 
 LIFETIME_S: Final = 600
 OFFLINE_LIFETIME_S: Final = 86_000  # a little less than the day that the exchange keeps a job
@@ -143,17 +144,28 @@ def _roster(
     dataset: Dataset, directory: DirectoryView, without: frozenset[str]
 ) -> tuple[Member, ...]:
     for name in sorted(without - set(dataset.members)):
-        raise InputError(f"{name} is no member of {dataset.name}", code="plan.roster")
+        raise InputError(
+            Text(f"{name} is no member of {dataset.name}", f"{name} 不是 {dataset.name} 的成员"),
+            code="plan.roster",
+        )
     names = [name for name in dataset.members if name not in without]
     missing = [name for name in names if name not in directory.fingerprints]
     if missing:
         raise InputError(
-            f"no pinned key for {', '.join(missing)}",
-            remedy="compare their fingerprints with them and pin them, or ask without them",
+            Text(
+                f"no pinned key for {', '.join(missing)}",
+                f"尚未登记 {'、'.join(missing)} 的可信密钥",
+            ),
+            remedy=Text(
+                "compare their fingerprints with them and pin them, or ask without them",
+                "请与其核对指纹并登记为可信，或不向其查询",
+            ),
             code="plan.roster",
         )
     if not names:
-        raise InputError("no department is left to ask", code="plan.roster")
+        raise InputError(
+            Text("no department is left to ask", "没有可查询的部门"), code="plan.roster"
+        )
     return tuple(Member(name, directory.fingerprints[name]) for name in names)
 
 
@@ -174,15 +186,25 @@ def _protocol(
 def _check_protocol(protocol: Protocol, bound: Bound, members: int) -> None:
     if (protocol == "sealed") != (members == 1):
         raise InputError(
-            f"{protocol} does not fit {members} departments",
-            remedy="sealed is for one department alone; several use masked_sum or he_sum",
+            Text(
+                f"{protocol} does not fit {members} departments",
+                f"{protocol} 不适用于 {members} 个部门",
+            ),
+            remedy=Text(
+                "sealed is for one department alone; several use masked_sum or he_sum",
+                "sealed 只用于单个部门；多个部门用 masked_sum 或 he_sum",
+            ),
             code="plan.protocol",
         )
     elements = bound.aggregate.cells * len(bound.aggregate.measures)
     if protocol.startswith("he_sum.paillier") and elements > MAX_PAILLIER:
+        other = protocol.replace("paillier", "bfv")
         raise InputError(
-            f"{elements} figures are too many for Paillier (at most {MAX_PAILLIER})",
-            remedy=f"use {protocol.replace('paillier', 'bfv')}",
+            Text(
+                f"{elements} figures are too many for Paillier (at most {MAX_PAILLIER})",
+                f"{elements} 个数对 Paillier 过多（最多 {MAX_PAILLIER} 个）",
+            ),
+            remedy=Text(f"use {other}", f"请用 {other}"),
             code="plan.protocol",
         )
 
@@ -205,12 +227,17 @@ def _checked_lifetime(lifetime_s: int, protocol: Protocol) -> int:
 def _epsilon(bound: Bound, policies: Mapping[str, Policy], asked: float | None) -> float:
     if bound.mode == "exact":
         if asked is not None:
-            raise InputError("an exact answer takes no epsilon", code="plan.epsilon")
+            raise InputError(
+                Text("an exact answer takes no epsilon", "精确结果不使用 epsilon"),
+                code="plan.epsilon",
+            )
         return 0.0
     if asked is not None:
         return asked
     if not policies:
         raise InputError(
-            "no policy names a default epsilon", remedy="give one", code="plan.epsilon"
+            Text("no policy names a default epsilon", "没有策略给出默认 epsilon"),
+            remedy=Text("give one", "请指定一个"),
+            code="plan.epsilon",
         )
     return min(min(p.budget.default, p.budget.ceiling) for p in policies.values())

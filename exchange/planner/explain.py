@@ -14,8 +14,10 @@ from catalog.dataset import Dataset
 from catalog.judge import Verdict, judge
 from catalog.plan import Plan
 from catalog.policy import Policy, family_of
+from catalog.refusal import spoken, with_who
 from exchange.planner.bound import Bound
-from protos.language import Language, Text
+from exchange.planner.expected_noise import column_names, expected_noise
+from protos.language import Language, Text, both
 
 if TYPE_CHECKING:
     from catalog.calibration import Calibration
@@ -80,7 +82,8 @@ def explain(
     parts: list[tuple[Text, list[Text]]] = [
         (_ASKED, _asked(plan, bound)),
         (_LEARNS, _learns(plan)),
-        (_COSTS, _costs(plan, policies, calibration, spent or {})),
+        (_COSTS, _costs(plan, policies, spent or {})),
+        (_BLURS, _noise(plan, bound, calibration)),
         (_LEAVES, _leaves(plan, bytes_out)),
         (_AT_ANALYST, [Text(bound.post_sql, bound.post_sql)]),
         (_POLICIES, _said(verdict)),
@@ -111,8 +114,9 @@ def _asked(plan: Plan, bound: Bound) -> list[Text]:
     ]
     if plan.mode == "adhoc" and aggregate.keys:
         lines.append(_EVERY_GROUP)
-    functions = ", ".join(f"{o.column} = {o.function}" for o in bound.outputs)
-    return [*lines, Text(f"released columns: {functions}", f"发布的列：{functions}")]
+    names = column_names(bound).values()
+    released = Text(", ".join(names), "，".join(names))
+    return [*lines, Text(f"released columns: {released.en}", f"发布的列：{released.zh}")]
 
 
 def _who_must_answer(plan: Plan) -> Text:
@@ -161,7 +165,6 @@ def _learns(plan: Plan) -> list[Text]:
 def _costs(
     plan: Plan,
     policies: Mapping[str, Policy],
-    calibration: Calibration | None,
     spent: Mapping[str, float],
 ) -> list[Text]:
     if plan.mode == "exact":
@@ -172,33 +175,29 @@ def _costs(
             "每个部门记 ε = {epsilon:g}，δ = {delta:g}",
         ).format(epsilon=plan.epsilon, delta=plan.delta)
     ]
+    by_limit: dict[Text, list[str]] = {}
     for member in plan.roster:
         policy = policies.get(member.name)
         if policy is None:
             continue
-        used = spent.get(member.name)
-        lines.append(
+        budget, used = policy.budget, spent.get(member.name)
+        limit = (
             Text(
-                "{name}: lifetime cap {cap:g}, ceiling of one query {ceiling:g}",
-                "{name}：总上限 {cap:g}，单次上限 {ceiling:g}",
-            ).format(name=member.name, cap=policy.budget.epsilon, ceiling=policy.budget.ceiling)
+                "lifetime cap {cap:g}, ceiling of one query {ceiling:g}",
+                "总上限 {cap:g}，单次上限 {ceiling:g}",
+            ).format(cap=budget.epsilon, ceiling=budget.ceiling)
             if used is None
-            else Text(
-                "{name}: {used:g} of {cap:g} is spent", "{name}：{cap:g} 中已用 {used:g}"
-            ).format(name=member.name, used=used, cap=policy.budget.epsilon)
-        )
-    if calibration is not None:
-        for i, (measure, sigma) in enumerate(
-            zip(plan.aggregate.measures, calibration.sigma_node, strict=True)
-        ):
-            width = 1.96 * sigma * len(plan.roster) ** 0.5
-            lines.append(
-                Text(
-                    "measure {i} ({kind}): noise within ±{width:.4g} in 95 % of cases",
-                    "度量 {i}（{kind}）：95% 的情况下噪声在 ±{width:.4g} 以内",
-                ).format(i=i, kind=measure.kind, width=width)
+            else Text("{used:g} of {cap:g} is spent", "{cap:g} 中已用 {used:g}").format(
+                used=used, cap=budget.epsilon
             )
+        )
+        by_limit.setdefault(limit, []).append(member.name)
+    lines += [with_who(limit, names, len(plan.roster)) for limit, names in by_limit.items()]
     return lines
+
+
+def _noise(plan: Plan, bound: Bound, calibration: Calibration | None) -> list[Text]:
+    return [] if calibration is None else [*expected_noise(plan, bound, calibration)]
 
 
 def _leaves(plan: Plan, bytes_out: Mapping[str, int]) -> list[Text]:
@@ -221,19 +220,19 @@ def _leaves(plan: Plan, bytes_out: Mapping[str, int]) -> list[Text]:
 def _said(verdict: Verdict) -> list[Text]:
     if verdict.allowed:
         return [Text("every policy allows it", "各部门的策略均允许")]
-    lines = []
-    for refusal in verdict.refusals:
-        who = f"{refusal.department}: " if refusal.department else ""
-        way = f" → {'; '.join(refusal.rewrites)}" if refusal.rewrites else ""
-        lines.append(Text(
-            f"refused - {who}{refusal.message}{way}", f"拒绝：{who}{refusal.message}{way}"
-        ))  # fmt: skip
-    return lines
+    lines = [
+        Text(f"refused - {said.en}", f"拒绝：{said.zh}")
+        for said in spoken(verdict.refusals, verdict.departments)
+    ]
+    rewrites = dict.fromkeys(w for refusal in verdict.refusals for w in refusal.advice)
+    ways = [both(rewrite) for rewrite in rewrites]
+    return [*lines, *(Text(f"→ {way.en}", f"→ {way.zh}") for way in ways)]
 
 
 _ASKED: Final = Text("What is asked", "要计算什么")
 _LEARNS: Final = Text("Who learns what", "各方会知道什么")
 _COSTS: Final = Text("What it costs in privacy", "隐私代价")
+_BLURS: Final = Text("How far the noise moves the figures", "噪声对数值的影响")
 _LEAVES: Final = Text("What leaves each node (predicted)", "每个节点流出的数据（预计）")
 _AT_ANALYST: Final = Text("What runs at the analyst", "在分析者处运行")
 _POLICIES: Final = Text("What the policies say", "策略意见")

@@ -97,7 +97,7 @@ def test_the_same_figures_of_fewer_departments_overlap(desk: Desk) -> None:
     desk.keep(everybody, "granted")
     fewer = desk.considered(desk.request(members=everybody.members[:-1]))
     assert len(fewer.overlaps) == 1
-    assert "by east, mid, north" in fewer.overlaps[0]
+    assert "by east, mid, north" in fewer.overlaps[0].en
 
 
 def test_the_same_figures_again_are_no_overlap(desk: Desk) -> None:
@@ -128,8 +128,8 @@ def test_a_release_that_cannot_be_read_counts_as_an_overlap(desk: Desk) -> None:
     broken = desk.keep(desk.request(), "granted", token="no token")
     found = desk.considered(desk.request())
     assert len(found.overlaps) == 1
-    assert broken[:12] in found.overlaps[0]
-    assert "cannot be read" in found.overlaps[0]
+    assert broken[:12] in found.overlaps[0].en
+    assert "cannot be read" in found.overlaps[0].en
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def assert_unsigned(answer: Answer) -> None:
     report = verify_receipt(dict(answer.receipt))
     assert report.ok, report.failures
     [remark] = [check for check in report.checks if check.remark]
-    assert f"{VICTIM} did not sign" in remark.what
+    assert f"{VICTIM} did not sign" in str(remark.what)
 
 
 def test_killed_after_the_last_round(cluster: TestCluster, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_dataset_file_is_read_exactly(tmp_path: Path):
     ("old", "new", "says"),
     [
         ("max_rows = 1_000_000", "max_row = 1", "max_row is not a known key"),
-        ("max_rows = 1_000_000", "", "max_rows: Field required"),
+        ("max_rows = 1_000_000", "", "max_rows: is missing"),
         ("max_rows = 1_000_000", "max_rows = 0", "max_rows: "),
         ("max_rows = 1_000_000", "max_rows = ", "is not TOML"),
         ('type = "boolean"', 'type = "float"', "columns.done.type: "),

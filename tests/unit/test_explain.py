@@ -38,8 +38,8 @@ def test_an_ad_hoc_plan_in_plain_words():
         "the analyst: the totals with noise",
         "epsilon 0.5 with delta 1e-06, charged at every department",
         "a: 1.5 of 10 is spent",
-        "b: lifetime cap 10, ceiling of one query 2",
-        "measure 0 (rows): noise within ±6.79 in 95 % of cases",
+        "b, c: lifetime cap 10, ceiling of one query 2",
+        "n = COUNT(*): ±7 in 95 % of cases",
         "step 2: 3,000 bytes",
         "3,100 bytes per node, 9,300 in all",
         "every policy allows it",
@@ -63,7 +63,7 @@ def test_every_protocol_and_mode_has_its_words(protocol: Any, mode: Any, languag
 def test_a_refusal_is_told_before_anybody_is_asked():
     found = explained(planned("SELECT SUM(rate) FROM visits", epsilon=5.0))
     assert not found.verdict.allowed
-    assert "refused - a: column 'rate' may not be used" in found.text()
+    assert "refused - all 3 departments: column 'rate' may not be used" in found.text()
     assert "ceiling 2" in found.text()
 
 
@@ -100,8 +100,8 @@ def test_an_open_sum_says_who_reads_what():
         "the analyst: the totals with noise, of who came in time; every department adds the full",
         "no masks: the exchange and the analyst together read each department's own figures",
         "b is the analyst's own: it counts neither among the departments that must answer",
-        "refused - a: the protocol he_sum.bfv.open is not taken part in",
-        "refused - a: an answer needs 3 departments (without b, the analyst's own)",
+        "refused - all 3 departments: the protocol he_sum.bfv.open is not taken part in",
+        "refused - all 3 departments: an answer needs 3 departments (without b, the analyst's own)",
     ):
         assert line in english
     assert "b 是分析者所属部门" in chinese

@@ -211,7 +211,7 @@ def test_a_survivor_that_never_signs_is_named_in_a_receipt_that_holds(
     report = verify_receipt(document, exchange.world.pins)
     assert report.ok, report.failures
     [remark] = [check for check in report.checks if check.remark]
-    assert "mid did not sign" in remark.what
+    assert "mid did not sign" in str(remark.what)
 
 
 def test_the_same_submission_again_is_the_same_job(exchange: Exchange) -> None:

@@ -38,6 +38,7 @@ from compute_nodes.protocols.masked_sum.threshold import check_setup
 from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.masked_sum.unmasking import remove_masks
 from protos.faults import JobError, ProtocolError
+from protos.language import Text
 
 TRANSITIONS: Final[Transitions] = {
     "new": {"start": "advertise"},
@@ -157,9 +158,16 @@ class MaskedSumCoordinator:
             return self._open[self._state](answered)
         missing = ", ".join(self._setup.name(p) for p in self._asked if p not in answered)
         raise JobError(
-            f"only {len(answered)} of {self._setup.n} departments answered round {closed!r},"
-            f" {self._setup.threshold} are needed; no answer came from {missing}",
-            remedy="submit the query again when they are online: it is a new release",
+            Text(
+                f"only {len(answered)} of {self._setup.n} departments answered round {closed!r},"
+                f" {self._setup.threshold} are needed; no answer came from {missing}",
+                f"{self._setup.n} 个部门中只有 {len(answered)} 个应答了 {closed!r} 轮，需要 "
+                f"{self._setup.threshold} 个；未应答：{missing}",
+            ),
+            remedy=Text(
+                "submit the query again when they are online: it is a new release",
+                "请在它们上线后重新提交：这将是一次新的发布",
+            ),
             code="job.too_few",
         )
 
