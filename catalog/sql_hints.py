@@ -33,7 +33,6 @@ _OTHER_DIALECTS: Final[dict[str, Text]] = {
     "MEAN": Text("use AVG", "请用 AVG"),
     "AVERAGE": Text("use AVG", "请用 AVG"),
     "VAR": Text("use VAR_SAMP or VAR_POP", "请用 VAR_SAMP 或 VAR_POP"),
-    "STDEV": Text("use STDDEV", "请用 STDDEV"),
     "STD": Text("use STDDEV", "请用 STDDEV"),
     "计数": Text("use COUNT", "请用 COUNT"),
     "求和": Text("use SUM", "请用 SUM"),

@@ -10,9 +10,12 @@ import typer
 from protos.language import Text
 
 app = typer.Typer(
-    no_args_is_help=True, help=str(Text("Run a department's node.", "运行部门节点。"))
+    add_completion=False,
+    no_args_is_help=True,
+    help=str(Text("Run a department's node.", "运行部门节点。")),
 )
 grants_app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help=str(Text("Look at grant requests; approve or deny them.", "查看、批准或拒绝授权申请。")),
 )
@@ -81,7 +84,7 @@ def enroll(
     )
     shown = show_fingerprint(card.identity.fingerprint, full=True)
     terminal.say(
-        Text(f"Fingerprint, to be compared by telephone: {shown}", f"指纹(请电话核对):{shown}")
+        Text(f"Fingerprint, to be compared by telephone: {shown}", f"指纹（请电话核对）：{shown}")
     )
 
 
@@ -114,7 +117,7 @@ def pin(
     ],
     name: Annotated[str, typer.Argument(help=str(Text("Name.", "名称。")))],
     key: Annotated[
-        str, typer.Argument(help=str(Text("Fingerprint, 64 hex digits.", "指纹,64 位十六进制。")))
+        str, typer.Argument(help=str(Text("Fingerprint, 64 hex digits.", "指纹，64 位十六进制。")))
     ],
     directory: NodeDirectory = DEFAULT,
     department: Annotated[
@@ -141,7 +144,7 @@ def pin(
 
 
 @app.command(
-    help=str(Text("Serve until stopped; listens on nothing.", "运行节点;不监听任何端口。"))
+    help=str(Text("Serve until stopped; listens on nothing.", "运行节点；不监听任何端口。"))
 )
 def serve(directory: NodeDirectory = DEFAULT) -> None:
     """Loads the data, dials the exchange, and answers what the policy allows."""
@@ -236,7 +239,7 @@ def approve(
             help=str(
                 Text(
                     "Approve although it overlaps with an earlier exact release.",
-                    "即使与早先的精确结果人群重叠,仍予批准。",
+                    "即使与早先的精确结果人群重叠，仍予批准。",
                 )
             ),
         ),
@@ -255,7 +258,7 @@ def deny(
     request: RequestId,
     directory: NodeDirectory = DEFAULT,
     reason: Annotated[
-        str, typer.Option(help=str(Text("Why; the analyst reads it.", "原因,分析员可见。")))
+        str, typer.Option(help=str(Text("Why; the analyst reads it.", "原因，分析员可见。")))
     ] = "",
 ) -> None:
     """Denies, and tells the analyst why."""

@@ -17,8 +17,8 @@ from protos import terminal
 from protos.language import Text
 
 COMPUTED: Final = Text("What is computed", "实际计算内容")
-_FAILED: Final = Text("failed here: {why}", "本部门失败:{why}")
-CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述(未经核实)")
+_FAILED: Final = Text("failed here: {why}", "本部门失败：{why}")
+CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述（未经核实）")
 
 
 def show_holdings(directory: Path) -> None:
@@ -31,7 +31,7 @@ def show_holdings(directory: Path) -> None:
             terminal.heading(
                 Text(
                     f"{member.name}: {name}, {report.rows:,} rows",
-                    f"{member.name}:{name},{report.rows:,} 行",
+                    f"{member.name}：{name}，{report.rows:,} 行",
                 )
             )
             rows = [
@@ -126,7 +126,7 @@ def show_ledger(directory: Path, job: str | None) -> None:
         ]
         terminal.table([str(c) for c in columns], rows, right=[1, 2, 3])
     terminal.done(
-        Text(f"The chain holds; last hash {last[:16]}.", f"哈希链完整;末尾 {last[:16]}。")
+        Text(f"The chain holds; last hash {last[:16]}.", f"哈希链完整；末尾 {last[:16]}。")
     )
 
 
@@ -180,7 +180,7 @@ def show_request(directory: Path, prefix: str) -> None:
         terminal.say(
             Text(
                 f"Overlaps with an earlier exact release: {other}",
-                f"与早先的精确结果人群重叠:{other}",
+                f"与早先的精确结果人群重叠：{other}",
             ),
             style=terminal.BAD,
         )
@@ -203,7 +203,7 @@ def _show_budget(held: Holding, store: NodeStore) -> None:
     terminal.say(
         Text(
             f"Spent in all: epsilon {total:.3f} of {budget.epsilon:g} (delta {delta:g})",
-            f"合计已用:ε {total:.3f} / {budget.epsilon:g}(δ {delta:g})",
+            f"合计已用：ε {total:.3f} / {budget.epsilon:g}（δ {delta:g}）",
         )
     )
 

@@ -72,7 +72,7 @@ COMMANDS: Final[tuple[Entry, ...]] = (
 
 _ABOUT: Final = Text(
     "Veil answers questions over data that stays where it is.",
-    "Veil:数据不出域,可用不可见。",
+    "Veil：数据不出域，可用不可见。",
 )
 
 
@@ -180,8 +180,8 @@ def _own_mistake(
     text = Text(
         "This is a mistake in Veil, not in what you did: {kind}. "
         "Set VEIL_TRACEBACK=1 and run it again to see where; please report it.",
-        "这是 Veil 自身的错误,不是您的操作问题:{kind}。"
-        "请设置 VEIL_TRACEBACK=1 后重试以查看位置,并报告给我们。",
+        "这是 Veil 自身的错误，不是您的操作问题：{kind}。"
+        "请设置 VEIL_TRACEBACK=1 后重试以查看位置，并报告给我们。",
     )
     sys.stderr.write(f"{text.format(kind=kind.__name__)}\n")
 

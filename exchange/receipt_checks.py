@@ -197,7 +197,7 @@ def _statements_agree(evidence: Evidence) -> Words:
 def _policies_agree(evidence: Evidence) -> Words:
     said = {name: s.policy_version for name, s in evidence.statements.items()}
     _same_by_department(Text("policy version", "策略版本"), evidence.receipt.policy_versions, said)
-    return joined((f"{name} {version[:8]}…" for name, version in said.items()), Text(", ", "、"))
+    return joined((f"{name} {version[:8]}…" for name, version in said.items()), Text(", ", ", "))
 
 
 def _bytes_agree(evidence: Evidence) -> Words:

@@ -140,7 +140,7 @@ def read_document(document: object, checks: list[Check]) -> Evidence | None:
             Check(
                 name,
                 ok=True,
-                what=Text(f"signed by {', '.join(signed)}", f"签名方：{'、'.join(signed)}"),
+                what=Text(f"signed by {', '.join(signed)}", f"签名方：{', '.join(signed)}"),
             )
         )
     except VeilError as error:
@@ -261,6 +261,6 @@ def _statements(
 
 _SHAPE: Final = Text("Document", "文件格式")
 _CARDS: Final = Text("Identity cards", "身份卡")
-_PLAN: Final = Text("Analyst's signature on the plan", "分析方对计划的签名")
+_PLAN: Final = Text("Analyst's signature on the plan", "分析员对计划的签名")
 _RECEIPT: Final = Text("Exchange's signature on the receipt", "交换中心对回执的签名")
 _STATEMENTS: Final = Text("Each department's signature", "各部门签名")

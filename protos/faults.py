@@ -47,6 +47,8 @@ class VeilError(Exception):
         self.advice = both(remedy)
         self.code = code or self.kind
         self.detail = detail
+        if self.advice.en:
+            self.add_note(f"→ {self.advice}")  # a notebook's traceback shows it under the message
 
     def __str__(self) -> str:
         """Returns the message in the language of this process."""
@@ -111,6 +113,8 @@ class SqlError(InputError):
         self.sql = sql
         self.start = start
         self.end = end
+        if place := self.underlined():
+            self.add_note(place)
 
     def underlined(self) -> str:
         """Returns the offending line of the SQL with the place underlined, or ``""``."""

@@ -12,7 +12,7 @@ import typer
 
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 LIMIT_S: Final = 180.0  # it takes about 25 s on two cores
 
@@ -21,7 +21,7 @@ LIMIT_S: Final = 180.0  # it takes about 25 s on two cores
     help=str(
         Text(
             "Show it all on this machine with generated data: questions, answers, receipts.",
-            "用生成的数据在本机完整演示:查询、结果与回执。",
+            "用生成的数据在本机完整演示：查询、结果与回执。",
         )
     )
 )
@@ -33,7 +33,7 @@ def demo(
             help=str(
                 Text(
                     "Keep keys, logs, data and receipt here; a temporary directory without it.",
-                    "将密钥、日志、数据和回执保留在此;不指定则使用临时目录。",
+                    "将密钥、日志、数据和回执保留在此；不指定则使用临时目录。",
                 )
             ),
         ),
@@ -65,7 +65,7 @@ def demo(
     terminal.done(
         Text(
             f"{seconds} s; every process has stopped, {left.en}.",
-            f"用时 {seconds} 秒;进程全部停止,{left.zh}。",
+            f"用时 {seconds} 秒；进程全部停止，{left.zh}。",
         )
     )
 

@@ -11,11 +11,14 @@ from protos.language import Text
 from protos.names import Role
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help=str(Text("Run the exchange itself.", "运行交换中心。")),
 )
 dataset_app = typer.Typer(
-    no_args_is_help=True, help=str(Text("Declare logical datasets.", "声明逻辑数据集。"))
+    add_completion=False,
+    no_args_is_help=True,
+    help=str(Text("Declare logical datasets.", "声明逻辑数据集。")),
 )
 app.add_typer(dataset_app, name="dataset")
 
@@ -77,7 +80,7 @@ def init(
     terminal.done(Text(f"Made {directory}.", f"已创建 {directory}。"))
 
 
-@app.command(help=str(Text("Serve until stopped.", "运行服务,直至停止。")))
+@app.command(help=str(Text("Serve until stopped.", "运行服务，直至停止。")))
 def serve(
     directory: ExchangeDirectory = DEFAULT,
     address: Annotated[
@@ -104,7 +107,7 @@ def serve(
     terminal.done(
         Text(
             f"Members: {addresses.grpc}   enrolment: {addresses.enrolment}",
-            f"成员:{addresses.grpc}   注册:{addresses.enrolment}",
+            f"成员：{addresses.grpc}   注册：{addresses.enrolment}",
         )
     )
     wait_for_signal()
@@ -165,7 +168,9 @@ def revoke(
         count = identity.revoke(role, name, reason)
     finally:
         identity.close()
-    terminal.done(Text(f"{name}: {count} certificates revoked.", f"{name}:已吊销 {count} 张证书。"))
+    terminal.done(
+        Text(f"{name}: {count} certificates revoked.", f"{name}：已吊销 {count} 张证书。")
+    )
 
 
 @dataset_app.command("add", help=str(Text("Declare a dataset from a file.", "从文件声明数据集。")))
@@ -181,7 +186,7 @@ def dataset_add(
     terminal.done(
         Text(
             f"{dataset.name}: {len(dataset.columns)} columns, {len(dataset.members)} members.",
-            f"{dataset.name}:{len(dataset.columns)} 列,{len(dataset.members)} 个成员。",
+            f"{dataset.name}：{len(dataset.columns)} 列，{len(dataset.members)} 个成员。",
         )
     )
 

@@ -15,7 +15,7 @@ from exchange.commands.options import (
 )
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

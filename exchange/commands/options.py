@@ -29,7 +29,9 @@ Epsilon = Annotated[
     float | None,
     typer.Option(
         help=str(
-            Text("Privacy of this answer; smaller is noisier.", "本次查询的隐私参数;越小噪声越大。")
+            Text(
+                "Privacy of this answer; smaller is noisier.", "本次查询的隐私参数；越小噪声越大。"
+            )
         )
     ),
 ]
@@ -37,7 +39,7 @@ Exact = Annotated[
     bool,
     typer.Option(
         "--exact",
-        help=str(Text("Exact figures, under every owner's grant.", "精确结果,需全部数据方授权。")),
+        help=str(Text("Exact figures, under every owner's grant.", "精确结果，需全部数据方授权。")),
     ),
 ]
 ProtocolName = Annotated[
@@ -47,7 +49,7 @@ ProtocolName = Annotated[
         help=str(
             Text(
                 "Which protocol sums; chosen for you if not given.",
-                "求和协议;不指定则自动选择。",
+                "求和协议；不指定则自动选择。",
             )
         ),
     ),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # What a log of a pipe needs: the rounds, and everything that went otherwise.
 MILESTONES: Final = frozenset({"round", "dropped", "refused", "failed"})
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help=str(Text("Ask a question over all departments' data.", "跨部门查询。")))
@@ -47,14 +47,21 @@ def sql(
             help=str(
                 Text(
                     "Ask anew, and pay again, although the same question was answered before.",
-                    "即使相同问题已有答案,也重新查询并再次消耗预算。",
+                    "即使相同问题已有答案，也重新查询并再次消耗预算。",
                 )
             ),
         ),
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(help=str(Text("Write the table as CSV.", "将结果写为 CSV 文件。"))),
+        typer.Option(
+            help=str(
+                Text(
+                    "Write the table: .csv, .parquet or .json.",
+                    "将结果写为文件：.csv、.parquet 或 .json。",
+                )
+            )
+        ),
     ] = None,
     receipt: Annotated[
         Path | None,
@@ -95,17 +102,19 @@ def tell(progress: Shown, step: Progress) -> None:
 
 def describe(step: Progress) -> Text:
     """One step of a job in one line."""
-    who = step.department
+    from exchange.step_names import step_name
+
+    who, round_ = step.department, step_name(step.text)
     texts = {
         "submitted": Text("plan submitted", "计划已提交"),
         "accepted": Text(f"{who} has accepted the plan", f"{who} 已接受计划"),
-        "round": Text(f"round {step.text}", f"第 {step.text} 轮"),
-        "answered": Text(f"round {step.text}: {who} has answered", f"{step.text}:{who} 已应答"),
+        "round": round_,
+        "answered": Text(f"{round_.en}: {who} has answered", f"{round_.zh}：{who} 已应答"),
         "absent": Text(
-            f"{who} is away; it answers when it is back", f"{who} 不在线,恢复连接后应答"
+            f"{who} is away; it answers when it is back", f"{who} 不在线，恢复连接后应答"
         ),
-        "dropped": Text(f"{who} has dropped out in {step.text}", f"{who} 在 {step.text} 中退出"),
-        "refused": Text(f"{who} refuses: {step.text}", f"{who} 拒绝:{step.text}"),
+        "dropped": Text(f"{who} has dropped out ({round_.en})", f"{who} 中途退出（{round_.zh}）"),
+        "refused": Text(f"{who} refuses: {step.text}", f"{who} 拒绝"),
         "done": Text("done", "完成"),
         "failed": Text("no answer", "未得出结果"),
     }
@@ -117,9 +126,9 @@ def said(output: Path | None, receipt: Path | None) -> None:
     from protos import terminal
 
     if output is not None:
-        terminal.done(Text(f"Table: {output}", f"结果表:{output}"))
+        terminal.done(Text(f"Table: {output}", f"结果表：{output}"))
     if receipt is not None:
         check = f"veil verify {receipt}" + (f" --table {output}" if output else "")
         terminal.done(
-            Text(f"Receipt: {receipt} (check it: {check})", f"回执:{receipt}(核验:{check})")
+            Text(f"Receipt: {receipt} (check it: {check})", f"回执：{receipt}（核验：{check}）")
         )

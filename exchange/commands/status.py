@@ -7,7 +7,7 @@ import typer
 from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
@@ -26,7 +26,7 @@ def status(directory: Directory = DEFAULT_DIRECTORY) -> None:
         terminal.say(
             Text(
                 f"No cluster in {cluster.directory}. Start one: veil up",
-                f"{cluster.directory} 中没有集群。启动:veil up",
+                f"{cluster.directory} 中没有集群。启动：veil up",
             )
         )
         raise typer.Exit(1)

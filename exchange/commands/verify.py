@@ -10,17 +10,17 @@ import typer
 
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help=str(Text("Check a receipt, offline.", "离线核验回执。")))
 def verify(
     receipt: Annotated[
-        Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件(JSON)。")))
+        Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件（JSON）。")))
     ],
     pins: Annotated[
         Path | None,
-        typer.Option(help=str(Text("pins.toml: whom you believe.", "pins.toml:您信任的身份。"))),
+        typer.Option(help=str(Text("pins.toml: whom you believe.", "pins.toml：您信任的身份。"))),
     ] = None,
     table: Annotated[
         Path | None,

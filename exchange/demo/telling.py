@@ -23,7 +23,7 @@ def tell(en: str, zh: str) -> None:
 
 def safe(en: str, zh: str) -> None:
     """Says why it is safe."""
-    terminal.say(Text(f"Why this is safe: {en}", f"为何安全:{zh}"), style=terminal.SOFT)
+    terminal.say(Text(f"Why this is safe: {en}", f"为何安全：{zh}"), style=terminal.SOFT)
 
 
 def wrong(what: str) -> JobError:

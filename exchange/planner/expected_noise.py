@@ -42,9 +42,10 @@ def column_names(bound: Bound) -> dict[str, str]:
             shown.setdefault(value.name, projection.alias_or_name)
     names = {}
     for output in bound.outputs:
-        formula, name = _formula(bound, output), shown.get(output.column, "")
-        plain = not name or name.replace(" ", "").casefold() == formula.replace(" ", "").casefold()
-        names[output.column] = formula if plain else f"{name} = {formula}"
+        name, formula = shown.get(output.column, ""), _formula(bound, output)
+        # Without an alias, the name is the formula as it was written.
+        own = bool(name) and "(" not in name
+        names[output.column] = f"{name} = {formula}" if own else name or formula
     return names
 
 

@@ -17,6 +17,7 @@ from catalog.policy import Policy, family_of
 from catalog.refusal import spoken, with_who
 from exchange.planner.bound import Bound
 from exchange.planner.expected_noise import column_names, expected_noise
+from exchange.step_names import step_name
 from protos.language import Language, Text, both
 
 if TYPE_CHECKING:
@@ -204,10 +205,8 @@ def _leaves(plan: Plan, bytes_out: Mapping[str, int]) -> list[Text]:
     if not bytes_out:
         return []
     lines = [
-        Text("step {step}: {size:,} bytes", "第 {step} 步：{size:,} 字节").format(
-            step=step, size=size
-        )
-        for step, size in bytes_out.items()
+        Text(f"{name.en}: {size:,} bytes", f"{name.zh}：{size:,} 字节")
+        for name, size in ((step_name(step), size) for step, size in bytes_out.items())
     ]
     total = sum(bytes_out.values())
     return [
@@ -234,7 +233,7 @@ _LEARNS: Final = Text("Who learns what", "各方会知道什么")
 _COSTS: Final = Text("What it costs in privacy", "隐私代价")
 _BLURS: Final = Text("How far the noise moves the figures", "噪声对数值的影响")
 _LEAVES: Final = Text("What leaves each node (predicted)", "每个节点流出的数据（预计）")
-_AT_ANALYST: Final = Text("What runs at the analyst", "在分析者处运行")
+_AT_ANALYST: Final = Text("What runs at the analyst", "在分析员处运行")
 _POLICIES: Final = Text("What the policies say", "策略意见")
 
 _EVERY_GROUP: Final = Text(
@@ -253,11 +252,11 @@ _NO_BUDGET: Final = Text(
 )
 _COUNTS_SEEN: Final = Text(
     "exact mode: the exchange also sees group counts, in an order that it cannot undo",
-    "精确模式：交换平台还会看到各组计数，但顺序已打乱且无法还原",
+    "精确模式：交换中心还会看到各组计数，但顺序已打乱且无法还原",
 )
 _DEPARTMENT: Final = Text("each department", "每个部门")
-_EXCHANGE: Final = Text("the exchange", "交换平台")
-_ANALYST: Final = Text("the analyst", "分析者")
+_EXCHANGE: Final = Text("the exchange", "交换中心")
+_ANALYST: Final = Text("the analyst", "分析员")
 _NOTHING: Final = Text("nothing about the others", "不知道其他部门的任何数据")
 _ANSWER: Final = Text("{answer}", "{answer}")
 _WHO_LEARNS: Final[dict[str, tuple[tuple[Text, Text], ...]]] = {
@@ -306,7 +305,7 @@ _TRUST: Final[dict[str, Text]] = {
     ),
     "he_sum": Text(
         "one department's figures show only if all the others and the analyst act together",
-        "仅当其他所有部门与分析者合谋时，某一部门的数值才会暴露",
+        "仅当其他所有部门与分析员合谋时，某一部门的数值才会暴露",
     ),
     "he_sum.open": Text(
         "no masks: the exchange and the analyst together read each department's own figures, "

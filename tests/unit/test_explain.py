@@ -27,7 +27,10 @@ def explained(plan: Plan, language: Language = "en", **options: Any) -> Explanat
 def test_an_ad_hoc_plan_in_plain_words():
     found = explained(
         planned(SQL),
-        predicted_bytes=lambda plan: {1: 100, 2: len(plan.roster) * 1000},
+        predicted_bytes=lambda plan: {
+            "main/advertise": 100,
+            "main/masked": len(plan.roster) * 1000,
+        },
         calibration=Calibration(0.1, (3.0,), (2.0,), 3),
         spent={"a": 1.5},
     )
@@ -40,13 +43,13 @@ def test_an_ad_hoc_plan_in_plain_words():
         "a: 1.5 of 10 is spent",
         "b, c: lifetime cap 10, ceiling of one query 2",
         "n = COUNT(*): ±7 in 95 % of cases",
-        "step 2: 3,000 bytes",
+        "masked figures: 3,000 bytes",
         "3,100 bytes per node, 9,300 in all",
         "every policy allows it",
         "FROM released",
     ):
         assert line in text
-    assert found.bytes_out == {1: 100, 2: 3000}
+    assert found.bytes_out == {"main/advertise": 100, "main/masked": 3000}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_the_text_depends_on_declarations_only():
             "only if all the others and the analyst act together",
         ]),
         ("en", {"a"}, ["within 23 hours; without one of them there is no answer"]),
-        ("zh", {"a"}, ["全部 3 个部门都须在 23 小时内应答", "只能相加，无法解开", "与分析者合谋"]),
+        ("zh", {"a"}, ["全部 3 个部门都须在 23 小时内应答", "只能相加，无法解开", "与分析员合谋"]),
     ],
 )  # fmt: skip
 def test_a_homomorphic_sum_in_plain_words(language: Language, online: set[str], lines: list[str]):

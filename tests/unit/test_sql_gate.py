@@ -70,7 +70,7 @@ def test_the_underline_stands_below_its_line():
         ("select count(*) from v where a = ‘F’", "straight single quotes"),
         ("select count(*) form v", "did you mean FROM"),
         ("selct count(*) from v", "did you mean SELECT"),
-        ("select stdev(a) from v", "use STDDEV"),
+        ("select mean(a) from v", "use AVG"),
         ("select now() from v", "write the date itself"),
         ("select 求和(a) from v", "use SUM"),
         ("select top 10 count(*) from v", "LIMIT 10"),
