@@ -69,8 +69,13 @@ class DatasetFile(_Strict):
 
 
 class PolicyColumn(_Strict):
-    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes."""
+    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes.
 
+    Type and decimals are the dataset's; a policy may say them again, for its readers.
+    """
+
+    type: ColumnType | None = None
+    decimals: int | None = None
     uses: frozenset[Use] = frozenset()
     bounds: tuple[Written, Written] | None = None
     codes: tuple[Written, ...] | None = None
@@ -230,6 +235,7 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
             f"{at}: the dataset {dataset.name!r} has no such column",
             remedy=f"its columns are {', '.join(dataset.columns)}",
         )
+    _check_repeated(written, declared, at)
     if wider := sorted(written.uses - declared.uses):
         raise InputError(f"{at}.uses: {wider[0]!r} is wider than the dataset allows")
     bounds = _bounds(declared, written.bounds, at) or declared.bounds
@@ -242,10 +248,28 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
         raise InputError(f"{at}.bounds: are wider than the dataset's")
     if codes and declared.codes and (extra := [c for c in codes if c not in declared.codes]):
         raise InputError(f"{at}.codes: {extra[0]!r} is not in the dataset's code list")
+    if written.codes and bounds and codes:
+        outside = [c for c in codes if not bounds[0] <= int(c) <= bounds[1]]
+        if outside:
+            raise InputError(f"{at}.codes: {outside[0]!r} is outside the bounds")
     return replace(
         declared, bounds=bounds, codes=codes, uses=written.uses,
         grade=declared.grade if written.grade is None else written.grade,
     )  # fmt: skip
+
+
+def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
+    """What a policy says again is what the dataset declares; a grade may only rise."""
+    for key, said, meant in (
+        ("type", written.type, declared.type),
+        ("decimals", written.decimals, declared.decimals),
+    ):
+        if said is not None and said != meant:
+            raise InputError(f"{at}.{key}: is {said}, the dataset declares {meant}")
+    if written.grade is not None and written.grade < declared.grade:
+        raise InputError(
+            f"{at}.grade: {written.grade} is less sensitive than the dataset's {declared.grade}"
+        )
 
 
 def _bounds(

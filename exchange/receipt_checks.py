@@ -66,6 +66,12 @@ def _pinned(evidence: Evidence) -> str:
         raise NotAsked("no pins were given: nobody vouches for these keys")
     for card in evidence.cards.values():
         evidence.pins.check(card)
+    belongs = evidence.pins.department_of(evidence.plan.analyst)
+    if belongs and belongs != evidence.plan.affiliation:
+        raise TrustError(
+            f"{evidence.plan.analyst} is of {belongs}, which the plan does not say: it may be "
+            "counted among those that were needed"
+        )
     return f"all {len(evidence.cards)} identities are pinned"
 
 
