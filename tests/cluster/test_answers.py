@@ -105,6 +105,21 @@ def test_an_exact_answer_equals_pandas(cluster: TestCluster, veil: Veil) -> None
     assert other.value.code == "grant.none"
 
 
+def test_an_exact_average_of_a_boolean_hides_few_on_either_side(
+    cluster: TestCluster, veil: Veil
+) -> None:
+    sql = "SELECT age, COUNT(*) AS n, AVG(insured) AS share FROM visits GROUP BY age"
+    cluster.grant(veil, sql)
+    found = veil.sql(sql, exact=True).to_pandas().set_index("age")
+    rows = cluster.rows.groupby("age")["insured"].agg(["size", "sum", "mean"])
+    assert len(found) > 0
+    for age, row in found.iterrows():
+        truth = rows.loc[age]
+        assert (row["n"], row["share"]) == (truth["size"], pytest.approx(truth["mean"]))
+        assert 5 <= truth["sum"] <= truth["size"] - 5
+    assert (rows["size"] - rows["sum"]).between(1, 4).any()  # there was something to hide
+
+
 def test_small_groups_of_an_exact_answer_are_hidden(cluster: TestCluster, veil: Veil) -> None:
     sql = "SELECT district, age, COUNT(*) AS n FROM visits WHERE age < 4 GROUP BY district, age"
     cluster.grant(veil, sql)
