@@ -70,8 +70,13 @@ class DatasetFile(_Strict):
 
 
 class PolicyColumn(_Strict):
-    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes."""
+    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes.
 
+    Type and decimals are the dataset's; a policy may say them again, for its readers.
+    """
+
+    type: ColumnType | None = None
+    decimals: int | None = None
     uses: frozenset[Use] = frozenset()
     bounds: tuple[Written, Written] | None = None
     codes: tuple[Written, ...] | None = None
@@ -275,6 +280,7 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
                 f"该数据集的列：{'、'.join(dataset.columns)}",
             ),
         )
+    _check_repeated(written, declared, at)
     if wider := sorted(written.uses - declared.uses):
         raise InputError(
             Text(
@@ -299,10 +305,33 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
                 f"{at}.codes：{extra[0]!r} 不在数据集的代码表中",
             )
         )
+    if written.codes and bounds and codes:
+        outside = [c for c in codes if not bounds[0] <= int(c) <= bounds[1]]
+        if outside:
+            raise InputError(
+                Text(
+                    f"{at}.codes: {outside[0]!r} is outside the bounds",
+                    f"{at}.codes：{outside[0]!r} 超出范围",
+                )
+            )
     return replace(
         declared, bounds=bounds, codes=codes, uses=written.uses,
         grade=declared.grade if written.grade is None else written.grade,
     )  # fmt: skip
+
+
+def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
+    """What a policy says again is what the dataset declares; a grade may only rise."""
+    for key, said, meant in (
+        ("type", written.type, declared.type),
+        ("decimals", written.decimals, declared.decimals),
+    ):
+        if said is not None and said != meant:
+            raise InputError(f"{at}.{key}: is {said}, the dataset declares {meant}")
+    if written.grade is not None and written.grade < declared.grade:
+        raise InputError(
+            f"{at}.grade: {written.grade} is less sensitive than the dataset's {declared.grade}"
+        )
 
 
 def _bounds(

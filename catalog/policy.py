@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from catalog.dataset import Dataset
 from catalog.plan import Protocol
-from desensitize.column import Column
+from desensitize.column import Code, Column
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ class Policy:
     def takes_part_in(self, protocol: Protocol) -> bool:
         """Whether this owner takes part in a protocol: by its name, or by its family's."""
         return bool({protocol, family_of(protocol)} & set(self.protocols))
+
+
+def narrowed_codes(policy: Policy, dataset: Dataset) -> dict[str, tuple[Code, ...]]:
+    """Returns the columns for whose values this owner answers only in part, with those values.
+
+    Rows with any other value are in none of its answers. It is not enough to refuse the question
+    for such a value: LIKE, SUBSTR or the rest of a total would ask for it, too.
+    """
+    return {
+        name: column.codes
+        for name, column in policy.columns.items()
+        if column.codes is not None and set(column.codes) != set(dataset.columns[name].codes or ())
+    }
 
 
 def family_of(protocol: Protocol) -> str:

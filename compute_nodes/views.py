@@ -14,6 +14,7 @@ from compute_nodes.daemon import Holding, load_holdings
 from compute_nodes.rpc.membership import Membership
 from compute_nodes.store import NodeStore
 from protos import terminal
+from protos.cards import Pins
 from protos.language import Text
 
 COMPUTED: Final = Text("What is computed", "实际计算内容")
@@ -170,6 +171,10 @@ def show_request(directory: Path, prefix: str) -> None:
     rows = [
         (str(COMPUTED), considered.computed),
         (str(Text("Analyst", "分析员")), request.analyst),
+        (
+            str(Text("… of the department", "……所属部门")),
+            Pins.load(directory / "pins.toml").department_of(request.analyst) or "–",
+        ),
         (str(Text("Purpose", "用途")), request.purpose),
         (str(CLAIMED), request.statement),
         (str(Text("Departments", "部门")), ", ".join(m.name for m in request.members)),

@@ -21,6 +21,7 @@ from catalog.calibration import calibrate
 from catalog.certificates.receipts import PLAN_TYPE, plan_hash, read_plan
 from catalog.codec import to_json
 from catalog.plan import Mode, Plan, Protocol
+from catalog.policy import Policy
 from compute_nodes.jobs.setups import is_homomorphic, order_key_info
 from compute_nodes.rpc.membership import TlsFiles
 from exchange.coordinator.outcome import read_aggregate, read_outcome
@@ -206,9 +207,7 @@ class Veil:
         if question.exact and plan.protocol != "sealed":
             order_key = self._randomness(32)
             plan = _with_order_keys(plan, federation, order_key)
-        policies = federation.policies.get(plan.dataset, {})
-        asked = {m.name: policies[m.name] for m in plan.roster if m.name in policies}
-        verdict = judge(plan, bound.dataset, asked, now=now)
+        verdict = judge(plan, bound.dataset, _asked(plan, federation), now=now)
         return Prepared(bound, plan, federation, verdict, order_key)
 
     def explain(self, sql: str, **options: Unpack[Options]) -> Explanation:
@@ -227,7 +226,7 @@ class Veil:
             plan,
             prepared.bound,
             dataset,
-            prepared.federation.policies.get(plan.dataset, {}),
+            _asked(plan, prepared.federation),
             language(),
             predicted_bytes=lambda drafted: predicted_bytes(drafted, dataset),
             calibration=calibrate(plan, dataset) if plan.mode == "adhoc" else None,
@@ -434,6 +433,12 @@ class Veil:
             receipt=document,
             unsigned=[n for n in aggregate.survivors if n not in outcome.statements],
         )
+
+
+def _asked(plan: Plan, federation: Federation) -> dict[str, Policy]:
+    """The public policies of those who are asked."""
+    policies = federation.policies.get(plan.dataset, {})
+    return {m.name: policies[m.name] for m in plan.roster if m.name in policies}
 
 
 def _question(sql: str, options: Options) -> Question:

@@ -120,6 +120,15 @@ def _pinned(evidence: Evidence) -> Words:
         )
     for card in evidence.cards.values():
         evidence.pins.check(card)
+    belongs = evidence.pins.department_of(evidence.plan.analyst)
+    if belongs and belongs != evidence.plan.affiliation:
+        raise TrustError(
+            Text(
+                f"{evidence.plan.analyst} is of {belongs}, which the plan does not say: it may be "
+                "counted among those that were needed",
+                f"{evidence.plan.analyst} 属于 {belongs}，而计划未说明：该部门可能被计入所需部门数",
+            )
+        )
     return Text(
         f"all {len(evidence.cards)} identities are pinned",
         f"{len(evidence.cards)} 个身份均已登记为可信",

@@ -56,6 +56,7 @@ def render(
     clip: Collection[str] = (),
     rank_limit: int | None = None,
     subject: str | None = None,
+    only: Mapping[str, Sequence[Code]] | None = None,
 ) -> RenderedSql:
     """Writes the SELECT of one department's part.
 
@@ -68,6 +69,7 @@ def render(
         rank_limit: Use at most so many rows of a subject; None for all (then the table needs no
             rank column).
         subject: Name of the subject column if subjects per cell are to be counted, too.
+        only: Column → the values for which this department answers; rows with others are left out.
 
     Returns:
         SQL over table ``data`` with columns ``k0…``, ``m0…`` and, if asked for, ``subjects``.
@@ -87,7 +89,10 @@ def render(
     if subject is not None:
         counted = _subjects(aggregate.measures, renderer, columns, subject)
         select = select.select(exp.alias_(counted, _SUBJECTS))
-    whole = _finished(select, aggregate, renderer, clip, rank_limit)
+    if rank_limit is not None:
+        rank = column(RANK)
+        select = select.where(exp.LTE(this=rank, expression=exp.Literal.number(rank_limit)))
+    whole = _finished(select, aggregate, renderer, clip, only or {})
     return RenderedSql(whole.sql(dialect="duckdb"))
 
 
@@ -98,6 +103,7 @@ def dominance_sql(
     subject: str,
     largest: int,
     clip: Collection[str] = (),
+    only: Mapping[str, Sequence[Code]] | None = None,
 ) -> RenderedSql | None:
     """Writes the SELECT that finds how much the largest contributors hold of each cell.
 
@@ -110,6 +116,7 @@ def dominance_sql(
         subject: Name of the subject column.
         largest: n of the (n, k) rule.
         clip: As for `render`.
+        only: As for `render`.
 
     Returns:
         SQL with columns ``k0…`` and, per summed measure i, ``top{i}`` and ``all{i}`` as decimal
@@ -129,7 +136,7 @@ def dominance_sql(
             if m.value is not None
         ],
     ).from_("data")
-    parts = _finished(inner, aggregate, renderer, clip, None).group_by(person)
+    parts = _finished(inner, aggregate, renderer, clip, only or {}).group_by(person)
     names = [exp.column(f"k{i}") for i in range(len(keys))]
     outer = exp.select(*names).from_(parts.subquery("parts"))
     for i in range(len(summed)):
@@ -288,11 +295,12 @@ def _finished(
     aggregate: Aggregate,
     renderer: ExpressionRenderer,
     clip: Collection[str],
-    rank_limit: int | None,
+    only: Mapping[str, Sequence[Code]],
 ) -> exp.Select:
-    if rank_limit is not None:
-        rank = column(RANK)
-        select = select.where(exp.LTE(this=rank, expression=exp.Literal.number(rank_limit)))
+    for name, codes in only.items():
+        kept = [constant(code, renderer.type_of(ColumnRef(name)).type).sql for code in codes]
+        inside = exp.In(this=column(name), expressions=kept)
+        select = select.where(exp.or_(inside, exp.Is(this=column(name), expression=exp.null())))
     if aggregate.predicate is not None:
         select = select.where(renderer.render(aggregate.predicate).sql)
     for key in aggregate.keys:

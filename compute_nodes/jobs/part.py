@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from catalog.algebra import Aggregate
+from catalog.policy import narrowed_codes
 from catalog.typing_rules import columns_of
 from compute_nodes.cell_order import permute_axes
 from compute_nodes.disclosure import suppress
@@ -129,6 +130,7 @@ class Source:
             max_rows=admitted.dataset.max_rows,
             clip=self._stray(),
             rank_limit=policy.max_rows_per_subject if self._snapshot.report.ranked else None,
+            only=narrowed_codes(policy, admitted.dataset),
         )
         exact = to_vector(self._run(sql), aggregate)
         assert admitted.calibration is not None  # noqa: S101 - ad hoc plans have one
@@ -143,6 +145,7 @@ class Source:
             max_rows=admitted.dataset.max_rows,
             clip=self._stray(),
             subject=policy.subject,
+            only=narrowed_codes(policy, admitted.dataset),
         )
         table = self._run(sql)
         counts = subject_counts(table, aggregate)
@@ -157,7 +160,11 @@ class Source:
         sql = None
         if policy.dominance is not None:
             sql = dominance_sql(
-                aggregate, policy.columns, subject=policy.subject, largest=policy.dominance[0]
+                aggregate,
+                policy.columns,
+                subject=policy.subject,
+                largest=policy.dominance[0],
+                only=narrowed_codes(policy, admitted.dataset),
             )
         if sql is None or policy.dominance is None:
             return [0] * aggregate.cells

@@ -284,9 +284,14 @@ def test_the_owner_reads_what_is_computed_not_what_is_claimed(
     assert "WHERE age = 30 GROUP BY sex {'F', 'M'}" in listed
     assert "SELECT COUNT(*) FROM visits" not in listed
     views.show_request(desk.path, request.id)
+    assert "east" not in capsys.readouterr().out.split("Departments")[0]
+    desk.world.pins.add("analyst", "ana", desk.world.analyst.fingerprint, "east")
+    desk.world.pins.save(desk.path / "pins.toml")
+    views.show_request(desk.path, request.id)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
     computed = next(i for i, line in enumerate(lines) if "What is computed" in line)
     claimed = next(i for i, line in enumerate(lines) if "not verified" in line)
     assert computed < claimed
+    assert any("of the department" in line and "east" in line for line in lines)
     assert "SELECT sex, COUNT(*) FROM visits WHERE age = 30" in lines[computed]
     assert "SELECT COUNT(*) FROM visits?[2J" in lines[claimed]

@@ -160,6 +160,13 @@ def test_an_honest_receipt_holds(whole: Job) -> None:
     ]
 
 
+def test_an_affiliation_that_the_plan_hides_is_found(whole: Job) -> None:
+    known = pins()
+    known.add("analyst", "alice", ALICE.public.fingerprint, "foshan")
+    report = verify_receipt(whole.document(), known, TABLE)
+    assert "alice is of foshan, which the plan does not say" in failed(report)
+
+
 # --- somebody on the way ---------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from exchange.answer import Answer
 from exchange.client import Veil
 from exchange.receipt import verify_receipt
 from protos.faults import JobError
-from tests.cluster_world import COUNT, ROUNDS, TestCluster, held_in
+from tests.cluster_world import COUNT, ROUNDS, Asking, TestCluster, held_in
 
 VICTIM, HELD = "foshan", "zhuhai"
 RELEASING = ROUNDS[2:]  # once the masked value is stored, the budget is spent
@@ -47,6 +47,34 @@ def test_two_nodes_down_is_a_clear_error(cluster: TestCluster, veil: Veil) -> No
     job = cluster.last_job()
     for name in set(cluster.names) - {VICTIM, HELD}:
         assert not any("masked" in step for step in cluster.left(name, job))
+
+
+@pytest.mark.slow  # the others wait for a whole round, two minutes
+@pytest.mark.timeout(300)
+def test_a_query_that_dies_of_its_deadline_looks_like_a_machine_that_hangs(
+    cluster: TestCluster,
+) -> None:
+    cluster.cluster.stop_node(VICTIM)
+    settings = cluster.node(VICTIM) / "node.toml"
+    before = settings.read_text("utf-8")
+    lines = ["query_deadline_s = 0.0001" if "deadline" in x else x for x in before.splitlines()]
+    settings.write_text("\n".join(lines), "utf-8")
+    try:
+        cluster.start(VICTIM)
+        asking = Asking(cluster, COUNT)
+        answer = asking.answer(200)
+        assert asking.dropped() == {VICTIM}
+        assert not any(step.what == "refused" for step in asking.seen)
+        assert near(cluster, answer, without=VICTIM)
+        line = cluster.budget(VICTIM, asking.job)
+        assert line is not None
+        assert line.state == "released"
+        shown = cluster.run("node", "jobs", "--dir", cluster.node(VICTIM))
+        assert "failed here" in " ".join(shown.stdout.split())
+    finally:
+        settings.write_text(before, "utf-8")
+        cluster.cluster.stop_node(VICTIM)
+        cluster.start(VICTIM)
 
 
 @pytest.mark.parametrize(

@@ -370,6 +370,20 @@ def test_engine_and_reference_agree(engine: Any, aggregate: Aggregate, rows: lis
     assert subject_counts(table, aggregate) == people
 
 
+@settings(max_examples=80)
+@given(aggregate=AGGREGATES, rows=rows_of(INSIDE), cities=st.sets(st.sampled_from(CITIES)))
+def test_rows_that_a_department_does_not_answer_for_are_not_there(
+    engine: Any, aggregate: Aggregate, rows: list[dict], cities: set[str]
+) -> None:
+    only = {"city": (*sorted(cities), "elsewhere"), "flag": (True,)}
+    kept = [r for r in rows if r["city"] in {*cities, None} and r["flag"] in {True, None}]
+    sql = rendered(aggregate, subject="who", only=only)
+    table = run(engine, sql, rows)
+    vector, people = expected(aggregate, kept)
+    assert to_vector(table, aggregate) == vector
+    assert subject_counts(table, aggregate) == people
+
+
 TRUTH = Case(
     ((ColumnRef("flag"), Constant(1, "integer")), (Not(ColumnRef("flag")), Constant(0, "integer"))),
     Constant(None, "null"),

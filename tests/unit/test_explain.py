@@ -108,3 +108,15 @@ def test_an_open_sum_says_who_reads_what():
     ):
         assert line in english
     assert "b 是分析者所属部门" in chinese
+
+
+def test_a_department_that_answers_in_part_is_named():
+    districts = replace(POLICIES["b"].columns["district"], codes=("440103", "440104"))
+    partial = POLICIES | {
+        "b": replace(POLICIES["b"], columns=POLICIES["b"].columns | {"district": districts})
+    }
+    plan = planned(SQL)
+    bound = bind(parse(SQL), {"visits": DATASET})
+    line = "b answers only for rows whose district is one of: 440103, 440104"
+    assert line in explain(plan, bound, DATASET, partial, "en").text()
+    assert "answers only for rows" not in explain(plan, bound, DATASET, POLICIES, "en").text()
