@@ -26,12 +26,11 @@ import duckdb
 from desensitize.column import Column
 from desensitize.engines.csv_source import CsvSource, open_csv
 from desensitize.engines.parquet_source import TOO_MANY, ParquetSource, open_parquet
-from desensitize.engines.reports import ColumnReport, LoadReport
+from desensitize.engines.reports import RANK, ColumnReport, LoadReport
 from desensitize.engines.stored_values import Reading, literal, quoted, reading
 from protos.faults import InputError, UnavailableError, VeilError
 from protos.language import Text
 
-RANK: Final = "__veil_rank"
 DATABASE: Final = "data.duckdb"
 _PARQUET: Final = "source.parquet"
 _SPILL: Final = "spill"

@@ -18,7 +18,6 @@ from compute_nodes.crypto.ring import Ring
 from compute_nodes.crypto.signatures import verifier
 from compute_nodes.disclosure import suppress
 from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
-from compute_nodes.jobs.homomorphic import check_public_key, homomorphic
 from compute_nodes.jobs.setups import (
     COUNT_BITS,
     COUNTS,
@@ -31,7 +30,6 @@ from compute_nodes.jobs.setups import (
     values_setup,
 )
 from compute_nodes.protocols.base import Coordinator, Setup, Step, Verify
-from compute_nodes.protocols.he_sum.total import HeTotal
 from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector
 from exchange.coordinator.outcome import Aggregate
@@ -105,6 +103,8 @@ def first_stage(stages: StagePlan) -> Stage:
     """
     plan = stages.plan
     if is_homomorphic(plan):
+        from compute_nodes.jobs.homomorphic import check_public_key
+
         check_public_key(plan, stages.he_key)
     if plan.mode == "adhoc" or plan.protocol == "sealed":
         return _values_stage(stages, MAIN, plan.aggregate.cells, "", 0)
@@ -147,9 +147,14 @@ def aggregate_of(stages: StagePlan, stage: Stage, step: Step) -> Aggregate:
         return Aggregate(survivors, bytes(result.vector), sealed, stage.bitmap)
     if isinstance(result, SealedVector):
         return Aggregate((names[0],), b"", (result.sealed,), stage.bitmap)
-    if isinstance(result, HeTotal):
-        survivors = tuple(names[index] for index in result.survivors)
-        return Aggregate(survivors, result.to_bytes(homomorphic(stage.setup)), (), stage.bitmap)
+    if is_homomorphic(stages.plan):
+        from compute_nodes.jobs.homomorphic import homomorphic
+        from compute_nodes.protocols.he_sum.total import HeTotal
+
+        if isinstance(result, HeTotal):
+            survivors = tuple(names[index] for index in result.survivors)
+            total = result.to_bytes(homomorphic(stage.setup))
+            return Aggregate(survivors, total, (), stage.bitmap)
     raise ProtocolError("the protocol ended without a total")
 
 
