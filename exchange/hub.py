@@ -17,9 +17,11 @@ from catalog.plan import Plan
 from compute_nodes.crypto.signatures import signer
 from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
+from compute_nodes.jobs.setups import CANCEL_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.link import UNREGISTERED
 from exchange.coordinator.archive import Archive, JobRow
+from exchange.coordinator.journal import Begun, Journal, Journals
 from exchange.coordinator.outcome import Outcome
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
@@ -60,9 +62,21 @@ Members = Mapping[tuple[Role, str], str]  # (role, name) → card, as enrolled a
 
 @dataclass
 class _Job:
-    """One job in memory."""
+    """One job in memory.
+
+    Attributes:
+        row: As it was submitted.
+        journal: What its session has taken in.
+        replayed_at: While an earlier process's inputs are replayed: when the present one came.
+        session: None before the job has begun and after it has ended.
+        events: What its analyst may see.
+        ended: Whether there is an outcome, or an error.
+        changed: Notified at each event and at the end.
+    """
 
     row: JobRow
+    journal: Journal
+    replayed_at: float | None = None
     session: Session | None = None
     events: list[Progress] = field(default_factory=list)
     ended: bool = False
@@ -79,6 +93,7 @@ class Hub:
         shelf: The declared datasets.
         desk: Grant requests and their answers.
         archive: The record of jobs.
+        journals: What running jobs have taken in.
         inbox: What waits for the departments.
         clocks: How long sessions wait.
         clock: Unix seconds.
@@ -94,6 +109,7 @@ class Hub:
         shelf: DatasetShelf,
         desk: GrantDesk,
         archive: Archive,
+        journals: Journals,
         inbox: Inbox,
         clocks: Clocks,
         clock: Callable[[], float],
@@ -105,6 +121,7 @@ class Hub:
         self._shelf = shelf
         self._desk = desk
         self._archive = archive
+        self._journals = journals
         self._inbox = inbox
         self._clocks = clocks
         self._clock = clock
@@ -116,29 +133,21 @@ class Hub:
         self._ticker = threading.Thread(target=self._tick, name="hub-ticker", daemon=True)
 
     def start(self) -> None:
-        """Marks what an earlier run left open as failed, and starts the clock of the sessions."""
-        restarted = JobError(
-            Text("the exchange was restarted while this job ran", "任务运行期间交换中心重新启动"),
-            remedy=Text(
-                "ask again; departments that had answered keep the charge, the others do not",
-                "请重新查询；已应答的部门仍计费，其余不计",
-            ),
-            code="job.restarted",
-        )
-        self._archive.fail_running(restarted.public())
+        """Takes up the jobs that an earlier process left, and starts the clock of the sessions."""
+        running = self._archive.running()
+        self._journals.keep_only({row.job for row in running})
+        for row in running:
+            self._take_up(row)
         self._ticker.start()
 
     def stop(self) -> None:
-        """Ends every session and every wait."""
+        """Ends every wait; running jobs are left to the next process."""
         self._stopping.set()
         self._ticker.join()
         for job in self._live():
             if job.session is not None:
-                job.session.cancel(
-                    JobError(
-                        Text("the exchange is stopping", "交换中心正在停止"), code="job.stopped"
-                    )
-                )
+                job.session.leave()
+            job.journal.close()
         self._inbox.close()
 
     # --- departments
@@ -214,50 +223,23 @@ class Hub:
         """Takes a signed plan and starts its session."""
         submission = read_submission(plan)
         decoded, plan_hash = self._read_plan(caller, submission.plan)
-        with self._lock:
-            known = self._jobs.get(decoded.job)
-            running = [job for job in self._jobs.values() if not job.ended]
-        if known is not None and known.row.plan_hash == plan_hash:
+        if self._is_known(decoded.job, caller.name, plan_hash):
             return decoded.job
-        mine = sum(job.row.analyst == caller.name for job in running)
-        if mine >= MOST_JOBS_PER_ANALYST or len(running) >= MOST_JOBS:
-            raise PolicyError(
-                Text("too many jobs are running at once", "同时运行的任务过多"),
-                remedy=Text("wait for one to end, or cancel one", "请等待其中一个结束，或取消一个"),
-                code="job.too_many",
-            )
+        self._check_places(caller)
         members = self._members()
-        roster = _roster(decoded, members)
-        cards = [*roster, members["analyst", caller.name]]
-        now = int(self._clock())
+        cards = (*_roster(decoded, members), members["analyst", caller.name], self._card)
+        begun = Begun(caller.name, plan, cards, self._min_group(decoded), self._clock())
+        now = int(begun.submitted_at)
         row = JobRow(decoded.job, caller.name, decoded.dataset, plan_hash, now, "running", None)
-        job = _Job(row)
-        stages = StagePlan(
-            plan=decoded,
-            plan_hash=plan_hash,
-            dataset=self._shelf.get(decoded.dataset),
-            identities=tuple(read_card(token).identity for token in roster),
-            sign=signer(self._identity),
-            min_group=self._min_group(decoded),
-            he_key=submission.he_key,
-        )
-        ports = Ports(
-            send=lambda department, round_, kind, body: self._send(
-                decoded.job, department, round_, kind, body
-            ),
-            emit=lambda what, department, text: self._emit(job, what, department, text),
-            connected=self._inbox.online,
-            finish=lambda session: self._finish(job, session, stages, cards),
-            fail=lambda error: self._fail(job, error),
-        )
-        opening = write_opening(submission.plan, [*cards, self._card])
-        session = Session(stages, opening, ports, self._clocks, self._monotonic())
-        self._archive.begin(row)
-        job.session = session
-        with self._lock:
-            self._jobs[decoded.job] = job
-        self._emit(job, "submitted", "", decoded.protocol)
-        session.start(self._monotonic())
+        job = _Job(row, self._journals.of(decoded.job))
+        session = self._session(job, begun, decoded, self._monotonic())
+        job.journal.create(begun)
+        try:
+            self._archive.begin(row)
+        except VeilError:
+            job.journal.discard()
+            raise
+        self._begin(job, session, decoded)
         return decoded.job
 
     def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[list[Progress]]:
@@ -318,6 +300,95 @@ class Hub:
         return self._desk.list(caller.name, request_id)
 
     # --- inside
+
+    def _session(self, job: _Job, begun: Begun, plan: Plan, now: float) -> Session:
+        """Makes the session of a job, the same one from the same beginning."""
+        submission = read_submission(begun.submission)
+        cards = [read_card(token) for token in begun.cards]
+        stages = StagePlan(
+            plan=plan,
+            plan_hash=job.row.plan_hash,
+            dataset=self._shelf.get(plan.dataset),
+            identities=tuple(card.identity for card in cards if card.role == "department"),
+            sign=signer(self._identity),
+            min_group=begun.min_group,
+            he_key=submission.he_key,
+        )
+        ports = Ports(
+            record=job.journal.append,
+            send=lambda department, round_, kind, body: self._send(
+                plan.job, department, round_, kind, body
+            ),
+            emit=lambda what, department, text: self._emit(job, what, department, text),
+            connected=self._inbox.online,
+            finish=lambda session: self._finish(job, session, stages, begun.cards),
+            fail=lambda error: self._fail(job, error),
+        )
+        opening = write_opening(submission.plan, list(begun.cards))
+        return Session(stages, opening, ports, self._clocks, now)
+
+    def _begin(self, job: _Job, session: Session, plan: Plan) -> None:
+        job.session = session
+        with self._lock:
+            self._jobs[plan.job] = job
+        self._emit(job, "submitted", "", plan.protocol)
+        session.start(self._monotonic())
+
+    def _take_up(self, row: JobRow) -> None:
+        """Brings a job to where an earlier process left it, or ends it with a clear error."""
+        job = _Job(row, self._journals.of(row.job))
+        cards: tuple[str, ...] = ()
+        try:
+            begun = job.journal.open()
+            cards = begun.cards
+            plan, _ = self._read_plan(
+                Caller("analyst", row.analyst, ""), read_submission(begun.submission).plan
+            )
+            age_s = self._clock() - begun.submitted_at
+            session = self._session(job, begun, plan, self._monotonic() - age_s)
+            job.replayed_at = begun.submitted_at
+            self._begin(job, session, plan)
+            self._replay(job, session)
+        except VeilError as error:
+            job.replayed_at = None
+            with self._lock:
+                self._jobs[row.job] = job
+            self._fail(job, _not_taken_up(error))
+            self._withdraw(row.job, cards)
+
+    def _replay(self, job: _Job, session: Session) -> None:
+        for at, taken in job.journal.inputs():
+            job.replayed_at = at
+            self._inbox.settle(job.row.job, taken.round, taken.department)
+            session.replay(taken, self._monotonic())
+            if job.ended:  # its last input ended it, and the process died before that was noted
+                break
+        job.replayed_at = None
+        session.resume(self._monotonic())
+
+    def _withdraw(self, job: str, cards: tuple[str, ...]) -> None:
+        """Tells the departments that a job is over which this process has no session for."""
+        for card in map(read_card, cards):
+            if card.role == "department":
+                self._send(job, card.name, CANCEL_ROUND, "cancel", b"")
+
+    def _is_known(self, job: str, analyst: str, plan_hash: str) -> bool:
+        """Whether this very plan was taken before, by this process or an earlier one."""
+        known = self._archive.find(job)
+        if known is None or (known.analyst, known.plan_hash) != (analyst, plan_hash):
+            return False
+        with self._lock:
+            return known.state != "running" or job in self._jobs
+
+    def _check_places(self, caller: Caller) -> None:
+        running = self._live()
+        mine = sum(job.row.analyst == caller.name for job in running)
+        if mine >= MOST_JOBS_PER_ANALYST or len(running) >= MOST_JOBS:
+            raise PolicyError(
+                Text("too many jobs are running at once", "同时运行的任务过多"),
+                remedy=Text("wait for one to end, or cancel one", "请等待其中一个结束，或取消一个"),
+                code="job.too_many",
+            )
 
     def _read_plan(self, caller: Caller, token: str) -> tuple[Plan, str]:
         now = int(self._clock())
@@ -394,10 +465,13 @@ class Hub:
 
     def _emit(self, job: _Job, what: str, department: str, text: str) -> None:
         with job.changed:
-            job.events.append(Progress(self._clock(), what, department, text))
+            at = self._clock() if job.replayed_at is None else job.replayed_at
+            job.events.append(Progress(at, what, department, text))
             job.changed.notify_all()
 
-    def _finish(self, job: _Job, session: Session, stages: StagePlan, cards: list[str]) -> None:
+    def _finish(
+        self, job: _Job, session: Session, stages: StagePlan, cards: tuple[str, ...]
+    ) -> None:
         """Writes the receipt and keeps the outcome; only then is the analyst told."""
         assert session.result is not None  # noqa: S101 - the session calls this when it has one
         aggregate = session.result
@@ -410,17 +484,19 @@ class Hub:
             receipt = receipt_of(session.plan, facts, statements)
             name = read_card(self._card).name
             token = issue_receipt(self._identity, name, receipt, now=int(self._clock()))
-            outcome = Outcome(aggregate.to_bytes(), token, session.statements, (*cards, self._card))
+            outcome = Outcome(aggregate.to_bytes(), token, session.statements, cards)
             self._archive.done(job.row.job, outcome.to_bytes())
         except VeilError as error:
             self._fail(job, error)
             return
+        job.journal.discard()
         self._end(job, "done", "")
 
     def _fail(self, job: _Job, error: VeilError) -> None:
+        job.journal.discard()  # first: it may be what fills the disk
         try:
             self._archive.failed(job.row.job, error.public())
-        except UnavailableError as full:  # the next start marks the job as failed
+        except UnavailableError as full:  # the next start finds no journal, and marks it as failed
             LOG.warning("job %s: %s %s", job.row.job, full.message, full.detail)
         self._end(job, "failed", error.message)
 
@@ -473,6 +549,22 @@ class Hub:
             for job in [j for j in self._jobs.values() if j.ended and j.row.submitted_at < old]:
                 del self._jobs[job.row.job]
                 self._inbox.drop(job.row.job)
+
+
+def _not_taken_up(error: VeilError) -> JobError:
+    return JobError(
+        Text(
+            "the exchange was restarted while this job ran, and could not take it up again: "
+            f"{error.message}",
+            f"任务运行期间交换中心重新启动，且无法继续该任务：{error.said.zh}",
+        ),
+        remedy=Text(
+            "ask again; departments that had answered keep the charge, the others do not",
+            "请重新查询；已应答的部门仍计费，其余不计",
+        ),
+        code="job.restarted",
+        detail=error.detail,
+    )
 
 
 def _roster(plan: Plan, members: Members) -> list[str]:

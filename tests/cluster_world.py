@@ -93,6 +93,10 @@ class TestCluster:
         assert eventually(lambda: not alive(process))
         stop(process)  # only takes its exit code
 
+    def stop_exchange(self) -> None:
+        """SIGTERM, as an operator stops it."""
+        stop(self.process("exchange"))
+
     def start(self, name: str) -> None:
         self.cluster.start_node(name)
 

@@ -32,6 +32,7 @@ from compute_nodes.jobs.part import Computed, Source
 from compute_nodes.jobs.setups import order_key_info
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import NodeStore
+from exchange.coordinator.inputs import Input
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
 from exchange.planner.bind import bind
@@ -292,8 +293,11 @@ class World:
 class Play:
     """A session over the world's departments; messages are delivered when the test says so."""
 
-    def __init__(self, world: World, plan: Plan, clocks: Clocks, he_key: bytes = b"") -> None:
+    def __init__(
+        self, world: World, plan: Plan, clocks: Clocks, he_key: bytes = b"", opening: bytes = b""
+    ) -> None:
         self.world = world
+        self.opening = opening or world.opening(plan)
         self.plan = plan
         self.now = 0.0
         self.waiting: deque[Delivery] = deque()
@@ -302,6 +306,7 @@ class Play:
         self.errors: list[VeilError] = []
         self.offline: set[str] = set()
         self.sent: list[Delivery] = []
+        self.recorded: list[Input] = []
         self.answers: list[tuple[Delivery, Delivery]] = []
         stages = StagePlan(
             plan=plan,
@@ -313,13 +318,14 @@ class Play:
             he_key=he_key,
         )
         ports = Ports(
+            record=self._record,
             send=self._send,
             emit=lambda what, department, text: self.log.append((what, department, text)),
             connected=lambda department, _: department not in self.offline,
             finish=lambda _: self._count(),
             fail=self.errors.append,
         )
-        self.session = Session(stages, world.opening(plan), ports, clocks, self.now)
+        self.session = Session(stages, self.opening, ports, clocks, self.now)
 
     def start(self) -> Play:
         self.session.start(self.now)
@@ -362,6 +368,9 @@ class Play:
 
     def dropped(self) -> set[str]:
         return {department for what, department, _ in self.log if what == "dropped"}
+
+    def _record(self, taken: Input) -> None:
+        self.recorded.append(taken)
 
     def _send(self, department: str, round_: str, kind: str, body: bytes) -> None:
         if kind == "cancel":  # as the hub does: it takes the place of all that is unanswered

@@ -117,7 +117,8 @@ class ExchangeLink:
             except (UnavailableError, ProtocolError) as error:
                 if stopped():
                     return
-                failures += 1
+                # Being asked to register means that the exchange is back: no long wait then.
+                failures = 1 if error.code == UNREGISTERED else failures + 1
                 trouble(error)
                 chance = self._connection.surroundings.chance()
                 self._connection.surroundings.sleep(

@@ -16,7 +16,7 @@ from catalog.identity.registry import ExchangeIdentity
 from exchange.client import Veil
 from exchange.processes import alive
 from exchange.serve import read_addresses
-from protos.faults import InputError, JobError, TrustError, VeilError
+from protos.faults import InputError, TrustError, VeilError
 from tests.cluster_world import (
     COUNT,
     ROUNDS,
@@ -114,24 +114,6 @@ def test_a_revoked_analyst_is_out_also_in_the_middle_of_a_question(cluster: Test
             veil.federation()
     with pytest.raises(VeilError), cluster.connect("leaving") as again:
         again.federation()
-
-
-def test_the_exchange_dies_in_the_middle_and_comes_back(cluster: TestCluster, veil: Veil) -> None:
-    cluster.hold(HELD)
-    asking = Asking(cluster)
-    asking.until("answered", cluster.names[0], ROUNDS[0])
-    job = asking.job
-    cluster.kill("exchange")
-    cluster.start_exchange()
-    with pytest.raises(JobError) as failed:
-        asking.answer()
-    assert failed.value.code == "job.restarted"
-    assert "ask again" in failed.value.remedy
-    for name in cluster.names:
-        row = cluster.budget(name, job)
-        assert row is None or row.state != "released"
-    cluster.heal()  # every node is back
-    assert len(veil.sql(COUNT, fresh=True, protocol="masked_sum").to_arrow()) == 2
 
 
 def test_ctrl_c_cancels_and_nothing_is_spent(cluster: TestCluster) -> None:
