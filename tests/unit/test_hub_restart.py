@@ -190,7 +190,7 @@ def test_without_its_journal_a_job_ends_with_a_clear_error(
     exchange.open()
     error = refused(JobError, "job.restarted", lambda: exchange.hub.fetch(ANA, JOB))
     assert "ask again" in error.remedy
-    assert [p.what for p in exchange.hub.watch(ANA, JOB, lambda: True)] == ["failed"]
+    assert [p.what for p in exchange.watch(JOB)] == ["failed"]
     assert list(exchange.directory.glob("running/*")) == []
 
 

@@ -43,7 +43,6 @@ class Watched(Play):
     """A play that keeps all it sends, and what it looked like at each input."""
 
     def start(self) -> Watched:
-        self.sent: list[tuple[str, str, bytes]] = []
         self.moments: list[Moment] = []
         super().start()
         return self
@@ -53,11 +52,8 @@ class Watched(Play):
         result = None if session.result is None else session.result.digest
         state = (session.state, result, session.hidden_cells, dict(session.statements))
         visible = (*state, self.finished, [str(error) for error in self.errors])
-        return Moment(tuple(self.sent), tuple(self.log), visible)
-
-    def _send(self, department: str, round_: str, kind: str, body: bytes) -> None:
-        self.sent.append((department, round_, body))
-        super()._send(department, round_, kind, body)
+        sent = tuple((delivery.recipient, delivery.round, delivery.body) for delivery in self.sent)
+        return Moment(sent, tuple(self.log), visible)
 
     def _record(self, taken: Input) -> None:
         super()._record(taken)
@@ -159,7 +155,7 @@ def test_a_signature_that_was_not_kept_is_made_and_kept(world: World) -> None:
     for taken in inputs[: [t.round for t in inputs].index("values/advertise")]:
         again.session.replay(taken, 0.0)
     assert [taken.what for taken in again.recorded] == ["signed"]
-    bitmaps = {body for _, round_, body in again.sent if round_ == "bitmap"}
+    bitmaps = {delivery.body for delivery in again.sent if delivery.round == "bitmap"}
     assert bitmaps == {again.recorded[0].signature.encode("ascii")}
 
 
