@@ -14,12 +14,12 @@ from compute_nodes.rpc.wire import frames
 from exchange import wire
 from exchange.admission import Access, Call
 from exchange.ports import Delivery, Hub
+from protos.compact_jws import MAX_PAYLOAD_BYTES
 from protos.faults import ProtocolError, TrustError
 from protos.frames import MAX_MESSAGE_BYTES
-from protos.identity import MAX_CLAIMS_BYTES
 from protos.v1 import veil_pb2
 
-MAX_PLAN_BYTES: Final = MAX_CLAIMS_BYTES * 4 // 3 + 4096  # base64 and a signature
+MAX_PLAN_BYTES: Final = MAX_PAYLOAD_BYTES * 4 // 3 + 4096  # base64 and a signature
 
 
 class Service:

@@ -1,8 +1,6 @@
 """Who signed this: ECDSA P-256 identities and typed, compact JWS (RFC 7515, ES256).
 
-A token's protected header is exactly ``{"alg": "ES256", "kid": fingerprint, "typ": type}`` and
-its payload is canonical JSON. Both are compared whole, so there is no algorithm to swap, no
-key to smuggle in, and a signature made for one purpose never passes for another (RFC 8725 3.11).
+A token is typed, names its key, and its payload is canonical JSON (`compact_jws`, RFC 8785).
 
 ECDSA signatures are malleable: two different tokens can carry one signed body. Compare and
 store digests of claims, never of tokens.
@@ -27,25 +25,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
     load_pem_private_key,
 )
-from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from protos import compact_jws
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
 from protos.keyfile import read_private, write_private
 
-ALGORITHM: Final = "ES256"
-MAX_CLAIMS_BYTES: Final = 8 * 1024 * 1024  # a plan with long code lists stays below it
-
-
-class _Registry(jws.JWSRegistry):
-    """ES256 only, with room for plans that carry code lists and grants."""
-
-    max_payload_length = MAX_CLAIMS_BYTES * 4 // 3 + 4
-
-
-_REGISTRY: Final = _Registry(algorithms=[ALGORITHM])
+_CURVE: Final = ec.SECP256R1()
 
 
 @dataclass(frozen=True)
@@ -88,15 +76,18 @@ class PublicIdentity:
             ) from error
 
     @cached_property
-    def _key(self) -> ECKey:
-        key = load_der_public_key(self.spki)
-        if not isinstance(key, ec.EllipticCurvePublicKey):
+    def _key(self) -> ec.EllipticCurvePublicKey:
+        try:
+            key = load_der_public_key(self.spki)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise TrustError("the public key is malformed", code="key.invalid") from error
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE.name:
             raise TrustError("the public key is not a P-256 key", code="key.invalid")
-        return ECKey.import_key(key)
+        return key
 
     def to_jwk(self) -> dict[str, str]:
         """Returns the JWK with exactly the members ``kty``, ``crv``, ``x``, ``y``."""
-        jwk = self._key.as_dict(private=False)
+        jwk = ECKey.import_key(self._key).as_dict(private=False)
         return {name: str(jwk[name]) for name in ("kty", "crv", "x", "y")}
 
     def verify(
@@ -116,21 +107,7 @@ class PublicIdentity:
         Raises:
             TrustError: Anything about the token does not hold.
         """
-        try:
-            signed = jws.deserialize_compact(
-                token, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
-            )
-        except (JoseError, ValueError, TypeError) as error:
-            raise TrustError(
-                "the signature does not hold", code="signature.invalid", detail=repr(error)
-            ) from error
-        if signed.headers() != _header(typ, self.fingerprint):
-            raise TrustError(
-                f"the signature is not a {typ} of key {show_fingerprint(self.fingerprint)}",
-                code="signature.header",
-                detail=repr(signed.headers())[:500],
-            )
-        claims = _claims(signed.payload)
+        claims = _claims(compact_jws.verify(self._key, typ, self.fingerprint, token))
         if now is not None:
             _check_times(claims, now, skew_s)
         return claims
@@ -140,7 +117,6 @@ class IdentityKey:
     """A private signing key; redacted in ``repr``."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = ECKey.import_key(key)
         self._private = key
         self.public = PublicIdentity.of(key.public_key())
 
@@ -151,7 +127,7 @@ class IdentityKey:
     @classmethod
     def generate(cls) -> IdentityKey:
         """Makes a new key from the operating system's randomness."""
-        return cls(ec.generate_private_key(ec.SECP256R1()))
+        return cls(ec.generate_private_key(_CURVE))
 
     @classmethod
     def load(cls, path: Path) -> IdentityKey:
@@ -165,7 +141,7 @@ class IdentityKey:
             key = load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise TrustError(f"{path} holds no private key", code="key.invalid") from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != _CURVE.name:
             raise TrustError(f"{path} holds no P-256 key", code="key.invalid")
         return cls(key)
 
@@ -185,13 +161,7 @@ class IdentityKey:
         Raises:
             InputError: The claims have no canonical JSON form, or are too long.
         """
-        payload = canonical(claims)
-        if len(payload) > MAX_CLAIMS_BYTES:
-            raise InputError("the document is too long to sign", code="signature.too_long")
-        header = _header(typ, self.public.fingerprint)
-        return jws.serialize_compact(
-            header, payload, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
-        )
+        return compact_jws.sign(self._private, typ, self.public.fingerprint, canonical(claims))
 
 
 def show_fingerprint(fingerprint: str, *, full: bool = False) -> str:
@@ -208,15 +178,7 @@ def unverified_claims(token: str) -> dict[str, Any]:
     Raises:
         TrustError: The token is malformed.
     """
-    try:
-        payload = jws.extract_compact(token.encode(), registry=_REGISTRY).payload
-    except (JoseError, ValueError, TypeError) as error:
-        raise TrustError("the token is malformed", code="signature.invalid") from error
-    return _claims(payload)
-
-
-def _header(typ: str, fingerprint: str) -> dict[str, str]:
-    return {"alg": ALGORITHM, "typ": typ, "kid": fingerprint}
+    return _claims(compact_jws.unverified_payload(token))
 
 
 def _claims(payload: bytes) -> dict[str, Any]:

@@ -16,10 +16,15 @@ from typing import Any, cast
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example, given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.signing import (
@@ -152,6 +157,27 @@ def raw_signature(key: IdentityKey, signing_input: str) -> str:
     return b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
 
+def spelled(key: IdentityKey, change: Callable[[str], str], number: int) -> str:
+    """A token one part of which is written in another way, signed as it stands."""
+    parts = good(key).split(".")[:2]
+    parts[number] = change(parts[number])
+    signing_input = ".".join(parts)
+    return f"{signing_input}.{raw_signature(key, signing_input)}"
+
+
+def next_letter(text: str) -> str:
+    """The same bytes in base64: the last letter has bits that no byte needs."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    other = text[:-1] + alphabet[alphabet.index(text[-1]) + 1]
+    assert unb64(other) == unb64(text)
+    return other
+
+
+def swapped_signature(key: IdentityKey, change: Callable[[bytes], bytes]) -> str:
+    head, body, signature = good(key).split(".")
+    return f"{head}.{body}.{b64(change(unb64(signature)))}"
+
+
 def forged(
     signer: IdentityKey,
     header: dict[str, Any],
@@ -215,6 +241,20 @@ ATTACKS: dict[str, Callable[[IdentityKey], str]] = {
     "signature in DER": lambda k: (
         f"{part(k, 0)}.{part(k, 1)}.{b64(bytes.fromhex('3006020101020101'))}"
     ),
+    "signature in another base64": lambda k: f"{part(k, 0)}.{part(k, 1)}.{next_letter(part(k, 2))}",
+    "signature padded": lambda k: good(k) + "==",
+    "signature with a space": lambda k: good(k)[:-2] + " " + good(k)[-2:],
+    "signature with a zero before each half": lambda k: swapped_signature(
+        k, lambda raw: b"\0" + raw[:32] + b"\0" + raw[32:]
+    ),
+    "signature without its last byte": lambda k: swapped_signature(k, lambda raw: raw[:-1]),
+    "signature with halves above the order": lambda k: swapped_signature(k, lambda _: b"\xff" * 64),
+    "own key, payload padded": lambda k: spelled(k, lambda part: part + "=", 1),
+    "own key, payload with a line break": lambda k: spelled(k, lambda part: part + "\n", 1),
+    "own key, payload in another base64": lambda k: spelled(k, next_letter, 1),
+    "own key, header padded": lambda k: spelled(k, lambda part: part + "==", 0),
+    "own key, header that never ends": lambda k: forged(k, own(k) | {"x": "x" * 500}),
+    "own key, header no JSON": lambda k: spelled(k, lambda _: b64(b"{"), 0),
     "truncated": lambda k: good(k)[:-10],
     "two tokens in one": lambda k: f"{good(k)}.{good(k)}",
     "not ASCII": lambda k: good(k) + "é",
@@ -232,6 +272,36 @@ def test_the_attacks_are_not_refused_for_their_tools(identity: IdentityKey) -> N
     """The forging functions make a good token when nothing is wrong with it."""
     token = forged(identity, own(identity))
     assert identity.public.verify(PLAN, token) == {"epsilon": "0.5"}
+
+
+def test_another_implementation_reads_our_tokens_and_we_read_its(identity: IdentityKey) -> None:
+    registry, claims = jws.JWSRegistry(algorithms=["ES256"]), {"epsilon": "0.5"}
+    private = ECKey.import_key(identity._private)
+    read = jws.deserialize_compact(identity.sign(PLAN, claims), private, registry=registry)
+    assert (read.headers(), read.payload) == (own(identity), canonical(claims))
+    token = jws.serialize_compact(own(identity), canonical(claims), private, registry=registry)
+    assert identity.public.verify(PLAN, token) == claims
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()).public_key(),
+        Ed25519PrivateKey.generate().public_key(),
+    ],
+)
+def test_only_keys_of_p_256_verify(key: PublicKeyTypes, identity: IdentityKey) -> None:
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    for wrong in (PublicIdentity(spki), PublicIdentity(b""), PublicIdentity(spki[:-1])):
+        with pytest.raises(TrustError) as caught:
+            wrong.verify(PLAN, good(identity))
+        assert caught.value.code == "key.invalid"
+
+
+@pytest.mark.parametrize("token", [None, 5, b"a.b.c", ["a.b.c"]])
+def test_what_is_no_text_is_no_token(token: Any, identity: IdentityKey) -> None:  # noqa: ANN401
+    with pytest.raises(TrustError):
+        identity.public.verify(PLAN, token)
 
 
 def test_an_expired_token_is_refused_with_the_time(identity: IdentityKey) -> None:
