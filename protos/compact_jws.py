@@ -11,7 +11,7 @@ whatever a token says of itself, so nothing is left to negotiate; and 100 depart
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from functools import lru_cache
 from typing import Final
@@ -32,6 +32,8 @@ MAX_PAYLOAD_BYTES: Final = 8 * 1024 * 1024  # a plan with long code lists stays 
 _MAX_HEADER_TEXT: Final = 512
 _MAX_PAYLOAD_TEXT: Final = MAX_PAYLOAD_BYTES * 4 // 3 + 4
 _ECDSA: Final = ec.ECDSA(SHA256())
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_FROM_STANDARD: Final = bytes.maketrans(b"+/", b"-_")
 _HALF_BYTES: Final = 32  # a signature is r and s, each of this many bytes
 
 
@@ -124,7 +126,7 @@ def _header(typ: str, kid: str) -> dict[str, str]:
 def _spelled(typ: str, kid: str) -> bytes:
     """Returns the header in base64url, as `sign` writes it."""
     text = json.dumps(_header(typ, kid), separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=")
+    return _to_base64(text.encode())
 
 
 def _read(header: bytes) -> object:
@@ -140,7 +142,11 @@ def _from_base64(text: bytes) -> bytes:
     Raises:
         ValueError: Another alphabet, padding, or bits after the end.
     """
-    data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    if base64.urlsafe_b64encode(data).rstrip(b"=") != text:
+    data = binascii.a2b_base64(text.translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
+    if _to_base64(data) != text:  # decoding passes over what it does not know
         raise ValueError("not base64url")
     return data
+
+
+def _to_base64(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False).translate(_FROM_STANDARD).rstrip(b"=")

@@ -184,7 +184,7 @@ def unverified_claims(token: str) -> dict[str, Any]:
 def _claims(payload: bytes) -> dict[str, Any]:
     """Reads a payload, and only in canonical form: no repeated key, no second spelling."""
     try:
-        claims = json.loads(payload)
+        claims = json.loads(payload.decode())
         if isinstance(claims, dict) and canonical(claims) == payload:
             return claims
     except (ValueError, RecursionError, InputError) as error:

@@ -26,6 +26,8 @@ from protos.faults import InputError
 
 _CHUNK_BYTES: Final = 256 * 1024  # key stream, zeros and vector stay in the L2 cache together
 _ZEROS: Final = memoryview(bytes(_CHUNK_BYTES))
+_CTR: Final = modes.CTR(bytes(16))
+_GCM: Final = modes.GCM(bytes(12))
 _CPU: Final = Path("/proc/cpuinfo")
 _HEAD_BYTES: Final = 32  # counter blocks 0 and 1, which GCM keeps for its tag
 
@@ -36,7 +38,7 @@ def keystream(seed: bytes, size: int) -> bytes:
     Raises:
         InputError: The seed has not 32 bytes.
     """
-    return Cipher(_aes(seed), modes.CTR(bytes(16))).encryptor().update(bytes(size))
+    return Cipher(_aes(seed), _CTR).encryptor().update(bytes(size))
 
 
 def expand(seed: bytes, ring: Ring, n: int) -> Vector:
@@ -82,8 +84,7 @@ class _Stream:
     def __init__(self, seed: bytes, *, by_gcm: bool | None = None) -> None:
         by_gcm = _has_wide_aes() if by_gcm is None else by_gcm
         self._head = keystream(seed, _HEAD_BYTES) if by_gcm else b""
-        mode = modes.GCM(bytes(12)) if by_gcm else modes.CTR(bytes(16))
-        self._rest = Cipher(_aes(seed), mode).encryptor()
+        self._rest = Cipher(_aes(seed), _GCM if by_gcm else _CTR).encryptor()
 
     def fill(self, room: memoryview) -> None:
         """Writes the next ``len(room)`` bytes, at most `_CHUNK_BYTES`."""

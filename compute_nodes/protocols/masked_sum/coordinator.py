@@ -31,7 +31,7 @@ from compute_nodes.protocols.masked_sum.messages import (
     ROUNDS,
     SEALED_SEED_BYTES,
     check_parts,
-    check_survivor_token,
+    check_survivor_tokens,
     read_keys,
 )
 from compute_nodes.protocols.masked_sum.threshold import check_setup
@@ -195,9 +195,8 @@ class MaskedSumCoordinator:
     def _take_consistency(self, message: Message) -> None:
         _, parts = read(self._setup, message)
         check_parts(parts, 1)
-        check_survivor_token(
-            self._roster, message.sender, self.sharers, self.survivors, parts[0], self._verify
-        )
+        token = (message.sender, parts[0])
+        check_survivor_tokens(self._roster, self.sharers, self.survivors, [token], self._verify)
         self._tokens[message.sender] = bytes(parts[0])
 
     def _take_unmask(self, message: Message) -> None:
