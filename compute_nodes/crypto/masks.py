@@ -4,8 +4,8 @@ The stream is AES-256-CTR (NIST SP 800-38A) with a zero counter block: a seed is
 one mask, so key and counter never repeat together. Element i is bytes ``i*w`` to ``(i+1)*w`` of
 the stream, little-endian.
 
-On processors with the wide vector instructions it is computed as AES-GCM, for which OpenSSL has
-code of 2.5 times the speed (AVX-512 with VAES) that it has not for CTR alone. With an
+Where the processor has wide vector instructions a long mask is computed as AES-GCM: for that
+OpenSSL has code of 2.5 times the speed (AVX-512 with VAES), for CTR alone it has not. With an
 initialisation vector of zeros GCM encrypts by the same counter from block 2 on (NIST SP 800-38D,
 section 7.1); its tag is not asked for. Elsewhere GCM is the slower one.
 """
@@ -29,6 +29,7 @@ _ZEROS: Final = memoryview(bytes(_CHUNK_BYTES))
 _CTR: Final = modes.CTR(bytes(16))
 _GCM: Final = modes.GCM(bytes(12))
 _CPU: Final = Path("/proc/cpuinfo")
+_LONG_BYTES: Final = 64 * 1024
 _HEAD_BYTES: Final = 32  # counter blocks 0 and 1, which GCM keeps for its tag
 
 
@@ -43,8 +44,9 @@ def keystream(seed: bytes, size: int) -> bytes:
 
 def expand(seed: bytes, ring: Ring, n: int) -> Vector:
     """Returns the mask of a seed: ``n`` uniform elements."""
-    stream, mask = _Stream(seed), ring.empty(n)
+    mask = ring.empty(n)
     room = ring.as_bytes(mask)
+    stream = _Stream(seed, by_gcm=_gcm_pays(len(room)))
     for start in range(0, len(room), _CHUNK_BYTES):
         stream.fill(room[start : start + _CHUNK_BYTES])
     return mask
@@ -66,7 +68,8 @@ def apply_masks(vector: Vector, signed_seeds: Iterable[tuple[bytes, int]], ring:
     Raises:
         InputError: A seed has not 32 bytes; the vector is as before.
     """
-    streams = [(_Stream(seed), sign) for seed, sign in signed_seeds]
+    by_gcm = _gcm_pays(vector.nbytes)
+    streams = [(_Stream(seed, by_gcm=by_gcm), sign) for seed, sign in signed_seeds]
     buffer = np.empty(_CHUNK_BYTES, np.uint8)
     step = _CHUNK_BYTES // ring.element_bytes
     for start in range(0, len(vector), step):
@@ -81,8 +84,7 @@ def apply_masks(vector: Vector, signed_seeds: Iterable[tuple[bytes, int]], ring:
 class _Stream:
     """One seed's stream, written piece by piece; at most 64 GiB (GCM counts with 32 bits)."""
 
-    def __init__(self, seed: bytes, *, by_gcm: bool | None = None) -> None:
-        by_gcm = _has_wide_aes() if by_gcm is None else by_gcm
+    def __init__(self, seed: bytes, *, by_gcm: bool) -> None:
         self._head = keystream(seed, _HEAD_BYTES) if by_gcm else b""
         self._rest = Cipher(_aes(seed), _GCM if by_gcm else _CTR).encryptor()
 
@@ -93,6 +95,11 @@ class _Stream:
             room[: len(head)] = head
             room = room[len(head) :]
         self._rest.update_into(_ZEROS[: len(room)], room)
+
+
+def _gcm_pays(size: int) -> bool:
+    """Says whether GCM is the faster one for a mask of ``size`` bytes: it takes a second cipher."""
+    return size >= _LONG_BYTES and _has_wide_aes()
 
 
 @cache

@@ -1,8 +1,11 @@
 """Masks and seeds."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from compute_nodes.crypto import masks
 from compute_nodes.crypto.masks import _Stream, apply_mask, apply_masks, expand, keystream
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.crypto.seed import PartySeed
@@ -50,6 +53,27 @@ def test_both_ways_of_computing_give_the_one_stream(by_gcm: bool, pieces: list[i
         stream.fill(room[:size])
         room = room[size:]
     assert written == keystream(SEED, len(written))
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "wide"),
+    [
+        ("model\t: x\nflags\t\t: fpu aes avx512f avx512vl vaes vpclmulqdq\nbugs\t: y", True),
+        ("flags\t\t: fpu aes avx2 vaes vpclmulqdq\nmodel name : avx512f avx512vl", False),
+        ("flags\t\t: fpu aes\n", False),
+        ("Features\t: fp asimd aes pmull", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_the_processor_says_which_way_is_faster(
+    cpuinfo: str | None, wide: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo)
+    monkeypatch.setattr(masks, "_CPU", path)
+    assert masks._has_wide_aes.__wrapped__() is wide
 
 
 def test_a_longer_mask_begins_with_the_shorter():
