@@ -60,3 +60,13 @@ Without = Annotated[
     list[str] | None,
     typer.Option(help=str(Text("A department to leave out.", "不参与的部门。"))),
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", help=str(Text("Write the table as CSV.", "将结果写为 CSV 文件。"))),
+]
+ReceiptFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipt", help=str(Text("Write the receipt as JSON.", "将回执写为 JSON 文件。"))
+    ),
+]
