@@ -16,7 +16,7 @@ from exchange.history import Remembered, question_key, same_question
 from exchange.job import Desk, Job, State
 from exchange.open_jobs import OpenJob
 from exchange.waiting import attached_notice, wait_notice
-from protos.faults import InputError
+from protos.faults import InputError, TrustError
 from protos.identity import unverified_claims
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ class JobBook:
             state = job.state()
             if self._forget_ended(job, state):
                 continue
-            if state.what == "unsent":
-                job.hand_in()
-            return job
+            if state.what != "unsent" or _taken(job):
+                return job
         return None
 
     def hand_in(
@@ -146,3 +145,12 @@ class JobBook:
 def _record(key: str, kept: Remembered) -> OpenJob:
     job = str(unverified_claims(kept.plan)["job"])
     return OpenJob(job, key, kept.plan, kept.order_key, kept.he_secret)
+
+
+def _taken(job: Job) -> bool:
+    """Whether the exchange takes a plan that never arrived; what it refuses is asked anew."""
+    try:
+        job.hand_in()
+    except (InputError, TrustError):  # made for another directory; the job is forgotten
+        return False
+    return True

@@ -48,7 +48,8 @@ def open_answer(
         failed = report.failures[0]
         raise TrustError(
             f"the receipt does not hold: {failed.name}: {failed.what}",
-            remedy="keep the outcome and tell the departments; do not use the figures",
+            remedy="do not use the figures; keep the history and tell the departments "
+            "(--fresh asks anew, and pays again)",
             code="receipt.invalid",
         )
     if aggregate.survivors != read_receipt(outcome.receipt)[0].survivors:

@@ -21,6 +21,7 @@ from exchange.job import Job
 from exchange.ports import Caller, Progress
 from exchange.profile import Profile
 from exchange.transport import AnalystLink
+from exchange.waiting import wait_notice
 from protos.faults import (
     InputError,
     JobError,
@@ -193,6 +194,23 @@ def test_who_died_before_handing_in_hands_in_the_same_plan(ana: Analyst, again: 
     ana.wait(job)
     assert ana.link.handed_in == [lost.id]
     assert ana.asked() == {1}
+
+
+def test_a_plan_that_never_arrived_and_is_refused_by_now_is_asked_anew(ana: Analyst) -> None:
+    """Such as after a department has changed its key."""
+    killed(ana, "before submit")
+    [(lost, _)] = ana.veil.jobs()
+    hub, submit = ana.exchange.hub, ana.exchange.hub.submit
+
+    def strict(caller: Caller, plan: str) -> str:
+        if ana.link.handed_in == [lost.id]:
+            raise TrustError("another key", code="plan.roster")
+        return submit(caller, plan)
+
+    hub.submit = strict  # type: ignore[method-assign]
+    job = ana.veil.submit(COUNT)
+    assert ana.link.handed_in == [lost.id, job.id]
+    assert ana.out() == [f"{job.id}.json"]
 
 
 def test_exact_figures_need_the_cell_order_that_was_kept(ana: Analyst) -> None:
@@ -432,6 +450,15 @@ def test_what_would_not_be_answered_either_is_not_offered(ana: Analyst) -> None:
     said = " ".join(line.en for line in ana.veil.submit(COUNT).notice)
     assert "--without south --without west" in said
     assert "masked_sum" not in said  # three of five are too few
+
+
+def test_an_exact_answer_can_only_wait(ana: Analyst) -> None:
+    """Its grants are of all owners together, so nobody can be left out."""
+    ana.exchange.offline.add("south")
+    plan = ana.exchange.world.plan(COUNT, mode="exact", protocol="he_sum.bfv")
+    notice = wait_notice(plan, ana.veil.federation())
+    assert "Offline now: south." in notice[0].en
+    assert not any("--without" in line.en for line in notice)
 
 
 def test_the_sdk_says_it_too(ana: Analyst, caplog: pytest.LogCaptureFixture) -> None:
