@@ -142,7 +142,8 @@ class Veil:
         self._clock = clock
         self._randomness = randomness
         history, out = History(profile.directory / "history"), OpenJobs(profile.directory / "jobs")
-        self._book = JobBook(Desk(profile, link, history, out, self.federation), clock)
+        desk = Desk(profile, link, history, out, self.federation)
+        self._book = JobBook(desk, clock, randomness)
 
     def __enter__(self) -> Self:
         """Returns itself."""
@@ -260,18 +261,13 @@ class Veil:
         question = _question(sql, options)
         prepared = self.prepare(question)
         prepared.verdict.enforce()
-        if not question.fresh:
-            known = self._book.known(
-                prepared.plan, prepared.bound, prepared.federation, question.protocol
-            )
-            if known is not None:
-                return known
-        return self._book.hand_in(
+        return self._book.ask(
             prepared.plan,
             prepared.bound,
             prepared.federation,
             order_key=prepared.order_key,
-            randomness=self._randomness,
+            protocol=question.protocol,
+            fresh=question.fresh,
         )
 
     def job(self, beginning: str) -> Job:

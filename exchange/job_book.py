@@ -29,68 +29,45 @@ class JobBook:
     Args:
         desk: What each job works with.
         clock: Unix seconds.
+        randomness: Returns so many secret random bytes.
     """
 
-    def __init__(self, desk: Desk, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, desk: Desk, clock: Callable[[], float], randomness: Callable[[int], bytes]
+    ) -> None:
         self._desk = desk
         self._clock = clock
+        self._randomness = randomness
 
-    def known(
-        self, plan: Plan, bound: Bound, federation: Federation, protocol: Protocol | None
-    ) -> Job | None:
-        """The same question, answered before or still out.
-
-        Args:
-            plan: As drafted for it now.
-            bound: Its statement.
-            federation: The directory now.
-            protocol: As the question names it; with None, an answer by any protocol will do.
-        """
-        for name in get_args(Protocol) if protocol is None else (protocol,):
-            key = question_key(dataclasses.replace(plan, protocol=name), federation)
-            kept = self._desk.history.find(key)
-            if kept is not None:
-                return Job(self._desk, _record(key, kept), bound, federation, stored=kept)
-        for record in self._out():
-            notice = (attached_notice(record.job),)
-            job = Job(self._desk, record, bound, federation, notice=notice)
-            if not same_question(job.plan, plan) or protocol not in {None, job.plan.protocol}:
-                continue
-            state = job.state()
-            if self._forget_ended(job, state):
-                continue
-            if state.what != "unsent" or _taken(job):
-                return job
-        return None
-
-    def hand_in(
+    def ask(
         self,
         plan: Plan,
         bound: Bound,
         federation: Federation,
         *,
         order_key: bytes,
-        randomness: Callable[[int], bytes],
+        protocol: Protocol | None,
+        fresh: bool,
     ) -> Job:
-        """Signs a plan, keeps it with its keys, and only then submits it.
+        """Hands a question in, unless it was answered before or is still out.
 
         Args:
-            plan: As drafted.
+            plan: As drafted for it now.
             bound: Its statement.
             federation: The directory that it was drafted for.
             order_key: The job's cell-order key; b"" for ad hoc.
-            randomness: Returns so many secret random bytes.
+            protocol: As the question names it; with None, an answer by any protocol will do.
+            fresh: Whether to ask anew in any case.
         """
-        secret = b""
-        if is_homomorphic(plan):
-            he_key = make_he_key(plan.protocol, randomness)
-            plan = dataclasses.replace(plan, he_key_digest=he_key.public.digest)
-            secret = he_key.private_bytes()
-        token = self._desk.profile.identity.sign(PLAN_TYPE, to_json(plan))
-        record = OpenJob(plan.job, question_key(plan, federation), token, order_key, secret)
-        job = Job(self._desk, record, bound, federation, notice=wait_notice(plan, federation))
-        try:
+        with self._desk.open_jobs.alone():  # two processes that ask the same pay once
+            known = None if fresh else self._known(plan, bound, federation, protocol)
+            if known is not None:
+                return known
+            record = self._signed(plan, federation, order_key)
+            notice = wait_notice(plan, federation)
+            job = Job(self._desk, record, bound, federation, notice=notice)
             self._desk.open_jobs.keep(record)
+        try:
             job.hand_in()
         except KeyboardInterrupt:
             raise job.interrupted() from None
@@ -123,6 +100,35 @@ class JobBook:
         for job, state in listed:
             self._forget_ended(job, state)
         return listed
+
+    def _known(
+        self, plan: Plan, bound: Bound, federation: Federation, protocol: Protocol | None
+    ) -> Job | None:
+        for name in get_args(Protocol) if protocol is None else (protocol,):
+            key = question_key(dataclasses.replace(plan, protocol=name), federation)
+            kept = self._desk.history.find(key)
+            if kept is not None:
+                return Job(self._desk, _record(key, kept), bound, federation, stored=kept)
+        for record in self._out():
+            notice = (attached_notice(record.job),)
+            job = Job(self._desk, record, bound, federation, notice=notice)
+            if not same_question(job.plan, plan) or protocol not in {None, job.plan.protocol}:
+                continue
+            state = job.state()
+            if self._forget_ended(job, state):
+                continue
+            if state.what != "unsent" or _taken(job):
+                return job
+        return None
+
+    def _signed(self, plan: Plan, federation: Federation, order_key: bytes) -> OpenJob:
+        secret = b""
+        if is_homomorphic(plan):
+            he_key = make_he_key(plan.protocol, self._randomness)
+            plan = dataclasses.replace(plan, he_key_digest=he_key.public.digest)
+            secret = he_key.private_bytes()
+        token = self._desk.profile.identity.sign(PLAN_TYPE, to_json(plan))
+        return OpenJob(plan.job, question_key(plan, federation), token, order_key, secret)
 
     def _out(self) -> list[OpenJob]:
         """What is out under our present key; the answers to an earlier one open for nobody."""

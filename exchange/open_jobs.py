@@ -7,7 +7,11 @@ answer is in the history, or the job has ended without one.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +48,17 @@ class OpenJobs:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps every other process and thread of this analyst out of such a block."""
+        create_directory(self._directory)
+        descriptor = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)  # releases it, as does the process's end
 
     def keep(self, job: OpenJob) -> None:
         """Keeps a job; it is on disk when this returns.

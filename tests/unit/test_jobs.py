@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from protos.faults import (
     VeilError,
 )
 from protos.language import Text
-from tests.job_world import COUNT, World
+from tests.job_world import COUNT, World, in_threads
 from tests.unit.test_hub import ANA, Exchange
 
 AWAY = UnavailableError("cannot reach the exchange", code="link.unavailable")
@@ -108,7 +109,7 @@ class Analyst:
         return self.veil
 
     def out(self) -> list[str]:
-        return sorted(path.name for path in (self.directory / "jobs").glob("*"))
+        return sorted(path.name for path in (self.directory / "jobs").glob("*.json"))
 
     def wait(self, job: Job) -> Answer:
         """Waits while the departments answer."""
@@ -264,6 +265,17 @@ def test_the_same_question_joins_the_job_that_runs(ana: Analyst) -> None:
     assert ana.wait(second).to_arrow() == ana.wait(first).to_arrow()
     assert ana.asked() == {1}
     assert ana.charges() == 1  # though both have taken it
+
+
+def test_the_same_question_at_once_is_one_job(ana: Analyst) -> None:
+    jobs: list[Job] = []
+
+    def ask(veil: Veil) -> None:
+        jobs.append(veil.submit(COUNT))
+
+    in_threads(*[partial(ask, ana.again()) for _ in range(4)])
+    assert len({job.id for job in jobs}) == 1
+    assert len(ana.out()) == 1
 
 
 def test_another_question_and_a_fresh_one_do_not(ana: Analyst) -> None:
