@@ -1,14 +1,16 @@
 """The analyst's SDK: ``connect(profile).sql("…")``.
 
-    parse → bind → draft → judge → sign → submit → watch → fetch → open → answer
+    parse → bind → draft → judge → sign → keep → submit → watch → fetch → open → answer
 
-Everything up to *submit* happens on the analyst's machine and costs nothing.
+Everything up to *submit* happens on the analyst's machine and costs nothing. From *keep* on the
+question outlives this process (``exchange.job``).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import secrets
 import time
@@ -18,23 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 from catalog.calibration import calibrate
-from catalog.certificates.receipts import PLAN_TYPE, plan_hash, read_plan
-from catalog.codec import to_json
 from catalog.plan import Mode, Plan, Protocol
 from catalog.policy import Policy
-from compute_nodes.jobs.setups import is_homomorphic, order_key_info
+from compute_nodes.jobs.setups import order_key_info
 from compute_nodes.rpc.membership import TlsFiles
-from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.federation import Federation, read_federation
-from exchange.he_key import make_he_key
-from exchange.history import Charge, History, Remembered, question_key
-from exchange.opening import OpeningKeys, open_aggregate
-from exchange.ports import Progress
+from exchange.history import History
+from exchange.job import Desk, Job, State, Watcher
+from exchange.job_book import JobBook
+from exchange.open_jobs import OpenJobs
 from exchange.profile import Profile, load_profile
-from exchange.submission import Submission
 from exchange.transport import AnalystLink
-from protos.faults import InputError, JobError, TrustError
-from protos.language import Text, both, language
+from protos.faults import InputError
+from protos.language import Text, language
 from protos.sealing import seal
 
 if TYPE_CHECKING:
@@ -43,9 +41,11 @@ if TYPE_CHECKING:
     from exchange.planner.bind import Bound
     from exchange.planner.explain import Explanation
 
+__all__ = ["Job", "Options", "Prepared", "Question", "State", "Veil", "Watcher", "connect"]
+
 PROFILE_VARIABLE: Final = "VEIL_PROFILE"
 DEFAULT_PROFILE: Final = Path(".veil/analyst.toml")
-Watcher = Callable[[Progress], None]
+LOG: Final = logging.getLogger("veil")
 
 
 class Options(TypedDict, total=False):
@@ -145,8 +145,10 @@ class Veil:
         self._link = link
         self._clock = clock
         self._randomness = randomness
-        self._history = History(profile.directory / "history")
         self._known: tuple[dict[str, Any], Federation] | None = None
+        history, out = History(profile.directory / "history"), OpenJobs(profile.directory / "jobs")
+        desk = Desk(profile, link, history, out, self.federation)
+        self._book = JobBook(desk, clock, randomness)
 
     def __enter__(self) -> Self:
         """Returns itself."""
@@ -245,17 +247,55 @@ class Veil:
             PolicyError: A policy refuses; says which rewrite would pass.
             JobError: The job ended without an answer.
         """
+        job = self.submit(sql, **options)
+        for line in job.notice:
+            LOG.warning("%s", line)
+        return job.wait(watch)
+
+    def submit(self, sql: str, **options: Unpack[Options]) -> Job:
+        """Asks a question, and does not wait: see `Job`.
+
+        The same question costs once: what was answered comes from the history, and what is still
+        being answered is taken up again, unless ``fresh`` is asked for.
+
+        Args:
+            sql: The statement.
+            **options: See `Options`.
+
+        Raises:
+            SqlError: The statement is not supported.
+            PolicyError: A policy refuses; says which rewrite would pass.
+            UnavailableError: It cannot be kept, or the exchange is away.
+        """
         question = _question(sql, options)
         prepared = self.prepare(question)
         prepared.verdict.enforce()
-        key = question_key(prepared.plan, prepared.federation)
-        known = None if question.fresh else self._history.find(key)
-        if known is not None:
-            return self._told(self._answer(prepared, known), prepared, stored=True)
-        remembered = self._ask(prepared, watch or (lambda _: None))
-        self._history.keep(key, remembered)
-        self._charge(prepared)
-        return self._told(self._answer(prepared, remembered), prepared, stored=False)
+        return self._book.ask(
+            prepared.plan,
+            prepared.bound,
+            prepared.federation,
+            order_key=prepared.order_key,
+            protocol=question.protocol,
+            fresh=question.fresh,
+        )
+
+    def job(self, beginning: str) -> Job:
+        """One's own job, still out or answered, in whichever process it was asked.
+
+        Args:
+            beginning: Of its number, as far as it is unique.
+
+        Raises:
+            InputError: There is none, or there are several.
+        """
+        return self._book.find(beginning)
+
+    def jobs(self) -> list[tuple[Job, State]]:
+        """One's own jobs that are out, oldest first, and how they stand.
+
+        What has failed is said once, and then forgotten, as is what never arrived and is too old.
+        """
+        return self._book.listed()
 
     def request_grant(self, sql: str, purpose: str, *, valid_s: int = 30 * 86_400) -> str:
         """Asks every owner for exact figures of one statement.
@@ -343,95 +383,6 @@ class Veil:
                 'veil grant request "SQL" --purpose …；或去掉 --exact',
             ),
             code="grant.none",
-        )
-
-    def _ask(self, prepared: Prepared, watch: Watcher) -> Remembered:
-        plan, public, secret = prepared.plan, b"", b""
-        if is_homomorphic(plan):
-            key = make_he_key(plan.protocol, self._randomness)
-            plan = dataclasses.replace(plan, he_key_digest=key.public.digest)
-            public, secret = key.public.data, key.private_bytes()
-        token = self.profile.identity.sign(PLAN_TYPE, to_json(plan))
-        self._link.submit(Submission(token, public).encode(), job=plan.job)
-        try:
-            for progress in self._link.watch(plan.job):
-                watch(progress)
-        except KeyboardInterrupt:
-            self._link.cancel(plan.job)
-            raise JobError(
-                Text(
-                    "cancelled; departments that had not answered keep their budget",
-                    "已取消；尚未应答的部门不扣预算",
-                ),
-                code="job.cancelled",
-            ) from None
-        return Remembered(token, prepared.order_key, self._link.fetch(plan.job), secret)
-
-    def _charge(self, prepared: Prepared) -> None:
-        """Notes what an ad hoc answer has cost."""
-        plan = prepared.plan
-        if plan.mode == "adhoc":
-            rho = calibrate(plan, prepared.bound.dataset).rho
-            asked = tuple(member.name for member in plan.roster)
-            self._history.charge(Charge(plan.job, plan.dataset, plan.project, rho, asked))
-
-    def _told(self, answer: Answer, prepared: Prepared, *, stored: bool) -> Answer:
-        """The answer with what it cost, and what all answers together have cost so far."""
-        from exchange.spending import STORED, running_sum
-
-        plan = prepared.plan
-        remarks = (*answer.remarks, STORED) if stored else answer.remarks
-        if plan.mode == "adhoc":
-            charges = self._history.charges(plan.dataset)
-            policies = prepared.federation.policies.get(plan.dataset, {})
-            remarks = (*remarks, running_sum(charges, policies, plan.dataset, plan.delta))
-        return dataclasses.replace(answer, remarks=remarks)
-
-    def _answer(self, prepared: Prepared, remembered: Remembered) -> Answer:
-        """Opens, checks and finishes an outcome."""
-        from exchange.answer import make_answer
-        from exchange.receipt import make_document, verify_receipt
-
-        identity = self.profile.identity.public
-        plan = read_plan(identity, remembered.plan)
-        outcome = read_outcome(remembered.outcome)
-        aggregate = read_aggregate(outcome.aggregate)
-        document = make_document(
-            outcome.receipt, outcome.statements, remembered.plan, outcome.cards
-        )
-        report = verify_receipt(document, pins=self.profile.pins, outcome_digest=aggregate.digest)
-        if not report.ok:
-            failed = report.failures[0]
-            raise TrustError(
-                Text(
-                    f"the receipt does not hold: {failed.name.en}: {both(failed.what).en}",
-                    f"回执不成立：{failed.name.zh}：{both(failed.what).zh}",
-                ),
-                remedy=Text(
-                    "keep the outcome and tell the departments; do not use the figures",
-                    "请保留结果并告知各部门；不要使用这些数值",
-                ),
-                code="receipt.invalid",
-            )
-        opened = open_aggregate(
-            plan,
-            plan_hash(plan),
-            aggregate,
-            OpeningKeys(self.profile.sealing, remembered.order_key, remembered.he_secret),
-            prepared.federation,
-        )
-        calibration = None
-        if plan.mode == "adhoc":
-            calibration = calibrate(plan, prepared.bound.dataset)
-        return make_answer(
-            prepared.bound,
-            plan,
-            opened.totals,
-            visible=opened.visible,
-            calibration=calibration,
-            survivors=aggregate.survivors,
-            receipt=document,
-            unsigned=[n for n in aggregate.survivors if n not in outcome.statements],
         )
 
 

@@ -62,7 +62,7 @@ WaitSeconds = Annotated[
         help=str(
             Text(
                 "Seconds within which departments must answer; he_sum lets them choose when.",
-                "各部门须在多少秒内应答;he_sum 由部门自定时间。",
+                "各部门须在多少秒内应答；he_sum 由部门自定时间。",
             )
         ),
     ),
@@ -74,4 +74,22 @@ Project = Annotated[
 Without = Annotated[
     list[str] | None,
     typer.Option(help=str(Text("A department to leave out.", "不参与的部门。"))),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        help=str(
+            Text(
+                "Write the table: .csv, .parquet or .json.",
+                "将结果写为文件：.csv、.parquet 或 .json。",
+            )
+        ),
+    ),
+]
+ReceiptFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipt", help=str(Text("Write the receipt as JSON.", "将回执写为 JSON 文件。"))
+    ),
 ]

@@ -133,7 +133,7 @@ def test_ctrl_c_cancels_and_nothing_is_spent(cluster: TestCluster) -> None:
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
     assert process.returncode != 0
-    assert "cancelled" in output
+    assert "cancelled" in output, (process.returncode, output)
     assert "Traceback" not in output
     cluster.resume(HELD)
 
