@@ -154,12 +154,15 @@ def serve(directory: NodeDirectory = DEFAULT) -> None:
     import threading
 
     from catalog.identity.files import write_public
+    from compute_nodes.config import FAILED
     from compute_nodes.daemon import NodeDaemon
+    from protos.canonical import canonical
     from protos.faults import VeilError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    ready = directory / "ready.json"
+    ready, failed_file = directory / "ready.json", directory / FAILED
     ready.unlink(missing_ok=True)
+    failed_file.unlink(missing_ok=True)
     stop, failures = threading.Event(), list[VeilError]()
 
     def failed(error: VeilError) -> None:
@@ -171,7 +174,11 @@ def serve(directory: NodeDirectory = DEFAULT) -> None:
     daemon = NodeDaemon(
         directory, lambda: write_public(ready, f'{{"pid": {os.getpid()}}}'.encode()), failed
     )
-    daemon.start()
+    try:
+        daemon.start()
+    except VeilError as error:
+        write_public(failed_file, canonical(error.public()))  # for `veil up`, which waits
+        raise
     while not stop.wait(0.5):
         pass
     daemon.stop()

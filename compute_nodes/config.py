@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.toml_file import read_toml, validated
 from protos.language import Text
+
+# In the directory of a node that could not start: what was wrong, for who had started it.
+FAILED: Final = "failed.json"
 
 
 class DataSource(BaseModel):

@@ -21,6 +21,7 @@ from typing import Final
 from catalog.identity.files import create_directory
 from catalog.identity.registry import ExchangeIdentity
 from compute_nodes.rpc.enrol import enroll
+from exchange.cluster_check import check_cluster
 from exchange.cluster_config import ClusterConfig, ClusterDepartment
 from exchange.processes import Process, alive, load, save, spawn, stop, stop_all, wait_for
 from exchange.serve import Addresses, read_addresses
@@ -80,6 +81,7 @@ class Cluster:
             UnavailableError: A process did not become ready; shows the end of its log.
         """
         self.check_free()
+        check_cluster(config)
         for name in ("exchange", "nodes", "analysts", "logs"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         create_directory(self.directory)
@@ -94,7 +96,7 @@ class Cluster:
                     f"启动 {len(config.department)} 个节点并加载数据",
                 )
             )
-            self._start_nodes(config, addresses, started)
+            self._start_nodes(config, addresses, started, say)
             self._write_profiles(config)
         except BaseException:
             for process in reversed(started):
@@ -182,21 +184,7 @@ class Cluster:
         identity.close()
         shelf = DatasetShelf(directory / "datasets")
         for file in config.datasets:
-            dataset = shelf.add(file)
-            known = {department.name for department in config.department}
-            for member in dataset.members:
-                if member not in known:
-                    raise InputError(
-                        Text(
-                            f"{file}: member {member!r} is no department of this cluster",
-                            f"{file}：成员 {member!r} 不是本集群的部门",
-                        ),
-                        remedy=Text(
-                            "add a [[department]], or remove the member",
-                            "请添加 [[department]]，或删除该成员",
-                        ),
-                        code="cluster.member",
-                    )
+            shelf.add(file)
         arguments = [
             *("exchange", "serve", "--dir", str(directory)),
             *("--address", f"{config.host}:{config.port}"),
@@ -250,7 +238,7 @@ class Cluster:
         return [*nodes, *analysts]
 
     def _start_nodes(
-        self, config: ClusterConfig, addresses: Addresses, started: list[Process]
+        self, config: ClusterConfig, addresses: Addresses, started: list[Process], say: Say
     ) -> None:
         shelf = self.directory / "exchange" / "datasets"
         for department in config.department:
@@ -262,7 +250,7 @@ class Cluster:
             started.append(process)
             nodes.append(process)
             save(self.directory / TABLE, started)
-        self._wait_ready(nodes)
+        self._wait_ready(nodes, say)
 
     def _spawn_node(self, name: str) -> Process:
         directory = self.directory / "nodes" / name
@@ -270,13 +258,22 @@ class Cluster:
         arguments = ["node", "serve", "--dir", str(directory)]
         return spawn(name, arguments, directory, self.directory / "logs" / f"{name}.log")
 
-    def _wait_ready(self, nodes: Sequence[Process]) -> None:
-        wait_for(
-            lambda: all((Path(node.directory) / READY).exists() for node in nodes),
-            list(nodes),
-            Text("starting the nodes", "启动节点"),
-            START_S,
-        )
+    def _wait_ready(self, nodes: Sequence[Process], say: Say = lambda _: None) -> None:
+        told = 0
+
+        def ready() -> bool:
+            nonlocal told
+            up = sum((Path(node.directory) / READY).exists() for node in nodes)
+            if told < up < len(nodes):
+                said = Text(
+                    f"{up} of {len(nodes)} nodes have loaded their data",
+                    f"{len(nodes)} 个节点中有 {up} 个已加载数据",
+                )
+                say(said)
+            told = up
+            return up == len(nodes)
+
+        wait_for(ready, list(nodes), Text("starting the nodes", "启动节点"), START_S)
 
     def _write_profiles(self, config: ClusterConfig) -> None:
         for number, name in enumerate(config.analysts):
@@ -301,28 +298,6 @@ def _write_node(
     (directory / "datasets").mkdir(exist_ok=True)
     for held in department.data:
         declared = shelf / f"{held.dataset}.toml"
-        if not declared.exists():
-            raise InputError(
-                Text(
-                    f"{department.name}: no dataset {held.dataset!r} is declared",
-                    f"{department.name}：没有声明数据集 {held.dataset!r}",
-                ),
-                remedy=Text("list its file under `datasets`", "请把它的文件列在 datasets 中"),
-                code="cluster.dataset",
-            )
-        for file in (held.policy, held.file):
-            if not file.exists():
-                raise InputError(
-                    Text(
-                        f"{department.name}: {file} does not exist",
-                        f"{department.name}：{file} 不存在",
-                    ),
-                    remedy=Text(
-                        "paths in cluster.toml are relative to its folder",
-                        "cluster.toml 中的路径相对于其所在文件夹",
-                    ),
-                    code="cluster.file",
-                )
         shutil.copyfile(declared, directory / "datasets" / declared.name)
         shutil.copyfile(held.policy, directory / "policies" / f"{held.dataset}.toml")
         lines += [

@@ -93,14 +93,21 @@ def sign_request(key: IdentityKey, request: GrantRequest) -> str:
     """
     check_name(request.analyst)
     if not _ID.fullmatch(request.id):
-        raise InputError("a request id has 32 lower-case hex digits")
+        raise InputError(
+            Text("a request id has 32 lower-case hex digits", "申请编号须为 32 位小写十六进制数")
+        )
     if request.expires_at <= request.issued_at:
         raise InputError(
             Text("the request expires before it begins", "申请的截止时间早于开始时间"),
             remedy=Text("choose a later expiry", "请选择更晚的截止时间"),
         )
     if request.recipient != key.public.fingerprint:
-        raise InputError("the request names another key than the one that signs")
+        raise InputError(
+            Text(
+                "the request names another key than the one that signs",
+                "申请中的密钥与签名的密钥不同",
+            )
+        )
     times = {"iat": request.issued_at, "exp": request.expires_at}
     return key.sign(REQUEST_TYPE, {**to_json(request), **times, "jwk": key.public.to_jwk()})
 

@@ -20,6 +20,7 @@ from catalog.plan import Mode, Plan, Protocol
 from protos.canonical import digest
 from protos.faults import InputError, TrustError
 from protos.identity import IdentityKey, PublicIdentity
+from protos.language import Text
 
 RECEIPT_KIND: Final = "VeilReceipt"
 STATEMENT_TYPE: Final = "veil-statement+jwt"
@@ -248,6 +249,9 @@ def _claims(kind: type[_Claims], body: object) -> _Claims:
         return from_json(kind, body)
     except InputError as error:
         raise TrustError(
-            f"the signed {kind.__name__.lower()} is malformed: {error.message}",
+            Text(
+                f"the signed {kind.__name__.lower()} is malformed: {error.message}",
+                f"已签名的 {kind.__name__.lower()} 格式有误：{error.said.zh}",
+            ),
             code="certificate.invalid",
         ) from error

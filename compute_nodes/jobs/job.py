@@ -56,6 +56,7 @@ from protos.faults import (
     UnavailableError,
     VeilError,
 )
+from protos.language import Text
 
 ACCEPTED: Final = "accepted"
 MESSAGE: Final = "message"
@@ -306,7 +307,9 @@ class Job:
         admitted_for = self._tools.store.value(self._job, SNAPSHOT)
         if admitted_for is not None and admitted_for.decode("ascii") != current:
             raise UnavailableError(
-                "the data has changed while the job ran", remedy="ask again", code="job.snapshot"
+                Text("the data has changed while the job ran", "任务运行期间数据已更新"),
+                remedy=Text("ask again", "请重新查询"),
+                code="job.snapshot",
             )
         return current
 
@@ -339,7 +342,9 @@ class Job:
             self._snapshot(admitted)
         error = self._part.exception()
         if error is not None and not isinstance(error, VeilError):
-            raise UnavailableError("the query failed", code="engine.failed", detail=repr(error))
+            raise UnavailableError(
+                Text("the query failed", "查询执行失败"), code="engine.failed", detail=repr(error)
+            )
         computed = self._part.result()
         # As texts: totals may be wider than a JSON number.
         fields = {
@@ -355,11 +360,17 @@ class Job:
         try:
             body = bytes.fromhex(sealed)
         except ValueError as error:
-            raise InputError("the plan's cell-order key is malformed", code="plan.order") from error
+            raise InputError(
+                Text("the plan's cell-order key is malformed", "计划的分组顺序密钥格式有误"),
+                code="plan.order",
+            ) from error
         key = self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
         if hashlib.sha256(key).hexdigest() != plan.order_key_digest:
             # Two orders would add one department's small cell to another's large one.
-            raise TrustError("the plan names another cell order", code="plan.order")
+            raise TrustError(
+                Text("the plan names another cell order", "计划指定了另一种分组顺序"),
+                code="plan.order",
+            )
         return key
 
     def _party(self, admitted: Admitted, instance: str) -> Party:

@@ -120,7 +120,13 @@ def refuse(stage: Stage) -> None:
         except (InputError, PolicyError) as error:
             rows.append(("✗", statement, error.said))
         else:
-            raise JobError(f"this was answered and must not be: {statement}", code="demo.answered")
+            raise JobError(
+                Text(
+                    f"this was answered and must not be: {statement}",
+                    f"不应作答的查询得到了结果：{statement}",
+                ),
+                code="demo.answered",
+            )
     columns = ("", Text("Asked", "查询"), Text("Refused, because", "拒绝原因"))
     terminal.table([str(column) for column in columns], rows)
     tell(
@@ -159,7 +165,10 @@ def check_receipt(stage: Stage) -> None:
     )
     found = verify_receipt(altered(receipt, _understate), pins=profile.pins, table=table)
     if found.ok:
-        raise TrustError("an altered receipt was not found out", code="demo.altered")
+        raise TrustError(
+            Text("an altered receipt was not found out", "被改动的回执未被发现"),
+            code="demo.altered",
+        )
     for check in found.failures:
         terminal.say(f"✗ {check.name}: {check.what}", style=terminal.BAD)
     safe(

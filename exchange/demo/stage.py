@@ -36,7 +36,7 @@ class Stage:
     def veil(self) -> Veil:
         """The analyst's connection."""
         if self._veil is None:
-            raise UnavailableError("the demo's cluster does not run")
+            raise UnavailableError(Text("the demo's cluster does not run", "演示的集群没有运行"))
         return self._veil
 
     def node(self, name: str) -> Path:
@@ -79,7 +79,9 @@ class Stage:
         try:
             while not any(row.id == request for row in store.requests()):
                 if time.monotonic() > end:
-                    raise UnavailableError(f"the request has not reached {name}")
+                    raise UnavailableError(
+                        Text(f"the request has not reached {name}", f"申请尚未送达 {name}")
+                    )
                 time.sleep(0.05)
         finally:
             store.close()
