@@ -10,13 +10,13 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from catalog.algebra import Scalar
 from catalog.codec import dataset_digest
 from catalog.dataset import Dataset
 from catalog.exact_rules import exact_refusals
-from catalog.plan import Plan
+from catalog.plan import Plan, Protocol
 from catalog.policy import Policy
 from catalog.refusal import Refusal, spoken
 from catalog.typing_rules import EPOCH, bits_needed, check_aggregate, magnitude
@@ -226,16 +226,35 @@ def _open(plan: Plan, dataset: Dataset, _: int) -> Iterator[Refusal]:
     if plan.mode == "exact":
         yield Refusal(
             "", "open", "",
-            "exact figures need masks: in an open sum analyst and exchange together would read "
-            "every department's own, and no noise would protect it",
-            (f"use {plan.protocol.removesuffix('.open')} or masked_sum", "ask in ad hoc mode"),
+            Text(
+                "exact figures need masks: in an open sum analyst and exchange together would read "
+                "every department's own, and no noise would protect it",
+                "精确结果需要掩码：在无掩码求和中，分析员与交换平台合谋可读出每个部门自己的数值，"
+                "且没有噪声保护",
+            ),
+            (
+                Text(
+                    f"use {plan.protocol.removesuffix('.open')} or masked_sum",
+                    f"请使用 {plan.protocol.removesuffix('.open')} 或 masked_sum",
+                ),
+                Text("ask in ad hoc mode", "改为即席查询"),
+            ),
         )  # fmt: skip
     width = magnitude(plan, dataset).bit_length() + 1  # and one for the sign
     if plan.protocol.startswith("he_sum.bfv") and width > OPEN_BFV_BITS:
         yield Refusal(
             "", "open", "",
-            f"an open BFV sum carries totals of up to {OPEN_BFV_BITS} bits, these may have {width}",
-            ("use he_sum.paillier.open, he_sum.bfv or tighter bounds",),
+            Text(
+                f"an open BFV sum carries totals of up to {OPEN_BFV_BITS} bits, these may have "
+                f"{width}",
+                f"无掩码 BFV 求和的合计最多 {OPEN_BFV_BITS} 位，此处可能有 {width} 位",
+            ),
+            (
+                Text(
+                    "use he_sum.paillier.open, he_sum.bfv or tighter bounds",
+                    "请使用 he_sum.paillier.open、he_sum.bfv，或收紧取值范围",
+                ),
+            ),
         )  # fmt: skip
 
 
@@ -408,6 +427,10 @@ def _epsilon(plan: Plan, policy: Policy) -> Iterator[Refusal]:
 
 def _protocol(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     if not policy.takes_part_in(plan.protocol):
+        alone = len(plan.roster) == 1
+        usable = [
+            p for p in get_args(Protocol) if policy.takes_part_in(p) and (p == "sealed") == alone
+        ]
         yield _no(
             "protocol",
             Text(
@@ -415,8 +438,8 @@ def _protocol(plan: Plan, policy: Policy) -> Iterator[Refusal]:
             ),
             "",
             Text(
-                f"use {', '.join(policy.protocols) or 'no protocol: ask the owner'}",
-                f"可用协议：{'、'.join(policy.protocols) or '无，请联系数据方'}",
+                f"use {', '.join(usable) or 'no protocol: ask the owner'}",
+                f"可用协议：{'、'.join(usable) or '无，请联系数据方'}",
             ),
         )
     # A department that answers alone, or openly, adds all of the noise itself. The analyst's own
