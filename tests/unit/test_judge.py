@@ -9,8 +9,9 @@ import pytest
 
 from catalog.algebra import Aggregate, Arith, ColumnRef, Constant, Expr, Key, Measure
 from catalog.config import load_policy
-from catalog.judge import OPEN_BFV_BITS, Verdict, judge
+from catalog.judge import Verdict, judge
 from catalog.plan import Member, Plan
+from catalog.plan_rules import OPEN_BFV_BITS
 from catalog.policy import Policy
 from catalog.refusal import Refusal
 from catalog.uses import uses_of
