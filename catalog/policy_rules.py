@@ -207,7 +207,7 @@ def _no(rule: str, message: Words, column: str = "", *rewrites: Words) -> Refusa
 
 
 def _listed(column: Column, values: Sequence[Scalar]) -> Text:
-    shown = ", ".join(_written(column, v) for v in values[:5])
+    shown = ", ".join(written(column, v) for v in values[:5])
     more = len(values) - 5
     return (
         Text(f"{shown} and {more} more", f"{shown} 等另外 {more} 个") if more > 0 else both(shown)
@@ -218,11 +218,12 @@ def _range(column: Column) -> Text:
     if column.codes is not None:
         codes = _listed(column, column.codes)
         return Text(f"({codes.en})", f"（{codes.zh}）")
-    low, high = (_written(column, end) for end in column.bounds or (0, 0))
+    low, high = (written(column, end) for end in column.bounds or (0, 0))
     return Text(f"{low} to {high}", f"{low} 至 {high}")
 
 
-def _written(column: Column, value: Scalar) -> str:
+def written(column: Column, value: Scalar) -> str:
+    """Writes a column's value as people do: dates and decimals as such, texts in quotes."""
     if isinstance(value, int) and column.type == "date":
         return str(EPOCH.fromordinal(EPOCH.toordinal() + value))
     if isinstance(value, int) and column.type == "decimal":
