@@ -327,10 +327,19 @@ def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
         ("decimals", written.decimals, declared.decimals),
     ):
         if said is not None and said != meant:
-            raise InputError(f"{at}.{key}: is {said}, the dataset declares {meant}")
+            raise InputError(
+                Text(
+                    f"{at}.{key}: is {said}, the dataset declares {meant}",
+                    f"{at}.{key}：写为 {said}，而数据集声明为 {meant}",
+                )
+            )
     if written.grade is not None and written.grade < declared.grade:
         raise InputError(
-            f"{at}.grade: {written.grade} is less sensitive than the dataset's {declared.grade}"
+            Text(
+                f"{at}.grade: {written.grade} is less sensitive than the dataset's "
+                f"{declared.grade}",
+                f"{at}.grade：{written.grade} 低于数据集声明的级别 {declared.grade}",
+            )
         )
 
 

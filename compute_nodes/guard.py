@@ -204,9 +204,18 @@ def _check_affiliation(plan: Plan, pins: Pins) -> None:
     claimed = f"of {plan.affiliation}" if plan.affiliation else "of no department"
     known = f"of {pinned}" if pinned else "without a department"
     raise TrustError(
-        f"the plan says that {plan.analyst} is {claimed}, pinned here is {plan.analyst} {known}",
-        remedy="every department, and the analyst, must pin the analyst with the same department: "
-        "`veil node pin analyst NAME FINGERPRINT --department NAME`",
+        Text(
+            f"the plan says that {plan.analyst} is {claimed}, pinned here is {plan.analyst} "
+            f"{known}",
+            f"计划称 {plan.analyst} 属于{plan.affiliation or '无部门'}，"
+            f"而本部门登记其属于{pinned or '无部门'}",
+        ),
+        remedy=Text(
+            "every department, and the analyst, must pin the analyst with the same department: "
+            "`veil node pin analyst NAME FINGERPRINT --department NAME`",
+            "各部门与分析员自己须登记同一所属部门："
+            "`veil node pin analyst NAME FINGERPRINT --department NAME`",
+        ),
         code="plan.affiliation",
     )
 

@@ -276,14 +276,23 @@ class Pins:
         if department == "":
             return
         if role != "analyst":
-            raise InputError(f"a {role} belongs to no department", code="pins.invalid")
+            raise InputError(
+                Text(f"a {role} belongs to no department", f"角色 {role} 不属于任何部门"),
+                code="pins.invalid",
+            )
         if not isinstance(department, str):
-            raise InputError("a department is a name", code="pins.invalid")
+            raise InputError(Text("a department is a name", "部门须为名称"), code="pins.invalid")
         known = self._departments.get(name, check_name(department))
         if known != department:
             raise TrustError(
-                f"analyst {name} is pinned as one of {known}, not of {department}",
-                remedy="ask them, then correct the pins file by hand",
+                Text(
+                    f"analyst {name} is pinned as one of {known}, not of {department}",
+                    f"分析员 {name} 已登记为属于 {known}，而非 {department}",
+                ),
+                remedy=Text(
+                    "ask them, then correct the pins file by hand",
+                    "请向其核实，再手工更正 pins 文件",
+                ),
                 code="pins.conflict",
             )
 

@@ -7,7 +7,7 @@ the rows afterwards, so cells without rows are 0 and rows outside the declared d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -17,17 +17,12 @@ from sqlglot import expressions as exp
 
 from catalog.algebra import (
     Aggregate,
-    Case,
     ColumnRef,
-    Compare,
-    Constant,
-    Expr,
     Key,
     Measure,
     Scalar,
 )
-from catalog.exact_rules import sides_of, split_condition
-from catalog.typing_rules import children, columns_of, value_bound
+from catalog.typing_rules import columns_of, value_bound
 from compute_nodes.engines.expressions import (
     ExpressionRenderer,
     Rendered,
@@ -35,6 +30,7 @@ from compute_nodes.engines.expressions import (
     constant,
     widened,
 )
+from compute_nodes.engines.subjects import count_subjects
 from desensitize.column import Code, Column
 from desensitize.engines.reports import RANK
 from desensitize.engines.worker import RenderedSql
@@ -87,7 +83,7 @@ def render(
         ],
     ).from_("data")
     if subject is not None:
-        counted = _subjects(aggregate.measures, renderer, columns, subject)
+        counted = count_subjects(aggregate.measures, renderer, columns, subject)
         select = select.select(exp.alias_(counted, _SUBJECTS))
     if rank_limit is not None:
         rank = column(RANK)
@@ -232,62 +228,6 @@ def _minus(value: Rendered, offset: int) -> Rendered:
         value = widened(value)
     moved = exp.Sub(this=value.sql, expression=constant(offset, "integer").sql)
     return Rendered(exp.Paren(this=moved), most, value.wide)
-
-
-def _subjects(
-    measures: Sequence[Measure],
-    renderer: ExpressionRenderer,
-    columns: Mapping[str, Column],
-    subject: str,
-) -> exp.Expr:
-    """Counts the subjects that a cell describes: the fewest of any measure.
-
-    A measure may describe fewer than its cell: ``COUNT(CASE WHEN …)`` those that meet the
-    condition, a sum those with a value (and, if it has conditions, with a value other than 0). A
-    sum over a column of two values describes those on either side of it: total and count together
-    say how many they are.
-    """
-    person = column(subject)
-    distinct = exp.Count(this=exp.Distinct(expressions=[person]))
-    found: dict[str, exp.Expr] = {}
-    for measure in measures:
-        counted: exp.Expr = distinct.copy()
-        if measure.value is not None:
-            value = renderer.render(measure.value).sql
-            holds: exp.Expr = exp.Not(this=exp.Is(this=value, expression=exp.null()))
-            if measure.kind != "count" and _conditional(measure.value):
-                holds = exp.and_(
-                    holds, exp.NEQ(this=value.copy(), expression=exp.Literal.number(0))
-                )
-            counted = exp.Filter(this=counted, expression=exp.Where(this=holds))
-        found[counted.sql(dialect="duckdb")] = counted
-        for side in _sides(measure, renderer, columns):
-            beside = exp.Filter(this=distinct.copy(), expression=exp.Where(this=side))
-            found[beside.sql(dialect="duckdb")] = beside
-    counts = list(found.values())
-    return counts[0] if len(counts) == 1 else _call("least", *counts)
-
-
-def _sides(
-    measure: Measure, renderer: ExpressionRenderer, columns: Mapping[str, Column]
-) -> Iterator[exp.Expr]:
-    """Yields, per value of each two-valued column that is summed, who has it among the measured."""
-    _, value = split_condition(measure.value)
-    if measure.value is None or measure.kind == "count":
-        return
-    whole = renderer.render(measure.value).sql
-    for name, two in sides_of(value, columns).items():
-        for side in two:
-            has = renderer.render(Compare("=", ColumnRef(name), _as_constant(side, columns[name])))
-            yield exp.and_(exp.Not(this=exp.Is(this=whole.copy(), expression=exp.null())), has.sql)
-
-
-def _as_constant(value: Code, column: Column) -> Constant:
-    return Constant(value, column.type, column.decimals)
-
-
-def _conditional(expr: Expr) -> bool:
-    return isinstance(expr, Case) or any(_conditional(child) for child in children(expr))
 
 
 def _finished(

@@ -212,13 +212,22 @@ def _check_protocol(protocol: Protocol, bound: Bound, members: int) -> None:
 def _checked_lifetime(lifetime_s: int, protocol: Protocol) -> int:
     if not protocol.startswith("he_sum"):
         raise InputError(
-            f"the rounds of {protocol} have deadlines of their own",
-            remedy="leave out --wait-s, or use he_sum: there departments answer at their own time",
+            Text(
+                f"the rounds of {protocol} have deadlines of their own",
+                f"{protocol} 的各轮有自己的期限",
+            ),
+            remedy=Text(
+                "leave out --wait-s, or use he_sum: there departments answer at their own time",
+                "去掉 --wait-s，或使用 he_sum：由部门自定应答时间",
+            ),
             code="plan.lifetime",
         )
     if not 1 <= lifetime_s <= OFFLINE_LIFETIME_S:
         raise InputError(
-            f"departments can be waited for from 1 to {OFFLINE_LIFETIME_S} s",
+            Text(
+                f"departments can be waited for from 1 to {OFFLINE_LIFETIME_S} s",
+                f"等待部门应答的时间须为 1 至 {OFFLINE_LIFETIME_S} 秒",
+            ),
             code="plan.lifetime",
         )
     return lifetime_s

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 from catalog.dataset import Dataset
 from catalog.judge import Verdict, judge
 from catalog.plan import Plan
-from catalog.policy import Policy, family_of, narrowed_codes
+from catalog.policy import Policy, family_of
 from catalog.refusal import spoken, with_who
 from exchange.planner.bound import Bound
 from exchange.planner.expected_noise import column_names, expected_noise
+from exchange.planner.partial import partial_answers
 from exchange.step_names import step_name
 from protos.language import Language, Text, both
 
@@ -81,7 +82,7 @@ def explain(
     bytes_out = dict(predicted_bytes(plan)) if predicted_bytes else {}
     verdict = judge(plan, dataset, policies, now=plan.issued_at)
     parts: list[tuple[Text, list[Text]]] = [
-        (_ASKED, [*_asked(plan, bound), *_partial(plan, dataset, policies)]),
+        (_ASKED, [*_asked(plan, bound), *partial_answers(plan, dataset, policies)]),
         (_LEARNS, _learns(plan)),
         (_COSTS, _costs(plan, policies, spent or {})),
         (_BLURS, _noise(plan, bound, calibration)),
@@ -118,21 +119,6 @@ def _asked(plan: Plan, bound: Bound) -> list[Text]:
     names = column_names(bound).values()
     released = Text(", ".join(names), "，".join(names))
     return [*lines, Text(f"released columns: {released.en}", f"发布的列：{released.zh}")]
-
-
-def _partial(plan: Plan, dataset: Dataset, policies: Mapping[str, Policy]) -> list[Text]:
-    """Departments that answer for some of their rows only."""
-    return [
-        _ONLY_FOR.format(
-            name=member.name,
-            column=column,
-            values=", ".join(map(str, codes[:_MOST_CODES]))
-            + (" …" if len(codes) > _MOST_CODES else ""),
-        )
-        for member in plan.roster
-        if member.name in policies
-        for column, codes in narrowed_codes(policies[member.name], dataset).items()
-    ]
 
 
 def _who_must_answer(plan: Plan) -> Text:
@@ -257,11 +243,6 @@ _EVERY_GROUP: Final = Text(
 )
 _EXACT: Final = Text("the exact totals of groups that are large enough", "足够大的分组的精确合计")
 _NOISY: Final = Text("the totals with noise", "带噪声的合计")
-_MOST_CODES: Final = 20  # that one line names
-_ONLY_FOR: Final = Text(
-    "{name} answers only for rows whose {column} is one of: {values}",
-    "{name} 仅就 {column} 为下列值的数据行作答：{values}",
-)
 _OWN: Final = Text(
     "{department} is the analyst's own: it counts neither among the departments that must answer "
     "nor for its noise",

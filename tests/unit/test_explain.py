@@ -117,6 +117,6 @@ def test_a_department_that_answers_in_part_is_named():
     }
     plan = planned(SQL)
     bound = bind(parse(SQL), {"visits": DATASET})
-    line = "b answers only for rows whose district is one of: 440103, 440104"
+    line = "b answers only for rows whose district is one of: '440103', '440104'"
     assert line in explain(plan, bound, DATASET, partial, "en").text()
     assert "answers only for rows" not in explain(plan, bound, DATASET, POLICIES, "en").text()

@@ -9,8 +9,9 @@ import pytest
 
 from catalog.algebra import Aggregate, Arith, ColumnRef, Constant, Expr, Key, Measure
 from catalog.config import load_policy
-from catalog.judge import OPEN_BFV_BITS, Verdict, judge
+from catalog.judge import Verdict, judge
 from catalog.plan import Member, Plan
+from catalog.plan_rules import OPEN_BFV_BITS
 from catalog.policy import Policy
 from catalog.refusal import Refusal
 from catalog.uses import uses_of
@@ -115,7 +116,9 @@ def test_an_open_sum_needs_the_owners_word_for_it(protocol: Any):  # noqa: ANN40
     assert only(verdict(replace(plan, threshold=2), willing)).rule == "min_parties"
     assert verdict(replace(plan, threshold=2), replace(willing, min_parties=2)).allowed
     masked = planned("SELECT COUNT(*) FROM visits", protocol="he_sum.bfv")
-    assert only(verdict(masked, willing)).rule == "protocol"
+    refused = only(verdict(masked, willing))
+    assert refused.rule == "protocol"
+    assert str(refused.rewrites[0]) == "use he_sum.bfv.open, he_sum.paillier.open"
 
 
 def test_exact_figures_are_never_open():
