@@ -16,7 +16,8 @@ from typing import Final
 from exchange.processes import Process
 
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-ORDER: Final = ("analyst", "exchange", "nodes", "zygotes", "spare workers")
+WORKERS: Final = "spare workers"
+ORDER: Final = ("analyst", "exchange", "nodes", "zygotes", WORKERS)
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,12 @@ def costs(processes: Sequence[Process]) -> Callable[[int], tuple[Cost, ...]]:
         after = _times(family)
         found = []
         for kind in ORDER:
-            spent = sum(after[pid] - before.get(pid, 0.0) for pid in family[kind])
             memory = sum(map(_memory_mb, family[kind])) / max(1, len(family[kind]))
-            counted = None if kind == "spare workers" else spent / answers * 1e3
-            found.append(Cost(kind, len(family[kind]), counted, memory))
+            spent = None
+            if kind != WORKERS:
+                grown = sum(after[pid] - before.get(pid, 0.0) for pid in family[kind])
+                spent = grown / answers * 1e3
+            found.append(Cost(kind, len(family[kind]), spent, memory))
         return tuple(found)
 
     return since
@@ -79,7 +82,7 @@ def _family(processes: Sequence[Process]) -> dict[str, list[int]]:
         family["nodes"].append(process.pid)
         for zygote in _children(process.pid):
             family["zygotes"].append(zygote)
-            family["spare workers"] += _children(zygote)
+            family[WORKERS] += _children(zygote)
     return family
 
 
@@ -93,7 +96,7 @@ def _children(pid: int) -> list[int]:
 def _times(family: dict[str, list[int]]) -> dict[int, float]:
     """Seconds of processor time by process id."""
     times = {}
-    for pid in (pid for kind, pids in family.items() if kind != "spare workers" for pid in pids):
+    for pid in (pid for kind, pids in family.items() if kind != WORKERS for pid in pids):
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
         times[pid] = (int(fields[11]) + int(fields[12])) / TICKS_PER_S
     return times

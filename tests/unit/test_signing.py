@@ -541,6 +541,24 @@ def test_trust_comes_from_pins_alone(identity: IdentityKey, tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_changed_pins_file_is_believed_at_once(identity: IdentityKey, tmp_path: Path) -> None:
+    path = tmp_path / "pins.toml"
+    watched = Pins.watched(path)
+    assert watched().names("department") == ()
+    pins = Pins()
+    pins.add("department", "shenzhen", identity.public.fingerprint)
+    pins.save(path)
+    assert watched().names("department") == ("shenzhen",)
+    assert watched() is watched()  # unchanged: not read again
+    Pins().save(path)  # somebody is believed no longer
+    assert watched().names("department") == ()
+    path.write_text("broken", "utf-8")
+    with pytest.raises(InputError):
+        watched()
+    path.unlink()
+    assert watched().names("department") == ()
+
+
 def test_a_new_key_under_a_pinned_name_is_refused(identity: IdentityKey) -> None:
     pins = Pins()
     pins.add("department", "shenzhen", identity.public.fingerprint)
