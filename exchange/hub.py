@@ -134,11 +134,15 @@ class Hub:
 
     def start(self) -> None:
         """Takes up the jobs that an earlier process left, and starts the clock of the sessions."""
+        self.take_up()
+        self._ticker.start()
+
+    def take_up(self) -> None:
+        """Takes up the jobs that an earlier process left."""
         running = self._archive.running()
         self._journals.keep_only({row.job for row in running})
         for row in running:
             self._take_up(row)
-        self._ticker.start()
 
     def stop(self) -> None:
         """Ends every wait; running jobs are left to the next process."""
@@ -528,11 +532,15 @@ class Hub:
 
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_S):
-            now = self._monotonic()
-            for job in self._live():
-                if job.session is not None:
-                    self._let_pass(job.session, now)
-            self._forget()
+            self.tick()
+
+    def tick(self) -> None:
+        """Lets time pass for every session, once."""
+        now = self._monotonic()
+        for job in self._live():
+            if job.session is not None:
+                self._let_pass(job.session, now)
+        self._forget()
 
     def _let_pass(self, session: Session, now: float) -> None:
         """Ticks one session; its mistakes must not stop the clock of the others."""

@@ -207,7 +207,7 @@ class Town:
 
     def _seed(self, length: int) -> bytes:
         self.seeds += 1
-        return bytes([self.seeds]) * length
+        return (self.seeds.to_bytes(4, "big") * length)[:length]
 
 
 class World:

@@ -56,6 +56,7 @@ def test_a_job_that_waits_for_a_department_outlives_a_stop_and_a_kill(
         assert charges(cluster, name, job) == ["released"]
 
 
+@pytest.mark.slow  # waits as long as departments are given to come back
 def test_a_node_that_died_meanwhile_is_waited_for_and_then_named(
     cluster: TestCluster, veil: Veil
 ) -> None:

@@ -68,7 +68,12 @@ class Line(Inbox):
 
 
 class Exchange:
-    """A hub over a world; `pump` lets every connected department answer what waits."""
+    """A hub over a world; `pump` lets every connected department answer what waits.
+
+    Without ``ticking``, time passes only by `Hub.tick` and the world's own clock.
+    """
+
+    ticking = True
 
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
@@ -98,9 +103,12 @@ class Exchange:
             inbox=self.inbox,
             clocks=Clocks(round_s=2.0, absent_s=0.2, receipt_s=0.3),
             clock=lambda: float(self.world.now),
-            monotonic=time.monotonic,
+            monotonic=time.monotonic if self.ticking else lambda: float(self.world.now),
         )
-        self.hub.start()
+        if self.ticking:
+            self.hub.start()
+        else:
+            self.hub.take_up()
         return self.hub
 
     def close(self) -> None:
@@ -111,7 +119,8 @@ class Exchange:
     def die(self) -> None:
         """What `kill -9` leaves: the files, and nothing that anybody was told afterwards."""
         self.hub._stopping.set()
-        self.hub._ticker.join()
+        if self.ticking:
+            self.hub._ticker.join()
         for job in self.hub._jobs.values():
             job.journal.close()
         self.archive.close()
