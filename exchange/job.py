@@ -190,8 +190,8 @@ class Job:
         try:
             if self.cancel():
                 return JobError(
-                    "cancelled; departments that had not answered keep their budget",
-                    remedy="those that had answered keep the charge; nothing of it is out any more",
+                    "cancelled; departments that had answered already keep the charge, the others "
+                    "do not",
                     code="job.cancelled",
                 )
         except VeilError as error:

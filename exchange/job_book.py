@@ -110,14 +110,14 @@ class JobBook:
             if kept is not None:
                 return Job(self._desk, _record(key, kept), bound, federation, stored=kept)
         for record in self._out():
-            notice = (attached_notice(record.job),)
-            job = Job(self._desk, record, bound, federation, notice=notice)
+            job = Job(self._desk, record, bound, federation)
             if not same_question(job.plan, plan) or protocol not in {None, job.plan.protocol}:
                 continue
             state = job.state()
             if self._forget_ended(job, state):
                 continue
             if state.what != "unsent" or _taken(job):
+                job.notice = (attached_notice(job.plan),)
                 return job
         return None
 

@@ -32,9 +32,9 @@ def wait_notice(plan: Plan, federation: Federation) -> tuple[Text, ...]:
     return (*lines, _LEAVE.format(job=plan.job[:12]))
 
 
-def attached_notice(job: str) -> Text:
-    """What to say when the same question is out already."""
-    return _ATTACHED.format(job=job[:12])
+def attached_notice(plan: Plan) -> Text:
+    """What to say when the same question is out already, by this plan."""
+    return _ATTACHED.format(job=plan.job[:12], until=local_time(plan.expires_at))
 
 
 def local_time(unix_s: int) -> str:
@@ -65,9 +65,9 @@ def _both(ways: Iterable[Text]) -> dict[str, str]:
 
 
 _ATTACHED: Final = Text(
-    "The same question is being answered already, as job {job}: this waits for it, and nothing is "
-    "paid twice. --fresh (fresh=True) would ask anew.",
-    "相同问题已在处理中（任务 {job}）：此处等待其结果，不重复消耗预算。"
+    "The same question is being answered already, as job {job}, until {until} at most: this waits "
+    "for it, and nothing is paid twice. --fresh (fresh=True) would ask anew.",
+    "相同问题已在处理中（任务 {job}，最迟至 {until}）：此处等待其结果，不重复消耗预算。"
     "如需重新查询，请用 --fresh（fresh=True）。",
 )
 _AWAY: Final = Text(

@@ -32,9 +32,7 @@ def jobs(profile: ProfileFile = None) -> None:
     with connect(profile) as veil:
         listed = veil.jobs()
     if not listed:
-        terminal.say(
-            Text("Nothing is out: every answer was fetched.", "没有待取的任务：结果均已取回。")
-        )
+        terminal.say(Text("Nothing is out.", "没有待取的任务。"))
         return
     columns = (
         Text("Job", "任务"),
