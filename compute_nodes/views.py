@@ -12,6 +12,7 @@ from compute_nodes.approval import consider
 from compute_nodes.config import load_node_config
 from compute_nodes.daemon import Holding, load_holdings
 from compute_nodes.rpc.membership import Membership
+from compute_nodes.state_names import state_name
 from compute_nodes.store import NodeStore
 from protos import terminal
 from protos.cards import Pins
@@ -64,8 +65,8 @@ def show_jobs(directory: Path) -> None:
                 row.job[:12],
                 _when(row.received_at),
                 row.analyst,
-                row.mode,
-                str(_FAILED.format(why=row.failure)) if row.failure else row.state,
+                state_name(row.mode),
+                str(_FAILED.format(why=row.failure)) if row.failure else state_name(row.state),
                 row.statement,
             )
             for row in store.jobs()
@@ -92,7 +93,7 @@ def show_ledger(directory: Path, job: str | None) -> None:
         spent = {row.job: row for row in store.budget.rows(db, limit=1000)}
     if job is not None:
         rows = [
-            (str(r["entry"]), r["step"], r["kind"], f"{r['bytes']:,}", r["sha256"][:16])
+            (str(r["entry"]), r["step"], state_name(r["kind"]), f"{r['bytes']:,}", r["sha256"][:16])
             for r in lines
         ]
         columns = [
@@ -108,13 +109,13 @@ def show_ledger(directory: Path, job: str | None) -> None:
         for line in lines:
             totals[line["job"]][0] += 1
             totals[line["job"]][1] += line["bytes"]
-        rows = [
+        by_job = [
             (
                 name[:12],
                 str(count),
                 f"{size:,}",
                 f"{spent[name].rho:.4g}" if name in spent else "–",
-                spent[name].state if name in spent else "–",
+                state_name(spent[name].state) if name in spent else "–",
             )
             for name, (count, size) in totals.items()
         ]
@@ -125,7 +126,7 @@ def show_ledger(directory: Path, job: str | None) -> None:
             Text("rho", "rho"),
             Text("Budget", "预算"),
         ]
-        terminal.table([str(c) for c in columns], rows, right=[1, 2, 3])
+        terminal.table([str(c) for c in columns], by_job, right=[1, 2, 3])
     terminal.done(
         Text(f"The chain holds; last hash {last[:16]}.", f"哈希链完整；末尾 {last[:16]}。")
     )
@@ -141,7 +142,7 @@ def show_requests(directory: Path) -> None:
     rows = [
         (
             c.row.id[:12],
-            c.row.state,
+            state_name(c.row.state),
             c.request.analyst if c.request else c.problem,
             str(len(c.overlaps)) if c.overlaps else "–",
             c.request.purpose if c.request else "",

@@ -216,8 +216,8 @@ class Connection:
         if fault.code.startswith("link."):
             return UnavailableError(
                 Text(
-                    f"cannot reach the exchange at {self.address}: {_reason(fault.detail)}",
-                    f"无法连接 {self.address} 的交换中心：{_reason(fault.detail)}",
+                    f"cannot reach the exchange at {self.address}: {_reason(fault.detail).en}",
+                    f"无法连接 {self.address} 的交换中心：{_reason(fault.detail).zh}",
                 ),
                 remedy=Text(
                     "check the address and that the exchange runs there; if it does, it may "
@@ -230,17 +230,17 @@ class Connection:
         return fault
 
 
-def _reason(detail: str) -> str:
+def _reason(detail: str) -> Text:
     for word, meaning in (
-        ("refused", "nothing listens there"),
-        ("resolution", "the name is not known"),
-        ("No route", "no route to that host"),
-        ("closed", "it closed the connection"),
-        ("reset", "it closed the connection"),
+        ("refused", Text("nothing listens there", "该地址无人监听")),
+        ("resolution", Text("the name is not known", "主机名无法解析")),
+        ("No route", Text("no route to that host", "没有到该主机的路由")),
+        ("closed", Text("it closed the connection", "对方关闭了连接")),
+        ("reset", Text("it closed the connection", "对方关闭了连接")),
     ):
         if word in detail:
             return meaning
-    return "the connection failed"
+    return Text("the connection failed", "连接失败")
 
 
 def _closed(address: str) -> UnavailableError:

@@ -43,6 +43,7 @@ def request(
 @app.command("list", help=str(Text("Show requests and answers.", "查看申请与答复。")))
 def list_(profile: ProfileFile = None) -> None:
     """Shows every request with each owner's answer."""
+    from compute_nodes.state_names import state_name
     from exchange.client import connect
     from protos import terminal
 
@@ -59,7 +60,7 @@ def list_(profile: ProfileFile = None) -> None:
     rows = [
         (
             entry["id"][:12],
-            ", ".join(f"{a['department']}: {a['state']}" for a in entry["answers"]),
+            ", ".join(f"{a['department']}: {state_name(a['state'])}" for a in entry["answers"]),
             entry["purpose"],
             entry["statement"],
         )

@@ -208,7 +208,7 @@ class Translator:
             )
         remedy = nearest(node.name, (*self._columns, *aliases))
         if not remedy and isinstance(node.this, exp.Identifier) and node.this.quoted:
-            remedy = "text is written in single quotes: 'text'"
+            remedy = Text("text is written in single quotes: 'text'", "文本请用单引号括起：'文本'")
         return self._statement.refuse(
             node,
             Text(f"there is no column {node.name!r}", f"没有名为 {node.name!r} 的列"),

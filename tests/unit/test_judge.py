@@ -13,10 +13,11 @@ from catalog.judge import Verdict, judge
 from catalog.plan import Member, Plan
 from catalog.plan_rules import OPEN_BFV_BITS
 from catalog.policy import Policy
-from catalog.refusal import Refusal
+from catalog.refusal import Refusal, spoken
 from catalog.uses import uses_of
 from compute_nodes.protocols.he_sum.setup import NARROW_BITS
 from protos.faults import PolicyError
+from protos.language import Text
 from tests.sql_world import DATASET, POLICY, planned
 
 OWN = load_policy(POLICY, DATASET, "a")
@@ -225,3 +226,18 @@ def test_an_exact_statement_has_rules_of_its_own():
     assert (found.rule, found.column) == ("exact_nulls", "cost")
     assert "COUNT(cost) instead of COUNT(*)" in found.rewrites[0]
     assert verdict(planned(sql)).allowed
+
+
+def test_one_refusal_of_many_departments_is_said_once():
+    no = [Refusal(who, "epsilon", "", Text("too much", "过多"), ("less",)) for who in "abc"]
+    only_b = Refusal("b", "cells", "", "too many")
+    found = Verdict((*no, only_b), ("a", "b", "c"))
+    with pytest.raises(PolicyError) as refused:
+        found.enforce()
+    assert refused.value.message == "all 3 departments: too much; b: too many"
+    assert refused.value.said.zh == "全部 3 个部门：过多；b：too many"
+    assert refused.value.remedy == "less"
+    some = Verdict(tuple(no[:2]), ("a", "b", "c"))
+    assert [text.zh for text in spoken(some.refusals, some.departments)] == ["a、b：过多"]
+    alone = Verdict((no[0],), ("a",))
+    assert [text.en for text in spoken(alone.refusals, alone.departments)] == ["a: too much"]

@@ -80,9 +80,14 @@ def _said(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def english_only(source: str) -> int:
-    """Counts the texts of errors that are plain literals."""
-    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
-    return sum(_literal(text) for call in calls for text in _said(call))
+    """Counts the texts of errors that are plain literals, also by way of a variable."""
+    found = 0
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            found += sum(map(_literal, _said(node)))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found += node.targets[0].id in {"message", "remedy"} and _literal(node.value)
+    return found
 
 
 def test_what_users_meet_is_said_in_both_languages() -> None:
@@ -103,6 +108,7 @@ def test_what_users_meet_is_said_in_both_languages() -> None:
         ('raise statement.refuse(node, "x" if a else Text("x", "y"))', 1),
         ('Refusal("", "time", "", "too late")', 1),
         ('raise ProtocolError("x")', 0),
+        ('remedy = "mend it"', 1),
     ],
 )
 def test_the_look_up_finds_plain_english(source: str, count: int) -> None:
