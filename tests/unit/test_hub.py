@@ -184,6 +184,7 @@ def test_a_job_from_submission_to_receipt(exchange: Exchange) -> None:
     assert exchange.inbox.waiting("mid") == ()
     assert exchange.hub.cancel(ANA, JOB) is False
     assert exchange.watch(JOB) == seen  # a watch begins with the first event again
+    assert list(exchange.hub.watch(ANA, JOB, lambda: True)) == [seen]  # what has piled up, at once
 
 
 def test_the_same_submission_again_is_the_same_job(exchange: Exchange) -> None:
