@@ -335,8 +335,8 @@ class Veil:
             plan = dataclasses.replace(plan, he_key_digest=key.public.digest)
             public, secret = key.public.data, key.private_bytes()
         token = self.profile.identity.sign(PLAN_TYPE, to_json(plan))
-        self._link.submit(Submission(token, public).encode(), job=plan.job)
         try:
+            self._link.submit(Submission(token, public).encode(), job=plan.job)
             for progress in self._link.watch(plan.job):
                 watch(progress)
         except KeyboardInterrupt:
