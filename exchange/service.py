@@ -54,7 +54,9 @@ class Service:
                 call.check()  # why the wait ended: the caller may have been revoked
                 return
             yield from frames(delivery)
-            left_s = max(0.0, end - self._monotonic())
+            left_s = end - self._monotonic()
+            if left_s <= 0:
+                return  # also with more at hand: the caller's deadline is near
 
     def push(self, call: Call, parts: Iterable[bytes]) -> Message:
         """Takes a department's answer."""

@@ -212,6 +212,7 @@ def test_a_job_from_submission_to_receipt(exchange: Exchange) -> None:
     assert exchange.inbox.waiting("mid") == ()
     assert exchange.hub.cancel(ANA, JOB) is False
     assert exchange.watch(JOB) == seen  # a watch begins with the first event again
+    assert list(exchange.hub.watch(ANA, JOB, lambda: True)) == [seen]  # what has piled up, at once
 
 
 def test_a_survivor_that_never_signs_is_named_in_a_receipt_that_holds(
