@@ -288,12 +288,23 @@ class NodeStore:
         return None if row is None else bytes(row[0])
 
     def keep_values(self, job: str, values: dict[str, bytes]) -> None:
-        """Stores computed values; they are never computed twice, so noise is never drawn twice."""
+        """Stores computed values; what is stored stays, so noise is never drawn twice.
+
+        A plan whose answer was lost in a crash comes again, with the values that it had.
+
+        Raises:
+            ProtocolError: Another value of this name is stored.
+        """
         with self.db.write(durable=False) as db:
             db.executemany(
-                "INSERT INTO value VALUES (?, ?, ?)",
+                "INSERT OR IGNORE INTO value VALUES (?, ?, ?)",
                 [(job, name, body) for name, body in values.items()],
             )
+            for name, body in values.items():
+                if self.value(job, name) != body:
+                    raise ProtocolError(
+                        "this job had another value before", remedy="ask again", code="job.value"
+                    )
 
     def end(self, job: str, state: str) -> None:
         """Ends a job, gives back what is only reserved, and forgets what could open its masks."""

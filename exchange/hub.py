@@ -268,7 +268,7 @@ class Hub:
         """Returns the outcome of a finished job."""
         row = self._row(caller, job)
         if row.state == "failed":
-            raise from_public(row.fault or {})
+            raise _ended(from_public(row.fault or {}))
         outcome = self._archive.outcome(job)
         if outcome is None:
             raise JobError(
@@ -557,6 +557,13 @@ class Hub:
             for job in [j for j in self._jobs.values() if j.ended and j.row.submitted_at < old]:
                 del self._jobs[job.row.job]
                 self._inbox.drop(job.row.job)
+
+
+def _ended(error: VeilError) -> VeilError:
+    """The error of a job that is over: never of the kind that is worth another try."""
+    if not isinstance(error, UnavailableError):
+        return error
+    return JobError(error.message, remedy=error.remedy, code=error.code)
 
 
 def _not_taken_up(error: VeilError) -> JobError:

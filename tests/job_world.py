@@ -186,7 +186,6 @@ class Town:
         job = self.jobs.get(delivery.job)
         if job is None:
             job = self.jobs[delivery.job] = Job(delivery.job, self.tools)
-            job.open()
         return job.answer(delivery)
 
     def ask(self, round_: str, kind: str, body: bytes, job: str = JOB) -> Delivery:

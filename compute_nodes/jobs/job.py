@@ -116,17 +116,20 @@ class Job:
         self._arrived = tools.monotonic()
         self._seed = b""
         self._failed = False
+        self._opened = False
         self.ended = False
 
     def open(self) -> None:
         """Loads the job's seed, or makes it, and replays what was answered before a restart."""
         tools = self._tools
+        self._admitted, self._visible, self._parties = None, None, {}
         self._seed = tools.store.begin(self._job, int(tools.clock()), lambda: tools.randomness(32))
         self.ended = tools.store.state(self._job) in ENDED
         self._failed = tools.store.has_failed(self._job)
         if not self.ended:
             for answered in tools.store.journal(self._job):
                 self._replay(answered)
+        self._opened = True
 
     def answer(self, delivery: Delivery) -> Delivery | None:
         """Answers one delivery; the reply is on disk when this returns.
@@ -136,6 +139,8 @@ class Job:
         """
         store = self._tools.store
         try:
+            if not self._opened:
+                self.open()
             if delivery.round == CANCEL_ROUND:
                 self.cancel()
                 return self._reply(delivery, ACCEPTED, b"")
@@ -147,10 +152,18 @@ class Job:
         except VeilError as error:
             self._tools.log(error.message, error.detail)
             # A second plan for a job that has one is only refused: it must not end the first.
-            if delivery.round == PLAN_ROUND and error.code != CONTRADICTION and not self.ended:
-                self._undo("refused")
+            again = error.code == CONTRADICTION or self.ended or not self._opened
+            if delivery.round == PLAN_ROUND and not again:
+                self._refuse()
             return self._reply(delivery, FAULT, canonical(error.public()))
         return self._reply(delivery, stored.kind, stored.reply)
+
+    def _refuse(self) -> None:
+        """Gives the reservation back; where the disk is full, a sweep does it after the plan."""
+        try:
+            self._undo("refused")
+        except UnavailableError as error:
+            self._tools.log(error.message, error.detail)
 
     def cancel(self) -> None:
         """Ends the job; budget comes back only if nothing that depends on data was stored."""

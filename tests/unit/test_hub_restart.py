@@ -240,7 +240,7 @@ def test_a_full_disk_ends_the_job_it_cannot_record_and_no_other(
     mid = exchange.department("mid")
     refused(UnavailableError, "exchange.store", lambda: exchange.hub.push(mid, answer))
     exchange.hub.push(mid, answer)  # a node tries again, and is not kept waiting
-    refused(UnavailableError, "exchange.store", lambda: exchange.hub.fetch(ANA, JOB))
+    refused(JobError, "exchange.store", lambda: exchange.hub.fetch(ANA, JOB))
     exchange.pump()
     budgets = {name: town.budget() for name, town in exchange.world.towns.items()}
     assert budgets.pop("mid") == "released"  # it had answered

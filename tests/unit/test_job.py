@@ -369,3 +369,31 @@ def test_plans_that_differ_only_in_their_job_have_other_masks(world: World) -> N
         return next(r.body for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip # noqa: E501
 
     assert masked(first) != masked(second)
+
+
+def test_a_full_disk_is_said_and_nothing_leaves(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the node was about to write down, it says so instead of falling silent."""
+    town = world.towns["mid"]
+    plan = world.opening(world.plan())
+
+    def full(*_: object, **__: object) -> None:
+        raise UnavailableError("the store cannot be read or written", code="store.failed")
+
+    for name in ("begin", "keep", "end"):
+        monkeypatch.setattr(town.store, name, full)
+    town.jobs.clear()
+    for _ in range(2):
+        answer = town.ask(PLAN_ROUND, "plan", plan)
+        assert (answer.kind, json.loads(answer.body)["code"]) == ("fault", "store.failed")
+    monkeypatch.undo()
+    for name in ("keep", "end"):  # it opens, and cannot keep the answer
+        monkeypatch.setattr(town.store, name, full)
+    assert town.ask(PLAN_ROUND, "plan", plan).kind == "fault"
+    monkeypatch.undo()
+    assert town.left() == {}
+    town.restart()  # there is room again
+    answer = town.ask(PLAN_ROUND, "plan", plan)
+    assert answer.kind == "accepted", answer.body
+    assert town.budget() == "reserved"
