@@ -190,19 +190,28 @@ class Job:
         try:
             if self.cancel():
                 return JobError(
-                    "cancelled; departments that had answered already keep the charge, the others "
-                    "do not",
+                    Text(
+                        "cancelled; departments that had answered already keep the charge, the "
+                        "others do not",
+                        "已取消；已应答的部门仍计费，其余不计",
+                    ),
                     code="job.cancelled",
                 )
         except VeilError as error:
             return JobError(
-                f"not cancelled: {error.message}",
-                remedy=f"the job goes on; veil fetch {short} brings its answer",
+                Text(f"not cancelled: {error.message}", f"未能取消：{error.said.zh}"),
+                remedy=Text(
+                    f"the job goes on; veil fetch {short} brings its answer",
+                    f"任务仍在继续；可用 veil fetch {short} 取回结果",
+                ),
                 code="job.not_cancelled",
             )
         return JobError(
-            "too late to cancel: the job has ended",
-            remedy=f"veil fetch {short} brings its answer, which is paid for",
+            Text("too late to cancel: the job has ended", "来不及取消：任务已结束"),
+            remedy=Text(
+                f"veil fetch {short} brings its answer, which is paid for",
+                f"可用 veil fetch {short} 取回结果，其费用已计",
+            ),
             code="job.ended",
         )
 
@@ -243,9 +252,12 @@ class Job:
 
     def _later(self, error: VeilError) -> UnavailableError:
         return UnavailableError(
-            error.message,
-            remedy=f"the question is not lost: veil fetch {self.id[:SHOWN]} brings its answer, "
-            "also after a restart of this machine",
+            error.said,
+            remedy=Text(
+                f"the question is not lost: veil fetch {self.id[:SHOWN]} brings its answer, "
+                "also after a restart of this machine",
+                f"查询没有丢失：可用 veil fetch {self.id[:SHOWN]} 取回结果，重启本机后也可以",
+            ),
             code=error.code,
             detail=error.detail,
         )
@@ -263,8 +275,14 @@ class Job:
             known = datasets.get(plan.dataset)
             if known is None or dataset_digest(known) != plan.dataset_digest:
                 raise JobError(
-                    f"{plan.dataset} has been declared anew since this was asked",
-                    remedy="its answer can be read only with the old declaration; ask again",
+                    Text(
+                        f"{plan.dataset} has been declared anew since this was asked",
+                        f"提问之后 {plan.dataset} 已重新声明",
+                    ),
+                    remedy=Text(
+                        "its answer can be read only with the old declaration; ask again",
+                        "其结果只能按旧声明读取；请重新查询",
+                    ),
                     code="job.dataset",
                 )
             self._bound = bind(parse(plan.statement), datasets, mode=plan.mode)

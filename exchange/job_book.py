@@ -18,6 +18,7 @@ from exchange.open_jobs import OpenJob
 from exchange.waiting import attached_notice, wait_notice
 from protos.faults import InputError, TrustError
 from protos.identity import unverified_claims
+from protos.language import Text
 
 if TYPE_CHECKING:
     from exchange.planner.bind import Bound
@@ -85,10 +86,10 @@ class JobBook:
             found.setdefault(job.id, job)
         if len(found) != 1:
             raise InputError(
-                f"several jobs begin with {beginning!r}"
+                Text(f"several jobs begin with {beginning!r}", f"有多个任务以 {beginning!r} 开头")
                 if found
-                else f"you have no job {beginning!r}",
-                remedy="veil jobs lists those that are out",
+                else Text(f"you have no job {beginning!r}", f"您没有任务 {beginning!r}"),
+                remedy=Text("veil jobs lists those that are out", "veil jobs 列出待取的任务"),
                 code="job.unknown",
             )
         return found.popitem()[1]

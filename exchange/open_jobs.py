@@ -18,6 +18,7 @@ from pathlib import Path
 from catalog.identity.files import create_directory
 from exchange.private_file import write_private_file
 from protos.faults import InputError
+from protos.language import Text
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,13 @@ def _read(path: Path) -> OpenJob:
         return OpenJob(path.stem, str(body["question"]), str(body["plan"]), *keys)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path} is damaged: it is no job of this analyst",
-            remedy="move it away; what it asked cannot be opened any more",
+            Text(
+                f"{path} is damaged: it is no job of this analyst",
+                f"{path} 已损坏：不是此分析员的任务",
+            ),
+            remedy=Text(
+                "move it away; what it asked cannot be opened any more",
+                "请移走该文件；其所查询的结果已无法打开",
+            ),
             code="jobs.damaged",
         ) from error

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from protos.faults import UnavailableError
+from protos.language import Text
 
 
 def write_private_file(path: Path, body: bytes) -> None:
@@ -31,7 +32,12 @@ def write_private_file(path: Path, body: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UnavailableError(
-            f"cannot write {path}: {error.strerror or error}",
-            remedy="look at the disk and at whose the folder is",
+            Text(
+                f"cannot write {path}: {error.strerror or error}",
+                f"无法写入 {path}：{error.strerror or error}",
+            ),
+            remedy=Text(
+                "look at the disk and at whose the folder is", "请检查磁盘以及该文件夹的所有者"
+            ),
             code="file.unwritable",
         ) from error

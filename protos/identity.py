@@ -83,7 +83,9 @@ class PublicIdentity:
         try:
             key = load_der_public_key(self.spki)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise TrustError("the public key is malformed", code="key.invalid") from error
+            raise TrustError(
+                Text("the public key is malformed", "公钥格式有误"), code="key.invalid"
+            ) from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE.name:
             raise TrustError(
                 Text("the public key is not a P-256 key", "公钥不是 P-256 密钥"), code="key.invalid"

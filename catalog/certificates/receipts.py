@@ -153,7 +153,10 @@ class Facts:
         said = Facts(**{f.name: getattr(statement, f.name) for f in fields(Facts)})
         if said != self or statement.department not in self.survivors:
             raise TrustError(
-                f"the statement of {statement.department} contradicts the job",
+                Text(
+                    f"the statement of {statement.department} contradicts the job",
+                    f"{statement.department} 的声明与任务矛盾",
+                ),
                 code="receipt.statement",
                 detail=f"agreed {self}, said {said}",
             )

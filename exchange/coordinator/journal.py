@@ -28,6 +28,7 @@ from exchange.coordinator.inputs import Input
 from protos.canonical import canonical
 from protos.faults import InputError, ProtocolError, UnavailableError
 from protos.frames import MAX_MESSAGE_BYTES
+from protos.language import Text
 
 _FRAME: Final = Struct("!IQI")
 _MAX_HEADER_BYTES: Final = 16 * 1024 * 1024  # hundreds of cards
@@ -85,8 +86,10 @@ class Journal:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise InputError(
-                "a job of this id was submitted before",
-                remedy="submit the question again; a new id is drawn",
+                Text("a job of this id was submitted before", "此编号的任务已提交过"),
+                remedy=Text(
+                    "submit the question again; a new id is drawn", "请重新提交查询，会另取新编号"
+                ),
                 code="job.repeated",
             ) from error
         except OSError as error:
@@ -183,7 +186,9 @@ class Journal:
 
     def _open_file(self) -> BinaryIO:
         if self._file is None:
-            raise UnavailableError("the job's journal is closed", code="exchange.store")
+            raise UnavailableError(
+                Text("the job's journal is closed", "任务日志已关闭"), code="exchange.store"
+            )
         return self._file
 
 
@@ -207,7 +212,13 @@ class Journals:
             InputError: The analyst has chosen no proper number for the job: it names a file here.
         """
         if not re.fullmatch(r"[0-9a-f]{32}", job):
-            raise InputError("the job's number must be 32 lower-case hex digits", code="plan.job")
+            raise InputError(
+                Text(
+                    "the job's number must be 32 lower-case hex digits",
+                    "任务编号须为 32 位小写十六进制数",
+                ),
+                code="plan.job",
+            )
         return Journal(self._directory / f"{job}{_SUFFIX}", self._clock)
 
     def keep_only(self, jobs: Collection[str]) -> None:
@@ -241,8 +252,8 @@ def _exactly(file: BinaryIO, size: int) -> bytes | None:
 
 def _full(error: OSError) -> UnavailableError:
     return UnavailableError(
-        "the exchange cannot write its record of jobs",
-        remedy="ask its operator to look at the disk",
+        Text("the exchange cannot write its record of jobs", "交换中心无法写入任务记录"),
+        remedy=Text("ask its operator to look at the disk", "请联系其运维人员检查磁盘"),
         code="exchange.store",
         detail=str(error),
     )

@@ -207,7 +207,9 @@ class Session:
 
     def _check_here(self) -> None:
         if self._left:
-            raise UnavailableError("the exchange is stopping", code="exchange.stopping")
+            raise UnavailableError(
+                Text("the exchange is stopping", "交换中心正在停止"), code="exchange.stopping"
+            )
 
     def _take(self, taken: Input, now: float) -> None:
         if taken.kind == "fault":

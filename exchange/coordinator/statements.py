@@ -7,6 +7,7 @@ from catalog.certificates.receipts import Facts, Statement, read_statement
 from exchange.coordinator.outcome import Aggregate
 from exchange.coordinator.stages import StagePlan
 from protos.faults import TrustError
+from protos.language import Text
 
 
 def take_statement(
@@ -28,7 +29,10 @@ def take_statement(
     statement = read_statement(stages.identities[names.index(department)], token)
     if statement.department != department:
         raise TrustError(
-            f"the statement of {department} speaks for {statement.department}",
+            Text(
+                f"the statement of {department} speaks for {statement.department}",
+                f"{department} 的声明以 {statement.department} 的名义作出",
+            ),
             code="receipt.statement",
         )
     facts_of(stages, result, hidden_cells, [statement]).check(statement)

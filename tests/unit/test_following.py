@@ -61,7 +61,7 @@ def test_a_terminal_always_says_for_whom_it_waits() -> None:
 def test_a_pipe_names_who_is_away_and_no_step_of_the_others() -> None:
     said = [str(line) for line in followed(lively=False)]
     assert said == [
-        "round main/ciphertext",
+        "encrypted figures",
         "foshan is away; it answers when it is back",
         "zhuhai is away; it answers when it is back",
     ]

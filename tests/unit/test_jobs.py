@@ -65,7 +65,8 @@ class Near(AnalystLink):
 
     def watch(self, job: str) -> Iterator[Progress]:
         self._maybe("watch")
-        for number, event in enumerate(self.exchange.hub.watch(ANA, job, lambda: True)):
+        told = (event for news in self.exchange.hub.watch(ANA, job, lambda: True) for event in news)
+        for number, event in enumerate(told):
             yield event
             if number == 1:
                 self._maybe("in the middle")
