@@ -8,7 +8,7 @@ from exchange.answer import Answer
 from exchange.notebook_view import MORE, figure, plain, rough
 from exchange.receipt import Report
 from protos import terminal
-from protos.language import Text
+from protos.language import Text, joined
 
 if TYPE_CHECKING:
     from exchange.planner.explain import Explanation
@@ -82,8 +82,9 @@ def show_report(report: Report, *, stream: IO[str] | None = None) -> None:
         stream=stream,
     )
     if not report.ok:
-        failed = " · ".join(str(check.name) for check in report.failures)
-        terminal.say(f"✗ {_BROKEN}: {failed}", style=terminal.BAD, stream=stream)
+        failed = joined((check.name for check in report.failures), Text(" · ", "、"))
+        said = Text(f"✗ {_BROKEN.en}: {failed.en}", f"✗ {_BROKEN.zh}：{failed.zh}")
+        terminal.say(said, style=terminal.BAD, hang=2, stream=stream)
     elif report.complete:
         terminal.done(_HOLDS, stream=stream)
     elif any(check.ok is None for check in report.checks):

@@ -374,7 +374,11 @@ class Session:
             self._end_if_complete(self.result)
             return
         self._fail(
-            type(error)(f"{department}: {error.message}", remedy=error.advice, code=error.code)
+            type(error)(
+                Text(f"{department}: {error.said.en}", f"{department}：{error.said.zh}"),
+                remedy=error.advice,
+                code=error.code,
+            )
         )
 
     def _end_if_complete(self, result: Aggregate) -> None:

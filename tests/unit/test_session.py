@@ -11,7 +11,9 @@ import pytest
 from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.session import Clocks
-from protos.faults import JobError, ProtocolError, TrustError
+from protos.canonical import canonical
+from protos.faults import JobError, PolicyError, ProtocolError, TrustError
+from protos.language import Text
 from tests.job_world import COUNT, JOB, Play, World
 
 ROUNDS = ("main/advertise", "main/shares", "main/masked", "main/consistency", "main/unmask")
@@ -262,3 +264,13 @@ def test_one_department_alone_that_goes_away(world: World) -> None:
     run.start().away({"mid"})
     (error,) = run.errors
     assert error.kind == "job"
+
+
+def test_a_refusal_reaches_the_analyst_in_both_languages(world: World) -> None:
+    run = play(world)
+    refused = PolicyError(Text("no", "不行"), remedy=Text("wait", "等待"), code="policy.x")
+    body = canonical(refused.public())
+    run.push(Delivery(JOB, PLAN_ROUND, 1, "mid", "", "fault", body))
+    (error,) = run.errors
+    assert error.said == Text("mid: no", "mid：不行")
+    assert error.advice == Text("wait", "等待")
