@@ -20,7 +20,7 @@ from exchange.processes import alive
 from exchange.profile import load_profile
 from exchange.serve import read_addresses
 from exchange.transport import AnalystLink
-from protos.faults import JobError, UnavailableError, VeilError
+from protos.faults import JobError, TrustError, UnavailableError, VeilError
 from tests.attacks.test_server import GARBAGE, header
 from tests.cluster.test_drop_outs import near
 from tests.cluster_world import COUNT, TestCluster, eventually
@@ -192,8 +192,9 @@ def test_a_node_whose_clock_is_an_hour_behind_says_so_and_does_not_start(
 ) -> None:
     """Its certificate is younger than that."""
     cluster.kill(VICTIM)
-    with clock_off(tmp_path, -1), pytest.raises(UnavailableError, match="clock is wrong"):
+    with clock_off(tmp_path, -1), pytest.raises(TrustError, match="not valid yet") as said:
         cluster.start(VICTIM)
+    assert "clock is wrong" in said.value.remedy
 
 
 @pytest.mark.parametrize("hours", [1, -1], ids=["ahead", "behind"])

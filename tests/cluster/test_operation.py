@@ -6,6 +6,7 @@ import json
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,11 @@ from tests.cluster_world import (
 )
 
 HELD = "zhuhai"
+# A suite that was started in the background hands on an ignored SIGINT.
+HEEDS_CTRL_C = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 OUT_S = 5.0  # a revoked member is out within so many seconds
 
 
@@ -121,10 +127,8 @@ def test_ctrl_c_cancels_and_nothing_is_spent(cluster: TestCluster) -> None:
     before = cluster.last_job()
     command = cluster.veil("sql", "--fresh", "--protocol", "masked_sum", COUNT)
     with subprocess.Popen(
-        [*command, "--profile", str(cluster.profile())],
+        [sys.executable, "-c", HEEDS_CTRL_C, *command, "--profile", str(cluster.profile())],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        # A suite that was started in the background hands on an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:  # fmt: skip
         first = cluster.names[0]
         assert eventually(lambda: cluster.last_job() != before)

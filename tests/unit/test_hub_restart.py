@@ -247,3 +247,10 @@ def test_a_full_disk_ends_the_job_it_cannot_record_and_no_other(
     assert set(budgets.values()) == {"undone"}
     other = exchange.world.plan(job="cd" * 16)
     assert exchange.run(other)[-1].what == "done"
+
+
+@pytest.mark.parametrize("job", ["../../cards", "AB" * 16, ""])
+def test_a_job_number_that_names_a_file_is_refused(exchange: Exchange, job: str) -> None:
+    before = sorted(exchange.directory.rglob("*"))
+    refused(InputError, "plan.job", lambda: exchange.submit(exchange.world.plan(job=job)))
+    assert sorted(exchange.directory.rglob("*")) == before
