@@ -1,6 +1,6 @@
 """One department's part at full size: the locked worker beside plain DuckDB, in one run.
 
-    python benchmarks/partial.py [--rows 100000000] [--repeat 5] [--directory DIR]
+    python -m benchmarks.partial [--rows 100000000] [--repeat 5] [--directory DIR]
 
 Generates a table, then asks the same question in turns:
 
@@ -28,6 +28,7 @@ from typing import Final
 
 import duckdb
 
+from benchmarks import summary
 from catalog.algebra import Aggregate, ColumnRef, Compare, Constant, Key, Measure
 from compute_nodes.engines.render import render, to_vector
 from desensitize.column import Column
@@ -129,6 +130,12 @@ def measure(path: Path, options: argparse.Namespace) -> None:
     ours = best["node's part"]
     print(f"ratio         {ours / best['plain DuckDB']:9.2f}   (target: at most 1.3)")
     print(f"… kept open   {ours / best['… kept open']:9.2f}")
+    summary.record(
+        f"a node's part of {options.rows:,} rows",
+        ours / best["plain DuckDB"],
+        "x plain DuckDB",
+        most=1.3,
+    )
 
 
 def connected(path: Path) -> duckdb.DuckDBPyConnection:

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from protos.faults import InputError
+from protos.language import Text
 
 MOST_EPSILON: Final = 1000.0  # far beyond any privacy; the conversion overflows above 10,000
 MOST_RHO: Final = 2 * MOST_EPSILON  # rho is below epsilon; a search for one may double the other
@@ -30,7 +31,12 @@ def epsilon_for(rho: float, delta: float) -> float:
         InputError: An argument is out of range.
     """
     if not (0.0 <= rho <= MOST_RHO and 0.0 < delta < 1.0):
-        raise InputError(f"rho must be 0 to {MOST_RHO:g}, and delta between 0 and 1")
+        raise InputError(
+            Text(
+                f"rho must be 0 to {MOST_RHO:g}, and delta between 0 and 1",
+                f"rho 须在 0 到 {MOST_RHO:g} 之间，delta 须在 0 与 1 之间",
+            )
+        )
     # At sensitivity d, a Gaussian of scale 1 has exactly rho = d**2 / 2.
     return float(_curve_of()(math.sqrt(2.0 * rho)).epsilon(delta)) if rho > 0.0 else 0.0
 
@@ -48,7 +54,10 @@ def rho_for(epsilon: float, delta: float) -> float:
     """
     if not (0.0 < epsilon <= MOST_EPSILON and 0.0 < delta < 1.0):
         raise InputError(
-            f"epsilon must be above 0 and at most {MOST_EPSILON:g}, and delta between 0 and 1"
+            Text(
+                f"epsilon must be above 0 and at most {MOST_EPSILON:g}, and delta between 0 and 1",
+                f"epsilon 须大于 0 且不超过 {MOST_EPSILON:g}，delta 须在 0 与 1 之间",
+            )
         )
     # The classic conversion is never too large (Bun and Steinke 2016, proposition 1.3), and
     # close: the answer is bracketed at once.

@@ -17,6 +17,7 @@ from catalog.dataset import Dataset
 from catalog.plan import Plan
 from catalog.typing_rules import value_bound
 from protos.faults import InputError
+from protos.language import Text
 
 LEAST_SIGMA: Final = 2.0  # below it, a sum of discrete Gaussians is not close enough to one
 MOST_SIGMA: Final = 2.0**58  # above it, opendp's 64-bit samples would be cut off
@@ -54,7 +55,8 @@ def calibrate(plan: Plan, dataset: Dataset) -> Calibration:
     measures = plan.aggregate.measures
     rho = rho_for(plan.epsilon, plan.delta)
     nodes = 1 if dataset.subjects_disjoint else len(plan.roster)
-    honest = 1 if plan.protocol == "sealed" else max(1, plan.threshold - plan.colluders)
+    alone = plan.protocol == "sealed" or plan.is_open  # its noise is all that hides an input
+    honest = 1 if alone else max(1, plan.threshold - plan.colluders)
     charged = 0.0
     total, each = [], []
     for measure in measures:
@@ -63,8 +65,11 @@ def calibrate(plan: Plan, dataset: Dataset) -> Calibration:
         share = max(LEAST_SIGMA, sigma / math.sqrt(honest))
         if share > MOST_SIGMA:
             raise InputError(
-                "the noise of this sum would not fit 64 bits",
-                remedy="sum values with tighter bounds or fewer decimals, or a larger epsilon",
+                Text("the noise of this sum would not fit 64 bits", "此求和所需的噪声超出 64 位"),
+                remedy=Text(
+                    "sum values with tighter bounds or fewer decimals, or a larger epsilon",
+                    "请对范围更窄或小数位更少的值求和，或使用更大的 epsilon",
+                ),
                 code="noise.too_wide",
             )
         charged += distributed_rho(moved, share, honest, plan.aggregate.cells)

@@ -28,6 +28,8 @@ MAX_DEPTH: Final = 64
 MAX_ITEMS: Final = 100_000
 _SAFE: Final = 2**53 - 1
 _MAX_DIGITS: Final = 80
+_MOST_DIGESTS: Final = 256
+_DIGESTS: Final[dict[int, tuple[Dataset, str]]] = {}
 T = TypeVar("T")
 
 
@@ -52,8 +54,14 @@ def from_json(kind: type[T], body: object) -> T:
 
 
 def dataset_digest(dataset: Dataset) -> str:
-    """Returns the SHA-256 (hex) of the dataset's canonical JSON."""
-    return digest(to_json(dataset))
+    """Returns the SHA-256 (hex) of the dataset's canonical JSON; worked out once per object."""
+    known = _DIGESTS.get(id(dataset))
+    if known is None or known[0] is not dataset:
+        if len(_DIGESTS) >= _MOST_DIGESTS:
+            _DIGESTS.clear()
+        # The entry holds the dataset, so that no other object can get its id.
+        known = _DIGESTS[id(dataset)] = dataset, digest(to_json(dataset))
+    return known[1]
 
 
 def policy_version(policy: Policy) -> str:

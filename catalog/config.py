@@ -5,22 +5,24 @@ Numbers are read as decimals, never as floats, so that a bound of 0.1 is exactly
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from catalog.codec import policy_version
 from catalog.dataset import Dataset
-from catalog.policy import Budget, Policy
+from catalog.plan import Protocol
+from catalog.policy import Budget, Policy, family_of
+from catalog.toml_file import read_toml, validated
 from catalog.typing_rules import EPOCH
 from desensitize.column import Code, Column, ColumnType, Role, Use
 from protos.faults import InputError
+from protos.language import Text
 from protos.names import check_name
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,7 +33,8 @@ ColumnName = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,62}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 # A scaled value fits a 64-bit integer, with a bit to spare for its negation and alignment.
 MAX_ABS: Final = 2**62
-PROTOCOLS: Final = frozenset({"masked_sum", "he_sum", "he_sum.bfv", "he_sum.paillier", "sealed"})
+# What a policy may list: every protocol, and the families of two schemes.
+PROTOCOLS: Final = frozenset({*get_args(Protocol), *map(family_of, get_args(Protocol))})
 ALL_USES: Final[frozenset[Use]] = frozenset({"join", "filter", "group", "aggregate"})
 
 
@@ -67,8 +70,13 @@ class DatasetFile(_Strict):
 
 
 class PolicyColumn(_Strict):
-    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes."""
+    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes.
 
+    Type and decimals are the dataset's; a policy may say them again, for its readers.
+    """
+
+    type: ColumnType | None = None
+    decimals: int | None = None
     uses: frozenset[Use] = frozenset()
     bounds: tuple[Written, Written] | None = None
     codes: tuple[Written, ...] | None = None
@@ -121,11 +129,21 @@ def load_dataset(source: Path | Mapping[str, Any]) -> Dataset:
     folded = [name.casefold() for name in written.columns]
     for name in written.columns:
         if folded.count(name.casefold()) > 1:
-            raise InputError(f"{where}: two columns differ from {name!r} by case only")
+            raise InputError(
+                Text(
+                    f"{where}: two columns differ from {name!r} by case only",
+                    f"{where}：有两列仅大小写不同：{name!r}",
+                )
+            )
     for member in written.members:
         check_name(member)
         if written.members.count(member) > 1:
-            raise InputError(f"{where}: members lists {member!r} twice")
+            raise InputError(
+                Text(
+                    f"{where}: members lists {member!r} twice",
+                    f"{where}：members 中 {member!r} 重复",
+                )
+            )
     columns = {name: _column(name, c, where) for name, c in written.columns.items()}
     return Dataset(
         name=written.name,
@@ -150,18 +168,32 @@ def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: 
     where, body = _open(source, "policy")
     written = _validated(PolicyFile, body, where)
     if written.dataset != dataset.name:
-        raise InputError(f"{where}: is for {written.dataset!r}, not for {dataset.name!r}")
+        raise InputError(
+            Text(
+                f"{where}: is for {written.dataset!r}, not for {dataset.name!r}",
+                f"{where}：对应数据集 {written.dataset!r}，而不是 {dataset.name!r}",
+            )
+        )
     query, budget = written.query, written.query.budget
     rows = query.max_rows_per_subject or dataset.max_rows_per_subject
     if rows > dataset.max_rows_per_subject:
         raise InputError(
-            f"{where}: query.max_rows_per_subject is {rows}, the dataset allows at most "
-            f"{dataset.max_rows_per_subject}"
+            Text(
+                f"{where}: query.max_rows_per_subject is {rows}, the dataset allows at most "
+                f"{dataset.max_rows_per_subject}",
+                f"{where}：query.max_rows_per_subject 为 {rows}，数据集最多允许 "
+                f"{dataset.max_rows_per_subject}",
+            )
         )
     if unknown := sorted(set(query.protocols) - PROTOCOLS):
         raise InputError(
-            f"{where}: query.protocols: {unknown[0]!r} is not a protocol",
-            remedy=f"use {', '.join(sorted(PROTOCOLS))}",
+            Text(
+                f"{where}: query.protocols: {unknown[0]!r} is not a protocol",
+                f"{where}：query.protocols：{unknown[0]!r} 不是协议名",
+            ),
+            remedy=Text(
+                f"use {', '.join(sorted(PROTOCOLS))}", f"可用：{'、'.join(sorted(PROTOCOLS))}"
+            ),
         )
     _check_budget(budget, where)
     policy = Policy(
@@ -192,18 +224,32 @@ def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: 
 def _check_budget(budget: BudgetTable, where: str) -> None:
     if not budget.least <= budget.default <= budget.ceiling <= budget.epsilon:
         raise InputError(
-            f"{where}: query.budget needs least <= default <= ceiling <= epsilon, not "
-            f"{budget.least} <= {budget.default} <= {budget.ceiling} <= {budget.epsilon}"
+            Text(
+                f"{where}: query.budget needs least <= default <= ceiling <= epsilon, not "
+                f"{budget.least} <= {budget.default} <= {budget.ceiling} <= {budget.epsilon}",
+                f"{where}：query.budget 须满足 least <= default <= ceiling <= epsilon，而现在是 "
+                f"{budget.least} <= {budget.default} <= {budget.ceiling} <= {budget.epsilon}",
+            )
         )
     # Shares such as 0.7 + 0.2 + 0.1 must not fail for the last bit of a float.
     if sum(Decimal(repr(share)) for share in budget.projects.values()) > 1:
-        raise InputError(f"{where}: query.budget.projects has shares that sum to more than 1")
+        raise InputError(
+            Text(
+                f"{where}: query.budget.projects has shares that sum to more than 1",
+                f"{where}：query.budget.projects 各项目份额之和超过 1",
+            )
+        )
 
 
 def _column(name: str, written: DatasetColumn, where: str) -> Column:
     at = f"{where}: columns.{name}"
     if written.decimals and written.type != "decimal":
-        raise InputError(f"{at}.decimals: only a decimal column has decimals")
+        raise InputError(
+            Text(
+                f"{at}.decimals: only a decimal column has decimals",
+                f"{at}.decimals：只有 decimal 类型的列才有小数位",
+            )
+        )
     plain = Column(
         name=name,
         type=written.type,
@@ -225,11 +271,23 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
     declared = dataset.columns.get(name)
     if declared is None:
         raise InputError(
-            f"{at}: the dataset {dataset.name!r} has no such column",
-            remedy=f"its columns are {', '.join(dataset.columns)}",
+            Text(
+                f"{at}: the dataset {dataset.name!r} has no such column",
+                f"{at}：数据集 {dataset.name!r} 没有这一列",
+            ),
+            remedy=Text(
+                f"its columns are {', '.join(dataset.columns)}",
+                f"该数据集的列：{'、'.join(dataset.columns)}",
+            ),
         )
+    _check_repeated(written, declared, at)
     if wider := sorted(written.uses - declared.uses):
-        raise InputError(f"{at}.uses: {wider[0]!r} is wider than the dataset allows")
+        raise InputError(
+            Text(
+                f"{at}.uses: {wider[0]!r} is wider than the dataset allows",
+                f"{at}.uses：{wider[0]!r} 超出数据集允许的用途",
+            )
+        )
     bounds = _bounds(declared, written.bounds, at) or declared.bounds
     codes = _codes(declared, written.codes, at) or declared.codes
     if (
@@ -237,13 +295,52 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
         and declared.bounds
         and not (declared.bounds[0] <= bounds[0] and bounds[1] <= declared.bounds[1])
     ):
-        raise InputError(f"{at}.bounds: are wider than the dataset's")
+        raise InputError(
+            Text(f"{at}.bounds: are wider than the dataset's", f"{at}.bounds：范围超出数据集的声明")
+        )
     if codes and declared.codes and (extra := [c for c in codes if c not in declared.codes]):
-        raise InputError(f"{at}.codes: {extra[0]!r} is not in the dataset's code list")
+        raise InputError(
+            Text(
+                f"{at}.codes: {extra[0]!r} is not in the dataset's code list",
+                f"{at}.codes：{extra[0]!r} 不在数据集的代码表中",
+            )
+        )
+    if written.codes and bounds and codes:
+        outside = [c for c in codes if not bounds[0] <= int(c) <= bounds[1]]
+        if outside:
+            raise InputError(
+                Text(
+                    f"{at}.codes: {outside[0]!r} is outside the bounds",
+                    f"{at}.codes：{outside[0]!r} 超出范围",
+                )
+            )
     return replace(
         declared, bounds=bounds, codes=codes, uses=written.uses,
         grade=declared.grade if written.grade is None else written.grade,
     )  # fmt: skip
+
+
+def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
+    """What a policy says again is what the dataset declares; a grade may only rise."""
+    for key, said, meant in (
+        ("type", written.type, declared.type),
+        ("decimals", written.decimals, declared.decimals),
+    ):
+        if said is not None and said != meant:
+            raise InputError(
+                Text(
+                    f"{at}.{key}: is {said}, the dataset declares {meant}",
+                    f"{at}.{key}：写为 {said}，而数据集声明为 {meant}",
+                )
+            )
+    if written.grade is not None and written.grade < declared.grade:
+        raise InputError(
+            Text(
+                f"{at}.grade: {written.grade} is less sensitive than the dataset's "
+                f"{declared.grade}",
+                f"{at}.grade：{written.grade} 低于数据集声明的级别 {declared.grade}",
+            )
+        )
 
 
 def _bounds(
@@ -252,10 +349,17 @@ def _bounds(
     if written is None:
         return None
     if column.type in {"string", "boolean"}:
-        raise InputError(f"{at}.bounds: a {column.type} column has no bounds")
+        raise InputError(
+            Text(
+                f"{at}.bounds: a {column.type} column has no bounds",
+                f"{at}.bounds：{column.type} 类型的列没有范围",
+            )
+        )
     low, high = (int(_scaled(column, v, f"{at}.bounds")) for v in written)
     if low > high:
-        raise InputError(f"{at}.bounds: the lower one is above the upper one")
+        raise InputError(
+            Text(f"{at}.bounds: the lower one is above the upper one", f"{at}.bounds：下限大于上限")
+        )
     return (low, high)
 
 
@@ -264,7 +368,9 @@ def _codes(column: Column, written: tuple[Written, ...] | None, at: str) -> tupl
         return None
     codes = tuple(_scaled(column, v, f"{at}.codes") for v in written)
     if not codes or len(set(codes)) < len(codes):
-        raise InputError(f"{at}.codes: is empty or lists a code twice")
+        raise InputError(
+            Text(f"{at}.codes: is empty or lists a code twice", f"{at}.codes：为空，或有重复代码")
+        )
     return codes
 
 
@@ -281,11 +387,19 @@ def _scaled(column: Column, value: Written, at: str) -> Code:
             scaled = Decimal(value).scaleb(column.decimals)
             if scaled != scaled.to_integral_value() or abs(scaled) > MAX_ABS:
                 raise InputError(
-                    f"{at}: {value} does not fit",
-                    remedy=f"at most {column.decimals} decimals, and below 2**62 when scaled",
+                    Text(f"{at}: {value} does not fit", f"{at}：{value} 超出可表示范围"),
+                    remedy=Text(
+                        f"at most {column.decimals} decimals, and below 2**62 when scaled",
+                        f"最多 {column.decimals} 位小数，按小数位放大后须小于 2**62",
+                    ),
                 )
             return int(scaled)
-    raise InputError(f"{at}: {value!r} does not suit a {column.type} column")
+    raise InputError(
+        Text(
+            f"{at}: {value!r} does not suit a {column.type} column",
+            f"{at}：{value!r} 不符合 {column.type} 类型的列",
+        )
+    )
 
 
 def _days(value: Written, at: str) -> int:
@@ -293,38 +407,29 @@ def _days(value: Written, at: str) -> int:
         try:
             value = date.fromisoformat(value)
         except ValueError as error:
-            raise InputError(f"{at}: {value!r} is not a date YYYY-MM-DD") from error
+            raise InputError(
+                Text(
+                    f"{at}: {value!r} is not a date YYYY-MM-DD",
+                    f"{at}：{value!r} 不是 YYYY-MM-DD 形式的日期",
+                )
+            ) from error
     if isinstance(value, date) and not isinstance(value, datetime):
         return (value - EPOCH).days
-    raise InputError(f"{at}: {value!r} is not a date", remedy="write it as 2025-01-31")
+    raise InputError(
+        Text(f"{at}: {value!r} is not a date", f"{at}：{value!r} 不是日期"),
+        remedy=Text("write it as 2025-01-31", "请写成 2025-01-31 的形式"),
+    )
 
 
 def _open(source: Path | Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(source, Path):
         return what, source
-    try:
-        text = source.read_text("utf-8")
-        return str(source), tomllib.loads(text, parse_float=Decimal)
-    except FileNotFoundError as error:
-        raise InputError(f"{source} does not exist", remedy=f"name a {what} file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source} is not TOML: {error}", remedy="mend that line") from error
+    missing = Text(f"name a {what} file", f"请指定 {what} 文件")
+    return str(source), read_toml(source, missing, parse_float=Decimal)
 
 
 def _validated(model: type[M], body: Mapping[str, Any], where: str) -> M:
-    try:
-        return model.model_validate(_exact(body))
-    except ValidationError as error:
-        # A misspelt key is both unknown and missing; the unknown one says more.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        if first["type"] == "extra_forbidden":
-            raise InputError(
-                f"{where}: {key} is not a known key", remedy="remove it, or mend its spelling"
-            ) from error
-        raise InputError(f"{where}: {key}: {first['msg']}", remedy="mend that key") from error
+    return validated(model, _exact(body), where)
 
 
 def _exact(value: object) -> Any:  # noqa: ANN401 - TOML values have no closer type

@@ -29,6 +29,7 @@ from catalog.algebra import (
 from catalog.intervals import Interval, absolute, add, hull, multiply, subtract
 from desensitize.column import Column
 from protos.faults import InputError
+from protos.language import Text, Words
 
 ValueType = Literal["integer", "decimal", "string", "date", "boolean", "null"]
 
@@ -114,10 +115,17 @@ def unified(types: Sequence[ExprType]) -> ExprType:
     return ExprType(kind, decimals, hull([_aligned(t, decimals) for t in known]), nullable)
 
 
-def expect_type(found: ExprType, allowed: AbstractSet[str], what: str) -> None:
+def expect_type(found: ExprType, allowed: AbstractSet[str], what: Text, remedy: Words = "") -> None:
     """Raises InputError (``type.mismatch``) unless ``found`` is of an allowed type."""
     if found.type not in allowed:
-        raise InputError(f"{what}, not {_ARTICLES[found.type]}", code="type.mismatch")
+        raise InputError(
+            Text(
+                f"{what.en}, not {_ARTICLES[found.type].en}",
+                f"{what.zh}，而不是{_ARTICLES[found.type].zh}",
+            ),
+            remedy=remedy,
+            code="type.mismatch",
+        )
 
 
 def _same_family(types: Sequence[ExprType]) -> None:
@@ -125,7 +133,14 @@ def _same_family(types: Sequence[ExprType]) -> None:
     if len(families) > 1:
         one, other = sorted(families)[:2]
         raise InputError(
-            f"{_ARTICLES[one]} and {_ARTICLES[other]} cannot be compared or mixed",
+            Text(
+                f"{_ARTICLES[one].en} and {_ARTICLES[other].en} cannot be compared or mixed",
+                f"{_ARTICLES[one].zh}与{_ARTICLES[other].zh}不能比较或混用",
+            ),
+            remedy=Text(
+                "write texts and dates in single quotes, numbers without",
+                "文本和日期用单引号括起，数字不用",
+            ),
             code="type.mismatch",
         )
 
@@ -133,7 +148,10 @@ def _same_family(types: Sequence[ExprType]) -> None:
 def _column(expr: ColumnRef, columns: Mapping[str, Column]) -> ExprType:
     column = columns.get(expr.name)
     if column is None:
-        raise InputError(f"there is no column {expr.name!r}", code="column.unknown")
+        raise InputError(
+            Text(f"there is no column {expr.name!r}", f"没有名为 {expr.name!r} 的列"),
+            code="column.unknown",
+        )
     bounds = column.bounds
     if column.codes and all(isinstance(c, int) for c in column.codes):
         numbers = [int(c) for c in column.codes]
@@ -152,14 +170,28 @@ def _constant(expr: Constant, _: Mapping[str, Column]) -> ExprType:
         "string": str, "boolean": bool, "null": type(None),
     }  # fmt: skip
     if type(expr.value) is not python[expr.type] or (expr.decimals and expr.type != "decimal"):
-        raise InputError(f"{expr.value!r} is no {expr.type} constant", code="type.constant")
+        raise InputError(
+            Text(
+                f"{expr.value!r} is no {expr.type} constant",
+                f"{expr.value!r} 不是 {expr.type} 常量",
+            ),
+            code="type.constant",
+        )
     if not 0 <= expr.decimals <= MAX_DECIMALS:
-        raise InputError(f"at most {MAX_DECIMALS} decimals are supported", code="type.decimals")
+        raise InputError(
+            Text(
+                f"at most {MAX_DECIMALS} decimals are supported", f"最多支持 {MAX_DECIMALS} 位小数"
+            ),
+            code="type.decimals",
+        )
     point: Interval | None = None
     if isinstance(expr.value, int) and expr.type != "boolean":
         point = (expr.value, expr.value)
     if expr.type == "date" and not DATE_RANGE[0] <= int(expr.value or 0) <= DATE_RANGE[1]:
-        raise InputError("the date is outside the years 1 to 9999", code="type.date")
+        raise InputError(
+            Text("the date is outside the years 1 to 9999", "日期超出公元 1 至 9999 年"),
+            code="type.date",
+        )
     return ExprType(expr.type, expr.decimals, point, nullable=expr.type == "null")
 
 
@@ -169,13 +201,18 @@ def _arith(expr: Arith, columns: Mapping[str, Column]) -> ExprType:
     if "date" in {left.type, right.type}:
         return _date_arith(expr, left, right)
     for side in (left, right):
-        expect_type(side, {*NUMBERS, "null"}, f"{expr.op} needs numbers")
+        expect_type(
+            side, {*NUMBERS, "null"}, Text(f"{expr.op} needs numbers", f"{expr.op} 需要数字")
+        )
     if expr.op == "*":
         decimals = left.decimals + right.decimals
         if decimals > MAX_DECIMALS:
             raise InputError(
-                f"the product has {decimals} decimals, at most {MAX_DECIMALS} are supported",
-                remedy="multiply fewer decimal columns",
+                Text(
+                    f"the product has {decimals} decimals, at most {MAX_DECIMALS} are supported",
+                    f"乘积有 {decimals} 位小数，最多支持 {MAX_DECIMALS} 位",
+                ),
+                remedy=Text("multiply fewer decimal columns", "请减少相乘的小数列"),
                 code="type.decimals",
             )
         a, b = left.bounds, right.bounds
@@ -198,21 +235,33 @@ def _date_arith(expr: Arith, left: ExprType, right: ExprType) -> ExprType:
     kind = shapes.get((left.type, expr.op, right.type))
     if kind is None:
         raise InputError(
-            f"{left.type} {expr.op} {right.type} has no meaning",
-            remedy="write date + days, date - days or date - date",
+            Text(
+                f"{left.type} {expr.op} {right.type} has no meaning",
+                f"{left.type} {expr.op} {right.type} 没有意义",
+            ),
+            remedy=Text(
+                "write date + days, date - days or date - date",
+                "请写成：日期 + 天数、日期 - 天数 或 日期 - 日期",
+            ),
             code="type.mismatch",
         )
     nullable = left.nullable or right.nullable
     if left.bounds is None or right.bounds is None:
         # An engine fails beyond its range of dates, and only where a row is there to fail on.
         raise InputError(
-            "date arithmetic needs declared bounds",
-            remedy="ask the owners to declare bounds of the date column in the dataset",
+            Text("date arithmetic needs declared bounds", "日期运算需要已声明的范围"),
+            remedy=Text(
+                "ask the owners to declare bounds of the date column in the dataset",
+                "请数据方在数据集中声明该日期列的范围",
+            ),
             code="bounds.missing",
         )
     bounds = _ARITHMETIC[expr.op](left.bounds, right.bounds)
     if kind == "date" and not DATE_RANGE[0] <= bounds[0] <= bounds[1] <= DATE_RANGE[1]:
-        raise InputError("the date could leave the years 1 to 9999", code="type.date")
+        raise InputError(
+            Text("the date could leave the years 1 to 9999", "日期可能超出公元 1 至 9999 年"),
+            code="type.date",
+        )
     return ExprType(kind, 0, bounds, nullable)
 
 
@@ -225,10 +274,13 @@ def _compare(expr: Compare, columns: Mapping[str, Column]) -> ExprType:
 def _logic(expr: BoolOp | Not, columns: Mapping[str, Column]) -> ExprType:
     args = expr.args if isinstance(expr, BoolOp) else (expr.arg,)
     if isinstance(expr, BoolOp) and len(args) < 2:
-        raise InputError(f"{expr.op.upper()} needs two conditions", code="type.arity")
+        raise InputError(
+            Text(f"{expr.op.upper()} needs two conditions", f"{expr.op.upper()} 需要两个条件"),
+            code="type.arity",
+        )
     types = [type_of(arg, columns) for arg in args]
     for found in types:
-        expect_type(found, {"boolean", "null"}, "a condition is needed here")
+        expect_type(found, {"boolean", "null"}, Text("a condition is needed here", "此处需要条件"))
     return ExprType("boolean", nullable=any(t.nullable for t in types))
 
 
@@ -239,7 +291,9 @@ def _is_null(expr: IsNull, columns: Mapping[str, Column]) -> ExprType:
 
 def _in_list(expr: InList, columns: Mapping[str, Column]) -> ExprType:
     if not expr.items:
-        raise InputError("IN needs at least one value", code="type.arity")
+        raise InputError(
+            Text("IN needs at least one value", "IN 至少需要一个值"), code="type.arity"
+        )
     types = [type_of(expr.arg, columns), *(type_of(item, columns) for item in expr.items)]
     _same_family([t for t in types if t.type != "null"])
     return ExprType("boolean", nullable=any(t.nullable for t in types))
@@ -247,33 +301,47 @@ def _in_list(expr: InList, columns: Mapping[str, Column]) -> ExprType:
 
 def _like(expr: Like, columns: Mapping[str, Column]) -> ExprType:
     found = type_of(expr.arg, columns)
-    expect_type(found, {"string", "null"}, "LIKE needs text")
+    expect_type(found, {"string", "null"}, Text("LIKE needs text", "LIKE 需要文本"))
     return ExprType("boolean", nullable=found.nullable)
 
 
 def _case(expr: Case, columns: Mapping[str, Column]) -> ExprType:
     if not expr.whens:
-        raise InputError("CASE needs a WHEN", code="type.arity")
+        raise InputError(Text("CASE needs a WHEN", "CASE 需要 WHEN"), code="type.arity")
     for condition, _ in expr.whens:
-        expect_type(type_of(condition, columns), {"boolean", "null"}, "WHEN needs a condition")
+        expect_type(
+            type_of(condition, columns),
+            {"boolean", "null"},
+            Text("WHEN needs a condition", "WHEN 需要条件"),
+        )
     return unified([type_of(v, columns) for v in (*(v for _, v in expr.whens), expr.default)])
 
 
 def _function(expr: Function, columns: Mapping[str, Column]) -> ExprType:
     fewest, most = _ARITY[expr.name]
     if not fewest <= len(expr.args) <= most:
-        raise InputError(f"{expr.name.upper()} has a wrong number of arguments", code="type.arity")
+        raise InputError(
+            Text(
+                f"{expr.name.upper()} has a wrong number of arguments",
+                f"{expr.name.upper()} 的参数个数不对",
+            ),
+            code="type.arity",
+        )
     args = [type_of(arg, columns) for arg in expr.args]
     first = args[0]
     match expr.name:
         case "abs":
-            expect_type(first, {*NUMBERS}, "ABS needs a number")
+            expect_type(first, {*NUMBERS}, Text("ABS needs a number", "ABS 需要数字"))
             return replace(first, bounds=None if first.bounds is None else absolute(first.bounds))
         case "upper" | "lower":
-            expect_type(first, {"string"}, f"{expr.name.upper()} needs text")
+            expect_type(
+                first,
+                {"string"},
+                Text(f"{expr.name.upper()} needs text", f"{expr.name.upper()} 需要文本"),
+            )
             return first
         case "substr":
-            expect_type(first, {"string"}, "SUBSTR needs text")
+            expect_type(first, {"string"}, Text("SUBSTR needs text", "SUBSTR 需要文本"))
             for position in expr.args[1:]:
                 if (
                     not isinstance(position, Constant)
@@ -282,12 +350,19 @@ def _function(expr: Function, columns: Mapping[str, Column]) -> ExprType:
                     or not 1 <= int(position.value or 0) <= MAX_TEXT
                 ):
                     raise InputError(
-                        f"SUBSTR needs constant positions from 1 to {MAX_TEXT}",
+                        Text(
+                            f"SUBSTR needs constant positions from 1 to {MAX_TEXT}",
+                            f"SUBSTR 的位置须为 1 到 {MAX_TEXT} 的常量",
+                        ),
                         code="type.mismatch",
                     )
             return first
         case "year" | "month":
-            expect_type(first, {"date"}, f"{expr.name.upper()} needs a date")
+            expect_type(
+                first,
+                {"date"},
+                Text(f"{expr.name.upper()} needs a date", f"{expr.name.upper()} 需要日期"),
+            )
             return ExprType("integer", 0, _calendar(expr.name, first.bounds), first.nullable)
         case "coalesce":
             return replace(unified(args), nullable=all(a.nullable for a in args))
@@ -344,9 +419,14 @@ _ARITY: Final = {
     "month": (1, 1), "coalesce": (1, 64), "greatest": (1, 64), "least": (1, 64),
 }  # fmt: skip
 _ARTICLES: Final = {
-    "integer": "an integer", "decimal": "a decimal", "number": "a number", "string": "text",
-    "date": "a date", "boolean": "a condition", "null": "NULL",
-}  # fmt: skip
+    "integer": Text("an integer", "整数"),
+    "decimal": Text("a decimal", "小数"),
+    "number": Text("a number", "数字"),
+    "string": Text("text", "文本"),
+    "date": Text("a date", "日期"),
+    "boolean": Text("a condition", "条件"),
+    "null": Text("NULL", "NULL"),
+}
 _RULES: Final[dict[type, Callable[..., ExprType]]] = {
     ColumnRef: _column,
     Constant: _constant,

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from protos.canonical import canonical
 from protos.faults import TrustError
+from protos.language import Text
 
 GENESIS: Final = "0" * 64
 _NAME: Final = re.compile(r"[a-z_]{1,32}", re.ASCII)
@@ -125,8 +126,14 @@ class HashChain:
 
     def _broken(self, entry: int) -> TrustError:
         return TrustError(
-            f"the journal {self._table!r} is broken at entry {entry}",
-            remedy="keep the file, and compare with the last hash that you noted",
+            Text(
+                f"the journal {self._table!r} is broken at entry {entry}",
+                f"日志 {self._table!r} 在第 {entry} 条处断裂",
+            ),
+            remedy=Text(
+                "keep the file, and compare with the last hash that you noted",
+                "请保留文件，并与您记下的最后一个哈希核对",
+            ),
             code="journal.broken",
         )
 

@@ -8,7 +8,14 @@ from typing import Literal
 from catalog.algebra import Aggregate
 
 Mode = Literal["adhoc", "exact"]
-Protocol = Literal["masked_sum", "he_sum.bfv", "he_sum.paillier", "sealed"]
+Protocol = Literal[
+    "masked_sum",
+    "he_sum.bfv",
+    "he_sum.paillier",
+    "he_sum.bfv.open",
+    "he_sum.paillier.open",
+    "sealed",
+]
 Bits = Literal[32, 64, 128]
 
 
@@ -53,6 +60,8 @@ class Plan:
         order_key_digest: SHA-256 (hex) of that one key: all departments use the same order.
         he_key_digest: SHA-256 (hex) of the analyst's public HE key, which travels beside the
             plan; ``he_sum`` only.
+        affiliation: The department that the analyst belongs to, "" for none. Only a claim: every
+            node compares it with its own pins.
     """
 
     job: str
@@ -79,3 +88,14 @@ class Plan:
     order_keys: tuple[tuple[str, str], ...] = ()
     order_key_digest: str = ""
     he_key_digest: str = ""
+    affiliation: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether inputs travel without masks: each department adds all of the noise itself."""
+        return self.protocol.endswith(".open")
+
+    @property
+    def own(self) -> int:
+        """How many departments of the roster are the analyst's own: 0 or 1."""
+        return sum(member.name == self.affiliation for member in self.roster)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from desensitize.column import Column
+from catalog.dataset import Dataset
+from catalog.plan import Protocol
+from desensitize.column import Code, Column
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ class Policy:
         min_group: Fewest subjects a cell of an exact answer may describe.
         min_parties: Fewest pinned departments in an answer, not counting the analyst's own.
         max_cells: Most cells x measures one statement may release.
-        protocols: Protocols that this owner takes part in.
+        protocols: Protocols that this owner takes part in. ``he_sum`` and ``he_sum.open`` stand
+            for either scheme; the first never includes the second.
         audience: Analysts who may ask (names as pinned); ``("*",)`` for every pinned analyst.
         budget: The privacy budget.
-        colluders: Departments assumed to collude when noise is divided; at least this many.
+        colluders: Departments assumed to collude when noise is divided, beside the analyst's
+            own, which always is; at least this many.
         dominance: (n, k) rule for exact sums, or None: refuses a cell where the n largest
             contributors hold more than k (0..1] of this department's total.
         version: SHA-256 (hex) of the canonical JSON of all of the above.
@@ -65,3 +69,26 @@ class Policy:
     colluders: int = 0
     dominance: tuple[int, float] | None = None
     version: str = field(default="", compare=False)
+
+    def takes_part_in(self, protocol: Protocol) -> bool:
+        """Whether this owner takes part in a protocol: by its name, or by its family's."""
+        return bool({protocol, family_of(protocol)} & set(self.protocols))
+
+
+def narrowed_codes(policy: Policy, dataset: Dataset) -> dict[str, tuple[Code, ...]]:
+    """Returns the columns for whose values this owner answers only in part, with those values.
+
+    Rows with any other value are in none of its answers. It is not enough to refuse the question
+    for such a value: LIKE, SUBSTR or the rest of a total would ask for it, too.
+    """
+    return {
+        name: column.codes
+        for name, column in policy.columns.items()
+        if column.codes is not None and set(column.codes) != set(dataset.columns[name].codes or ())
+    }
+
+
+def family_of(protocol: Protocol) -> str:
+    """The name that stands for both schemes of a homomorphic sum; any other is its own."""
+    parts = protocol.split(".")
+    return ".".join((parts[0], *parts[2:]))

@@ -26,6 +26,7 @@ from catalog.sample_lists import (
     City,
 )
 from protos.faults import InputError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,7 +78,10 @@ def city_named(name: str) -> City:
         if city.name == name:
             return city
     known = ", ".join(city.name for city in CITIES)
-    raise InputError(f"the sample province has no city {name!r}", remedy=f"use one of {known}")
+    raise InputError(
+        Text(f"the sample province has no city {name!r}", f"示例省份没有城市 {name!r}"),
+        remedy=Text(f"use one of {known}", f"可用：{known}"),
+    )
 
 
 def visits(name: str, *, seed: int = 1, rows: int = ROWS, most_visits: int = 1) -> pa.Table:

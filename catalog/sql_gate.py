@@ -6,7 +6,6 @@ passes is still only text that somebody wrote; it runs nowhere until it is bound
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,8 +14,18 @@ from sqlglot import Dialect, Token, exp
 from sqlglot.errors import ParseError, TokenError
 
 from catalog import sql_words
+from catalog.sql_hints import (
+    TYPOGRAPHIC,
+    misspelt_clause,
+    narrowed,
+    nearest,
+    nearest_function,
+    unbalanced,
+    unclosed,
+)
 from catalog.sql_places import Places, Span
 from protos.faults import SqlError
+from protos.language import Text, Words
 
 MAX_BYTES: Final = 16 * 1024
 MAX_TOKENS: Final = 2_000
@@ -26,7 +35,6 @@ MAX_CHAIN: Final = 200
 MAX_PREFIXES: Final = 8
 
 _DIALECT: Final = "duckdb"
-_WIDE: Final = frozenset("，（）；＝＜＞＋－＊／％“”‘’　")
 _PREFIX: Final = frozenset({"NOT", "-", "+", "~"})
 
 
@@ -44,12 +52,14 @@ class Statement:
     places: Places = field(repr=False, compare=False)
 
     def refuse(
-        self, node: exp.Expr, message: str, *, remedy: str = "", code: str = "sql.unsupported"
+        self, node: exp.Expr, message: Words, *, remedy: Words = "", code: str = "sql.unsupported"
     ) -> SqlError:
         """Returns the error that underlines ``node``."""
         return _error(self.sql, self.places.span(node), message, remedy, code)
 
-    def refuse_word(self, node: exp.Expr, word: str, message: str, *, remedy: str = "") -> SqlError:
+    def refuse_word(
+        self, node: exp.Expr, word: str, message: Words, *, remedy: Words = ""
+    ) -> SqlError:
         """Returns the error that underlines the first keyword ``word`` from ``node`` on."""
         span = self.places.keyword(node, word)
         return _error(self.sql, span, message, remedy, "sql.unsupported")
@@ -58,6 +68,8 @@ class Statement:
 def parse(sql: str) -> Statement:
     """Parses one SELECT and refuses everything that is not on the allow-list.
 
+    Full-width punctuation of an input method counts as its ASCII twin (`narrowed`).
+
     Raises:
         SqlError: With the place, the reason and what would work. Codes: ``sql.too_long``,
             ``sql.too_deep``, ``sql.syntax``, ``sql.not_select``, ``sql.many``,
@@ -65,53 +77,71 @@ def parse(sql: str) -> Statement:
     """
     if len(sql.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise SqlError(
-            f"the statement is longer than {MAX_BYTES // 1024} KB",
-            remedy="shorten it, for example its lists of values",
+            Text(
+                f"the statement is longer than {MAX_BYTES // 1024} KB",
+                f"语句超过 {MAX_BYTES // 1024} KB",
+            ),
+            remedy=Text("shorten it, for example its lists of values", "请缩短，例如精简取值列表"),
             code="sql.too_long",
         )
-    tokens = _tokens(sql)
-    _check_tokens(sql, tokens)
-    statement = _parsed(sql, tokens)
+    plain = narrowed(sql)
+    tokens = _tokens(plain)
+    _check_tokens(plain, tokens)
+    statement = _parsed(sql, plain, tokens)
     _check_shape(statement)
     for node in statement.tree.walk():
         _check_node(statement, node)
     return statement
 
 
-def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """Returns a remedy that names what is spelled most like ``name``, or ``""``."""
-    folded = {k.casefold(): k for k in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(folded[c] for c in close)}?" if close else ""
-
-
 def _tokens(sql: str) -> list[Token]:
-    if (at := _unclosed(sql)) >= 0:
-        what = "comment" if sql[at] == "/" else "quote"
-        raise _error(sql, (at, at + 1), f"this {what} is never closed", "close it", "sql.syntax")
+    if (at := unclosed(sql)) >= 0:
+        what = Text("comment", "注释") if sql[at] == "/" else Text("quote", "引号")
+        raise _error(
+            sql,
+            (at, at + 1),
+            Text(f"this {what.en} is never closed", f"此{what.zh}没有结尾"),
+            Text("close it", "请补上结尾"),
+            "sql.syntax",
+        )
     try:
         return Dialect.get_or_raise(_DIALECT).tokenize(sql)
     except TokenError as error:
         raise _error(
-            sql, (0, len(sql)), "the text cannot be read as SQL", "check its quotes", "sql.syntax"
+            sql,
+            (0, len(sql)),
+            Text("the text cannot be read as SQL", "文本无法按 SQL 解析"),
+            Text("check its quotes", "请检查引号"),
+            "sql.syntax",
         ) from error
 
 
 def _check_tokens(sql: str, tokens: list[Token]) -> None:
     if not tokens:
-        raise SqlError("the statement is empty", remedy="write SELECT …", code="sql.not_select")
+        raise SqlError(
+            Text("the statement is empty", "语句为空"),
+            remedy=Text("write SELECT …", "请写 SELECT …"),
+            code="sql.not_select",
+        )
     if len(tokens) > MAX_TOKENS:
         place = (tokens[MAX_TOKENS].start, tokens[MAX_TOKENS].end + 1)
         raise _error(
-            sql, place, f"the statement has more than {MAX_TOKENS} words", "shorten it",
+            sql,
+            place,
+            Text(f"the statement has more than {MAX_TOKENS} words", f"语句超过 {MAX_TOKENS} 个词"),
+            Text("shorten it", "请缩短"),
             "sql.too_long",
-        )  # fmt: skip
+        )
     first = tokens[0]
     if first.text.upper() not in {"SELECT", "WITH", "FROM", "("}:
         raise _error(
-            sql, (first.start, first.end + 1), "only SELECT is supported",
-            "begin with SELECT or WITH", "sql.not_select",
-        )  # fmt: skip
+            sql,
+            (first.start, first.end + 1),
+            Text("only SELECT is supported", "只支持 SELECT"),
+            nearest(first.text, ("SELECT", "WITH"))
+            or Text("begin with SELECT or WITH", "请以 SELECT 或 WITH 开头"),
+            "sql.not_select",
+        )
     depth = prefixes = 0
     for i, token in enumerate(tokens):
         place, word = (token.start, token.end + 1), token.text.upper()
@@ -122,7 +152,11 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
         _check_token(sql, token)
         if word == ";" and any(t.text != ";" for t in tokens[i:]):
             raise _error(
-                sql, place, "one statement at a time", "run the statements one by one", "sql.many"
+                sql,
+                place,
+                Text("one statement at a time", "一次只能执行一条语句"),
+                Text("run the statements one by one", "请逐条执行"),
+                "sql.many",
             )
         depth += (word in {"(", "CASE"}) - (word in {")", "END"})
         prefixes = prefixes + 1 if word in _PREFIX else 0
@@ -132,48 +166,104 @@ def _check_tokens(sql: str, tokens: list[Token]) -> None:
 
 def _check_token(sql: str, token: Token) -> None:
     place, word = (token.start, token.end + 1), token.text.upper()
-    if wide := next((c for c in token.text if c in _WIDE), None):
+    if (at := next((i for i, c in enumerate(token.text) if c in TYPOGRAPHIC), -1)) >= 0:
         raise _error(
-            sql, place, f"{wide} is a full-width character", "type it in half width (ASCII)",
+            sql,
+            (token.start + at, token.start + at + 1),
+            Text(f"{token.text[at]} is a typographic quote", f"{token.text[at]} 是中文引号"),
+            Text(
+                "write texts in straight single quotes: 'F'; names need no quotes",
+                "文本请用英文单引号：'F'；名称不用引号",
+            ),
             "sql.syntax",
-        )  # fmt: skip
+        )
+    if word == "`":
+        raise _error(
+            sql,
+            place,
+            Text("names are not quoted with `", "名称不能用 ` 括起"),
+            Text('leave it out, or write "name"', '请去掉，或写成 "名称"'),
+            "sql.syntax",
+        )
     if word[:1] in {"?", "$"}:
         raise _error(
-            sql, place, "parameters are not supported", "write the value into the statement",
+            sql,
+            place,
+            Text("parameters are not supported", "不支持参数占位符"),
+            Text("write the value into the statement", "请把值直接写入语句"),
             "sql.unsupported",
-        )  # fmt: skip
+        )
     if word in {"[", "{"}:  # long chains of them also cost the parser quadratic time
         raise _error(
-            sql, place, "lists, structs and subscripts are not supported",
-            "use SUBSTR for a part of a text", "sql.unsupported",
-        )  # fmt: skip
+            sql,
+            place,
+            Text("lists, structs and subscripts are not supported", "不支持列表、结构和下标"),
+            Text("use SUBSTR for a part of a text", "取文本的一部分请用 SUBSTR"),
+            "sql.unsupported",
+        )
 
 
-def _parsed(sql: str, tokens: list[Token]) -> Statement:
-    places = Places(sql, tokens)
+def _parsed(sql: str, plain: str, tokens: list[Token]) -> Statement:
+    places = Places(plain, tokens)
     try:
-        trees = Dialect.get_or_raise(_DIALECT).parser().parse(tokens, sql)
+        trees = Dialect.get_or_raise(_DIALECT).parser().parse(tokens, plain)
     except ParseError as error:
-        raise _syntax_error(sql, tokens, error) from error
+        raise _syntax_error(plain, tokens, error) from error
     except RecursionError as error:
         raise _too_deep(sql, (0, len(sql))) from error
     tree = trees[0] if trees else None
     if not isinstance(tree, exp.Query):
         span = (tokens[0].start, tokens[0].end + 1)
-        raise _error(sql, span, "only SELECT is supported", "begin with SELECT", "sql.not_select")
+        raise _error(
+            sql,
+            span,
+            Text("only SELECT is supported", "只支持 SELECT"),
+            Text("begin with SELECT", "请以 SELECT 开头"),
+            "sql.not_select",
+        )
     return Statement(sql, tree, places)
 
 
 def _syntax_error(sql: str, tokens: list[Token], error: ParseError) -> SqlError:
     first = error.errors[0] if error.errors else {}
     where = (first.get("line"), first.get("col"))
-    token = next((t for t in tokens if (t.line, t.col) == where), tokens[-1])
-    reason = "the SQL ends too early here" if token is tokens[-1] else "the SQL is not clear here"
+    at = next((i for i, t in enumerate(tokens) if (t.line, t.col) == where), len(tokens) - 1)
+    token = tokens[at]
+    if (bracket := unbalanced(tokens, sql)) is not None:
+        odd, what = bracket
+        place = (tokens[odd].start, tokens[odd].end + 1)
+        remedy = Text("count the brackets", "请检查括号是否成对")
+        return _error(sql, place, what, remedy, "sql.syntax")
+    if (misspelt := misspelt_clause(tokens, at)) is not None:
+        odd, meant = misspelt
+        return _error(
+            sql,
+            (tokens[odd].start, tokens[odd].end + 1),
+            Text("the SQL is not clear here", "SQL 在此处无法理解"),
+            Text(f"did you mean {meant}?", f"是不是 {meant}？"),
+            "sql.syntax",
+        )
+    if at > 0 and tokens[at - 1].text.upper() == "TOP":
+        return _error(
+            sql,
+            (tokens[at - 1].start, token.end + 1),
+            Text("TOP is not supported", "不支持 TOP"),
+            Text(f"write LIMIT {token.text} at the end", f"请在末尾写 LIMIT {token.text}"),
+            "sql.unsupported",
+        )
+    reason = (
+        Text("the SQL ends too early here", "SQL 在此处过早结束")
+        if token is tokens[-1]
+        else Text("the SQL is not clear here", "SQL 在此处无法理解")
+    )
     return _error(
         sql,
         (token.start, token.end + 1),
         reason,
-        "check commas, brackets and the order of clauses just before it",
+        Text(
+            "check commas, brackets and the order of clauses just before it",
+            "请检查此处之前的逗号、括号和子句顺序",
+        ),
         "sql.syntax",
     )
 
@@ -200,16 +290,27 @@ def _check_node(statement: Statement, node: exp.Expr) -> None:
     for part in _parts(node) if kind in sql_words.PARTS else ():
         if part not in sql_words.PARTS[kind]:
             message, remedy = sql_words.PART_INSTEAD.get(
-                part, (f"{part.rstrip('_').upper()} is not supported here", "leave it out")
+                part,
+                (
+                    Text(
+                        f"{part.rstrip('_').upper()} is not supported here",
+                        f"此处不支持 {part.rstrip('_').upper()}",
+                    ),
+                    Text("leave it out", "请去掉"),
+                ),
             )
             raise statement.refuse(node, message, remedy=remedy)
     if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         raise statement.refuse(
-            node, "table functions are not supported", remedy="read a dataset of the catalog"
+            node,
+            Text("table functions are not supported", "不支持表函数"),
+            remedy=Text("read a dataset of the catalog", "请查询目录中的数据集"),
         )
     if isinstance(node, exp.With) and node.args.get("recursive"):
         raise statement.refuse_word(
-            statement.tree, "RECURSIVE", "recursive queries are not supported"
+            statement.tree,
+            "RECURSIVE",
+            Text("recursive queries are not supported", "不支持递归查询"),
         )
 
 
@@ -218,11 +319,18 @@ def _refused_kind(statement: Statement, node: exp.Expr) -> SqlError:
         name = node.name if isinstance(node, exp.Anonymous) else node.sql_names()[0]
         return statement.refuse(
             node,
-            f"the function {name.upper()} is not supported",
-            remedy=nearest(name, sql_words.FUNCTIONS) or "use another function",
+            Text(f"the function {name.upper()} is not supported", f"不支持函数 {name.upper()}"),
+            remedy=nearest_function(name, sql_words.FUNCTIONS)
+            or Text("use another function", "请使用其他函数"),
             code="sql.function",
         )
-    return statement.refuse(node, f"{statement.places.text(node)[:60]!r} is not supported here")
+    return statement.refuse(
+        node,
+        Text(
+            f"{statement.places.text(node)[:60]!r} is not supported here",
+            f"此处不支持 {statement.places.text(node)[:60]!r}",
+        ),
+    )
 
 
 def _parts(node: exp.Expr) -> Iterator[str]:
@@ -231,31 +339,16 @@ def _parts(node: exp.Expr) -> Iterator[str]:
 
 def _too_deep(sql: str, place: Span) -> SqlError:
     return _error(
-        sql, place, "the statement is nested too deeply",
-        "flatten it: fewer brackets, IN (…) instead of many ORs", "sql.too_deep",
-    )  # fmt: skip
+        sql,
+        place,
+        Text("the statement is nested too deeply", "语句嵌套过深"),
+        Text(
+            "flatten it: fewer brackets, IN (…) instead of many ORs",
+            "请简化：减少括号，用 IN (…) 代替大量 OR",
+        ),
+        "sql.too_deep",
+    )
 
 
-def _error(sql: str, place: Span, message: str, remedy: str, code: str) -> SqlError:
+def _error(sql: str, place: Span, message: Words, remedy: Words, code: str) -> SqlError:
     return SqlError(message, sql=sql, start=place[0], end=place[1], remedy=remedy, code=code)
-
-
-def _unclosed(sql: str) -> int:
-    """Returns the offset of a quote or comment that never ends, or -1."""
-    at = 0
-    while at < len(sql):
-        if sql[at] in "'\"":
-            end = sql.find(sql[at], at + 1)
-        elif sql.startswith("--", at):
-            end = sql.find("\n", at)
-            if end < 0:
-                return -1
-        elif sql.startswith("/*", at):
-            end = sql.find("*/", at + 2)
-            end += end >= 0
-        else:
-            end = at
-        if end < 0:
-            return at
-        at = end + 1
-    return -1

@@ -11,6 +11,8 @@ from typing import Final
 
 from sqlglot import exp
 
+from protos.language import Text
+
 _STRUCTURE: Final = (
     exp.Select, exp.From, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Limit,
     exp.Offset, exp.Distinct, exp.With, exp.CTE, exp.Subquery, exp.Union, exp.Except,
@@ -66,27 +68,77 @@ PARTS: Final[dict[type[exp.Expr], frozenset[str]]] = {
     exp.Table: frozenset({"this", "alias", "joins"}),
     exp.Join: frozenset({"this", "on", "side", "kind", "using"}),
 }  # fmt: skip
-PART_INSTEAD: Final[dict[str, tuple[str, str]]] = {
-    "db": ("a dataset has no schema in front", "write the dataset's name alone"),
-    "catalog": ("a dataset has no schema in front", "write the dataset's name alone"),
-    "locks": ("FOR UPDATE is not supported", "leave it out"),
-    "sample": ("sampling is not supported", "leave it out"),
-    "laterals": ("LATERAL is not supported", "use a plain subquery over the aggregate"),
-    "for_": ("FOR is not supported", "leave it out"),
+PART_INSTEAD: Final[dict[str, tuple[Text, Text]]] = {
+    "db": (
+        Text("a dataset has no schema in front", "数据集名前没有模式名"),
+        Text("write the dataset's name alone", "请只写数据集的名称"),
+    ),
+    "catalog": (
+        Text("a dataset has no schema in front", "数据集名前没有模式名"),
+        Text("write the dataset's name alone", "请只写数据集的名称"),
+    ),
+    "locks": (
+        Text("FOR UPDATE is not supported", "不支持 FOR UPDATE"),
+        Text("leave it out", "请去掉"),
+    ),
+    "sample": (Text("sampling is not supported", "不支持抽样"), Text("leave it out", "请去掉")),
+    "laterals": (
+        Text("LATERAL is not supported", "不支持 LATERAL"),
+        Text("use a plain subquery over the aggregate", "请对汇总结果使用普通子查询"),
+    ),
+    "for_": (Text("FOR is not supported", "不支持 FOR"), Text("leave it out", "请去掉")),
 }
 
 # Kinds of syntax that people do try, with what works instead.
-INSTEAD: Final[dict[type[exp.Expr], tuple[str, str]]] = {
-    exp.Rollup: ("ROLLUP is not supported", "run one statement per level of grouping"),
-    exp.Cube: ("CUBE is not supported", "run one statement per grouping"),
-    exp.GroupingSets: ("GROUPING SETS are not supported", "run one statement per grouping"),
-    exp.Pivot: ("PIVOT is not supported", "use SUM(CASE WHEN … THEN … END) per column"),
-    exp.Lateral: ("LATERAL is not supported", "use a plain subquery over the aggregate"),
-    exp.Unnest: ("table functions are not supported", "read a dataset of the catalog"),
-    exp.Values: ("VALUES is not supported", "read a dataset of the catalog"),
-    exp.TableSample: ("sampling is not supported", "noise already hides single rows"),
-    exp.Lambda: ("lambdas are not supported", "write the expression out"),
-    exp.Escape: ("LIKE … ESCAPE is not supported", "use % and _ only"),
-    exp.Columns: ("COLUMNS(…) is not supported", "name the columns"),
-    exp.LimitOptions: ("LIMIT with an option is not supported", "write LIMIT and a number"),
+INSTEAD: Final[dict[type[exp.Expr], tuple[Text, Text]]] = {
+    exp.Rollup: (
+        Text("ROLLUP is not supported", "不支持 ROLLUP"),
+        Text("run one statement per level of grouping", "请对每个分组层级各执行一条语句"),
+    ),
+    exp.Cube: (
+        Text("CUBE is not supported", "不支持 CUBE"),
+        Text("run one statement per grouping", "请对每种分组各执行一条语句"),
+    ),
+    exp.GroupingSets: (
+        Text("GROUPING SETS are not supported", "不支持 GROUPING SETS"),
+        Text("run one statement per grouping", "请对每种分组各执行一条语句"),
+    ),
+    exp.Pivot: (
+        Text("PIVOT is not supported", "不支持 PIVOT"),
+        Text(
+            "use SUM(CASE WHEN … THEN … END) per column", "请对每列使用 SUM(CASE WHEN … THEN … END)"
+        ),
+    ),
+    exp.Lateral: (
+        Text("LATERAL is not supported", "不支持 LATERAL"),
+        Text("use a plain subquery over the aggregate", "请对汇总结果使用普通子查询"),
+    ),
+    exp.Unnest: (
+        Text("table functions are not supported", "不支持表函数"),
+        Text("read a dataset of the catalog", "请查询目录中的数据集"),
+    ),
+    exp.Values: (
+        Text("VALUES is not supported", "不支持 VALUES"),
+        Text("read a dataset of the catalog", "请查询目录中的数据集"),
+    ),
+    exp.TableSample: (
+        Text("sampling is not supported", "不支持抽样"),
+        Text("noise already hides single rows", "噪声已隐藏单行数据，无需抽样"),
+    ),
+    exp.Lambda: (
+        Text("lambdas are not supported", "不支持 lambda"),
+        Text("write the expression out", "请把表达式写出来"),
+    ),
+    exp.Escape: (
+        Text("LIKE … ESCAPE is not supported", "不支持 LIKE … ESCAPE"),
+        Text("use % and _ only", "请只用 % 和 _"),
+    ),
+    exp.Columns: (
+        Text("COLUMNS(…) is not supported", "不支持 COLUMNS(…)"),
+        Text("name the columns", "请写出列名"),
+    ),
+    exp.LimitOptions: (
+        Text("LIMIT with an option is not supported", "不支持带选项的 LIMIT"),
+        Text("write LIMIT and a number", "请写 LIMIT 加数字"),
+    ),
 }

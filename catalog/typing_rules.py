@@ -28,6 +28,7 @@ from catalog.intervals import Interval
 from catalog.plan import Bits, Plan
 from desensitize.column import Column
 from protos.faults import InputError
+from protos.language import Text
 
 __all__ = [
     "EPOCH",
@@ -78,11 +79,15 @@ def magnitude(plan: Plan, dataset: Dataset) -> int:
         raise _too_wide()
     tail = [0] * len(bounds)
     if plan.mode == "adhoc":
-        holders = 1 if plan.protocol == "sealed" else plan.threshold - plan.colluders
+        alone = plan.protocol == "sealed" or plan.is_open
+        holders = 1 if alone else plan.threshold - plan.colluders
         if not (plan.epsilon >= MIN_EPSILON and 0 < plan.delta < 1 and holders >= 1):
             raise InputError(
-                f"the plan needs epsilon of at least {MIN_EPSILON:g}, 0 < delta < 1, and a "
-                "threshold above colluders",
+                Text(
+                    f"the plan needs epsilon of at least {MIN_EPSILON:g}, 0 < delta < 1, and a "
+                    "threshold above colluders",
+                    f"计划的 epsilon 须不低于 {MIN_EPSILON:g}，0 < delta < 1，门限须大于 colluders",
+                ),
                 code="plan.privacy",
             )
         odds = math.log(1 / plan.delta)
@@ -122,9 +127,15 @@ def check_aggregate(aggregate: Aggregate, columns: Mapping[str, Column]) -> None
             of another type, or a measure's value does not suit its kind.
     """
     if not aggregate.measures:
-        raise InputError("the plan releases no measure", code="plan.empty")
+        raise InputError(
+            Text("the plan releases no measure", "计划没有发布任何度量"), code="plan.empty"
+        )
     if aggregate.predicate is not None:
-        expect_type(type_of(aggregate.predicate, columns), {"boolean"}, "WHERE needs a condition")
+        expect_type(
+            type_of(aggregate.predicate, columns),
+            {"boolean"},
+            Text("WHERE needs a condition", "WHERE 需要条件"),
+        )
     for key in aggregate.keys:
         _check_domain(type_of(key.expr, columns), key.domain)
     for measure in aggregate.measures:
@@ -141,12 +152,24 @@ def _measured(measure: Measure, columns: Mapping[str, Column]) -> Interval:
     if measure.value is None:
         raise InputError(f"measure {measure.kind} has no value", code="plan.measure")
     found = type_of(measure.value, columns)
-    expect_type(found, NUMBERS, "only numbers can be summed")
+    expect_type(
+        found,
+        NUMBERS,
+        Text("only numbers can be summed", "只有数字可以求和"),
+        Text("count it: COUNT(x), or GROUP BY it", "请计数：COUNT(x)，或按它 GROUP BY"),
+    )
     if found.bounds is None:
         names = ", ".join(n for n in sorted(columns_of(measure.value)) if columns[n].bounds is None)
         raise InputError(
-            f"no bounds are declared for {names or 'this value'}, so it cannot be summed safely",
-            remedy="ask the owners to declare bounds for it in the dataset",
+            Text(
+                f"no bounds are declared for {names or 'this value'}, so it cannot be summed "
+                "safely",
+                f"{names or '该值'}没有声明范围，无法安全求和",
+            ),
+            remedy=Text(
+                "ask the owners to declare bounds for it in the dataset",
+                "请数据方在数据集中声明其范围",
+            ),
             code="bounds.missing",
         )
     return found.bounds
@@ -154,8 +177,11 @@ def _measured(measure: Measure, columns: Mapping[str, Column]) -> Interval:
 
 def _too_wide() -> InputError:
     return InputError(
-        "a total could need more than 128 bits",
-        remedy="aggregate a value with narrower bounds, or without squares",
+        Text("a total could need more than 128 bits", "合计可能超过 128 位"),
+        remedy=Text(
+            "aggregate a value with narrower bounds, or without squares",
+            "请汇总范围更窄的值，或不要平方",
+        ),
         code="bounds.too_wide",
     )
 

@@ -30,6 +30,7 @@ from desensitize.column import Column
 from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import IdentityKey
+from protos.language import Text, Words, joined
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Considered:
 
     row: RequestRow
     request: GrantRequest | None
-    problem: str
+    problem: Words
     computed: str
-    overlaps: tuple[str, ...]
+    overlaps: tuple[Text, ...]
 
 
 def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
@@ -57,19 +58,19 @@ def consider(directory: Path, store: NodeStore, row: RequestRow) -> Considered:
     try:
         request = read_request(row.token, pins, now=now)
     except TrustError as error:
-        return Considered(row, None, error.message, "", ())
+        return Considered(row, None, error.said, "", ())
     columns = _declared(directory, request.dataset)
     found = (
         _overlapping(request, earlier, columns)
         for earlier in store.requests()
         if earlier.state == "granted" and earlier.id != row.id
     )
-    overlaps = tuple(text for text in found if text)
+    overlaps = tuple(text for text in found if text is not None)
     return Considered(row, request, "", aggregate_text(request.aggregate, columns), overlaps)
 
 
 def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
-    """Signs and sends a grant; returns the request's id.
+    """Signs and sends a grant, or sends again what was signed before; returns the request's id.
 
     Raises:
         InputError: No such request.
@@ -79,26 +80,18 @@ def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
     store = NodeStore(directory / "store.sqlite")
     store.open()
     try:
-        row = store.request(prefix)
-        considered = consider(directory, store, row)
-        if considered.request is None:
-            raise TrustError(considered.problem, code="grant.request")
-        if considered.overlaps and not override:
-            earlier = "; ".join(considered.overlaps)
-            raise PolicyError(
-                f"this may concern the same people as what was granted before: {earlier}",
-                remedy="two exact answers can be subtracted; deny it, or --override-overlap",
-                code="grant.overlap",
-            )
         member = Membership.load(directory)
-        token = issue_grant(
-            IdentityKey.load(directory / "identity.key"),
-            member.name,
-            considered.request,
-            now=int(time.time()),
-        )
-        # Kept before it is sent: what this owner has allowed is never unknown to itself.
-        store.answer_request(row.id, "granted", token)
+        # One transaction, so that of two approvals at one moment the second sees the first: also
+        # in another process. Kept before it is sent: what this owner has allowed is never unknown
+        # to itself.
+        with store.db.write() as db:
+            row = store.request(prefix)
+            token = row.answer if row.state == "granted" else None
+            if token is None:
+                token = _signed(
+                    directory, member, consider(directory, store, row), override=override
+                )
+                store.keep_answer(db, row.id, "granted", token)
         _send(directory, member, row.id, "grant", token)
         return row.id
     finally:
@@ -116,6 +109,27 @@ def deny(directory: Path, prefix: str, reason: str) -> str:
         return row.id
     finally:
         store.close()
+
+
+def _signed(directory: Path, member: Membership, considered: Considered, *, override: bool) -> str:
+    """Signs what was considered, if it may be."""
+    if considered.request is None:
+        raise TrustError(considered.problem, code="grant.request")
+    if considered.overlaps and not override:
+        earlier = joined(considered.overlaps)
+        raise PolicyError(
+            Text(
+                f"this may concern the same people as what was granted before: {earlier.en}",
+                f"这可能与此前已授权的内容涉及相同的人：{earlier.zh}",
+            ),
+            remedy=Text(
+                "two exact answers can be subtracted; deny it, or --override-overlap",
+                "两次精确结果可以相减；请拒绝，或使用 --override-overlap",
+            ),
+            code="grant.overlap",
+        )
+    key = IdentityKey.load(directory / "identity.key")
+    return issue_grant(key, member.name, considered.request, now=int(time.time()))
 
 
 def _send(directory: Path, member: Membership, request: str, kind: str, body: str) -> None:
@@ -139,8 +153,14 @@ def _keep_denial(store: NodeStore, request: str, reason: str) -> None:
         ).rowcount
     if not kept:
         raise InputError(
-            "it was granted before; a signed grant cannot be taken back",
-            remedy="it ends by itself; later requests can be denied",
+            Text(
+                "it was granted before; a signed grant cannot be taken back",
+                "此前已授权；已签署的授权不能撤回",
+            ),
+            remedy=Text(
+                "it ends by itself; later requests can be denied",
+                "授权到期自行失效；以后的申请可以拒绝",
+            ),
             code="grant.granted",
         )
 
@@ -152,16 +172,22 @@ def _declared(directory: Path, dataset: str) -> Mapping[str, Column]:
     return declared.get(dataset, {})
 
 
-def _overlapping(request: GrantRequest, earlier: RequestRow, columns: Mapping[str, Column]) -> str:
-    """What an earlier grant released, if it may be about the same people; else ""."""
+def _overlapping(
+    request: GrantRequest, earlier: RequestRow, columns: Mapping[str, Column]
+) -> Text | None:
+    """What an earlier grant released, if it may be about the same people; else None."""
     try:
         other = read_granted(earlier.token)
     except TrustError as error:
-        return f"request {earlier.id[:12]}, which cannot be read any more ({error.message})"
+        return Text(
+            f"request {earlier.id[:12]}, which cannot be read any more ({error.message})",
+            f"申请 {earlier.id[:12]}，已无法读取（{error.said.zh}）",
+        )
     if other.dataset != request.dataset or not _overlap(request, other):
-        return ""
-    members = ", ".join(member.name for member in other.members)
-    return f"{aggregate_text(other.aggregate, columns)} (by {members})"
+        return None
+    names = [member.name for member in other.members]
+    text = aggregate_text(other.aggregate, columns)
+    return Text(f"{text} (by {', '.join(names)})", f"{text}（{'、'.join(names)}）")
 
 
 def _overlap(a: GrantRequest, b: GrantRequest) -> bool:

@@ -10,9 +10,12 @@ import typer
 from protos.language import Text
 
 app = typer.Typer(
-    no_args_is_help=True, help=str(Text("Run a department's node.", "运行部门节点。"))
+    add_completion=False,
+    no_args_is_help=True,
+    help=str(Text("Run a department's node.", "运行部门节点。")),
 )
 grants_app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help=str(Text("Look at grant requests; approve or deny them.", "查看、批准或拒绝授权申请。")),
 )
@@ -27,8 +30,11 @@ def _enrolled(directory: Path) -> Path:
 
     if not (directory / "member.json").is_file():
         raise InputError(
-            f"{directory} is no node's directory",
-            remedy="name it with --dir: `veil up` makes DIR/nodes/NAME, `veil node enroll` its own",
+            Text(f"{directory} is no node's directory", f"{directory} 不是节点目录"),
+            remedy=Text(
+                "name it with --dir: `veil up` makes DIR/nodes/NAME, `veil node enroll` its own",
+                "请用 --dir 指定：veil up 生成 DIR/nodes/NAME，veil node enroll 生成独立目录",
+            ),
             code="node.directory",
         )
     return directory
@@ -78,7 +84,7 @@ def enroll(
     )
     shown = show_fingerprint(card.identity.fingerprint, full=True)
     terminal.say(
-        Text(f"Fingerprint, to be compared by telephone: {shown}", f"指纹(请电话核对):{shown}")
+        Text(f"Fingerprint, to be compared by telephone: {shown}", f"指纹（请电话核对）：{shown}")
     )
 
 
@@ -111,9 +117,20 @@ def pin(
     ],
     name: Annotated[str, typer.Argument(help=str(Text("Name.", "名称。")))],
     key: Annotated[
-        str, typer.Argument(help=str(Text("Fingerprint, 64 hex digits.", "指纹,64 位十六进制。")))
+        str, typer.Argument(help=str(Text("Fingerprint, 64 hex digits.", "指纹，64 位十六进制。")))
     ],
     directory: NodeDirectory = DEFAULT,
+    department: Annotated[
+        str,
+        typer.Option(
+            help=str(
+                Text(
+                    "To which department an analyst belongs; it does not count for min_parties.",
+                    "分析员所属部门;该部门不计入 min_parties。",
+                )
+            )
+        ),
+    ] = "",
 ) -> None:
     """Pins a fingerprint that you have compared over another channel."""
     from protos import terminal
@@ -121,13 +138,13 @@ def pin(
     from protos.names import check_role
 
     pins = Pins.load(directory / "pins.toml")
-    pins.add(check_role(role), name, key.replace(" ", "").lower())
+    pins.add(check_role(role), name, key.replace(" ", "").lower(), department)
     pins.save(directory / "pins.toml")
     terminal.done(Text(f"Pinned {role} {name}.", f"已信任 {role} {name}。"))
 
 
 @app.command(
-    help=str(Text("Serve until stopped; listens on nothing.", "运行节点;不监听任何端口。"))
+    help=str(Text("Serve until stopped; listens on nothing.", "运行节点；不监听任何端口。"))
 )
 def serve(directory: NodeDirectory = DEFAULT) -> None:
     """Loads the data, dials the exchange, and answers what the policy allows."""
@@ -137,12 +154,15 @@ def serve(directory: NodeDirectory = DEFAULT) -> None:
     import threading
 
     from catalog.identity.files import write_public
+    from compute_nodes.config import FAILED
     from compute_nodes.daemon import NodeDaemon
+    from protos.canonical import canonical
     from protos.faults import VeilError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    ready = directory / "ready.json"
+    ready, failed_file = directory / "ready.json", directory / FAILED
     ready.unlink(missing_ok=True)
+    failed_file.unlink(missing_ok=True)
     stop, failures = threading.Event(), list[VeilError]()
 
     def failed(error: VeilError) -> None:
@@ -154,7 +174,11 @@ def serve(directory: NodeDirectory = DEFAULT) -> None:
     daemon = NodeDaemon(
         directory, lambda: write_public(ready, f'{{"pid": {os.getpid()}}}'.encode()), failed
     )
-    daemon.start()
+    try:
+        daemon.start()
+    except VeilError as error:
+        write_public(failed_file, canonical(error.public()))  # for `veil up`, which waits
+        raise
     while not stop.wait(0.5):
         pass
     daemon.stop()
@@ -222,7 +246,7 @@ def approve(
             help=str(
                 Text(
                     "Approve although it overlaps with an earlier exact release.",
-                    "即使与早先的精确结果人群重叠,仍予批准。",
+                    "即使与早先的精确结果人群重叠，仍予批准。",
                 )
             ),
         ),
@@ -241,7 +265,7 @@ def deny(
     request: RequestId,
     directory: NodeDirectory = DEFAULT,
     reason: Annotated[
-        str, typer.Option(help=str(Text("Why; the analyst reads it.", "原因,分析员可见。")))
+        str, typer.Option(help=str(Text("Why; the analyst reads it.", "原因，分析员可见。")))
     ] = "",
 ) -> None:
     """Denies, and tells the analyst why."""

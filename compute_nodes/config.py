@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from protos.faults import InputError
+from catalog.toml_file import read_toml, validated
+from protos.language import Text
+
+# In the directory of a node that could not start: what was wrong, for who had started it.
+FAILED: Final = "failed.json"
 
 
 class DataSource(BaseModel):
@@ -56,21 +59,10 @@ def load_node_config(directory: Path) -> NodeConfig:
         InputError: The file is missing, is not TOML, or has an unknown or wrong key.
     """
     path = directory / "node.toml"
-    try:
-        body = tomllib.loads(path.read_text("utf-8"))
-        config = NodeConfig.model_validate(body)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path} does not exist", remedy="run `veil node enroll` for this directory first"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path}: {key}: {first['msg']}", remedy="mend or remove that key"
-        ) from error
+    enrol = Text(
+        "run `veil node enroll` for this directory first", "请先为此目录运行 veil node enroll"
+    )
+    config = validated(NodeConfig, read_toml(path, enrol), str(path))
     sources = tuple(
         DataSource(
             dataset=directory / source.dataset,

@@ -37,7 +37,7 @@ from compute_nodes.store import NodeStore
 from desensitize.engines.snapshot import Snapshot, discard, load
 from desensitize.engines.worker import QueryPool
 from protos.cards import Pins
-from protos.faults import VeilError
+from protos.faults import UnavailableError, VeilError
 from protos.identity import IdentityKey
 from protos.sealing import SealingKey
 
@@ -45,6 +45,7 @@ LOG: Final = logging.getLogger("veil.node")
 VERSION: Final = "1"
 SWEEP_S: Final = 30.0
 IDLE_JOB_S: Final = 120.0
+SIGNING_S: Final = 300.0  # after its end a job is kept: who came in time still signs the receipt
 STOP_S: Final = 5.0
 CLOCK_WARNING_S: Final = 60.0
 RENEW_EVERY_S: Final = 86_400.0
@@ -141,7 +142,7 @@ class NodeDaemon:
                 name,
                 {key: held.policy for key, held in self._holdings.items()},
                 {key: held.dataset for key, held in self._holdings.items()},
-                lambda: Pins.load(self._directory / "pins.toml"),
+                Pins.watched(self._directory / "pins.toml"),
                 time.time,
             ),
             store=self._store,
@@ -181,7 +182,10 @@ class NodeDaemon:
                 wait_s=self._config.limits.poll_wait_s,
                 trouble=self._trouble,
             ):
-                self._dispatch(delivery)
+                try:
+                    self._dispatch(delivery)
+                except UnavailableError as error:  # unanswered, so it is offered again
+                    LOG.warning("%s; %s %s", error.message, error.remedy, error.detail)
         except VeilError as error:
             if not self._stopping.is_set():
                 LOG.warning("the node stops: %s; %s", error.message, error.remedy)
@@ -235,7 +239,10 @@ class NodeDaemon:
         self._warm_up()
         renewed = 0.0
         while not self._stopping.wait(SWEEP_S):
-            self._sweep()
+            try:
+                self._sweep()
+            except UnavailableError as error:  # a full disk; the next sweep may find room
+                LOG.warning("%s; %s %s", error.message, error.remedy, error.detail)
             if time.monotonic() - renewed > RENEW_EVERY_S:
                 self._renew()
                 renewed = time.monotonic()
@@ -258,7 +265,7 @@ class NodeDaemon:
             running = set(self._workers)
         for worker in stopped:
             worker.stop()
-        for job in self._store.expired(int(time.time())):
+        for job in self._store.expired(int(time.time() - SIGNING_S)):
             if job not in running:
                 Job(job, tools).cancel()
         self._store.db.settle()
@@ -310,12 +317,6 @@ class _Worker:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        try:
-            self._job.open()
-        except VeilError as error:
-            LOG.warning("cannot take up a job again: %s %s", error.message, error.detail)
-            self._closed = True
-            return
         while (delivery := self._inbox.get()) is not None:
             reply = self._job.answer(delivery)
             if reply is not None:

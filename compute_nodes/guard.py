@@ -24,6 +24,7 @@ from protos.canonical import digest
 from protos.cards import Card, Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import unverified_claims
+from protos.language import Text
 
 SKEW_S: Final = 60
 MAX_PLAN_S: Final = 24 * 3600
@@ -94,7 +95,10 @@ class Guard:
         admitted = self.reopen(opening, now=now)
         plan = admitted.plan
         if plan.expires_at > now + MAX_PLAN_S:
-            raise TrustError("the plan ends later than in a day", code="plan.expires")
+            raise TrustError(
+                Text("the plan ends later than in a day", "计划的截止时间超过一天"),
+                code="plan.expires",
+            )
         judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now).enforce()
         if is_homomorphic(plan):
             from compute_nodes.jobs.homomorphic import check_key_digest
@@ -113,27 +117,52 @@ class Guard:
         name = str(unverified_claims(opening.plan).get("analyst", ""))
         analyst = cards.get(("analyst", name))
         if analyst is None:
-            raise TrustError(f"the card of the analyst {name!r} is missing", code="plan.analyst")
+            raise TrustError(
+                Text(
+                    f"the card of the analyst {name!r} is missing", f"缺少分析员 {name!r} 的身份卡"
+                ),
+                code="plan.analyst",
+            )
         claims = analyst.identity.verify(PLAN_TYPE, opening.plan, now=now, skew_s=SKEW_S)
         plan = from_json(Plan, claims)
         if (plan.analyst_fingerprint, plan.analyst_sealing_key) != (
             analyst.identity.fingerprint,
             analyst.sealing_key,
         ):
-            raise TrustError("the plan names other keys than its analyst's", code="plan.analyst")
+            raise TrustError(
+                Text(
+                    "the plan names other keys than its analyst's", "计划中的密钥不是其分析员的密钥"
+                ),
+                code="plan.analyst",
+            )
+        _check_affiliation(plan, self._pins())
         if not any(role == "exchange" for role, _ in cards):
-            raise TrustError("the card of the exchange is missing", code="plan.exchange")
+            raise TrustError(
+                Text("the card of the exchange is missing", "缺少交换中心的身份卡"),
+                code="plan.exchange",
+            )
         for member in plan.roster:
             card = cards.get(("department", member.name))
             if card is None or card.identity.fingerprint != member.fingerprint:
                 raise TrustError(
-                    f"{member.name} in the plan is not the department that is pinned here",
-                    remedy="compare fingerprints (`veil node fingerprint`) and pin it",
+                    Text(
+                        f"{member.name} in the plan is not the department that is pinned here",
+                        f"计划中的 {member.name} 不是本机登记可信的部门",
+                    ),
+                    remedy=Text(
+                        "compare fingerprints (`veil node fingerprint`) and pin it",
+                        "请核对指纹（veil node fingerprint）并登记为可信",
+                    ),
                     code="plan.roster",
                 )
         names = [member.name for member in plan.roster]
         if self._department not in names:
-            raise InputError(f"the plan does not ask {self._department}", code="plan.roster")
+            raise InputError(
+                Text(
+                    f"the plan does not ask {self._department}", f"计划没有请求 {self._department}"
+                ),
+                code="plan.roster",
+            )
         policy, dataset = self._held(plan.dataset)
         grants = {} if plan.mode == "adhoc" else _own_grants(plan, self._department)
         return Admitted(
@@ -150,11 +179,45 @@ class Guard:
     def _held(self, dataset: str) -> tuple[Policy, Dataset]:
         if dataset not in self._policies or dataset not in self._datasets:
             raise PolicyError(
-                f"{self._department} does not answer for a dataset {dataset!r}",
-                remedy="`veil status` lists who answers for what",
+                Text(
+                    f"{self._department} does not answer for a dataset {dataset!r}",
+                    f"{self._department} 不提供数据集 {dataset!r}",
+                ),
+                remedy=Text(
+                    "`veil status` lists who answers for what",
+                    "veil status 列出哪个部门提供哪些数据",
+                ),
                 code="policy.dataset",
             )
         return self._policies[dataset], self._datasets[dataset]
+
+
+def _check_affiliation(plan: Plan, pins: Pins) -> None:
+    """What the plan claims counts for nothing unless this department has pinned the same.
+
+    Raises:
+        TrustError: It has not.
+    """
+    pinned = pins.department_of(plan.analyst)
+    if plan.affiliation == pinned:
+        return
+    claimed = f"of {plan.affiliation}" if plan.affiliation else "of no department"
+    known = f"of {pinned}" if pinned else "without a department"
+    raise TrustError(
+        Text(
+            f"the plan says that {plan.analyst} is {claimed}, pinned here is {plan.analyst} "
+            f"{known}",
+            f"计划称 {plan.analyst} 属于{plan.affiliation or '无部门'}，"
+            f"而本部门登记其属于{pinned or '无部门'}",
+        ),
+        remedy=Text(
+            "every department, and the analyst, must pin the analyst with the same department: "
+            "`veil node pin analyst NAME FINGERPRINT --department NAME`",
+            "各部门与分析员自己须登记同一所属部门："
+            "`veil node pin analyst NAME FINGERPRINT --department NAME`",
+        ),
+        code="plan.affiliation",
+    )
 
 
 def _own_grants(plan: Plan, department: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from catalog.budget import epsilon_for
 from catalog.journal import Entry, HashChain
 from protos.faults import BudgetError, ProtocolError, TrustError
+from protos.language import Text
 
 _BUDGET_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS budget (
@@ -102,7 +103,10 @@ class BudgetLedger:
                     "this job has reserved something else before", code="budget.contradiction"
                 )
             if known[4] == "undone":
-                raise BudgetError("this job was given up; ask again", code="budget.undone")
+                raise BudgetError(
+                    Text("this job was given up; ask again", "此任务已放弃，请重新查询"),
+                    code="budget.undone",
+                )
             return
         left = min(
             charge.cap - self.spent(db, charge.dataset),
@@ -110,10 +114,19 @@ class BudgetLedger:
         )
         if charge.rho > left * (1 + _SLACK) + _SLACK:
             raise BudgetError(
-                f"the privacy budget of {charge.dataset!r} for project {charge.project!r} does not"
-                f" reach: this question costs {_shown(charge.rho, charge.delta)}, "
-                f"{_shown(max(left, 0.0), charge.delta)} is left",
-                remedy="ask with a smaller --epsilon, or ask the owner for a larger share",
+                Text(
+                    f"the privacy budget of {charge.dataset!r} for project {charge.project!r} "
+                    "does not"
+                    f" reach: this question costs {_shown(charge.rho, charge.delta)}, "
+                    f"{_shown(max(left, 0.0), charge.delta)} is left",
+                    f"{charge.dataset!r} 中项目 {charge.project!r} 的隐私预算不足：本次需要 "
+                    f"{_shown(charge.rho, charge.delta)}，剩余 "
+                    f"{_shown(max(left, 0.0), charge.delta)}",
+                ),
+                remedy=Text(
+                    "ask with a smaller --epsilon, or ask the owner for a larger share",
+                    "请使用更小的 --epsilon，或向数据方申请更多份额",
+                ),
                 code="budget.exhausted",
             )
         (held,) = db.execute(
@@ -122,8 +135,11 @@ class BudgetLedger:
         ).fetchone()
         if held >= charge.in_flight:
             raise BudgetError(
-                f"{charge.analyst} has {held} questions under way here already",
-                remedy="wait for one of them to end",
+                Text(
+                    f"{charge.analyst} has {held} questions under way here already",
+                    f"{charge.analyst} 在此已有 {held} 个进行中的查询",
+                ),
+                remedy=Text("wait for one of them to end", "请等待其中一个结束"),
                 code="budget.in_flight",
             )
         line = Spent(
@@ -247,7 +263,13 @@ def _shown(rho: float, delta: float | None) -> str:
 
 def _forged(job: str) -> TrustError:
     return TrustError(
-        f"the budget ledger's line of job {job} is not what its journal says",
-        remedy="somebody has edited the store: keep the file and restore a backup",
+        Text(
+            f"the budget ledger's line of job {job} is not what its journal says",
+            f"预算账本中任务 {job} 的一行与日志不符",
+        ),
+        remedy=Text(
+            "somebody has edited the store: keep the file and restore a backup",
+            "存储被人改动过：请保留文件并恢复备份",
+        ),
         code="ledger.forged",
     )

@@ -7,6 +7,7 @@ many bytes leave" before a byte of it leaves (WAL, ``synchronous=FULL``).
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 from catalog.identity.database import Database
 from compute_nodes.ledger import BudgetLedger, EgressLedger
 from protos.faults import InputError, PolicyError, ProtocolError
+from protos.language import Text
 
 CONTRADICTION: Final = "job.contradiction"
 MOST_TRIES: Final = 3  # jobs on one grant that may fail before their release
@@ -46,6 +48,10 @@ CREATE TABLE IF NOT EXISTS value (
     name TEXT NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (job, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS failure (
+    job TEXT PRIMARY KEY REFERENCES job (job),
+    why TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS grant_request (
     id TEXT PRIMARY KEY,
@@ -97,6 +103,7 @@ class JobRow:
     mode: str
     state: str
     received_at: int
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,8 +171,9 @@ class NodeStore:
         """The latest jobs, newest first."""
         with self.db.read() as db:
             rows = db.execute(
-                "SELECT job, analyst, dataset, statement, mode, state, received_at FROM job"
-                " ORDER BY received_at DESC, rowid DESC LIMIT ?",
+                "SELECT job, analyst, dataset, statement, mode, state, received_at,"
+                " coalesce(why, '') FROM job LEFT JOIN failure USING (job)"
+                " ORDER BY received_at DESC, job.rowid DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [JobRow(*row) for row in rows]
@@ -252,6 +260,23 @@ class NodeStore:
                 self.budget.mark_released(db, job)
                 db.execute("UPDATE job SET state = 'released' WHERE job = ?", (job,))
 
+    def fail(self, job: str, why: str) -> None:
+        """Notes that the job's query has failed here, which costs what an answer costs.
+
+        Args:
+            job: The job.
+            why: For this department's own people only.
+        """
+        with self.db.write() as db:
+            db.execute("INSERT OR IGNORE INTO failure VALUES (?, ?)", (job, why))
+            self.budget.mark_released(db, job)
+
+    def has_failed(self, job: str) -> bool:
+        """Whether the job's query has failed here."""
+        with self.db.read() as db:
+            row = db.execute("SELECT 1 FROM failure WHERE job = ?", (job,)).fetchone()
+        return row is not None
+
     # --- values
 
     def value(self, job: str, name: str) -> bytes | None:
@@ -263,12 +288,23 @@ class NodeStore:
         return None if row is None else bytes(row[0])
 
     def keep_values(self, job: str, values: dict[str, bytes]) -> None:
-        """Stores computed values; they are never computed twice, so noise is never drawn twice."""
+        """Stores computed values; what is stored stays, so noise is never drawn twice.
+
+        A plan whose answer was lost in a crash comes again, with the values that it had.
+
+        Raises:
+            ProtocolError: Another value of this name is stored.
+        """
         with self.db.write(durable=False) as db:
             db.executemany(
-                "INSERT INTO value VALUES (?, ?, ?)",
+                "INSERT OR IGNORE INTO value VALUES (?, ?, ?)",
                 [(job, name, body) for name, body in values.items()],
             )
+            for name, body in values.items():
+                if self.value(job, name) != body:
+                    raise ProtocolError(
+                        "this job had another value before", remedy="ask again", code="job.value"
+                    )
 
     def end(self, job: str, state: str) -> None:
         """Ends a job, gives back what is only reserved, and forgets what could open its masks."""
@@ -309,8 +345,14 @@ class NodeStore:
             ).fetchone()
         if tries > MOST_TRIES:
             raise PolicyError(
-                f"{MOST_TRIES} jobs have begun on this grant and none was finished",
-                remedy="find out who drops out, then request a new grant",
+                Text(
+                    f"{MOST_TRIES} jobs have begun on this grant and none was finished",
+                    f"已有 {MOST_TRIES} 个任务使用此授权但均未完成",
+                ),
+                remedy=Text(
+                    "find out who drops out, then request a new grant",
+                    "请查明是谁中途退出，再重新申请授权",
+                ),
                 code="grant.tries",
             )
 
@@ -337,10 +379,14 @@ class NodeStore:
     def answer_request(self, request: str, state: str, answer: str) -> None:
         """Keeps the owner's answer: ``granted`` with the grant, or ``denied`` with the reason."""
         with self.db.write() as db:
-            db.execute(
-                "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
-                (state, answer, request),
-            )
+            self.keep_answer(db, request, state, answer)
+
+    def keep_answer(self, db: sqlite3.Connection, request: str, state: str, answer: str) -> None:
+        """Keeps the owner's answer as part of a transaction."""
+        db.execute(
+            "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
+            (state, answer, request),
+        )
 
     def requests(self) -> list[RequestRow]:
         """All grant requests, newest first."""
@@ -360,8 +406,14 @@ class NodeStore:
         found = [row for row in self.requests() if row.id.startswith(prefix)]
         if len(found) != 1:
             raise InputError(
-                f"{len(found)} grant requests begin with {prefix!r}",
-                remedy="`veil node grants list` shows them; give more of the id",
+                Text(
+                    f"{len(found)} grant requests begin with {prefix!r}",
+                    f"有 {len(found)} 份授权申请以 {prefix!r} 开头",
+                ),
+                remedy=Text(
+                    "`veil node grants list` shows them; give more of the id",
+                    "veil node grants list 可查看；请给出更长的编号",
+                ),
                 code="grant.unknown",
             )
         return found[0]
@@ -369,7 +421,13 @@ class NodeStore:
 
 def _grant_used() -> PolicyError:
     return PolicyError(
-        "this grant has been used for its one release of this data",
-        remedy="request a new grant; a repeated answer is in your history",
+        Text(
+            "this grant has been used for its one release of this data",
+            "此授权对这份数据的唯一一次发布已用掉",
+        ),
+        remedy=Text(
+            "request a new grant; a repeated answer is in your history",
+            "请重新申请授权；已得到的结果在您的历史中",
+        ),
         code="grant.used",
     )

@@ -12,12 +12,15 @@ from compute_nodes.approval import consider
 from compute_nodes.config import load_node_config
 from compute_nodes.daemon import Holding, load_holdings
 from compute_nodes.rpc.membership import Membership
+from compute_nodes.state_names import state_name
 from compute_nodes.store import NodeStore
 from protos import terminal
+from protos.cards import Pins
 from protos.language import Text
 
 COMPUTED: Final = Text("What is computed", "实际计算内容")
-CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述(未经核实)")
+_FAILED: Final = Text("failed here: {why}", "本部门失败：{why}")
+CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述（未经核实）")
 
 
 def show_holdings(directory: Path) -> None:
@@ -30,7 +33,7 @@ def show_holdings(directory: Path) -> None:
             terminal.heading(
                 Text(
                     f"{member.name}: {name}, {report.rows:,} rows",
-                    f"{member.name}:{name},{report.rows:,} 行",
+                    f"{member.name}：{name}，{report.rows:,} 行",
                 )
             )
             rows = [
@@ -58,7 +61,14 @@ def show_jobs(directory: Path) -> None:
     """The latest jobs."""
     with _store(directory) as store:
         rows = [
-            (row.job[:12], _when(row.received_at), row.analyst, row.mode, row.state, row.statement)
+            (
+                row.job[:12],
+                _when(row.received_at),
+                row.analyst,
+                state_name(row.mode),
+                str(_FAILED.format(why=row.failure)) if row.failure else state_name(row.state),
+                row.statement,
+            )
             for row in store.jobs()
         ]
     if not rows:
@@ -83,7 +93,7 @@ def show_ledger(directory: Path, job: str | None) -> None:
         spent = {row.job: row for row in store.budget.rows(db, limit=1000)}
     if job is not None:
         rows = [
-            (str(r["entry"]), r["step"], r["kind"], f"{r['bytes']:,}", r["sha256"][:16])
+            (str(r["entry"]), r["step"], state_name(r["kind"]), f"{r['bytes']:,}", r["sha256"][:16])
             for r in lines
         ]
         columns = [
@@ -99,13 +109,13 @@ def show_ledger(directory: Path, job: str | None) -> None:
         for line in lines:
             totals[line["job"]][0] += 1
             totals[line["job"]][1] += line["bytes"]
-        rows = [
+        by_job = [
             (
                 name[:12],
                 str(count),
                 f"{size:,}",
                 f"{spent[name].rho:.4g}" if name in spent else "–",
-                spent[name].state if name in spent else "–",
+                state_name(spent[name].state) if name in spent else "–",
             )
             for name, (count, size) in totals.items()
         ]
@@ -116,9 +126,9 @@ def show_ledger(directory: Path, job: str | None) -> None:
             Text("rho", "rho"),
             Text("Budget", "预算"),
         ]
-        terminal.table([str(c) for c in columns], rows, right=[1, 2, 3])
+        terminal.table([str(c) for c in columns], by_job, right=[1, 2, 3])
     terminal.done(
-        Text(f"The chain holds; last hash {last[:16]}.", f"哈希链完整;末尾 {last[:16]}。")
+        Text(f"The chain holds; last hash {last[:16]}.", f"哈希链完整；末尾 {last[:16]}。")
     )
 
 
@@ -132,7 +142,7 @@ def show_requests(directory: Path) -> None:
     rows = [
         (
             c.row.id[:12],
-            c.row.state,
+            state_name(c.row.state),
             c.request.analyst if c.request else c.problem,
             str(len(c.overlaps)) if c.overlaps else "–",
             c.request.purpose if c.request else "",
@@ -162,6 +172,10 @@ def show_request(directory: Path, prefix: str) -> None:
     rows = [
         (str(COMPUTED), considered.computed),
         (str(Text("Analyst", "分析员")), request.analyst),
+        (
+            str(Text("… of the department", "……所属部门")),
+            Pins.load(directory / "pins.toml").department_of(request.analyst) or "–",
+        ),
         (str(Text("Purpose", "用途")), request.purpose),
         (str(CLAIMED), request.statement),
         (str(Text("Departments", "部门")), ", ".join(m.name for m in request.members)),
@@ -172,7 +186,7 @@ def show_request(directory: Path, prefix: str) -> None:
         terminal.say(
             Text(
                 f"Overlaps with an earlier exact release: {other}",
-                f"与早先的精确结果人群重叠:{other}",
+                f"与早先的精确结果人群重叠：{other}",
             ),
             style=terminal.BAD,
         )
@@ -195,7 +209,7 @@ def _show_budget(held: Holding, store: NodeStore) -> None:
     terminal.say(
         Text(
             f"Spent in all: epsilon {total:.3f} of {budget.epsilon:g} (delta {delta:g})",
-            f"合计已用:ε {total:.3f} / {budget.epsilon:g}(δ {delta:g})",
+            f"合计已用：ε {total:.3f} / {budget.epsilon:g}（δ {delta:g}）",
         )
     )
 

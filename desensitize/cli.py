@@ -46,7 +46,7 @@ def scan(
             help=str(
                 Text(
                     "Look at every row (needed before a release), or at a random sample.",
-                    "全量扫描(发布前必需),或随机抽样。",
+                    "全量扫描（发布前必需），或随机抽样。",
                 )
             ),
         ),
@@ -60,7 +60,8 @@ def scan(
     memory_mb: Annotated[
         int,
         typer.Option(
-            min=256, help=str(Text("Memory that reading may take, MB.", "读取文件的内存上限(MB)。"))
+            min=256,
+            help=str(Text("Memory that reading may take, MB.", "读取文件的内存上限（MB）。")),
         ),
     ] = 2048,
 ) -> None:
@@ -97,7 +98,10 @@ def _writable(path: Path | None) -> Path | None:
 
     if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         raise InputError(
-            f"{path} cannot be written: {path.parent} is no directory that you may write to",
+            Text(
+                f"{path} cannot be written: {path.parent} is no directory that you may write to",
+                f"无法写入 {path}：{path.parent} 不是可写的目录",
+            ),
             code="scan.output",
         )
     return path

@@ -22,7 +22,7 @@ _HEADINGS: Final = (
     Text("Role", "角色"),
     Text("Grade", "分级"),
     Text("Evidence", "依据"),
-    Text("Examples, masked", "示例(已遮蔽)"),
+    Text("Examples, masked", "示例（已遮蔽）"),
 )
 
 
@@ -41,7 +41,7 @@ def show(report: ScanReport) -> None:
             Text(
                 "This was a sample: enough to see what columns are, not to release anything. "
                 "Scan with --full before that.",
-                "以上为抽样结果:可用于了解各列内容,不能作为发布依据。"
+                "以上为抽样结果：可用于了解各列内容，不能作为发布依据。"
                 "发布前请使用 --full 全量扫描。",
             ),
             style=terminal.WARN,
@@ -66,6 +66,6 @@ def _summary(report: ScanReport) -> Text:
     return Text(
         f"{report.rows:,} rows, {len(report.columns)} columns, {direct} with direct identifiers; "
         f"{report.seconds:.1f} s ({rate:,.0f} rows/s).",
-        f"共 {report.rows:,} 行、{len(report.columns)} 列,其中 {direct} 列含直接标识符;"
-        f"用时 {report.seconds:.1f} 秒({rate:,.0f} 行/秒)。",
+        f"共 {report.rows:,} 行、{len(report.columns)} 列，其中 {direct} 列含直接标识符；"
+        f"用时 {report.seconds:.1f} 秒（{rate:,.0f} 行/秒）。",
     )

@@ -85,8 +85,13 @@ def open_object(data: object) -> Table:
         return _from_pandas(data)
     else:
         raise InputError(
-            f"a {type(data).__name__} cannot be scanned",
-            remedy="give a file's path, a pandas DataFrame, an Arrow table or a DuckDB relation",
+            Text(
+                f"a {type(data).__name__} cannot be scanned", f"无法扫描 {type(data).__name__} 对象"
+            ),
+            remedy=Text(
+                "give a file's path, a pandas DataFrame, an Arrow table or a DuckDB relation",
+                "请提供文件路径、pandas DataFrame、Arrow 表或 DuckDB 关系",
+            ),
             code="scan.kind",
         )
     engine = duckdb.connect(config=ENGINE)
@@ -145,7 +150,7 @@ def distinct_names(names: Sequence[str]) -> tuple[list[str], tuple[Text, ...]]:
                 Text(
                     f"the header {name!r} is there {taken[name]} times; column {number} is shown "
                     f"as {shown!r}",
-                    f"列名“{name}”出现 {taken[name]} 次,第 {number} 列显示为“{shown}”",
+                    f"列名“{name}”出现 {taken[name]} 次，第 {number} 列显示为“{shown}”",
                 )
             )
         while shown in result:
@@ -168,7 +173,9 @@ def _is_pandas(data: object) -> bool:
 def _from_pandas(frame: Any) -> Table:  # noqa: ANN401 - pandas is not imported here
     names, notes = distinct_names([str(name) for name in frame.columns])
     if not names:
-        raise InputError("the DataFrame has no columns", code="scan.no_columns")
+        raise InputError(
+            Text("the DataFrame has no columns", "DataFrame 没有列"), code="scan.no_columns"
+        )
     copy: pd.DataFrame = frame.set_axis(names, axis=1)
     engine = duckdb.connect(config=ENGINE)
     try:

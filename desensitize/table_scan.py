@@ -34,6 +34,7 @@ from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
 from desensitize.sources import SourceColumn, Table
 from protos.faults import InputError
+from protos.language import Text
 
 Progress = Callable[[int, int | None], None]
 """Called with the rows that are done and, if known, all there are."""
@@ -100,7 +101,9 @@ def scan_table(
     """
     start = time.perf_counter()
     if not table.columns:
-        raise InputError(f"{table.name} has no columns", code="source.no_columns")
+        raise InputError(
+            Text(f"{table.name} has no columns", f"{table.name} 没有列"), code="source.no_columns"
+        )
     try:
         if not full:
             table, full = _sampled(table, sample_rows)

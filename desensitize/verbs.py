@@ -11,6 +11,7 @@ from desensitize.findings import ScanReport
 from desensitize.sources import open_object
 from desensitize.table_scan import SAMPLE_ROWS, Progress, scan_table
 from protos.faults import InputError
+from protos.language import Text
 
 
 def scan(
@@ -45,8 +46,11 @@ def scan(
     if not isinstance(data, str | os.PathLike):
         if sheet or limits is not None:
             raise InputError(
-                "`sheet` and `limits` are for files",
-                remedy="leave them out; what is in memory is scanned in this process",
+                Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
+                remedy=Text(
+                    "leave them out; what is in memory is scanned in this process",
+                    "请去掉这两个参数；内存中的数据在当前进程内扫描",
+                ),
                 code="scan.kind",
             )
         return scan_table(open_object(data), full=full, sample_rows=sample_rows, progress=progress)

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exchange.client import Veil, connect
+    from exchange.client import Job, Veil, connect
 
-__all__ = ["Veil", "connect"]
+__all__ = ["Job", "Veil", "connect"]
 
 
 def __getattr__(name: str) -> object:

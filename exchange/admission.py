@@ -23,6 +23,7 @@ from catalog.identity.registry import ExchangeIdentity
 from exchange.ports import Caller
 from protos.faults import TrustError, UnavailableError, VeilError
 from protos.grpc_faults import abort
+from protos.language import Text
 from protos.names import Role
 
 LOG: Final = logging.getLogger("veil.exchange")
@@ -114,13 +115,20 @@ class Call:
             self._refuse(error)
         if isinstance(error, Exception) and not isinstance(error, grpc.RpcError):
             LOG.error("%s failed", self.access.method, exc_info=error)
-            self._refuse(VeilError("the exchange made a mistake", code="exchange.internal"))
+            self._refuse(
+                VeilError(
+                    Text("the exchange made a mistake", "交换中心内部出错"),
+                    code="exchange.internal",
+                )
+            )
 
     @property
     def caller(self) -> Caller:
         """Who calls, as certified."""
         if self.certified is None:
-            raise TrustError("the caller is not known", code="certificate.missing")
+            raise TrustError(
+                Text("the caller is not known", "调用者身份未知"), code="certificate.missing"
+            )
         return Caller(self.certified.role, self.certified.name, self.certified.fingerprint)
 
     @property
@@ -212,18 +220,24 @@ class Admission:
         self.check(certified)
         if certified.role not in access.roles:
             raise TrustError(
-                f"{access.method} is not for the role {certified.role}",
-                remedy=f"it is for: {', '.join(access.roles)}",
+                Text(
+                    f"{access.method} is not for the role {certified.role}",
+                    f"{access.method} 不对角色 {certified.role} 开放",
+                ),
+                remedy=Text(
+                    f"it is for: {', '.join(access.roles)}",
+                    f"开放的角色：{'、'.join(access.roles)}",
+                ),
                 code="role.refused",
             )
         with self._lock:
             if self._calls[certified.fingerprint, False] >= limits.calls_per_member:
-                raise _too_many("calls", limits.calls_per_member)
+                raise _too_many(Text("calls", "调用"), limits.calls_per_member)
             if access.metered:
                 self._spend(certified)
             if access.uploads:
                 if self._calls[certified.fingerprint, True] >= limits.uploads_per_member:
-                    raise _too_many("uploads", limits.uploads_per_member)
+                    raise _too_many(Text("uploads", "上传"), limits.uploads_per_member)
                 self._calls[certified.fingerprint, True] += 1
             self._calls[certified.fingerprint, False] += 1
             call.counted = True
@@ -243,7 +257,9 @@ class Admission:
     def check(self, certified: Certified) -> None:
         """Raises UnavailableError while stopping, TrustError for who is no member (any more)."""
         if self._stopping.is_set():
-            raise UnavailableError("the exchange is stopping", code="exchange.stopping")
+            raise UnavailableError(
+                Text("the exchange is stopping", "交换中心正在停止"), code="exchange.stopping"
+            )
         self.identity.check_standing(certified)
 
     def stands(self, call: Call) -> bool:
@@ -260,7 +276,9 @@ class Admission:
         presented: Any = context.auth_context().get("x509_pem_cert", ())
         chain: list[bytes] = list(presented)
         if len(chain) != 1:
-            raise TrustError("a client certificate is needed", code="certificate.missing")
+            raise TrustError(
+                Text("a client certificate is needed", "需要客户端证书"), code="certificate.missing"
+            )
         pem = chain[0]
         known = self._certificates.get(pem)
         if known is None:
@@ -283,8 +301,11 @@ class Admission:
         tokens = min(limits.submit_burst, tokens + (now - at) * per_s)
         if tokens < 1.0:
             raise UnavailableError(
-                "too many requests of this kind in a short time",
-                remedy=f"wait {(1.0 - tokens) / per_s:.1f} s and ask again",
+                Text("too many requests of this kind in a short time", "短时间内此类请求过多"),
+                remedy=Text(
+                    f"wait {(1.0 - tokens) / per_s:.1f} s and ask again",
+                    f"请等待 {(1.0 - tokens) / per_s:.1f} 秒后再试",
+                ),
                 code="limit.rate",
             )
         self._tokens[certified.name] = (tokens - 1.0, now)
@@ -305,9 +326,12 @@ class Admission:
                 call.doomed = revoked
 
 
-def _too_many(what: str, limit: int) -> UnavailableError:
+def _too_many(what: Text, limit: int) -> UnavailableError:
     return UnavailableError(
-        f"more than {limit} {what} of one member at once",
-        remedy="wait for one to end",
+        Text(
+            f"more than {limit} {what.en} of one member at once",
+            f"单个成员同时进行的{what.zh}超过 {limit} 个",
+        ),
+        remedy=Text("wait for one to end", "请等待其中一个结束"),
         code="limit.calls",
     )

@@ -39,6 +39,25 @@ class Answer:
         """Returns the table; sums are exact integers or decimals."""
         return self.processed.table
 
+    def with_intervals(self) -> pa.Table:
+        """Returns the table with its intervals beside the figures: ``n``, ``n_low``, ``n_high``.
+
+        A name that the statement gave to another column gets an underscore behind it.
+        """
+        table, ends = self.processed.table, self.processed.intervals
+        if ends is None:
+            return table
+        columns, names = [], []
+        taken = set(table.column_names)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            columns.append(column)
+            names.append(name)
+            for end in (f"{name}_low", f"{name}_high"):
+                if end in ends.column_names:
+                    columns.append(ends.column(end))
+                    names.append(f"{end}_" if end in taken else end)
+        return table.from_arrays(columns, names=names)
+
     def to_pandas(self) -> pd.DataFrame:
         """Returns the table as a DataFrame."""
         frame: pd.DataFrame = self.processed.table.to_pandas()
@@ -75,6 +94,7 @@ def make_answer(
     calibration: Calibration | None,
     survivors: Sequence[str],
     receipt: Mapping[str, Any],
+    unsigned: Sequence[str] = (),
     deadline_s: float = 60.0,
 ) -> Answer:
     """Turns opened totals into an answer; see ``finalise`` for the arguments.
@@ -87,11 +107,15 @@ def make_answer(
         calibration: Ad hoc mode: the noise.
         survivors: Names of the departments whose values are in the totals.
         receipt: The receipt document.
+        unsigned: Survivors whose signature the receipt lacks.
         deadline_s: For post-processing.
     """
     released = finalise(bound, plan, totals, visible, calibration, len(survivors))
     processed = postprocess(bound.post_sql, released, deadline_s=deadline_s)
-    return Answer(processed, released, receipt, _remarks(plan, survivors, released, processed))
+    remarks = _remarks(plan, survivors, released, processed)
+    if unsigned:
+        remarks = (*remarks, _UNSIGNED.format(missing=", ".join(unsigned)))
+    return Answer(processed, released, receipt, remarks)
 
 
 def _remarks(
@@ -127,31 +151,37 @@ def _has_gaps(released: Released) -> bool:
 _NOISE = Text(
     "Figures carry noise for ({epsilon}, {delta})-differential privacy. The 95 % intervals cover "
     "this noise, not what clipping to the declared bounds changed.",
-    "数值含差分隐私噪声(ε={epsilon},δ={delta})。95% 区间只反映噪声,不含按声明范围截断带来的偏差。",
+    "数值含差分隐私噪声（ε={epsilon}，δ={delta}）。95% 区间只反映噪声，"
+    "不含按声明范围截断带来的偏差。",
 )
 _DROPPED = Text(
     "{missing} dropped out: the figures cover {answered} of {asked} departments, and nothing is "
     "estimated for the missing ones.",
-    "{missing} 中途退出:结果覆盖 {asked} 个部门中的 {answered} 个,缺席部门未作任何估计。",
+    "{missing} 中途退出：结果覆盖 {asked} 个部门中的 {answered} 个，缺席部门未作任何估计。",
+)
+_UNSIGNED = Text(
+    "{missing} answered, but was gone before signing the receipt: its figures are included; under "
+    "which policy, and how many bytes left it, nobody confirms.",
+    "{missing} 已应答但未签署回执:结果包含其数据;其所依策略与出域字节数未经确认。",
 )
 _LESS_NOISE = Text(
     "With fewer departments there is also less noise in the total; the intervals account for it.",
-    "参与部门减少,总噪声也随之减小;区间已按实际噪声计算。",
+    "参与部门减少，总噪声也随之减小；区间已按实际噪声计算。",
 )
 _UNBARRED = Text(
-    "{columns}: computed from released figures, so no interval of its own; those of its inputs "
-    "are in answer.released.intervals.",
-    "{columns}:由已发布数值计算得出,没有自己的区间;输入数值的区间见 answer.released.intervals。",
+    "{columns}: computed from noisy figures (≈), so without an interval of its own; ask for its "
+    "inputs as columns, too, to see theirs.",
+    "{columns}：由带噪数值计算得出（≈），没有自己的区间；把输入数值也列为查询的列，即可看到它们的区间。",
 )
 _GAPS = Text(
     "Where the noisy number of rows is too small, an average or variance has no interval.",
-    "带噪行数过小时,平均值或方差没有区间。",
+    "带噪行数过小时，平均值或方差没有区间。",
 )
 _EXACT = Text(
     "Exact figures under every owner's grant: no noise was added.",
-    "精确结果,已获全部数据方授权:未加噪声。",
+    "精确结果，已获全部数据方授权：未加噪声。",
 )
 _HIDDEN = Text(
     "{hidden} of {cells} groups are not shown: too few people, or needed to protect such a group.",
-    "{cells} 个分组中有 {hidden} 个不显示:人数过少,或为保护此类分组而隐藏。",
+    "{cells} 个分组中有 {hidden} 个不显示：人数过少，或为保护此类分组而隐藏。",
 )

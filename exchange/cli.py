@@ -54,6 +54,10 @@ COMMANDS: Final[tuple[Entry, ...]] = (
           Text("Who takes part, and what runs here", "查看参与方和本机运行情况")),
     Entry("sql", "exchange.commands.sql",
           Text("Ask a question over all departments' data", "跨部门查询")),
+    Entry("jobs", "exchange.commands.jobs",
+          Text("Your questions that are still out", "尚未取回结果的提问")),
+    Entry("fetch", "exchange.commands.fetch",
+          Text("Take the answer of a question that was asked before", "取回先前提问的结果")),
     Entry("explain", "exchange.commands.explain",
           Text("What a question would tell whom, before it is asked", "提问之前说明谁会知道什么")),
     Entry("grant", "exchange.commands.grant",
@@ -72,7 +76,7 @@ COMMANDS: Final[tuple[Entry, ...]] = (
 
 _ABOUT: Final = Text(
     "Veil answers questions over data that stays where it is.",
-    "Veil:数据不出域,可用不可见。",
+    "Veil：数据不出域，可用不可见。",
 )
 
 
@@ -180,8 +184,8 @@ def _own_mistake(
     text = Text(
         "This is a mistake in Veil, not in what you did: {kind}. "
         "Set VEIL_TRACEBACK=1 and run it again to see where; please report it.",
-        "这是 Veil 自身的错误,不是您的操作问题:{kind}。"
-        "请设置 VEIL_TRACEBACK=1 后重试以查看位置,并报告给我们。",
+        "这是 Veil 自身的错误，不是您的操作问题：{kind}。"
+        "请设置 VEIL_TRACEBACK=1 后重试以查看位置，并报告给我们。",
     )
     sys.stderr.write(f"{text.format(kind=kind.__name__)}\n")
 

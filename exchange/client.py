@@ -1,14 +1,16 @@
 """The analyst's SDK: ``connect(profile).sql("…")``.
 
-    parse → bind → draft → judge → sign → submit → watch → fetch → open → answer
+    parse → bind → draft → judge → sign → keep → submit → watch → fetch → open → answer
 
-Everything up to *submit* happens on the analyst's machine and costs nothing.
+Everything up to *submit* happens on the analyst's machine and costs nothing. From *keep* on the
+question outlives this process (``exchange.job``).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import secrets
 import time
@@ -18,22 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 from catalog.calibration import calibrate
-from catalog.certificates.receipts import PLAN_TYPE, plan_hash, read_plan
-from catalog.codec import to_json
 from catalog.plan import Mode, Plan, Protocol
-from compute_nodes.jobs.setups import is_homomorphic, order_key_info
+from catalog.policy import Policy
+from compute_nodes.jobs.setups import order_key_info
 from compute_nodes.rpc.membership import TlsFiles
-from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.federation import Federation, read_federation
-from exchange.he_key import make_he_key
-from exchange.history import Charge, History, Remembered, question_key
-from exchange.opening import OpeningKeys, open_aggregate
-from exchange.ports import Progress
+from exchange.history import History
+from exchange.job import Desk, Job, State, Watcher
+from exchange.job_book import JobBook
+from exchange.open_jobs import OpenJobs
 from exchange.profile import Profile, load_profile
-from exchange.submission import Submission
 from exchange.transport import AnalystLink
-from protos.faults import InputError, JobError, TrustError
-from protos.language import language
+from protos.faults import InputError
+from protos.language import Text, language
 from protos.sealing import seal
 
 if TYPE_CHECKING:
@@ -42,9 +41,11 @@ if TYPE_CHECKING:
     from exchange.planner.bind import Bound
     from exchange.planner.explain import Explanation
 
+__all__ = ["Job", "Options", "Prepared", "Question", "State", "Veil", "Watcher", "connect"]
+
 PROFILE_VARIABLE: Final = "VEIL_PROFILE"
 DEFAULT_PROFILE: Final = Path(".veil/analyst.toml")
-Watcher = Callable[[Progress], None]
+LOG: Final = logging.getLogger("veil")
 
 
 class Options(TypedDict, total=False):
@@ -57,6 +58,7 @@ class Options(TypedDict, total=False):
     purpose: str
     without: Iterable[str]
     fresh: bool
+    wait_s: int | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Question:
         purpose: What for.
         without: Departments to leave out.
         fresh: Whether to ask anew although the same question was answered before.
+        wait_s: Seconds within which departments must answer; None leaves it to the protocol.
     """
 
     sql: str
@@ -82,6 +85,7 @@ class Question:
     purpose: str = ""
     without: frozenset[str] = frozenset()
     fresh: bool = False
+    wait_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,10 @@ class Veil:
         self._link = link
         self._clock = clock
         self._randomness = randomness
-        self._history = History(profile.directory / "history")
+        self._known: tuple[dict[str, Any], Federation] | None = None
+        history, out = History(profile.directory / "history"), OpenJobs(profile.directory / "jobs")
+        desk = Desk(profile, link, history, out, self.federation)
+        self._book = JobBook(desk, clock, randomness)
 
     def __enter__(self) -> Self:
         """Returns itself."""
@@ -157,7 +164,11 @@ class Veil:
 
     def federation(self) -> Federation:
         """Who takes part, with which data, under which policies: as far as the pins confirm it."""
-        return read_federation(self._link.directory(), self.profile.pins)
+        body = self._link.directory()
+        known = self._known
+        if known is None or known[0] != body:  # it seldom changes, and reading it is dear
+            known = self._known = body, read_federation(body, self.profile.pins)
+        return known[1]
 
     def prepare(self, question: Question) -> Prepared:
         """Plans a question without asking it.
@@ -190,15 +201,15 @@ class Veil:
             epsilon=question.epsilon,
             protocol=question.protocol,
             grants=grants,
+            lifetime_s=question.wait_s,
             without=question.without,
+            affiliation=self.profile.pins.department_of(self.profile.name),
         )
         order_key = b""
         if question.exact and plan.protocol != "sealed":
             order_key = self._randomness(32)
             plan = _with_order_keys(plan, federation, order_key)
-        policies = federation.policies.get(plan.dataset, {})
-        asked = {m.name: policies[m.name] for m in plan.roster if m.name in policies}
-        verdict = judge(plan, bound.dataset, asked, now=now)
+        verdict = judge(plan, bound.dataset, _asked(plan, federation), now=now)
         return Prepared(bound, plan, federation, verdict, order_key)
 
     def explain(self, sql: str, **options: Unpack[Options]) -> Explanation:
@@ -217,7 +228,7 @@ class Veil:
             plan,
             prepared.bound,
             dataset,
-            prepared.federation.policies.get(plan.dataset, {}),
+            _asked(plan, prepared.federation),
             language(),
             predicted_bytes=lambda drafted: predicted_bytes(drafted, dataset),
             calibration=calibrate(plan, dataset) if plan.mode == "adhoc" else None,
@@ -236,17 +247,55 @@ class Veil:
             PolicyError: A policy refuses; says which rewrite would pass.
             JobError: The job ended without an answer.
         """
+        job = self.submit(sql, **options)
+        for line in job.notice:
+            LOG.warning("%s", line)
+        return job.wait(watch)
+
+    def submit(self, sql: str, **options: Unpack[Options]) -> Job:
+        """Asks a question, and does not wait: see `Job`.
+
+        The same question costs once: what was answered comes from the history, and what is still
+        being answered is taken up again, unless ``fresh`` is asked for.
+
+        Args:
+            sql: The statement.
+            **options: See `Options`.
+
+        Raises:
+            SqlError: The statement is not supported.
+            PolicyError: A policy refuses; says which rewrite would pass.
+            UnavailableError: It cannot be kept, or the exchange is away.
+        """
         question = _question(sql, options)
         prepared = self.prepare(question)
         prepared.verdict.enforce()
-        key = question_key(prepared.plan, prepared.federation)
-        known = None if question.fresh else self._history.find(key)
-        if known is not None:
-            return self._told(self._answer(prepared, known), prepared, stored=True)
-        remembered = self._ask(prepared, watch or (lambda _: None))
-        self._history.keep(key, remembered)
-        self._charge(prepared)
-        return self._told(self._answer(prepared, remembered), prepared, stored=False)
+        return self._book.ask(
+            prepared.plan,
+            prepared.bound,
+            prepared.federation,
+            order_key=prepared.order_key,
+            protocol=question.protocol,
+            fresh=question.fresh,
+        )
+
+    def job(self, beginning: str) -> Job:
+        """One's own job, still out or answered, in whichever process it was asked.
+
+        Args:
+            beginning: Of its number, as far as it is unique.
+
+        Raises:
+            InputError: There is none, or there are several.
+        """
+        return self._book.find(beginning)
+
+    def jobs(self) -> list[tuple[Job, State]]:
+        """One's own jobs that are out, oldest first, and how they stand.
+
+        What has failed is said once, and then forgotten, as is what never arrived and is too old.
+        """
+        return self._book.listed()
 
     def request_grant(self, sql: str, purpose: str, *, valid_s: int = 30 * 86_400) -> str:
         """Asks every owner for exact figures of one statement.
@@ -267,7 +316,10 @@ class Veil:
         from catalog.judge import Verdict
 
         if not purpose.strip():
-            raise InputError("a request needs a purpose", remedy="say what the figures are for")
+            raise InputError(
+                Text("a request needs a purpose", "申请须说明用途"),
+                remedy=Text("say what the figures are for", "请说明这些数据用来做什么"),
+            )
         prepared = self.prepare(Question(sql, exact=False, purpose=purpose))
         exact = self._bind_exact(sql, prepared.federation)
         # Learnt now, not after every owner has granted what no node will answer.
@@ -313,101 +365,41 @@ class Veil:
             waiting = open_
         if waiting:
             raise InputError(
-                f"no grant yet of {', '.join(waiting)}",
-                remedy="`veil grant list` shows what they answered",
+                Text(
+                    f"no grant yet of {', '.join(waiting)}", f"尚未获得 {'、'.join(waiting)} 的授权"
+                ),
+                remedy=Text(
+                    "`veil grant list` shows what they answered", "veil grant list 可查看各方的答复"
+                ),
                 code="grant.waiting",
             )
         raise InputError(
-            "an exact answer needs a grant of every owner for this very statement",
-            remedy='veil grant request "SQL" --purpose …; or leave out --exact',
+            Text(
+                "an exact answer needs a grant of every owner for this very statement",
+                "精确结果须由每个数据方对这条语句逐字授权",
+            ),
+            remedy=Text(
+                'veil grant request "SQL" --purpose …; or leave out --exact',
+                'veil grant request "SQL" --purpose …；或去掉 --exact',
+            ),
             code="grant.none",
         )
 
-    def _ask(self, prepared: Prepared, watch: Watcher) -> Remembered:
-        plan, public, secret = prepared.plan, b"", b""
-        if is_homomorphic(plan):
-            key = make_he_key(plan.protocol, self._randomness)
-            plan = dataclasses.replace(plan, he_key_digest=key.public.digest)
-            public, secret = key.public.data, key.private_bytes()
-        token = self.profile.identity.sign(PLAN_TYPE, to_json(plan))
-        self._link.submit(Submission(token, public).encode(), job=plan.job)
-        try:
-            for progress in self._link.watch(plan.job):
-                watch(progress)
-        except KeyboardInterrupt:
-            self._link.cancel(plan.job)
-            raise JobError(
-                "cancelled; departments that had not answered keep their budget",
-                code="job.cancelled",
-            ) from None
-        return Remembered(token, prepared.order_key, self._link.fetch(plan.job), secret)
 
-    def _charge(self, prepared: Prepared) -> None:
-        """Notes what an ad hoc answer has cost."""
-        plan = prepared.plan
-        if plan.mode == "adhoc":
-            rho = calibrate(plan, prepared.bound.dataset).rho
-            asked = tuple(member.name for member in plan.roster)
-            self._history.charge(Charge(plan.job, plan.dataset, plan.project, rho, asked))
-
-    def _told(self, answer: Answer, prepared: Prepared, *, stored: bool) -> Answer:
-        """The answer with what it cost, and what all answers together have cost so far."""
-        from exchange.spending import STORED, running_sum
-
-        plan = prepared.plan
-        remarks = (*answer.remarks, STORED) if stored else answer.remarks
-        if plan.mode == "adhoc":
-            charges = self._history.charges(plan.dataset)
-            policies = prepared.federation.policies.get(plan.dataset, {})
-            remarks = (*remarks, running_sum(charges, policies, plan.dataset, plan.delta))
-        return dataclasses.replace(answer, remarks=remarks)
-
-    def _answer(self, prepared: Prepared, remembered: Remembered) -> Answer:
-        """Opens, checks and finishes an outcome."""
-        from exchange.answer import make_answer
-        from exchange.receipt import make_document, verify_receipt
-
-        identity = self.profile.identity.public
-        plan = read_plan(identity, remembered.plan)
-        outcome = read_outcome(remembered.outcome)
-        aggregate = read_aggregate(outcome.aggregate)
-        document = make_document(
-            outcome.receipt, outcome.statements, remembered.plan, outcome.cards
-        )
-        report = verify_receipt(document, pins=self.profile.pins, outcome_digest=aggregate.digest)
-        if not report.ok:
-            failed = report.failures[0]
-            raise TrustError(
-                f"the receipt does not hold: {failed.name}: {failed.what}",
-                remedy="keep the outcome and tell the departments; do not use the figures",
-                code="receipt.invalid",
-            )
-        opened = open_aggregate(
-            plan,
-            plan_hash(plan),
-            aggregate,
-            OpeningKeys(self.profile.sealing, remembered.order_key, remembered.he_secret),
-            prepared.federation,
-        )
-        calibration = None
-        if plan.mode == "adhoc":
-            calibration = calibrate(plan, prepared.bound.dataset)
-        return make_answer(
-            prepared.bound,
-            plan,
-            opened.totals,
-            visible=opened.visible,
-            calibration=calibration,
-            survivors=aggregate.survivors,
-            receipt=document,
-        )
+def _asked(plan: Plan, federation: Federation) -> dict[str, Policy]:
+    """The public policies of those who are asked."""
+    policies = federation.policies.get(plan.dataset, {})
+    return {m.name: policies[m.name] for m in plan.roster if m.name in policies}
 
 
 def _question(sql: str, options: Options) -> Question:
     known = Options.__annotations__.keys()
     for name in options.keys() - known:
         raise InputError(
-            f"there is no option {name!r}", remedy=f"options: {', '.join(sorted(known))}"
+            Text(f"there is no option {name!r}", f"没有选项 {name!r}"),
+            remedy=Text(
+                f"options: {', '.join(sorted(known))}", f"选项：{'、'.join(sorted(known))}"
+            ),
         )
     without = options.get("without", ())
     return Question(
@@ -419,6 +411,7 @@ def _question(sql: str, options: Options) -> Question:
         purpose=options.get("purpose", ""),
         without=frozenset([without] if isinstance(without, str) else without),
         fresh=options.get("fresh", False),
+        wait_s=options.get("wait_s"),
     )
 
 

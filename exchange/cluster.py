@@ -21,6 +21,7 @@ from typing import Final
 from catalog.identity.files import create_directory
 from catalog.identity.registry import ExchangeIdentity
 from compute_nodes.rpc.enrol import enroll
+from exchange.cluster_check import check_cluster
 from exchange.cluster_config import ClusterConfig, ClusterDepartment
 from exchange.processes import Process, alive, load, save, spawn, stop, stop_all, wait_for
 from exchange.serve import Addresses, read_addresses
@@ -80,6 +81,7 @@ class Cluster:
             UnavailableError: A process did not become ready; shows the end of its log.
         """
         self.check_free()
+        check_cluster(config)
         for name in ("exchange", "nodes", "analysts", "logs"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         create_directory(self.directory)
@@ -94,7 +96,7 @@ class Cluster:
                     f"启动 {len(config.department)} 个节点并加载数据",
                 )
             )
-            self._start_nodes(config, addresses, started)
+            self._start_nodes(config, addresses, started, say)
             self._write_profiles(config)
         except BaseException:
             for process in reversed(started):
@@ -112,8 +114,14 @@ class Cluster:
         running = [process for process in load(self.directory / TABLE) if alive(process)]
         if running:
             raise InputError(
-                f"a cluster is running in {self.directory}",
-                remedy=f"veil down --dir {self.directory}, or choose another --dir",
+                Text(
+                    f"a cluster is running in {self.directory}",
+                    f"{self.directory} 中已有集群在运行",
+                ),
+                remedy=Text(
+                    f"veil down --dir {self.directory}, or choose another --dir",
+                    f"请先运行 veil down --dir {self.directory}，或换一个 --dir",
+                ),
                 code="cluster.running",
             )
 
@@ -122,8 +130,8 @@ class Cluster:
         processes = load(self.directory / TABLE)
         if not processes and not (self.directory / TABLE).exists():
             raise InputError(
-                f"there is no cluster in {self.directory}",
-                remedy="name its directory with --dir",
+                Text(f"there is no cluster in {self.directory}", f"{self.directory} 中没有集群"),
+                remedy=Text("name its directory with --dir", "请用 --dir 指定其目录"),
                 code="cluster.none",
             )
         running = [process for process in processes if alive(process)]
@@ -162,7 +170,12 @@ class Cluster:
         for process in self.processes():
             if process.name == name:
                 return process
-        raise InputError(f"no process of this cluster is called {name!r}", code="cluster.unknown")
+        raise InputError(
+            Text(
+                f"no process of this cluster is called {name!r}", f"本集群没有名为 {name!r} 的进程"
+            ),
+            code="cluster.unknown",
+        )
 
     def _start_exchange(self, config: ClusterConfig, started: list[Process]) -> Addresses:
         directory = self.directory / "exchange"
@@ -171,15 +184,7 @@ class Cluster:
         identity.close()
         shelf = DatasetShelf(directory / "datasets")
         for file in config.datasets:
-            dataset = shelf.add(file)
-            known = {department.name for department in config.department}
-            for member in dataset.members:
-                if member not in known:
-                    raise InputError(
-                        f"{file}: member {member!r} is no department of this cluster",
-                        remedy="add a [[department]], or remove the member",
-                        code="cluster.member",
-                    )
+            shelf.add(file)
         arguments = [
             *("exchange", "serve", "--dir", str(directory)),
             *("--address", f"{config.host}:{config.port}"),
@@ -187,11 +192,16 @@ class Cluster:
         process = spawn("exchange", arguments, directory, self.directory / "logs/exchange.log")
         started.append(process)
         wait_for(
-            lambda: read_addresses(directory) is not None, started, "starting the exchange", START_S
+            lambda: read_addresses(directory) is not None,
+            started,
+            Text("starting the exchange", "启动交换中心"),
+            START_S,
         )
         addresses = read_addresses(directory)
         if addresses is None:
-            raise UnavailableError("the exchange stopped as soon as it was ready")
+            raise UnavailableError(
+                Text("the exchange stopped as soon as it was ready", "交换中心刚就绪便已停止")
+            )
         return addresses
 
     def _enrol_all(self, config: ClusterConfig, addresses: Addresses) -> None:
@@ -211,7 +221,8 @@ class Cluster:
         directories = [self.directory / "exchange", *(directory for _, _, directory in members)]
         for directory in directories:
             card = read_card((directory / "card.jwt").read_text("ascii"))
-            pins.add(card.role, card.name, card.identity.fingerprint)
+            belongs = config.affiliations.get(card.name, "") if card.role == "analyst" else ""
+            pins.add(card.role, card.name, card.identity.fingerprint, belongs)
         for _, _, directory in members:
             pins.save(directory / "pins.toml")
 
@@ -227,7 +238,7 @@ class Cluster:
         return [*nodes, *analysts]
 
     def _start_nodes(
-        self, config: ClusterConfig, addresses: Addresses, started: list[Process]
+        self, config: ClusterConfig, addresses: Addresses, started: list[Process], say: Say
     ) -> None:
         shelf = self.directory / "exchange" / "datasets"
         for department in config.department:
@@ -239,7 +250,7 @@ class Cluster:
             started.append(process)
             nodes.append(process)
             save(self.directory / TABLE, started)
-        self._wait_ready(nodes)
+        self._wait_ready(nodes, say)
 
     def _spawn_node(self, name: str) -> Process:
         directory = self.directory / "nodes" / name
@@ -247,13 +258,22 @@ class Cluster:
         arguments = ["node", "serve", "--dir", str(directory)]
         return spawn(name, arguments, directory, self.directory / "logs" / f"{name}.log")
 
-    def _wait_ready(self, nodes: Sequence[Process]) -> None:
-        wait_for(
-            lambda: all((Path(node.directory) / READY).exists() for node in nodes),
-            list(nodes),
-            "starting the nodes",
-            START_S,
-        )
+    def _wait_ready(self, nodes: Sequence[Process], say: Say = lambda _: None) -> None:
+        told = 0
+
+        def ready() -> bool:
+            nonlocal told
+            up = sum((Path(node.directory) / READY).exists() for node in nodes)
+            if told < up < len(nodes):
+                said = Text(
+                    f"{up} of {len(nodes)} nodes have loaded their data",
+                    f"{len(nodes)} 个节点中有 {up} 个已加载数据",
+                )
+                say(said)
+            told = up
+            return up == len(nodes)
+
+        wait_for(ready, list(nodes), Text("starting the nodes", "启动节点"), START_S)
 
     def _write_profiles(self, config: ClusterConfig) -> None:
         for number, name in enumerate(config.analysts):
@@ -278,19 +298,6 @@ def _write_node(
     (directory / "datasets").mkdir(exist_ok=True)
     for held in department.data:
         declared = shelf / f"{held.dataset}.toml"
-        if not declared.exists():
-            raise InputError(
-                f"{department.name}: no dataset {held.dataset!r} is declared",
-                remedy="list its file under `datasets`",
-                code="cluster.dataset",
-            )
-        for file in (held.policy, held.file):
-            if not file.exists():
-                raise InputError(
-                    f"{department.name}: {file} does not exist",
-                    remedy="paths in cluster.toml are relative to its folder",
-                    code="cluster.file",
-                )
         shutil.copyfile(declared, directory / "datasets" / declared.name)
         shutil.copyfile(held.policy, directory / "policies" / f"{held.dataset}.toml")
         lines += [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from catalog.toml_file import read_toml, validated
 from compute_nodes.config import Limits
-from protos.faults import InputError
+from protos.language import Text
 
 
 class ClusterData(BaseModel):
@@ -38,6 +38,7 @@ class ClusterConfig(BaseModel):
         datasets: Files that declare the logical datasets.
         department: The departments, in order.
         analysts: Names of the analysts to enrol; the first one's profile is ``analyst.toml``.
+        affiliations: Analyst → the department that it belongs to; everybody pins it so.
         host: Where the exchange listens.
         port: Port of the exchange's gRPC service; 0 takes a free one.
         limits: Limits of every node.
@@ -48,6 +49,7 @@ class ClusterConfig(BaseModel):
     datasets: tuple[Path, ...]
     department: tuple[ClusterDepartment, ...]
     analysts: tuple[str, ...] = ("analyst",)
+    affiliations: dict[str, str] = {}
     host: str = "127.0.0.1"
     port: int = 0
     limits: Limits = Limits()
@@ -57,9 +59,34 @@ class ClusterConfig(BaseModel):
         names = [department.name for department in self.department]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"department {name!r} is listed twice; give each its own name")
+                raise ValueError(
+                    Text(
+                        f"department {name!r} is listed twice; give each its own name",
+                        f"部门 {name!r} 重复；请为每个部门取不同的名称",
+                    )
+                )
         if not names:
-            raise ValueError("no department; add at least one [[department]]")
+            raise ValueError(
+                Text(
+                    "no department; add at least one [[department]]",
+                    "没有部门；请至少添加一个 [[department]]",
+                )
+            )
+        for analyst, department in self.affiliations.items():
+            if analyst not in self.analysts:
+                raise ValueError(
+                    Text(
+                        f"affiliations names {analyst!r}, who is not under `analysts`",
+                        f"affiliations 中的 {analyst!r} 不在 `analysts` 中",
+                    )
+                )
+            if department not in names:
+                raise ValueError(
+                    Text(
+                        f"affiliations: {department!r} is no department of this cluster",
+                        f"affiliations：{department!r} 不是此集群的部门",
+                    )
+                )
         return self
 
 
@@ -69,16 +96,8 @@ def load_cluster_config(path: Path) -> ClusterConfig:
     Raises:
         InputError: The file is missing, is not TOML, or has an unknown or wrong key.
     """
-    try:
-        config = ClusterConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist", remedy="name a cluster.toml") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "cluster"
-        raise InputError(f"{path}: {key}: {first['msg']}", remedy="mend that key") from error
+    body = read_toml(path, Text("name a cluster.toml", "请指定 cluster.toml"))
+    config = validated(ClusterConfig, body, str(path))
     base = path.resolve().parent
     departments = tuple(
         department.model_copy(

@@ -16,6 +16,7 @@ from catalog.identity.database import Database
 from protos.canonical import digest
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import PublicIdentity
+from protos.language import Text
 from protos.names import check_name
 
 MOST_OPEN: Final = 100  # requests of one analyst that wait for an answer
@@ -75,9 +76,14 @@ class GrantDesk:
             statement, purpose = str(claims["statement"]), str(claims["purpose"])
             expires_at = int(claims["exp"])
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError("the request is malformed", code="grant.request") from error
+            raise InputError(
+                Text("the request is malformed", "申请格式有误"), code="grant.request"
+            ) from error
         if claims.get("analyst") != analyst or not names:
-            raise TrustError("the request names another analyst", code="grant.analyst")
+            raise TrustError(
+                Text("the request names another analyst", "申请署名的是另一位分析员"),
+                code="grant.analyst",
+            )
         request = digest(claims)
         with self._db.write() as db:
             (waiting,) = db.execute(
@@ -86,7 +92,10 @@ class GrantDesk:
                 (analyst, now),
             ).fetchone()
             if waiting >= MOST_OPEN:
-                raise PolicyError("too many requests wait for an answer", code="grant.too_many")
+                raise PolicyError(
+                    Text("too many requests wait for an answer", "等待答复的申请过多"),
+                    code="grant.too_many",
+                )
             db.execute(
                 "INSERT OR IGNORE INTO request VALUES (?, ?, ?, ?, ?, ?)",
                 (request, analyst, token, statement, purpose, expires_at),
@@ -125,9 +134,15 @@ class GrantDesk:
         if kind == "received":
             return
         if kind == "grant" and read_grant(text).owner != department:
-            raise TrustError("the grant is signed by another department", code="grant.owner")
+            raise TrustError(
+                Text("the grant is signed by another department", "授权是由另一个部门签署的"),
+                code="grant.owner",
+            )
         if kind not in ("grant", "denied"):
-            raise InputError(f"{kind!r} is no answer to a request", code="grant.answer")
+            raise InputError(
+                Text(f"{kind!r} is no answer to a request", f"{kind!r} 不是对申请的答复"),
+                code="grant.answer",
+            )
         state = "granted" if kind == "grant" else "denied"
         with self._db.write() as db:
             changed = db.execute(
@@ -135,7 +150,10 @@ class GrantDesk:
                 (state, text[:100_000], request, department),
             ).rowcount
         if not changed:
-            raise InputError("no request asks this department", code="grant.unknown")
+            raise InputError(
+                Text("no request asks this department", "没有向该部门提出的申请"),
+                code="grant.unknown",
+            )
 
     def list(self, analyst: str, request: str = "") -> list[dict[str, Any]]:
         """The analyst's requests with every owner's answer (JSON values)."""

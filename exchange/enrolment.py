@@ -24,6 +24,7 @@ from starlette.routing import Route
 from catalog.identity.registry import Enrolment, ExchangeIdentity
 from exchange.doorkeeper import DoorLimits, DoorLoop, OpenDoors
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
+from protos.language import Text
 from protos.names import check_name, check_role
 
 MAX_BODY_BYTES: Final = 32 * 1024
@@ -193,20 +194,28 @@ async def _read(request: Request, fields: set[str]) -> dict[str, str]:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                raise InputError("the request is too long", code="enrol.too_long")
+                raise InputError(Text("the request is too long", "请求过长"), code="enrol.too_long")
     except ClientDisconnect as error:
-        raise TrustError("the connection ended early", code="enrol.disconnected") from error
+        raise TrustError(
+            Text("the connection ended early", "连接提前中断"), code="enrol.disconnected"
+        ) from error
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InputError("the request is not JSON", code="enrol.malformed") from error
+        raise InputError(
+            Text("the request is not JSON", "请求不是 JSON"), code="enrol.malformed"
+        ) from error
     if (
         not isinstance(value, dict)
         or set(value) != fields
         or not all(isinstance(item, str) and item.isascii() for item in value.values())
     ):
         raise InputError(
-            f"the request needs exactly {', '.join(sorted(fields))}", code="enrol.malformed"
+            Text(
+                f"the request needs exactly {', '.join(sorted(fields))}",
+                f"请求须恰好包含 {'、'.join(sorted(fields))}",
+            ),
+            code="enrol.malformed",
         )
     return value
 
@@ -218,7 +227,12 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise UnavailableError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            remedy="choose another port, or stop what uses it",
+            Text(
+                f"cannot listen on {host}:{port}: {error.strerror}",
+                f"无法监听 {host}:{port}：{error.strerror}",
+            ),
+            remedy=Text(
+                "choose another port, or stop what uses it", "请换一个端口，或停止占用它的程序"
+            ),
             code="enrol.listen",
         ) from error

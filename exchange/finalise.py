@@ -19,6 +19,7 @@ import numpy as np
 from catalog.typing_rules import type_of
 from exchange import intervals as iv
 from protos.faults import JobError, ProtocolError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -264,8 +265,11 @@ def _array(values: list[int | float | None], kind: pa.DataType, output: Output) 
         return pa.array(values, kind)
     if any(v is not None and abs(v) >= 10**_MOST_DIGITS for v in values):
         raise JobError(
-            f"{output.column} has a sum of more than {_MOST_DIGITS} digits",
-            remedy="sum a value with narrower bounds",
+            Text(
+                f"{output.column} has a sum of more than {_MOST_DIGITS} digits",
+                f"{output.column} 的合计超过 {_MOST_DIGITS} 位",
+            ),
+            remedy=Text("sum a value with narrower bounds", "请对范围更窄的值求和"),
         )
     return pa.array([_decimal(v, output.decimals) for v in values], kind)
 

@@ -19,7 +19,9 @@ from catalog.codec import to_json
 from catalog.identity.files import create_directory
 from catalog.plan import Plan
 from exchange.federation import Federation
+from exchange.private_file import write_private_file
 from protos.canonical import digest
+from protos.identity import unverified_claims
 
 CHARGES: Final = "charges.jsonl"
 
@@ -85,14 +87,23 @@ class History:
             secret.read_bytes() if secret.exists() else b"",
         )
 
+    def find_job(self, beginning: str) -> list[tuple[str, Remembered]]:
+        """The (key, answer) of every job whose number begins so."""
+        found = []
+        for path in self._directory.glob("*.json"):
+            kept = self.find(path.stem)
+            if kept and str(unverified_claims(kept.plan).get("job", "")).startswith(beginning):
+                found.append((path.stem, kept))
+        return found
+
     def keep(self, key: str, remembered: Remembered) -> None:
         """Keeps an answer; the outcome first, so that an entry is whole or absent."""
         create_directory(self._directory)
         body = {"plan": remembered.plan, "order_key": remembered.order_key.hex()}
-        _write(self._directory / f"{key}.outcome", remembered.outcome)
+        write_private_file(self._directory / f"{key}.outcome", remembered.outcome)
         if remembered.he_secret:
-            _write(self._directory / f"{key}.key", remembered.he_secret)
-        _write(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
+            write_private_file(self._directory / f"{key}.key", remembered.he_secret)
+        write_private_file(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
 
     def charge(self, charge: Charge) -> None:
         """Notes what an answer cost, on disk before it returns."""
@@ -106,11 +117,14 @@ class History:
             os.fsync(file.fileno())
 
     def charges(self, dataset: str) -> list[Charge]:
-        """Every charge on a dataset, oldest first; a line that a crash cut off is passed over."""
+        """Every charge on a dataset, oldest first; a line that a crash cut off is passed over.
+
+        A job is charged once, however often its answer was fetched.
+        """
         path = self._directory / CHARGES
         if not path.exists():
             return []
-        found = []
+        found: dict[str, Charge] = {}
         for line in path.read_text("utf-8").splitlines():
             try:
                 body = json.loads(line)
@@ -118,8 +132,28 @@ class History:
             except (ValueError, TypeError, KeyError):
                 continue
             if charge.dataset == dataset:
-                found.append(charge)
-        return found
+                found.setdefault(charge.job, charge)
+        return list(found.values())
+
+
+def same_question(plan: Plan, other: Plan) -> bool:
+    """Whether two plans ask the same of the same departments, by whatever protocol.
+
+    For a job that is still out: which data it will be answered from is not known yet.
+    """
+    return _question(plan) == _question(other)
+
+
+def _question(plan: Plan) -> tuple[object, ...]:
+    return (
+        plan.aggregate,
+        plan.dataset_digest,
+        plan.mode,
+        plan.epsilon,
+        plan.delta,
+        plan.analyst_fingerprint,
+        plan.roster,
+    )
 
 
 def question_key(plan: Plan, federation: Federation) -> str:
@@ -139,13 +173,3 @@ def question_key(plan: Plan, federation: Federation) -> str:
             ],
         }
     )
-
-
-def _write(path: Path, body: bytes) -> None:
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

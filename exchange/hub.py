@@ -9,21 +9,23 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
-from catalog.certificates.receipts import Statement, issue_receipt, read_statement, receipt_of
+from catalog.certificates.receipts import issue_receipt, receipt_of
 from catalog.codec import from_json
 from catalog.plan import Plan
-from compute_nodes.crypto.signatures import signer, verifier
+from compute_nodes.crypto.signatures import signer
 from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
+from compute_nodes.jobs.setups import CANCEL_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.link import UNREGISTERED
 from exchange.coordinator.archive import Archive, JobRow
+from exchange.coordinator.journal import Begun, Journal, Journals
 from exchange.coordinator.outcome import Outcome
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
+from exchange.coordinator.statements import facts_of, take_statement
 from exchange.desk import ROUND_PREFIX, GrantDesk
 from exchange.inbox import Inbox
 from exchange.ports import Alive, Caller, Progress, Registration
@@ -42,6 +44,7 @@ from protos.faults import (
     from_public,
 )
 from protos.identity import IdentityKey, PublicIdentity
+from protos.language import Text
 from protos.names import Role
 
 LOG: Final = logging.getLogger("veil.exchange")
@@ -52,18 +55,28 @@ MOST_JOBS_PER_ANALYST: Final = 16
 MAX_PLAN_S: Final = 24 * 3600
 SKEW_S: Final = 60
 REMEMBER_S: Final = 600.0
+GATHER_S: Final = 0.05  # progress is for people: the end is told at once, the rest in handfuls
 
 Members = Mapping[tuple[Role, str], str]  # (role, name) → card, as enrolled and not revoked
-
-# A card verifies the same every time, and verifying costs 0.2 ms.
-_known_card: Final = lru_cache(maxsize=4096)(read_card)
 
 
 @dataclass
 class _Job:
-    """One job in memory."""
+    """One job in memory.
+
+    Attributes:
+        row: As it was submitted.
+        journal: What its session has taken in.
+        replayed_at: While an earlier process's inputs are replayed: when the present one came.
+        session: None before the job has begun and after it has ended.
+        events: What its analyst may see.
+        ended: Whether there is an outcome, or an error.
+        changed: Notified at each event and at the end.
+    """
 
     row: JobRow
+    journal: Journal
+    replayed_at: float | None = None
     session: Session | None = None
     events: list[Progress] = field(default_factory=list)
     ended: bool = False
@@ -80,6 +93,7 @@ class Hub:
         shelf: The declared datasets.
         desk: Grant requests and their answers.
         archive: The record of jobs.
+        journals: What running jobs have taken in.
         inbox: What waits for the departments.
         clocks: How long sessions wait.
         clock: Unix seconds.
@@ -95,6 +109,7 @@ class Hub:
         shelf: DatasetShelf,
         desk: GrantDesk,
         archive: Archive,
+        journals: Journals,
         inbox: Inbox,
         clocks: Clocks,
         clock: Callable[[], float],
@@ -106,6 +121,7 @@ class Hub:
         self._shelf = shelf
         self._desk = desk
         self._archive = archive
+        self._journals = journals
         self._inbox = inbox
         self._clocks = clocks
         self._clock = clock
@@ -117,22 +133,25 @@ class Hub:
         self._ticker = threading.Thread(target=self._tick, name="hub-ticker", daemon=True)
 
     def start(self) -> None:
-        """Marks what an earlier run left open as failed, and starts the clock of the sessions."""
-        restarted = JobError(
-            "the exchange was restarted while this job ran",
-            remedy="ask again; departments that had answered keep the charge, the others do not",
-            code="job.restarted",
-        )
-        self._archive.fail_running(restarted.public())
+        """Takes up the jobs that an earlier process left, and starts the clock of the sessions."""
+        self.take_up()
         self._ticker.start()
 
+    def take_up(self) -> None:
+        """Takes up the jobs that an earlier process left."""
+        running = self._archive.running()
+        self._journals.keep_only({row.job for row in running})
+        for row in running:
+            self._take_up(row)
+
     def stop(self) -> None:
-        """Ends every session and every wait."""
+        """Ends every wait; running jobs are left to the next process."""
         self._stopping.set()
         self._ticker.join()
         for job in self._live():
             if job.session is not None:
-                job.session.cancel(JobError("the exchange is stopping", code="job.stopped"))
+                job.session.leave()
+            job.journal.close()
         self._inbox.close()
 
     # --- departments
@@ -172,7 +191,10 @@ class Hub:
         """Notes what a department offers."""
         for policy in registration.policies:
             if policy.get("department") != caller.name:
-                raise InputError("a policy names another department", code="register.policy")
+                raise InputError(
+                    Text("a policy names another department", "策略署名的是另一个部门"),
+                    code="register.policy",
+                )
         with self._lock:
             self._registered[caller.name] = registration
         for request, token in self._desk.waiting_for(caller.name, int(self._clock())):
@@ -205,53 +227,26 @@ class Hub:
         """Takes a signed plan and starts its session."""
         submission = read_submission(plan)
         decoded, plan_hash = self._read_plan(caller, submission.plan)
-        with self._lock:
-            known = self._jobs.get(decoded.job)
-            running = [job for job in self._jobs.values() if not job.ended]
-        if known is not None and known.row.plan_hash == plan_hash:
+        if self._is_known(decoded.job, caller.name, plan_hash):
             return decoded.job
-        mine = sum(job.row.analyst == caller.name for job in running)
-        if mine >= MOST_JOBS_PER_ANALYST or len(running) >= MOST_JOBS:
-            raise PolicyError(
-                "too many jobs are running at once",
-                remedy="wait for one to end, or cancel one",
-                code="job.too_many",
-            )
+        self._check_places(caller)
         members = self._members()
-        roster = _roster(decoded, members)
-        cards = [*roster, members["analyst", caller.name]]
-        now = int(self._clock())
+        cards = (*_roster(decoded, members), members["analyst", caller.name], self._card)
+        begun = Begun(caller.name, plan, cards, self._min_group(decoded), self._clock())
+        now = int(begun.submitted_at)
         row = JobRow(decoded.job, caller.name, decoded.dataset, plan_hash, now, "running", None)
-        job = _Job(row)
-        stages = StagePlan(
-            plan=decoded,
-            plan_hash=plan_hash,
-            dataset=self._shelf.get(decoded.dataset),
-            verify=verifier([_known_card(token).identity for token in roster]),
-            sign=signer(self._identity),
-            min_group=self._min_group(decoded),
-            he_key=submission.he_key,
-        )
-        ports = Ports(
-            send=lambda department, round_, kind, body: self._send(
-                decoded.job, department, round_, kind, body
-            ),
-            emit=lambda what, department, text: self._emit(job, what, department, text),
-            connected=self._inbox.online,
-            finish=lambda session: self._finish(job, session, cards),
-            fail=lambda error: self._fail(job, error),
-        )
-        opening = write_opening(submission.plan, [*cards, self._card])
-        session = Session(stages, opening, ports, self._clocks, self._monotonic())
-        self._archive.begin(row)
-        job.session = session
-        with self._lock:
-            self._jobs[decoded.job] = job
-        self._emit(job, "submitted", "", decoded.protocol)
-        session.start(self._monotonic())
+        job = _Job(row, self._journals.of(decoded.job))
+        session = self._session(job, begun, decoded, self._monotonic())
+        job.journal.create(begun)
+        try:
+            self._archive.begin(row)
+        except VeilError:
+            job.journal.discard()
+            raise
+        self._begin(job, session, decoded)
         return decoded.job
 
-    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[Progress]:
+    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[list[Progress]]:
         """Yields progress from the start, and ends when the job has."""
         entry = self._owned(caller, job)
         if entry is None:
@@ -261,8 +256,10 @@ class Hub:
             with entry.changed:
                 if at >= len(entry.events) and not entry.ended:
                     entry.changed.wait(0.5)
+                entry.changed.wait_for(lambda: entry.ended, GATHER_S)
                 events, ended = entry.events[at:], entry.ended
-            yield from events
+            if events:
+                yield events
             at += len(events)
             if ended and at >= len(entry.events):
                 return
@@ -271,11 +268,13 @@ class Hub:
         """Returns the outcome of a finished job."""
         row = self._row(caller, job)
         if row.state == "failed":
-            raise from_public(row.fault or {})
+            raise _ended(from_public(row.fault or {}))
         outcome = self._archive.outcome(job)
         if outcome is None:
             raise JobError(
-                "the job has no answer yet", remedy="watch it until it is done", code="job.running"
+                Text("the job has no answer yet", "任务尚无结果"),
+                remedy=Text("watch it until it is done", "请等待其完成"),
+                code="job.running",
             )
         return outcome
 
@@ -284,7 +283,11 @@ class Hub:
         entry = self._owned(caller, job)
         if entry is None or entry.ended or entry.session is None:
             return False
-        entry.session.cancel(JobError("the analyst cancelled the job", code="job.cancelled"))
+        entry.session.cancel(
+            JobError(
+                Text("the analyst cancelled the job", "分析员已取消任务"), code="job.cancelled"
+            )
+        )
         return True
 
     def request_grant(self, caller: Caller, request: str) -> str:
@@ -302,16 +305,114 @@ class Hub:
 
     # --- inside
 
+    def _session(self, job: _Job, begun: Begun, plan: Plan, now: float) -> Session:
+        """Makes the session of a job, the same one from the same beginning."""
+        submission = read_submission(begun.submission)
+        cards = [read_card(token) for token in begun.cards]
+        stages = StagePlan(
+            plan=plan,
+            plan_hash=job.row.plan_hash,
+            dataset=self._shelf.get(plan.dataset),
+            identities=tuple(card.identity for card in cards if card.role == "department"),
+            sign=signer(self._identity),
+            min_group=begun.min_group,
+            he_key=submission.he_key,
+        )
+        ports = Ports(
+            record=job.journal.append,
+            send=lambda department, round_, kind, body: self._send(
+                plan.job, department, round_, kind, body
+            ),
+            emit=lambda what, department, text: self._emit(job, what, department, text),
+            connected=self._inbox.online,
+            finish=lambda session: self._finish(job, session, stages, begun.cards),
+            fail=lambda error: self._fail(job, error),
+        )
+        opening = write_opening(submission.plan, list(begun.cards))
+        return Session(stages, opening, ports, self._clocks, now)
+
+    def _begin(self, job: _Job, session: Session, plan: Plan) -> None:
+        job.session = session
+        with self._lock:
+            self._jobs[plan.job] = job
+        self._emit(job, "submitted", "", plan.protocol)
+        session.start(self._monotonic())
+
+    def _take_up(self, row: JobRow) -> None:
+        """Brings a job to where an earlier process left it, or ends it with a clear error."""
+        job = _Job(row, self._journals.of(row.job))
+        cards: tuple[str, ...] = ()
+        try:
+            begun = job.journal.open()
+            cards = begun.cards
+            plan, _ = self._read_plan(
+                Caller("analyst", row.analyst, ""), read_submission(begun.submission).plan
+            )
+            age_s = self._clock() - begun.submitted_at
+            session = self._session(job, begun, plan, self._monotonic() - age_s)
+            job.replayed_at = begun.submitted_at
+            self._begin(job, session, plan)
+            self._replay(job, session)
+        except VeilError as error:
+            job.replayed_at = None
+            with self._lock:
+                self._jobs[row.job] = job
+            self._fail(job, _not_taken_up(error))
+            self._withdraw(row.job, cards)
+
+    def _replay(self, job: _Job, session: Session) -> None:
+        for at, taken in job.journal.inputs():
+            job.replayed_at = at
+            self._inbox.settle(job.row.job, taken.round, taken.department)
+            session.replay(taken, self._monotonic())
+            if job.ended:  # its last input ended it, and the process died before that was noted
+                break
+        job.replayed_at = None
+        session.resume(self._monotonic())
+
+    def _withdraw(self, job: str, cards: tuple[str, ...]) -> None:
+        """Tells the departments that a job is over which this process has no session for."""
+        for card in map(read_card, cards):
+            if card.role == "department":
+                self._send(job, card.name, CANCEL_ROUND, "cancel", b"")
+
+    def _is_known(self, job: str, analyst: str, plan_hash: str) -> bool:
+        """Whether this very plan was taken before, by this process or an earlier one."""
+        known = self._archive.find(job)
+        if known is None or (known.analyst, known.plan_hash) != (analyst, plan_hash):
+            return False
+        with self._lock:
+            return known.state != "running" or job in self._jobs
+
+    def _check_places(self, caller: Caller) -> None:
+        running = self._live()
+        mine = sum(job.row.analyst == caller.name for job in running)
+        if mine >= MOST_JOBS_PER_ANALYST or len(running) >= MOST_JOBS:
+            raise PolicyError(
+                Text("too many jobs are running at once", "同时运行的任务过多"),
+                remedy=Text("wait for one to end, or cancel one", "请等待其中一个结束，或取消一个"),
+                code="job.too_many",
+            )
+
     def _read_plan(self, caller: Caller, token: str) -> tuple[Plan, str]:
         now = int(self._clock())
         claims = self._identity_of(caller).verify(PLAN_TYPE, token, now=now)
         plan = from_json(Plan, claims)
         if plan.analyst != caller.name:
-            raise TrustError("the plan names another analyst", code="plan.analyst")
+            raise TrustError(
+                Text("the plan names another analyst", "计划署名的是另一位分析员"),
+                code="plan.analyst",
+            )
         if not now - SKEW_S <= plan.expires_at <= now + MAX_PLAN_S:
             raise TrustError(
-                "the plan's time is over, or it ends later than in a day",
-                remedy="compare the clocks of both machines and ask again",
+                Text(
+                    "the plan's time is over, or it ends later than in a day",
+                    "计划已过期，或截止时间超过一天",
+                ),
+                remedy=Text(
+                    "compare the clocks of both machines and ask again",
+                    "请核对两台机器的时钟后重新查询",
+                ),
                 code="plan.expired",
             )
         return plan, digest(claims)
@@ -320,9 +421,11 @@ class Hub:
         card = self._members().get((caller.role, caller.name))
         if card is None:
             raise TrustError(
-                f"{caller.name} has no card here", remedy="enrol again", code="card.missing"
+                Text(f"{caller.name} has no card here", f"{caller.name} 在此没有身份卡"),
+                remedy=Text("enrol again", "请重新注册"),
+                code="card.missing",
             )
-        return _known_card(card).identity
+        return read_card(card).identity
 
     def _min_group(self, plan: Plan) -> int:
         """The strictest ``min_group`` of the roster's policies.
@@ -340,9 +443,13 @@ class Hub:
         missing = [member.name for member in plan.roster if member.name not in known]
         if missing and plan.mode == "exact":
             raise UnavailableError(
-                f"{', '.join(missing)} has not been connected since the exchange was started, so "
-                "its smallest group is not known",
-                remedy="ask again once it is connected",
+                Text(
+                    f"{', '.join(missing)} has not been connected since the exchange was started,"
+                    " so "
+                    "its smallest group is not known",
+                    f"自交换中心启动以来 {'、'.join(missing)} 未曾连接，其最小分组人数未知",
+                ),
+                remedy=Text("ask again once it is connected", "请在其连接后重新查询"),
                 code="job.unregistered",
             )
         numbers = [int(policy["min_group"]) for policy in known.values()]
@@ -362,39 +469,38 @@ class Hub:
 
     def _emit(self, job: _Job, what: str, department: str, text: str) -> None:
         with job.changed:
-            job.events.append(Progress(self._clock(), what, department, text))
+            at = self._clock() if job.replayed_at is None else job.replayed_at
+            job.events.append(Progress(at, what, department, text))
             job.changed.notify_all()
 
-    def _finish(self, job: _Job, session: Session, cards: list[str]) -> None:
+    def _finish(
+        self, job: _Job, session: Session, stages: StagePlan, cards: tuple[str, ...]
+    ) -> None:
         """Writes the receipt and keeps the outcome; only then is the analyst told."""
         assert session.result is not None  # noqa: S101 - the session calls this when it has one
         aggregate = session.result
-        identities = {c.name: c.identity for c in map(_known_card, cards) if c.role == "department"}
         try:
-            statements = {
-                name: read_statement(identities[name], token)
+            statements = [
+                take_statement(stages, aggregate, session.hidden_cells, name, token)
                 for name, token in session.statements.items()
-            }
-            receipt = receipt_of(
-                session.plan,
-                aggregate.survivors,
-                list(statements.values()),
-                outcome_digest=aggregate.digest,
-                hidden_cells=_hidden(session, list(statements.values())),
-            )
+            ]
+            facts = facts_of(stages, aggregate, session.hidden_cells, statements)
+            receipt = receipt_of(session.plan, facts, statements)
             name = read_card(self._card).name
             token = issue_receipt(self._identity, name, receipt, now=int(self._clock()))
-            outcome = Outcome(aggregate.to_bytes(), token, session.statements, (*cards, self._card))
+            outcome = Outcome(aggregate.to_bytes(), token, session.statements, cards)
             self._archive.done(job.row.job, outcome.to_bytes())
         except VeilError as error:
             self._fail(job, error)
             return
+        job.journal.discard()
         self._end(job, "done", "")
 
     def _fail(self, job: _Job, error: VeilError) -> None:
+        job.journal.discard()  # first: it may be what fills the disk
         try:
             self._archive.failed(job.row.job, error.public())
-        except UnavailableError as full:  # the next start marks the job as failed
+        except UnavailableError as full:  # the next start finds no journal, and marks it as failed
             LOG.warning("job %s: %s %s", job.row.job, full.message, full.detail)
         self._end(job, "failed", error.message)
 
@@ -415,7 +521,9 @@ class Hub:
     def _row(self, caller: Caller, job: str) -> JobRow:
         row = self._archive.find(job)
         if row is None or row.analyst != caller.name:
-            raise InputError("there is no such job of yours", code="job.unknown")
+            raise InputError(
+                Text("there is no such job of yours", "您没有这个任务"), code="job.unknown"
+            )
         return row
 
     def _live(self) -> list[_Job]:
@@ -424,11 +532,15 @@ class Hub:
 
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_S):
-            now = self._monotonic()
-            for job in self._live():
-                if job.session is not None:
-                    self._let_pass(job.session, now)
-            self._forget()
+            self.tick()
+
+    def tick(self) -> None:
+        """Lets time pass for every session, once."""
+        now = self._monotonic()
+        for job in self._live():
+            if job.session is not None:
+                self._let_pass(job.session, now)
+        self._forget()
 
     def _let_pass(self, session: Session, now: float) -> None:
         """Ticks one session; its mistakes must not stop the clock of the others."""
@@ -447,11 +559,27 @@ class Hub:
                 self._inbox.drop(job.row.job)
 
 
-def _hidden(session: Session, statements: list[Statement]) -> int:
-    """Suppressed cells: by the bitmap, or by a single owner, who alone knows how many."""
-    if session.plan.protocol == "sealed" and statements:
-        return statements[0].hidden_cells
-    return session.hidden_cells
+def _ended(error: VeilError) -> VeilError:
+    """The error of a job that is over: never of the kind that is worth another try."""
+    if not isinstance(error, UnavailableError):
+        return error
+    return JobError(error.message, remedy=error.remedy, code=error.code)
+
+
+def _not_taken_up(error: VeilError) -> JobError:
+    return JobError(
+        Text(
+            "the exchange was restarted while this job ran, and could not take it up again: "
+            f"{error.message}",
+            f"任务运行期间交换中心重新启动，且无法继续该任务：{error.said.zh}",
+        ),
+        remedy=Text(
+            "ask again; departments that had answered keep the charge, the others do not",
+            "请重新查询；已应答的部门仍计费，其余不计",
+        ),
+        code="job.restarted",
+        detail=error.detail,
+    )
 
 
 def _roster(plan: Plan, members: Members) -> list[str]:
@@ -459,10 +587,13 @@ def _roster(plan: Plan, members: Members) -> list[str]:
     tokens = []
     for member in plan.roster:
         token = members.get(("department", member.name))
-        if token is None or _known_card(token).identity.fingerprint != member.fingerprint:
+        if token is None or read_card(token).identity.fingerprint != member.fingerprint:
             raise TrustError(
-                f"{member.name} is not enrolled here with the key that the plan names",
-                remedy="compare its fingerprint with the department",
+                Text(
+                    f"{member.name} is not enrolled here with the key that the plan names",
+                    f"{member.name} 不是以计划中的密钥在此注册的",
+                ),
+                remedy=Text("compare its fingerprint with the department", "请与该部门核对指纹"),
                 code="plan.roster",
             )
         tokens.append(token)

@@ -6,11 +6,14 @@ No scripts and no outside resources; every text is escaped; colours are the page
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Final
+
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 Figure = int | float | Decimal
 
 MOST_ROWS: Final = 60
+MORE: Final = Text("… {rows} more rows", "… 另有 {rows} 行")
 _BAR_WIDTH: Final = 96  # pixels
 _NUMBER: Final = "text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"
 
@@ -86,18 +90,33 @@ def plain(value: object) -> str:
     return str(value)
 
 
+def rough(value: object) -> str:
+    """Writes what was computed from noisy figures: four digits at most, marked as approximate."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return plain(value)
+    number = float(value)
+    if not isfinite(number):
+        return plain(value)
+    digits = 0 if number == 0 else min(6, max(0, 3 - floor(log10(abs(number)))))
+    return f"≈ {number:,.{digits}f}"
+
+
 def answer_html(answer: Answer) -> str:
     """Renders an answer."""
     table, ends = answer.processed.table, answer.processed.intervals
     shown = table.slice(0, MOST_ROWS)
-    columns = [_column(shown, ends, i, name) for i, name in enumerate(table.column_names)]
+    rough_ones = set(answer.processed.unbarred)
+    columns = [
+        _column(shown, ends, i, name, rough if name in rough_ones else plain)
+        for i, name in enumerate(table.column_names)
+    ]
     head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in table.column_names)
     body = "".join(
         "<tr>" + "".join(column[row] for column in columns) + "</tr>"
         for row in range(shown.num_rows)
     )
     more = table.num_rows - shown.num_rows
-    rest = f"<p>… {more:,} more rows</p>" if more > 0 else ""
+    rest = f"<p>{escape(str(MORE.format(rows=f'{more:,}')))}</p>" if more > 0 else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in answer.notes)
     return (
         f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
@@ -105,7 +124,13 @@ def answer_html(answer: Answer) -> str:
     )
 
 
-def _column(shown: pa.Table, ends: pa.Table | None, number: int, name: str) -> list[str]:
+def _column(
+    shown: pa.Table,
+    ends: pa.Table | None,
+    number: int,
+    name: str,
+    write: Callable[[object], str],
+) -> list[str]:
     import pyarrow as pa
 
     column = shown.column(number)
@@ -113,7 +138,7 @@ def _column(shown: pa.Table, ends: pa.Table | None, number: int, name: str) -> l
     if ends is None or f"{name}_low" not in ends.column_names:
         numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         style = f" style='{_NUMBER}'" if numeric or pa.types.is_decimal(column.type) else ""
-        return [f"<td{style}>{escape(plain(value))}</td>" for value in values]
+        return [f"<td{style}>{escape(write(value))}</td>" for value in values]
     lows = ends.column(f"{name}_low").to_pylist()[: len(values)]
     highs = ends.column(f"{name}_high").to_pylist()[: len(values)]
     drawn = [float(v) for v in (*values, *lows, *highs) if v is not None]

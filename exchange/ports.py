@@ -12,7 +12,7 @@ Whether a *job* belongs to the caller is the hub's to check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -115,8 +115,10 @@ class Hub(Protocol):
         """
         ...
 
-    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[Progress]:
+    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[Sequence[Progress]]:
         """Yields the job's progress from its start and ends when the job has, or not ``alive``.
+
+        What happens at nearly the same time comes together.
 
         Always replays from the first event, in the same order, so that a broken watch can be
         taken up again.

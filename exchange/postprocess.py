@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from exchange.local_engine import TABLE, local_engine
 from protos.faults import InputError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -172,7 +173,12 @@ def _run(sql: str, source: pa.Table, deadline_s: float) -> pa.Table:
         try:
             statements = engine.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise InputError("the upper part of the statement is not one SELECT")
+                raise InputError(
+                    Text(
+                        "the upper part of the statement is not one SELECT",
+                        "语句的上层部分不是单个 SELECT",
+                    )
+                )
             timer = threading.Timer(deadline_s, engine.interrupt)
             timer.start()
             try:
@@ -181,11 +187,23 @@ def _run(sql: str, source: pa.Table, deadline_s: float) -> pa.Table:
                 timer.cancel()
         except duckdb.InterruptException as error:
             raise InputError(
-                f"the upper part of the statement took longer than {deadline_s:.0f} s",
-                remedy="make it simpler, or work on Answer.to_pandas() of a plain SELECT",
+                Text(
+                    f"the upper part of the statement took longer than {deadline_s:.0f} s",
+                    f"语句的上层部分运行超过 {deadline_s:.0f} 秒",
+                ),
+                remedy=Text(
+                    "make it simpler, or work on Answer.to_pandas() of a plain SELECT",
+                    "请简化，或先作普通 SELECT 再用 Answer.to_pandas() 处理",
+                ),
             ) from error
         except duckdb.Error as error:
             raise InputError(
-                f"the upper part of the statement does not run: {error}",
-                remedy="what stands above the aggregate must be DuckDB SQL",
+                Text(
+                    f"the upper part of the statement does not run: {error}",
+                    f"语句的上层部分无法运行：{error}",
+                ),
+                remedy=Text(
+                    "what stands above the aggregate must be DuckDB SQL",
+                    "汇总之后的部分须为 DuckDB SQL",
+                ),
             ) from error

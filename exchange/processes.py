@@ -13,7 +13,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from protos.faults import UnavailableError
+from compute_nodes.config import FAILED
+from protos.faults import UnavailableError, VeilError, from_public
+from protos.language import Text, Words, both
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,22 @@ def tail(log: Path, lines: int = 12) -> str:
         return ""
 
 
+def _own_failure(process: Process) -> VeilError | None:
+    """What a process said was wrong when it ended by itself."""
+    try:
+        fields = json.loads((Path(process.directory) / FAILED).read_bytes())
+    except (OSError, ValueError):
+        return None
+    error = from_public(fields)
+    return type(error)(
+        Text(f"{process.name}: {error.said.en}", f"{process.name}：{error.said.zh}"),
+        remedy=error.advice,
+        code=error.code,
+    )
+
+
 def wait_for(
-    condition: Callable[[], bool], processes: list[Process], what: str, seconds: float
+    condition: Callable[[], bool], processes: list[Process], what: Words, seconds: float
 ) -> None:
     """Waits until ``condition`` holds; fails at once when one of the processes has died.
 
@@ -87,14 +103,22 @@ def wait_for(
     while not condition():
         for process in processes:
             if not alive(process):
-                raise UnavailableError(
-                    f"{process.name} stopped while {what}:\n{tail(Path(process.log))}",
-                    remedy=f"read {process.log}",
+                raise _own_failure(process) or UnavailableError(
+                    Text(
+                        f"{process.name} stopped while {both(what).en}:\n{tail(Path(process.log))}",
+                        f"{process.name} 在{both(what).zh}时停止：\n{tail(Path(process.log))}",
+                    ),
+                    remedy=Text(f"read {process.log}", f"请查看 {process.log}"),
                 )
         if time.monotonic() > end:
             raise UnavailableError(
-                f"not ready after {seconds:.0f} s while {what}",
-                remedy="read the logs in the cluster's logs/ folder",
+                Text(
+                    f"not ready after {seconds:.0f} s while {both(what).en}",
+                    f"{seconds:.0f} 秒后仍未就绪，当时正在{both(what).zh}",
+                ),
+                remedy=Text(
+                    "read the logs in the cluster's logs/ folder", "请查看集群 logs/ 文件夹中的日志"
+                ),
             )
         time.sleep(0.02)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from catalog.toml_file import read_toml, validated
 from compute_nodes.rpc.membership import Membership
 from protos.cards import Pins
-from protos.faults import InputError
 from protos.identity import IdentityKey
+from protos.language import Text
 from protos.sealing import SealingKey
 
 
@@ -61,16 +61,11 @@ def load_profile(path: Path) -> Profile:
         InputError: The file is missing or wrong.
         TrustError: A key can be read by others.
     """
-    try:
-        written = ProfileFile.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"there is no profile {path}",
-            remedy="`veil up` writes one; name it with --profile or in VEIL_PROFILE",
-            code="profile.missing",
-        ) from error
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise InputError(f"{path} is not a profile: {error}", code="profile.invalid") from error
+    missing = Text(
+        "`veil up` writes one; name it with --profile or in VEIL_PROFILE",
+        "veil up 会生成它；可用 --profile 或 VEIL_PROFILE 指定",
+    )
+    written = validated(ProfileFile, read_toml(path, missing), str(path))
     directory = (path.parent / written.directory).resolve()
     member = Membership.load(directory)
     return Profile(

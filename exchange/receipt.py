@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.certificates.receipts import RELEASE_TYPE
-from exchange.receipt_checks import CHECKS, NotAsked
+from exchange.receipt_checks import CHECKS, NotAsked, Remark
 from exchange.receipt_evidence import VERSION, Check, Evidence, read_document
 from protos.canonical import digest
 from protos.cards import Pins
 from protos.faults import VeilError
 from protos.identity import IdentityKey, unverified_claims
-from protos.language import Text
+from protos.language import Text, Words
 
 __all__ = ["Check", "Report", "bind_release", "make_document", "verify_receipt"]
 
@@ -42,8 +42,8 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every question was asked and answered well."""
-        return all(check.ok for check in self.checks)
+        """Whether every question was asked and answered well, without a remark."""
+        return all(check.ok and not check.remark for check in self.checks)
 
     @property
     def failures(self) -> tuple[Check, ...]:
@@ -109,10 +109,12 @@ def verify_receipt(
     return Report((*read, *(_ask(name, check, evidence) for name, check in CHECKS)))
 
 
-def _ask(name: Text, check: Callable[[Evidence], str], evidence: Evidence) -> Check:
+def _ask(name: Text, check: Callable[[Evidence], Words], evidence: Evidence) -> Check:
     try:
         return Check(name, ok=True, what=check(evidence))
+    except Remark as remark:
+        return Check(name, ok=True, what=remark.said, remark=True)
     except NotAsked as reason:
-        return Check(name, ok=None, what=str(reason))
+        return Check(name, ok=None, what=reason.said)
     except VeilError as error:
-        return Check(name, ok=False, what=error.message)
+        return Check(name, ok=False, what=error.said)

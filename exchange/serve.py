@@ -15,6 +15,7 @@ from typing import Final
 from catalog.identity.files import read_public, write_public
 from catalog.identity.registry import ExchangeIdentity
 from exchange.coordinator.archive import Archive
+from exchange.coordinator.journal import Journals
 from exchange.coordinator.session import Clocks
 from exchange.desk import GrantDesk
 from exchange.enrolment import EnrolmentServer
@@ -84,6 +85,7 @@ class ExchangeProcess:
             shelf=DatasetShelf(self._directory / "datasets"),
             desk=self._desk,
             archive=self._archive,
+            journals=Journals(self._directory / "running", time.time),
             inbox=Inbox(),
             clocks=self._clocks,
             clock=time.time,

@@ -14,6 +14,7 @@ from exchange.admission import Admission, Call, Limits
 from exchange.ports import Hub
 from exchange.service import METHODS, Method, Service
 from protos.faults import UnavailableError
+from protos.language import Text
 
 SERVICE_NAME: Final = "veil.v1.Exchange"
 _OPTIONS: Final = (
@@ -85,8 +86,10 @@ class ExchangeServer:
         except RuntimeError as error:
             pool.shutdown()
             raise UnavailableError(
-                f"cannot listen on {self.address}",
-                remedy="choose another port, or stop what uses it",
+                Text(f"cannot listen on {self.address}", f"无法监听 {self.address}"),
+                remedy=Text(
+                    "choose another port, or stop what uses it", "请换一个端口，或停止占用它的程序"
+                ),
                 code="exchange.listen",
                 detail=str(error),
             ) from error

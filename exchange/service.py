@@ -9,17 +9,18 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from compute_nodes.rpc.wire import delivery as whole_delivery
-from compute_nodes.rpc.wire import frames
+from compute_nodes.rpc.wire import delivery as joined
+from compute_nodes.rpc.wire import frames, whole_delivery
 from exchange import wire
 from exchange.admission import Access, Call
 from exchange.ports import Delivery, Hub
+from protos.compact_jws import MAX_PAYLOAD_BYTES
 from protos.faults import ProtocolError, TrustError
 from protos.frames import MAX_MESSAGE_BYTES
-from protos.identity import MAX_CLAIMS_BYTES
+from protos.language import Text
 from protos.v1 import veil_pb2
 
-MAX_PLAN_BYTES: Final = MAX_CLAIMS_BYTES * 4 // 3 + 4096  # base64 and a signature
+MAX_PLAN_BYTES: Final = MAX_PAYLOAD_BYTES * 4 // 3 + 4096  # base64 and a signature
 
 
 class Service:
@@ -28,26 +29,45 @@ class Service:
     Args:
         hub: Jobs, rounds and rosters.
         clock: Unix seconds.
+        monotonic: Monotonic seconds.
     """
 
-    def __init__(self, hub: Hub, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._hub = hub
         self._clock = clock
+        self._monotonic = monotonic
 
     def pull(self, call: Call, request: bytes) -> Iterator[Message]:
-        """Waits for a department's next message."""
-        asked_s = wire.parse(veil_pb2.PullRequest, request).wait_ms / 1000
-        wait_s = min(asked_s, call.limits.poll_s)
-        delivery = self._hub.pull(call.caller, wait_s, call.alive, call.session)
-        if delivery is None:
-            call.check()  # why the wait ended: the caller may have been revoked
-            return
-        yield from frames(delivery)
+        """Waits for a department's next messages."""
+        asked = wire.parse(veil_pb2.PullRequest, request)
+        left_s = min(asked.wait_ms / 1000, call.limits.poll_s)
+        end = self._monotonic() + left_s
+        for _ in range(max(1, asked.messages)):
+            delivery = self._hub.pull(call.caller, left_s, call.alive, call.session)
+            if delivery is None:
+                call.check()  # why the wait ended: the caller may have been revoked
+                return
+            yield from frames(delivery)
+            left_s = end - self._monotonic()
+            if left_s <= 0:
+                return  # also with more at hand: the caller's deadline is near
 
     def push(self, call: Call, parts: Iterable[bytes]) -> Message:
         """Takes a department's answer."""
         delivery = _upload(call, parts, MAX_MESSAGE_BYTES)
         return veil_pb2.PushReply(repeated=self._hub.push(call.caller, delivery))
+
+    def push_small(self, call: Call, request: bytes) -> Message:
+        """Takes a department's answer in one piece."""
+        whole = wire.parse(veil_pb2.Whole, request)
+        _check_sender(call.caller.name, whole.header)
+        return veil_pb2.PushReply(repeated=self._hub.push(call.caller, whole_delivery(whole)))
 
     def register(self, call: Call, request: bytes) -> Message:
         """Notes what a department offers."""
@@ -71,8 +91,8 @@ class Service:
     def watch(self, call: Call, request: bytes) -> Iterator[Message]:
         """Tells a job's progress until it has ended."""
         job = wire.parse(veil_pb2.WatchRequest, request).job
-        for progress in self._hub.watch(call.caller, job, call.alive):
-            yield wire.event(progress)
+        for news in self._hub.watch(call.caller, job, call.alive):
+            yield wire.events(news)
         call.check()
 
     def fetch(self, call: Call, request: bytes) -> Iterator[Message]:
@@ -118,6 +138,7 @@ class Method:
 METHODS: Final[tuple[Method, ...]] = (
     Method(Access("Pull", ("department",)), Service.pull, streams=True),
     Method(Access("Push", ("department",), uploads=True), Service.push),
+    Method(Access("PushSmall", ("department",)), Service.push_small),
     Method(Access("Register", ("department",)), Service.register),
     Method(Access("Directory", ("department", "analyst", "auditor")), Service.directory),
     Method(Access("Submit", ("analyst",), uploads=True, metered=True), Service.submit),
@@ -131,15 +152,22 @@ METHODS: Final[tuple[Method, ...]] = (
 
 def _upload(call: Call, parts: Iterable[bytes], limit: int) -> Delivery:
     """Puts a message together; a spoofed sender is refused at the header, before the body."""
-    return whole_delivery(_own(call.caller.name, wire.parse_frames(parts)), limit)
+    return joined(_own(call.caller.name, wire.parse_frames(parts)), limit)
 
 
 def _own(name: str, parts: Iterable[veil_pb2.Frame]) -> Iterator[veil_pb2.Frame]:
     for part in parts:
-        if part.WhichOneof("body") == "header" and part.header.sender != name:
-            raise TrustError(
-                "the message names another sender than the certificate",
-                remedy="use the directory that was enrolled under that name",
-                code="sender.spoofed",
-            )
+        if part.WhichOneof("body") == "header":
+            _check_sender(name, part.header)
         yield part
+
+
+def _check_sender(name: str, header: veil_pb2.Header) -> None:
+    if header.sender != name:
+        raise TrustError(
+            Text("the message names another sender than the certificate", "消息的发送者与证书不符"),
+            remedy=Text(
+                "use the directory that was enrolled under that name", "请使用以该名称注册的目录"
+            ),
+            code="sender.spoofed",
+        )

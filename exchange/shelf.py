@@ -12,6 +12,7 @@ from catalog.config import load_dataset
 from catalog.dataset import Dataset
 from catalog.identity.files import create_directory, write_public
 from protos.faults import InputError, UnavailableError
+from protos.language import Text
 
 
 class DatasetShelf:
@@ -39,8 +40,14 @@ class DatasetShelf:
         known = self.all().get(dataset.name)
         if known is not None and known != dataset:
             raise InputError(
-                f"a different dataset {dataset.name!r} is declared already",
-                remedy="choose another name: signed plans and grants refer to the old declaration",
+                Text(
+                    f"a different dataset {dataset.name!r} is declared already",
+                    f"已声明过另一个名为 {dataset.name!r} 的数据集",
+                ),
+                remedy=Text(
+                    "choose another name: signed plans and grants refer to the old declaration",
+                    "请换一个名称：已签名的计划和授权引用的是旧声明",
+                ),
                 code="dataset.exists",
             )
         write_public(self._path(dataset.name), _read(file))
@@ -66,8 +73,10 @@ class DatasetShelf:
         found = self.all().get(name)
         if found is None:
             raise InputError(
-                f"there is no dataset {name!r}",
-                remedy="`veil status` lists the declared datasets",
+                Text(f"there is no dataset {name!r}", f"没有名为 {name!r} 的数据集"),
+                remedy=Text(
+                    "`veil status` lists the declared datasets", "veil status 列出已声明的数据集"
+                ),
                 code="dataset.unknown",
             )
         return found
@@ -78,7 +87,10 @@ class DatasetShelf:
 
     def _path(self, name: str) -> Path:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
-            raise InputError(f"{name!r} is not a dataset name", code="dataset.name")
+            raise InputError(
+                Text(f"{name!r} is not a dataset name", f"{name!r} 不能用作数据集名称"),
+                code="dataset.name",
+            )
         return self._directory / f"{name}.toml"
 
 
@@ -86,4 +98,6 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise UnavailableError(f"cannot read {file}: {error.strerror}") from error
+        raise UnavailableError(
+            Text(f"cannot read {file}: {error.strerror}", f"无法读取 {file}：{error.strerror}")
+        ) from error

@@ -46,21 +46,21 @@ def running_sum(
 STORED: Final = Text(
     "This is the stored answer to the same question: it cost nothing. --fresh (fresh=True) asks "
     "anew.",
-    "此为相同问题的已存结果,未消耗预算。如需重新查询,请用 --fresh(fresh=True)。",
+    "此为相同问题的已存结果，未消耗预算。如需重新查询，请用 --fresh（fresh=True）。",
 )
 _EVERYWHERE: Final = Text(
     "Privacy you have spent on {dataset} so far: epsilon {spent} of the {cap} that each department "
     "allows for ever, everybody's questions together (delta {delta}, charged answers: {answers}).",
-    "您在 {dataset} 上累计消耗 ε {spent};各部门对所有人合计的终身上限为 {cap}"
-    "(δ {delta},计费查询 {answers} 次)。",
+    "您在 {dataset} 上累计消耗 ε {spent}；各部门对所有人合计的终身上限为 {cap}"
+    "（δ {delta}，计费查询 {answers} 次）。",
 )
 _AT_ONE: Final = Text(
     "Privacy you have spent on {dataset} so far: epsilon {spent} of the {cap} that {department}, "
     "nearest to its limit, allows for ever, everybody's questions together (delta {delta}, charged "
     "answers: {answers}).",
-    "您在 {dataset} 上累计消耗 ε {spent};最接近上限的 {department} 对所有人合计的终身上限为 {cap}"
-    "(δ {delta},计费查询 {answers} 次)。",
+    "您在 {dataset} 上累计消耗 ε {spent}；最接近上限的 {department} 对所有人合计的终身上限为 {cap}"
+    "（δ {delta}，计费查询 {answers} 次）。",
 )
 _ALONE: Final = Text(
-    "Charged answers on {dataset} so far: {answers}.", "{dataset} 上的计费查询:{answers} 次。"
+    "Charged answers on {dataset} so far: {answers}.", "{dataset} 上的计费查询：{answers} 次。"
 )

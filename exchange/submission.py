@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from protos.canonical import canonical
 from protos.faults import InputError
+from protos.language import Text
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,6 @@ def read_submission(text: str) -> Submission:
             raise ValueError("fields")
         return Submission(fields["plan"], base64.b64decode(fields["he_key"], validate=True))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-        raise InputError("the submission is malformed", code="submit.malformed") from error
+        raise InputError(
+            Text("the submission is malformed", "提交的内容格式有误"), code="submit.malformed"
+        ) from error

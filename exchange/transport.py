@@ -16,6 +16,7 @@ from protos.faults import ProtocolError, UnavailableError
 from protos.v1 import veil_pb2
 
 PATIENCE_S: Final = 10.0
+JOB_PATIENCE_S: Final = 60.0  # for a job under way, which goes on when the exchange is back
 _FETCH_DEADLINE_S: Final = 600.0  # 256 MiB over a slow line
 
 
@@ -28,6 +29,7 @@ class AnalystLink:
         surroundings: Clocks, sleep and chance.
         backoff: Waits between tries.
         patience_s: How long a call is tried again while the exchange is away, seconds.
+        job_patience_s: The same for the watch of a job under way, and for its outcome.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class AnalystLink:
         surroundings: Surroundings = SYSTEM,
         backoff: Backoff | None = None,
         patience_s: float = PATIENCE_S,
+        job_patience_s: float = JOB_PATIENCE_S,
     ) -> None:
         self._connection = Connection(address, files, surroundings, backoff)
         self._patience_s = patience_s
+        self._job_patience_s = job_patience_s
 
     def start(self) -> None:
         """Opens the link; see `Connection.start`."""
@@ -101,7 +105,7 @@ class AnalystLink:
                 now = around.monotonic()
                 lost_at = lost_at if failures else now
                 failures += 1
-                if now - lost_at > self._patience_s or not self._connection.is_open:
+                if now - lost_at > self._job_patience_s or not self._connection.is_open:
                     raise
             else:
                 return
@@ -117,7 +121,7 @@ class AnalystLink:
             lambda stub: node_wire.delivery(
                 stub.Fetch(veil_pb2.FetchRequest(job=job), timeout=_FETCH_DEADLINE_S)
             ),
-            self._patience_s,
+            self._job_patience_s,
         )
         if delivery.kind != "outcome" or delivery.job != job:
             raise ProtocolError("the exchange sent another outcome", code="frame.kind")
@@ -153,5 +157,5 @@ class AnalystLink:
 
     def _watch_once(self, job: str) -> Iterator[Progress]:
         events = self._connection.stream(lambda stub: stub.Watch(veil_pb2.WatchRequest(job=job)))
-        for event in events:
-            yield wire.progress(event)
+        for news in events:
+            yield from map(wire.progress, news.events)

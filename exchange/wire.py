@@ -44,18 +44,18 @@ def registration(request: veil_pb2.RegisterRequest) -> Registration:
     )
 
 
-def event(progress: Progress) -> veil_pb2.Event:
-    """Writes one step of a job."""
-    return veil_pb2.Event(body=json_bytes(asdict(progress)))
+def events(news: Iterable[Progress]) -> veil_pb2.Events:
+    """Writes steps of a job."""
+    return veil_pb2.Events(events=[json_bytes(asdict(progress)) for progress in news])
 
 
-def progress(wire: veil_pb2.Event) -> Progress:
+def progress(event: bytes) -> Progress:
     """Reads one step of a job; unknown fields of a newer exchange are left out.
 
     Raises:
         ProtocolError: It is malformed.
     """
-    body = json_object(wire.body)
+    body = json_object(event)
     try:
         return Progress(
             at=float(body["at"]),
@@ -80,7 +80,7 @@ def text(body: bytes) -> str:
 
 
 __all__ = [
-    "event",
+    "events",
     "json_bytes",
     "json_object",
     "json_objects",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import json
+from typing import Any, Final
 
 import rfc8785
 
 from protos.faults import InputError
+
+_EXACT: Final = 2**53 - 1  # the largest integer that every JSON reader keeps (RFC 8785 appendix D)
+_QUICK: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def canonical(body: object) -> bytes:
@@ -26,7 +30,7 @@ def canonical(body: object) -> bytes:
     try:
         # The cast to Any: rfc8785 checks the value itself, and that check is the point here.
         value: Any = body
-        return rfc8785.dumps(value)
+        return _QUICK.encode(value).encode() if _is_plain(value) else rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
         raise InputError(
             "the value has no canonical JSON form",
@@ -39,3 +43,22 @@ def canonical(body: object) -> bytes:
 def digest(body: object) -> str:
     """Returns the SHA-256 of the canonical JSON, as 64 lower-case hex digits."""
     return hashlib.sha256(canonical(body)).hexdigest()
+
+
+def _is_plain(value: Any) -> bool:  # noqa: ANN401 - any JSON value, and what is none
+    """Says whether Python's own encoder, written in C, gives a value's canonical form.
+
+    It does but for floats and large integers (JCS writes or refuses numbers as JavaScript does),
+    and names beyond ASCII (JCS sorts them by UTF-16). A node reads thousands of signed bodies in
+    a job, and rfc8785 takes four times as long for one.
+    """
+    kind = type(value)  # exactly: a subclass may have a text of its own
+    if kind is int:
+        return bool(-_EXACT <= value <= _EXACT)
+    if kind is dict:
+        return all(
+            type(name) is str and name.isascii() and _is_plain(item) for name, item in value.items()
+        )
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    return kind is str or kind is bool or value is None

@@ -10,13 +10,17 @@
     ├── JobError            a job ended without an answer (too few survivors, cancelled, too late)
     └── UnavailableError    something needed cannot be reached or written (network, disk)
 
-``message`` and ``remedy`` are public: they never hold anything that depends on a department's
-rows. ``detail`` is private: it goes to the log of the process that raised, never to a peer.
+What is said stands in English and Chinese side by side (`Text`) wherever a user can meet it; a
+plain ``str`` is English only. Message and remedy are public: they never hold anything that
+depends on a department's rows. ``detail`` is private: it goes to the log of the process that
+raised, never to a peer.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from protos.language import Text, Words, both
 
 
 class VeilError(Exception):
@@ -27,25 +31,52 @@ class VeilError(Exception):
         remedy: What to do about it; public, may be empty.
         code: A stable dotted code for programs, such as ``budget.exhausted``.
         detail: Private explanation for the local log only.
+
+    Attributes:
+        said: The message in both languages.
+        advice: The remedy in both languages.
     """
 
     kind = "error"
 
-    def __init__(self, message: str, *, remedy: str = "", code: str = "", detail: str = "") -> None:
+    def __init__(
+        self, message: Words, *, remedy: Words = "", code: str = "", detail: str = ""
+    ) -> None:
         super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.said = both(message)
+        self.advice = both(remedy)
         self.code = code or self.kind
         self.detail = detail
+        if self.advice.en:
+            self.add_note(f"→ {self.advice}")  # a notebook's traceback shows it under the message
+
+    def __str__(self) -> str:
+        """Returns the message in the language of this process."""
+        return str(self.said)
+
+    @property
+    def message(self) -> str:
+        """The message in English: for logs and programs."""
+        return self.said.en
+
+    @property
+    def remedy(self) -> str:
+        """The remedy in English: for logs and programs."""
+        return self.advice.en
 
     def public(self) -> dict[str, str]:
-        """Returns what may cross the wire: never ``detail``."""
-        return {
+        """Returns what may cross the wire, in both languages: never ``detail``."""
+        body = {
             "kind": self.kind,
             "code": self.code,
-            "message": self.message,
-            "remedy": self.remedy,
+            "message": self.said.en,
+            "remedy": self.advice.en,
         }
+        if self.said.zh != self.said.en:
+            body["message_zh"] = self.said.zh
+        if self.advice.zh != self.advice.en:
+            body["remedy_zh"] = self.advice.zh
+        return body
 
 
 class InputError(VeilError):
@@ -70,18 +101,20 @@ class SqlError(InputError):
 
     def __init__(
         self,
-        message: str,
+        message: Words,
         *,
         sql: str = "",
         start: int = -1,
         end: int = -1,
-        remedy: str = "",
+        remedy: Words = "",
         code: str = "",
     ) -> None:
         super().__init__(message, remedy=remedy, code=code)
         self.sql = sql
         self.start = start
         self.end = end
+        if place := self.underlined():
+            self.add_note(place)
 
     def underlined(self) -> str:
         """Returns the offending line of the SQL with the place underlined, or ``""``."""
@@ -150,8 +183,9 @@ KINDS: Final[dict[str, type[VeilError]]] = {
 def from_public(body: dict[str, str]) -> VeilError:
     """Rebuilds an error that crossed the wire; an unknown kind becomes ``VeilError``."""
     cls = KINDS.get(body.get("kind", ""), VeilError)
+    message, remedy = body.get("message", "unknown error"), body.get("remedy", "")
     return cls(
-        body.get("message", "unknown error"),
-        remedy=body.get("remedy", ""),
+        Text(message, body.get("message_zh") or message),
+        remedy=Text(remedy, body.get("remedy_zh") or remedy),
         code=body.get("code", ""),
     )

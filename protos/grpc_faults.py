@@ -14,9 +14,10 @@ import grpc
 
 from protos.canonical import canonical
 from protos.faults import TrustError, UnavailableError, VeilError, from_public
+from protos.language import Text
 
 METADATA_KEY: Final = "veil-error-bin"
-_MAX_FIELD: Final = 2000  # trailing metadata must stay below gRPC's 8 KiB
+_MAX_FIELD: Final = 1400  # bytes; four of them in base64 stay below gRPC's 8 KiB of metadata
 
 _STATUS: Final[Mapping[str, grpc.StatusCode]] = {
     "error": grpc.StatusCode.INTERNAL,
@@ -33,7 +34,7 @@ _STATUS: Final[Mapping[str, grpc.StatusCode]] = {
 
 def abort(context: grpc.ServicerContext, error: VeilError) -> NoReturn:
     """Ends the call with the public part of ``error``; never returns (gRPC raises)."""
-    body = {name: text[:_MAX_FIELD] for name, text in error.public().items()}
+    body = {name: _short(text) for name, text in error.public().items()}
     context.set_trailing_metadata(((METADATA_KEY, canonical(body)),))
     # HTTP/2 status text should be short ASCII; the real message is in the metadata.
     context.abort(_STATUS.get(error.kind, grpc.StatusCode.INTERNAL), f"veil: {error.code}")
@@ -56,15 +57,21 @@ def to_fault(error: Exception) -> VeilError:
     code, said = call.code(), str(call.details() or "")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnavailableError(
-            "the other side did not answer in time",
-            remedy="try again; look at its log if it stays silent",
+            Text("the other side did not answer in time", "对方未及时应答"),
+            remedy=Text(
+                "try again; look at its log if it stays silent",
+                "请重试；若一直无应答，请查看其日志",
+            ),
             code="link.deadline",
             detail=said,
         )
     if code is grpc.StatusCode.UNAUTHENTICATED or "certificate" in said.lower():
         return TrustError(
-            "one side did not accept the other's certificate",
-            remedy="check with 'veil status' that this machine is enrolled and not revoked",
+            Text("one side did not accept the other's certificate", "一方不接受另一方的证书"),
+            remedy=Text(
+                "check with 'veil status' that this machine is enrolled and not revoked",
+                "请用 veil status 检查本机是否已注册且未被吊销",
+            ),
             code="link.certificate",
             detail=said,
         )
@@ -73,8 +80,11 @@ def to_fault(error: Exception) -> VeilError:
 
 def _unreachable(why: str, said: str) -> UnavailableError:
     return UnavailableError(
-        f"the other side cannot be reached ({why})",
-        remedy="check the address and that it runs; calls are repeated when it is back",
+        Text(f"the other side cannot be reached ({why})", f"无法连接对方（{why}）"),
+        remedy=Text(
+            "check the address and that it runs; calls are repeated when it is back",
+            "请检查地址以及对方是否在运行；恢复后会自动重试",
+        ),
         code=f"link.{why}",
         detail=said,
     )
@@ -88,6 +98,9 @@ def _read(value: object) -> VeilError | None:
         return None
     if not isinstance(body, dict):
         return None
-    return from_public(
-        {name: text[:_MAX_FIELD] for name, text in body.items() if isinstance(text, str)}
-    )
+    return from_public({name: _short(text) for name, text in body.items() if isinstance(text, str)})
+
+
+def _short(text: str) -> str:
+    """Cuts a field, never in the middle of a character."""
+    return text.encode("utf-8", "replace")[:_MAX_FIELD].decode("utf-8", "ignore")

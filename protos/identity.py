@@ -1,8 +1,6 @@
 """Who signed this: ECDSA P-256 identities and typed, compact JWS (RFC 7515, ES256).
 
-A token's protected header is exactly ``{"alg": "ES256", "kid": fingerprint, "typ": type}`` and
-its payload is canonical JSON. Both are compared whole, so there is no algorithm to swap, no
-key to smuggle in, and a signature made for one purpose never passes for another (RFC 8725 3.11).
+A token is typed, names its key, and its payload is canonical JSON (`compact_jws`, RFC 8785).
 
 ECDSA signatures are malleable: two different tokens can carry one signed body. Compare and
 store digests of claims, never of tokens.
@@ -27,25 +25,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
     load_pem_private_key,
 )
-from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from protos import compact_jws
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
 from protos.keyfile import read_private, write_private
+from protos.language import Text
 
-ALGORITHM: Final = "ES256"
-MAX_CLAIMS_BYTES: Final = 8 * 1024 * 1024  # a plan with long code lists stays below it
-
-
-class _Registry(jws.JWSRegistry):
-    """ES256 only, with room for plans that carry code lists and grants."""
-
-    max_payload_length = MAX_CLAIMS_BYTES * 4 // 3 + 4
-
-
-_REGISTRY: Final = _Registry(algorithms=[ALGORITHM])
+_CURVE: Final = ec.SECP256R1()
 
 
 @dataclass(frozen=True)
@@ -84,19 +73,28 @@ class PublicIdentity:
             return cls.of(ECKey.import_key(jwk).public_key)
         except (JoseError, ValueError, TypeError, AttributeError) as error:
             raise TrustError(
-                "the public key is not a valid P-256 key", code="key.invalid", detail=str(error)
+                Text("the public key is not a valid P-256 key", "公钥不是有效的 P-256 密钥"),
+                code="key.invalid",
+                detail=str(error),
             ) from error
 
     @cached_property
-    def _key(self) -> ECKey:
-        key = load_der_public_key(self.spki)
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise TrustError("the public key is not a P-256 key", code="key.invalid")
-        return ECKey.import_key(key)
+    def _key(self) -> ec.EllipticCurvePublicKey:
+        try:
+            key = load_der_public_key(self.spki)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise TrustError(
+                Text("the public key is malformed", "公钥格式有误"), code="key.invalid"
+            ) from error
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE.name:
+            raise TrustError(
+                Text("the public key is not a P-256 key", "公钥不是 P-256 密钥"), code="key.invalid"
+            )
+        return key
 
     def to_jwk(self) -> dict[str, str]:
         """Returns the JWK with exactly the members ``kty``, ``crv``, ``x``, ``y``."""
-        jwk = self._key.as_dict(private=False)
+        jwk = ECKey.import_key(self._key).as_dict(private=False)
         return {name: str(jwk[name]) for name in ("kty", "crv", "x", "y")}
 
     def verify(
@@ -116,21 +114,7 @@ class PublicIdentity:
         Raises:
             TrustError: Anything about the token does not hold.
         """
-        try:
-            signed = jws.deserialize_compact(
-                token, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
-            )
-        except (JoseError, ValueError, TypeError) as error:
-            raise TrustError(
-                "the signature does not hold", code="signature.invalid", detail=repr(error)
-            ) from error
-        if signed.headers() != _header(typ, self.fingerprint):
-            raise TrustError(
-                f"the signature is not a {typ} of key {show_fingerprint(self.fingerprint)}",
-                code="signature.header",
-                detail=repr(signed.headers())[:500],
-            )
-        claims = _claims(signed.payload)
+        claims = _claims(compact_jws.verify(self._key, typ, self.fingerprint, token))
         if now is not None:
             _check_times(claims, now, skew_s)
         return claims
@@ -140,7 +124,6 @@ class IdentityKey:
     """A private signing key; redacted in ``repr``."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = ECKey.import_key(key)
         self._private = key
         self.public = PublicIdentity.of(key.public_key())
 
@@ -151,7 +134,7 @@ class IdentityKey:
     @classmethod
     def generate(cls) -> IdentityKey:
         """Makes a new key from the operating system's randomness."""
-        return cls(ec.generate_private_key(ec.SECP256R1()))
+        return cls(ec.generate_private_key(_CURVE))
 
     @classmethod
     def load(cls, path: Path) -> IdentityKey:
@@ -164,9 +147,13 @@ class IdentityKey:
         try:
             key = load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise TrustError(f"{path} holds no private key", code="key.invalid") from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise TrustError(f"{path} holds no P-256 key", code="key.invalid")
+            raise TrustError(
+                Text(f"{path} holds no private key", f"{path} 中没有私钥"), code="key.invalid"
+            ) from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != _CURVE.name:
+            raise TrustError(
+                Text(f"{path} holds no P-256 key", f"{path} 中没有 P-256 密钥"), code="key.invalid"
+            )
         return cls(key)
 
     def save(self, path: Path) -> None:
@@ -185,13 +172,7 @@ class IdentityKey:
         Raises:
             InputError: The claims have no canonical JSON form, or are too long.
         """
-        payload = canonical(claims)
-        if len(payload) > MAX_CLAIMS_BYTES:
-            raise InputError("the document is too long to sign", code="signature.too_long")
-        header = _header(typ, self.public.fingerprint)
-        return jws.serialize_compact(
-            header, payload, self._key, algorithms=[ALGORITHM], registry=_REGISTRY
-        )
+        return compact_jws.sign(self._private, typ, self.public.fingerprint, canonical(claims))
 
 
 def show_fingerprint(fingerprint: str, *, full: bool = False) -> str:
@@ -208,26 +189,23 @@ def unverified_claims(token: str) -> dict[str, Any]:
     Raises:
         TrustError: The token is malformed.
     """
-    try:
-        payload = jws.extract_compact(token.encode(), registry=_REGISTRY).payload
-    except (JoseError, ValueError, TypeError) as error:
-        raise TrustError("the token is malformed", code="signature.invalid") from error
-    return _claims(payload)
-
-
-def _header(typ: str, fingerprint: str) -> dict[str, str]:
-    return {"alg": ALGORITHM, "typ": typ, "kid": fingerprint}
+    return _claims(compact_jws.unverified_payload(token))
 
 
 def _claims(payload: bytes) -> dict[str, Any]:
     """Reads a payload, and only in canonical form: no repeated key, no second spelling."""
     try:
-        claims = json.loads(payload)
+        claims = json.loads(payload.decode())
         if isinstance(claims, dict) and canonical(claims) == payload:
             return claims
     except (ValueError, RecursionError, InputError) as error:
-        raise TrustError("the signed document is malformed", code="signature.body") from error
-    raise TrustError("the signed document is not canonical JSON", code="signature.body")
+        raise TrustError(
+            Text("the signed document is malformed", "已签名的文件格式有误"), code="signature.body"
+        ) from error
+    raise TrustError(
+        Text("the signed document is not canonical JSON", "已签名的文件不是规范 JSON"),
+        code="signature.body",
+    )
 
 
 def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
@@ -235,17 +213,32 @@ def _check_times(claims: dict[str, Any], now: int, skew_s: int) -> None:
     for name in ("exp", "nbf", "iat"):
         value = claims.get(name)
         if name in claims and (isinstance(value, bool) or not isinstance(value, int)):
-            raise TrustError(f"the claim {name!r} is not a whole number", code="signature.body")
+            raise TrustError(
+                Text(f"the claim {name!r} is not a whole number", f"声明项 {name!r} 不是整数"),
+                code="signature.body",
+            )
     if "exp" in claims and now > claims["exp"] + skew_s:
         raise TrustError(
-            f"the document expired {now - claims['exp']} s ago",
-            remedy="ask for a new one; if it is new, compare the clocks of both machines",
+            Text(
+                f"the document expired {now - claims['exp']} s ago",
+                f"文件已过期 {now - claims['exp']} 秒",
+            ),
+            remedy=Text(
+                "ask for a new one; if it is new, compare the clocks of both machines",
+                "请索取新的；若是新的，请核对两台机器的时钟",
+            ),
             code="signature.expired",
         )
     for name in ("nbf", "iat"):
         if name in claims and claims[name] > now + skew_s:
             raise TrustError(
-                f"the document is dated {claims[name] - now} s in the future",
-                remedy="a clock is wrong: compare both machines' clocks and use a time server",
+                Text(
+                    f"the document is dated {claims[name] - now} s in the future",
+                    f"文件的日期比本机晚 {claims[name] - now} 秒",
+                ),
+                remedy=Text(
+                    "a clock is wrong: compare both machines' clocks and use a time server",
+                    "有时钟不准：请核对两台机器的时钟，并使用时间服务器",
+                ),
                 code="signature.clock",
             )

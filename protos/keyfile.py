@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from protos.faults import InputError, TrustError, UnavailableError
+from protos.language import Text
 
 _MAX_BYTES = 64 * 1024
 
@@ -23,8 +24,11 @@ def write_private(path: Path, content: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise InputError(
-            f"{path} exists already",
-            remedy="keep the key that is there, or move it away by hand first",
+            Text(f"{path} exists already", f"{path} 已存在"),
+            remedy=Text(
+                "keep the key that is there, or move it away by hand first",
+                "请保留现有密钥，或先手工移走",
+            ),
             code="key.exists",
         ) from error
     except OSError as error:
@@ -56,20 +60,31 @@ def read_private(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise UnavailableError(
-            f"cannot read {path}: {error.strerror}",
-            remedy="check the path; 'veil node init' or 'veil up' make keys",
+            Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}"),
+            remedy=Text(
+                "check the path; 'veil node init' or 'veil up' make keys",
+                "请检查路径；密钥由 veil node init 或 veil up 生成",
+            ),
             code="key.missing",
         ) from error
     with os.fdopen(descriptor, "rb") as file:
         # The mode of the open file, not of the path: nothing can be swapped in between.
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise TrustError(f"{path} is not a regular file", code="key.not_a_file")
+            raise TrustError(
+                Text(f"{path} is not a regular file", f"{path} 不是普通文件"), code="key.not_a_file"
+            )
         if stat.S_IMODE(status.st_mode) & 0o177:
             raise TrustError(
-                f"the key file {path} has mode {stat.S_IMODE(status.st_mode):04o}, "
-                "so others may have read it",
-                remedy=f"make a new key if they could have; else run: chmod 600 {path}",
+                Text(
+                    f"the key file {path} has mode {stat.S_IMODE(status.st_mode):04o}, "
+                    "so others may have read it",
+                    f"密钥文件 {path} 的权限为 {stat.S_IMODE(status.st_mode):04o}，他人可能已读取",
+                ),
+                remedy=Text(
+                    f"make a new key if they could have; else run: chmod 600 {path}",
+                    f"若他人可能读过，请生成新密钥；否则运行：chmod 600 {path}",
+                ),
                 code="key.mode",
             )
         return file.read(_MAX_BYTES)
@@ -77,7 +92,10 @@ def read_private(path: Path) -> bytes:
 
 def _unwritable(path: Path, error: OSError) -> UnavailableError:
     return UnavailableError(
-        f"cannot write {path}: {error.strerror}",
-        remedy="check that the directory exists, is yours, and that the disk is not full",
+        Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
+        remedy=Text(
+            "check that the directory exists, is yours, and that the disk is not full",
+            "请检查目录是否存在、是否归您所有、磁盘是否已满",
+        ),
         code="key.unwritable",
     )

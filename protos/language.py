@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,3 +45,19 @@ class Text:
     def format(self, **values: object) -> Text:
         """Fills the same named places in both languages."""
         return Text(self.en.format(**values), self.zh.format(**values))
+
+
+# What may be said to people. A plain ``str`` is English only: for what a user of a sound
+# installation never meets, such as a peer's malformed message.
+Words = str | Text
+
+
+def both(words: Words) -> Text:
+    """Returns ``words`` as a `Text`; English alone stands in for the Chinese."""
+    return words if isinstance(words, Text) else Text(words, words)
+
+
+def joined(parts: Iterable[Words], between: Text = Text("; ", "；")) -> Text:
+    """Puts texts one behind the other, in each language with its own punctuation."""
+    texts = [both(part) for part in parts]
+    return Text(between.en.join(t.en for t in texts), between.zh.join(t.zh for t in texts))

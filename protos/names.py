@@ -6,6 +6,7 @@ import re
 from typing import Final, Literal, get_args
 
 from protos.faults import InputError
+from protos.language import Text
 
 Role = Literal["department", "analyst", "exchange", "auditor"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -23,8 +24,11 @@ def check_name(name: object) -> str:
     if isinstance(name, str) and _NAME.fullmatch(name):
         return name
     raise InputError(
-        f"{str(name)[:80]!r} is not a valid name",
-        remedy="use 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit",
+        Text(f"{str(name)[:80]!r} is not a valid name", f"{str(name)[:80]!r} 不是有效名称"),
+        remedy=Text(
+            "use 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit",
+            '请用 1 到 63 个字母、数字、"."、"_" 或 "-"，以字母或数字开头',
+        ),
         code="name.invalid",
     )
 
@@ -38,4 +42,7 @@ def check_role(role: object) -> Role:
     for known in ROLES:
         if role == known:
             return known
-    raise InputError(f"{str(role)[:80]!r} is not a role", remedy=f"use one of {', '.join(ROLES)}")
+    raise InputError(
+        Text(f"{str(role)[:80]!r} is not a role", f"{str(role)[:80]!r} 不是角色"),
+        remedy=Text(f"use one of {', '.join(ROLES)}", f"可用：{'、'.join(ROLES)}"),
+    )

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from protos.faults import TrustError
 from protos.keyfile import read_private, write_private
+from protos.language import Text
 
 OVERHEAD_BYTES: Final = 48
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -56,9 +57,14 @@ class SealingKey:
         try:
             key = load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise TrustError(f"{path} holds no private key", code="key.invalid") from error
+            raise TrustError(
+                Text(f"{path} holds no private key", f"{path} 中没有私钥"), code="key.invalid"
+            ) from error
         if not isinstance(key, X25519PrivateKey):
-            raise TrustError(f"{path} holds no X25519 key", code="key.invalid")
+            raise TrustError(
+                Text(f"{path} holds no X25519 key", f"{path} 中没有 X25519 密钥"),
+                code="key.invalid",
+            )
         return cls(key)
 
     def save(self, path: Path) -> None:
@@ -80,7 +86,10 @@ class SealingKey:
         try:
             return self._private.exchange(public_key(public_hex))
         except ValueError as error:
-            raise TrustError("the X25519 key is of low order", code="key.invalid") from error
+            raise TrustError(
+                Text("the X25519 key is of low order", "X25519 密钥不安全（低阶）"),
+                code="key.invalid",
+            ) from error
 
     def open(self, sealed: bytes, *, info: bytes) -> bytes:
         """Opens what was sealed to this key for the same ``info``.
@@ -92,7 +101,8 @@ class SealingKey:
             return _SUITE.decrypt(sealed, self._private, info)
         except (InvalidTag, ValueError) as error:
             raise TrustError(
-                "the sealed text does not open with this key", code="seal.invalid"
+                Text("the sealed text does not open with this key", "此密钥无法打开密封的内容"),
+                code="seal.invalid",
             ) from error
 
 
@@ -103,7 +113,10 @@ def public_key(public_hex: object) -> X25519PublicKey:
         TrustError: It is malformed.
     """
     if not isinstance(public_hex, str) or not _HEX64.fullmatch(public_hex):
-        raise TrustError("a sealing key has 64 lower-case hex digits", code="key.invalid")
+        raise TrustError(
+            Text("a sealing key has 64 lower-case hex digits", "封装密钥须为 64 位小写十六进制数"),
+            code="key.invalid",
+        )
     return X25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))
 
 
@@ -116,4 +129,6 @@ def seal(public_hex: str, plaintext: bytes, *, info: bytes) -> bytes:
     try:
         return _SUITE.encrypt(plaintext, public_key(public_hex), info)
     except ValueError as error:
-        raise TrustError("the sealing key is of low order", code="key.invalid") from error
+        raise TrustError(
+            Text("the sealing key is of low order", "封装密钥不安全（低阶）"), code="key.invalid"
+        ) from error

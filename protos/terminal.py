@@ -41,6 +41,8 @@ _KINDS: Final[dict[str, Text]] = {
     "job": Text("No answer", "任务未得出结果"),
     "unavailable": Text("Not available", "不可用"),
 }
+_SHOWN: Final = 72  # characters of the SQL line under an error
+_MARKS: Final = {"✓": GOOD, "✗": BAD, "–": SOFT}
 _REMEDY: Final = Text("What to do", "建议")
 
 
@@ -69,9 +71,38 @@ def console(stream: IO[str] | None = None) -> Console:
     )
 
 
-def say(text: object = "", *, style: str = "", stream: IO[str] | None = None) -> None:
-    """Prints one paragraph."""
-    console(stream).print(printable(text), style=style or None, soft_wrap=True)
+def say(
+    text: object = "",
+    *,
+    style: str = "",
+    indent: int = 0,
+    hang: int = 0,
+    stream: IO[str] | None = None,
+) -> None:
+    """Prints one paragraph; on a terminal it is broken between words.
+
+    Args:
+        text: What to say.
+        style: Of Rich.
+        indent: Cells on the left.
+        hang: More cells on the left of every line but the first.
+        stream: Where to; standard output by default.
+    """
+    out = console(stream)
+    out.print(
+        _fitted(out, " " * indent + printable(text), indent + hang),
+        style=style or None,
+        soft_wrap=True,
+    )
+
+
+def _fitted(out: Console, text: str, indent: int = 0) -> str:
+    """Breaks a paragraph for a terminal; a pipe gets it in one line."""
+    if not out.is_terminal:
+        return text
+    from protos.wrapping import wrapped
+
+    return wrapped(text, out.width, indent=indent)
 
 
 def heading(text: object, *, stream: IO[str] | None = None) -> None:
@@ -81,9 +112,9 @@ def heading(text: object, *, stream: IO[str] | None = None) -> None:
 
 def done(text: object, *, stream: IO[str] | None = None) -> None:
     """Prints a line with a green tick."""
-    from rich.text import Text as Styled
-
-    console(stream).print(Styled("✓ ", GOOD) + Styled(printable(text), "default"), soft_wrap=True)
+    out = console(stream)
+    line = _fitted(out, f"✓ {printable(text)}", 2)
+    out.print(_led(line, 1, GOOD, "default"), soft_wrap=True)
 
 
 def table(
@@ -123,8 +154,15 @@ def table(
         grid.add_column(printable(column), justify=justify, overflow="fold")  # type: ignore[arg-type]
     for number, row in enumerate(rows):
         style = styles[number] if number < len(styles) else None
-        grid.add_row(*("" if cell is None else printable(cell) for cell in row), style=style)
+        grid.add_row(*map(_cell, row), style=style)
     console(stream).print(grid)
+
+
+def _cell(value: object) -> StyledText:
+    from rich.text import Text as Styled
+
+    text = "" if value is None else printable(value)
+    return Styled(text, _MARKS.get(text, ""))
 
 
 class Progress:
@@ -202,17 +240,24 @@ def print_error(error: VeilError, *, stream: IO[str] | None = None) -> None:
 
     out = console(stream or sys.stderr)
     kind = str(_KINDS.get(error.kind, _KINDS["error"]))
-    out.print(Styled(f"{kind}: ", BAD) + Styled(printable(error.message), "bold"), soft_wrap=True)
+    colon = str(Text(": ", "："))
+    line = _fitted(out, f"{kind}{colon}{printable(error.said)}", 2)
+    out.print(_led(line, len(kind) + 1, BAD, "bold"), soft_wrap=True)
     if isinstance(error, SqlError) and error.underlined():
         out.print()
-        for line in _underlined(error):
-            out.print(Styled("  ") + line, soft_wrap=True)
+        for marked in _underlined(error):
+            out.print(Styled("  ") + marked, soft_wrap=True)
         out.print()
-    if error.remedy:
-        out.print(
-            Styled(f"{_REMEDY}: ", GOOD) + Styled(printable(error.remedy), "default"),
-            soft_wrap=True,
-        )
+    if error.advice.en:
+        line = _fitted(out, f"{_REMEDY}{colon}{printable(error.advice)}", 2)
+        out.print(_led(line, len(str(_REMEDY)) + 1, GOOD, "default"), soft_wrap=True)
+
+
+def _led(line: str, width: int, head: str, body: str) -> StyledText:
+    """A line whose first ``width`` characters are in another style."""
+    from rich.text import Text as Styled
+
+    return Styled.assemble((line[:width], head), (line[width:], body))
 
 
 def _underlined(error: SqlError) -> list[StyledText]:
@@ -227,6 +272,11 @@ def _underlined(error: SqlError) -> list[StyledText]:
         printable(part).replace("\t", "    ")
         for part in (line[:start], line[start:end], line[end:])
     )
+    if len(line) > _SHOWN:  # a long line: the place and what is around it
+        around = max(8, (_SHOWN - min(len(wrong), _SHOWN)) // 2)
+        before = f"…{before[-around:]}" if len(before) > around else before
+        after = f"{after[:around]}…" if len(after) > around else after
+        wrong = f"{wrong[:_SHOWN]}…" if len(wrong) > _SHOWN else wrong
     marks = " " * cell_len(before) + "^" * max(1, cell_len(wrong))
     return [
         Styled(before) + Styled(wrong, BAD) + Styled(after),

@@ -44,7 +44,7 @@ COUNT = "SELECT sex, COUNT(*) AS n FROM visits GROUP BY sex ORDER BY sex"
 
 
 class TestCluster:
-    """One cluster in one directory, with three analysts and a small project beside the large."""
+    """One cluster in one directory, with four analysts and a small project beside the large."""
 
     __test__ = False  # pytest: not a class of tests
 
@@ -54,7 +54,7 @@ class TestCluster:
         self.config = write_cluster(directory / "sample", rows=rows)
         self._presences: dict[str, Presence] = {}
         for file, old, new in (
-            ("cluster.toml", '["analyst"]', '["analyst", "second", "leaving"]'),
+            ("cluster.toml", '["analyst"]', _ANALYSTS),
             *((f"policies/{name}.toml", *change) for name in self.names for change in _LAW),
         ):
             path = directory / "sample" / file
@@ -92,6 +92,10 @@ class TestCluster:
         os.kill(process.pid, signal.SIGKILL)
         assert eventually(lambda: not alive(process))
         stop(process)  # only takes its exit code
+
+    def stop_exchange(self) -> None:
+        """SIGTERM, as an operator stops it."""
+        stop(self.process("exchange"))
 
     def start(self, name: str) -> None:
         self.cluster.start_node(name)
@@ -404,8 +408,10 @@ def listening(pids: set[int]) -> set[int]:
 
 
 # Many questions by one analyst, and a project with too little budget for a second question.
+_ANALYSTS = '["analyst", "second", "leaving", "insider"]\naffiliations = { insider = "guangzhou" }'
 _LAW = (
+    ('"he_sum", ', '"he_sum", "he_sum.open", '),
     ("epsilon = 20.0", "epsilon = 200.0"),
     ("in_flight = 4", "in_flight = 50"),
-    ("default = 1.0", "default = 0.9\nsmall = 0.00002"),
+    ("default = 1.0", "default = 0.9\nsmall = 0.00008"),
 )

@@ -65,13 +65,13 @@ class RememberingHub:
         self.plans[plan] = caller.name
         return "ab" * 16
 
-    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[Progress]:
+    def watch(self, caller: Caller, job: str, alive: Alive) -> Iterator[list[Progress]]:
         self.watches += 1
         at = 0
         while alive():
-            for event in self.events[at:]:
-                at += 1
-                yield event
+            if news := self.events[at:]:
+                at += len(news)
+                yield news
             if self.ended.wait(0.02) and at == len(self.events):
                 return
 

@@ -23,7 +23,7 @@ from catalog.dataset import Dataset
 from catalog.plan import Mode, Plan
 from catalog.policy import Policy
 from catalog.sql_gate import parse
-from compute_nodes.crypto.signatures import signer, verifier
+from compute_nodes.crypto.signatures import signer
 from compute_nodes.guard import Admitted, Guard
 from compute_nodes.jobs.job import Job, JobTools
 from compute_nodes.jobs.machines import Keys
@@ -32,6 +32,7 @@ from compute_nodes.jobs.part import Computed, Source
 from compute_nodes.jobs.setups import order_key_info
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import NodeStore
+from exchange.coordinator.inputs import Input
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
 from exchange.planner.bind import bind
@@ -185,7 +186,6 @@ class Town:
         job = self.jobs.get(delivery.job)
         if job is None:
             job = self.jobs[delivery.job] = Job(delivery.job, self.tools)
-            job.open()
         return job.answer(delivery)
 
     def ask(self, round_: str, kind: str, body: bytes, job: str = JOB) -> Delivery:
@@ -206,7 +206,7 @@ class Town:
 
     def _seed(self, length: int) -> bytes:
         self.seeds += 1
-        return bytes([self.seeds]) * length
+        return (self.seeds.to_bytes(4, "big") * length)[:length]
 
 
 class World:
@@ -292,8 +292,11 @@ class World:
 class Play:
     """A session over the world's departments; messages are delivered when the test says so."""
 
-    def __init__(self, world: World, plan: Plan, clocks: Clocks, he_key: bytes = b"") -> None:
+    def __init__(
+        self, world: World, plan: Plan, clocks: Clocks, he_key: bytes = b"", opening: bytes = b""
+    ) -> None:
         self.world = world
+        self.opening = opening or world.opening(plan)
         self.plan = plan
         self.now = 0.0
         self.waiting: deque[Delivery] = deque()
@@ -301,24 +304,27 @@ class Play:
         self.finished = 0
         self.errors: list[VeilError] = []
         self.offline: set[str] = set()
+        self.sent: list[Delivery] = []
+        self.recorded: list[Input] = []
         self.answers: list[tuple[Delivery, Delivery]] = []
         stages = StagePlan(
             plan=plan,
             plan_hash=plan_hash(plan),
             dataset=world.dataset,
-            verify=verifier([world.people[m.name].key.public for m in plan.roster]),
+            identities=tuple(world.people[m.name].key.public for m in plan.roster),
             sign=signer(world.exchange.key),
             min_group=5,
             he_key=he_key,
         )
         ports = Ports(
+            record=self._record,
             send=self._send,
             emit=lambda what, department, text: self.log.append((what, department, text)),
             connected=lambda department, _: department not in self.offline,
             finish=lambda _: self._count(),
             fail=self.errors.append,
         )
-        self.session = Session(stages, world.opening(plan), ports, clocks, self.now)
+        self.session = Session(stages, self.opening, ports, clocks, self.now)
 
     def start(self) -> Play:
         self.session.start(self.now)
@@ -362,10 +368,14 @@ class Play:
     def dropped(self) -> set[str]:
         return {department for what, department, _ in self.log if what == "dropped"}
 
+    def _record(self, taken: Input) -> None:
+        self.recorded.append(taken)
+
     def _send(self, department: str, round_: str, kind: str, body: bytes) -> None:
         if kind == "cancel":  # as the hub does: it takes the place of all that is unanswered
             self.waiting = deque(d for d in self.waiting if d.recipient != department)
         self.waiting.append(Delivery(self.plan.job, round_, 1, "", department, kind, body))
+        self.sent.append(self.waiting[-1])
 
     def _count(self) -> None:
         self.finished += 1

@@ -17,6 +17,7 @@ from uuid import UUID
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
 from protos.identity import IdentityKey, PublicIdentity, unverified_claims
+from protos.language import Text
 from protos.names import check_name
 
 VC_TYPE: Final = "vc+jwt"
@@ -94,17 +95,25 @@ def read(token: str, kind: str) -> Credential:
     """
     issuer = unverified_claims(token).get("issuer")
     if not isinstance(issuer, dict) or set(issuer) != {"id", "name"}:
-        raise TrustError("the certificate names no issuer", code="certificate.invalid")
+        raise TrustError(
+            Text("the certificate names no issuer", "证书没有写明签发者"),
+            code="certificate.invalid",
+        )
     identity = identity_of(issuer["id"])
     body = identity.verify(VC_TYPE, token)
     if set(body) - {"validUntil"} != _MEMBERS or body["@context"] != CONTEXT:
         raise TrustError(
-            "the certificate has missing or unknown members", code="certificate.invalid"
+            Text("the certificate has missing or unknown members", "证书缺少字段或有未知字段"),
+            code="certificate.invalid",
         )
     if body["type"] != ["VerifiableCredential", kind]:
-        raise TrustError(f"the certificate is not a {kind}", code="certificate.kind")
+        raise TrustError(
+            Text(f"the certificate is not a {kind}", f"证书不是 {kind}"), code="certificate.kind"
+        )
     if not isinstance(body["credentialSubject"], dict) or not isinstance(body["id"], str):
-        raise TrustError("the certificate has no subject", code="certificate.invalid")
+        raise TrustError(
+            Text("the certificate has no subject", "证书没有主体"), code="certificate.invalid"
+        )
     try:
         name = check_name(issuer["name"])
     except InputError as error:
@@ -133,15 +142,22 @@ def identity_of(did: object) -> PublicIdentity:
         TrustError: It is not one of a P-256 key in the one spelling that ``did_of`` writes.
     """
     if not isinstance(did, str) or not did.startswith(_DID):
-        raise TrustError("the issuer is not a did:jwk", code="certificate.invalid")
+        raise TrustError(
+            Text("the issuer is not a did:jwk", "签发者不是 did:jwk"), code="certificate.invalid"
+        )
     text = did.removeprefix(_DID)
     try:
         jwk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError) as error:
-        raise TrustError("the issuer is not a did:jwk", code="certificate.invalid") from error
+        raise TrustError(
+            Text("the issuer is not a did:jwk", "签发者不是 did:jwk"), code="certificate.invalid"
+        ) from error
     identity = PublicIdentity.from_jwk(jwk)
     if did_of(identity) != did:
-        raise TrustError("the issuer's did:jwk is not canonical", code="certificate.invalid")
+        raise TrustError(
+            Text("the issuer's did:jwk is not canonical", "签发者的 did:jwk 不是规范形式"),
+            code="certificate.invalid",
+        )
     return identity
 
 
@@ -156,5 +172,6 @@ def _seconds(text: object) -> int:
         return int(datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp())
     except (ValueError, TypeError) as error:
         raise TrustError(
-            "the certificate's validity is not a UTC timestamp", code="certificate.invalid"
+            Text("the certificate's validity is not a UTC timestamp", "证书的有效期不是 UTC 时间"),
+            code="certificate.invalid",
         ) from error

@@ -20,6 +20,7 @@ from protos.canonical import digest
 from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import IdentityKey, PublicIdentity, unverified_claims
+from protos.language import Text
 from protos.names import check_name
 
 REQUEST_TYPE: Final = "veil-grant-request+jwt"
@@ -92,11 +93,21 @@ def sign_request(key: IdentityKey, request: GrantRequest) -> str:
     """
     check_name(request.analyst)
     if not _ID.fullmatch(request.id):
-        raise InputError("a request id has 32 lower-case hex digits")
+        raise InputError(
+            Text("a request id has 32 lower-case hex digits", "申请编号须为 32 位小写十六进制数")
+        )
     if request.expires_at <= request.issued_at:
-        raise InputError("the request expires before it begins", remedy="choose a later expiry")
+        raise InputError(
+            Text("the request expires before it begins", "申请的截止时间早于开始时间"),
+            remedy=Text("choose a later expiry", "请选择更晚的截止时间"),
+        )
     if request.recipient != key.public.fingerprint:
-        raise InputError("the request names another key than the one that signs")
+        raise InputError(
+            Text(
+                "the request names another key than the one that signs",
+                "申请中的密钥与签名的密钥不同",
+            )
+        )
     times = {"iat": request.issued_at, "exp": request.expires_at}
     return key.sign(REQUEST_TYPE, {**to_json(request), **times, "jwk": key.public.to_jwk()})
 
@@ -115,8 +126,13 @@ def read_request(token: str, pins: Pins, *, now: int) -> GrantRequest:
     request = _signed_request(token, now)
     if pins.fingerprint_of("analyst", request.analyst) != request.recipient:
         raise TrustError(
-            f"analyst {request.analyst} is not pinned here with this key",
-            remedy="compare the fingerprint with them, then pin it",
+            Text(
+                f"analyst {request.analyst} is not pinned here with this key",
+                f"分析员 {request.analyst} 的这把密钥未在本机登记为可信",
+            ),
+            remedy=Text(
+                "compare the fingerprint with them, then pin it", "请与对方核对指纹，再登记为可信"
+            ),
             code="grant.analyst",
         )
     return request
@@ -144,14 +160,17 @@ def _signed_request(token: str, now: int | None) -> GrantRequest:
         check_name(request.analyst)
     except InputError as error:
         raise TrustError(
-            f"the request is malformed: {error.message}", code="grant.invalid"
+            Text(f"the request is malformed: {error.message}", f"申请格式有误：{error.said.zh}"),
+            code="grant.invalid",
         ) from error
     if (
         (body.get("iat"), body.get("exp")) != (request.issued_at, request.expires_at)
         or not _ID.fullmatch(request.id)
         or request.recipient != identity.fingerprint
     ):
-        raise TrustError("the request contradicts itself", code="grant.invalid")
+        raise TrustError(
+            Text("the request contradicts itself", "申请自相矛盾"), code="grant.invalid"
+        )
     return request
 
 
@@ -177,11 +196,22 @@ def issue_grant(
     """
     until = request.expires_at if valid_until is None else valid_until
     if Member(owner, key.public.fingerprint) not in request.members:
-        raise InputError(f"the request does not ask {owner} with this key")
+        raise InputError(
+            Text(
+                f"the request does not ask {owner} with this key",
+                f"申请没有以这把密钥要求 {owner} 授权",
+            )
+        )
     if not now < until <= request.expires_at:
         raise InputError(
-            "the grant must end after now and not after the request",
-            remedy="choose an earlier end, or ask the analyst for a new request",
+            Text(
+                "the grant must end after now and not after the request",
+                "授权须在现在之后、申请截止之前结束",
+            ),
+            remedy=Text(
+                "choose an earlier end, or ask the analyst for a new request",
+                "请选择更早的结束时间，或请分析员重新申请",
+            ),
         )
     return envelope.issue(
         key,
@@ -219,14 +249,20 @@ def check_grant(token: str, pins: Pins, plan: Plan, *, now: int) -> Grant:
     grant = read_grant(token)
     if pins.fingerprint_of("department", grant.owner) != grant.fingerprint:
         raise TrustError(
-            f"the grant of {grant.owner} is not signed by the key that is pinned here",
+            Text(
+                f"the grant of {grant.owner} is not signed by the key that is pinned here",
+                f"{grant.owner} 的授权不是由本机登记的可信密钥签署",
+            ),
             code="grant.owner",
         )
     credential = envelope.read(token, GRANT_KIND)
     if not credential.valid_from - SKEW_S <= now <= grant.valid_until + SKEW_S:
         raise PolicyError(
-            f"the grant of {grant.owner} is not valid now",
-            remedy="request a new grant; if it is new, compare the clocks of both machines",
+            Text(f"the grant of {grant.owner} is not valid now", f"{grant.owner} 的授权目前无效"),
+            remedy=Text(
+                "request a new grant; if it is new, compare the clocks of both machines",
+                "请重新申请授权；若是新授权，请核对两台机器的时钟",
+            ),
             code="grant.expired",
         )
     check_allows(token, plan)
@@ -252,12 +288,20 @@ def check_allows(token: str, plan: Plan) -> None:
         members=plan.roster,
     )
     if plan.mode != "exact":
-        raise PolicyError("a grant only serves exact plans", code="grant.mode")
+        raise PolicyError(
+            Text("a grant only serves exact plans", "授权只适用于精确查询计划"), code="grant.mode"
+        )
     for name in sorted(wanted.keys() | credential.subject.keys()):
         if credential.subject.get(name) != wanted.get(name):
             raise PolicyError(
-                f"the grant of {credential.issuer} is for another {name.replace('_', ' ')}",
-                remedy="run exactly what was granted, or request a new grant",
+                Text(
+                    f"the grant of {credential.issuer} is for another {name.replace('_', ' ')}",
+                    f"{credential.issuer} 的授权内容不符：{name.replace('_', ' ')} 不同",
+                ),
+                remedy=Text(
+                    "run exactly what was granted, or request a new grant",
+                    "请原样执行获得授权的语句，或重新申请授权",
+                ),
                 code="grant.mismatch",
             )
 
@@ -276,16 +320,27 @@ def check_grants(plan: Plan, pins: Pins, *, now: int) -> dict[str, Grant]:
     for token in plan.grants:
         grant = check_grant(token, pins, plan, now=now)
         if grant.owner in grants:
-            raise PolicyError(f"the plan carries two grants of {grant.owner}", code="grant.doubled")
+            raise PolicyError(
+                Text(
+                    f"the plan carries two grants of {grant.owner}",
+                    f"计划中有 {grant.owner} 的两份授权",
+                ),
+                code="grant.doubled",
+            )
         grants[grant.owner] = grant
     roster = {member.name: member.fingerprint for member in plan.roster}
     for name in sorted(roster.keys() | grants.keys()):
         if name not in grants or roster.get(name) != grants[name].fingerprint:
             raise PolicyError(
-                f"an exact answer needs the grant of {name}"
+                Text(f"an exact answer needs the grant of {name}", f"精确结果需要 {name} 的授权")
                 if name in roster
-                else f"{name} granted this, but is not on the roster",
-                remedy="request grants of all owners on the roster",
+                else Text(
+                    f"{name} granted this, but is not on the roster",
+                    f"{name} 已授权，但不在参与名单中",
+                ),
+                remedy=Text(
+                    "request grants of all owners on the roster", "请向名单上的全部数据方申请授权"
+                ),
                 code="grant.missing",
             )
     return grants
@@ -299,7 +354,7 @@ def read_grant(token: str) -> Grant:
     """
     credential = envelope.read(token, GRANT_KIND)
     if credential.valid_until is None:
-        raise TrustError("the grant has no end", code="grant.invalid")
+        raise TrustError(Text("the grant has no end", "授权没有截止时间"), code="grant.invalid")
     return Grant(
         id=credential.id,
         owner=credential.issuer,

@@ -27,6 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from catalog.identity.certificate import load_certificate, subject_uri
 from protos.faults import InputError, TrustError
 from protos.keyfile import read_private, write_private
+from protos.language import Text
 from protos.names import Role
 
 MEMBER_DAYS: Final = 90
@@ -60,9 +61,13 @@ class TlsKey:
         try:
             key = load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise TrustError(f"{path} holds no private key", code="key.invalid") from error
+            raise TrustError(
+                Text(f"{path} holds no private key", f"{path} 中没有私钥"), code="key.invalid"
+            ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise TrustError(f"{path} holds no P-256 key", code="key.invalid")
+            raise TrustError(
+                Text(f"{path} holds no P-256 key", f"{path} 中没有 P-256 密钥"), code="key.invalid"
+            )
         return cls(key)
 
     def save(self, path: Path) -> None:
@@ -121,7 +126,10 @@ class CertificateAuthority:
         private = TlsKey.load(key)
         loaded = load_certificate(certificate.read_bytes())
         if loaded.public_key() != private.private.public_key():
-            raise TrustError(f"{certificate} does not belong to {key}", code="key.mismatch")
+            raise TrustError(
+                Text(f"{certificate} does not belong to {key}", f"{certificate} 与 {key} 不配对"),
+                code="key.mismatch",
+            )
         return cls(private, loaded)
 
     def save_key(self, path: Path) -> None:
@@ -149,7 +157,10 @@ class CertificateAuthority:
             InputError: The request is malformed or of another kind of key.
         """
         if role == "exchange":
-            raise InputError("the role exchange is not given to members", code="role.invalid")
+            raise InputError(
+                Text("the role exchange is not given to members", "exchange 角色不授予成员"),
+                code="role.invalid",
+            )
         return self._sign(
             request_key(request_pem),
             [x509.UniformResourceIdentifier(subject_uri(role, name))],
@@ -217,9 +228,14 @@ def request_key(request_pem: bytes) -> ec.EllipticCurvePublicKey:
             return key
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InputError(
-            "the certificate request is malformed", code="request.invalid", detail=str(error)
+            Text("the certificate request is malformed", "证书申请格式有误"),
+            code="request.invalid",
+            detail=str(error),
         ) from error
-    raise InputError("the certificate request does not hold for a P-256 key", code="request.key")
+    raise InputError(
+        Text("the certificate request does not hold for a P-256 key", "证书申请与 P-256 密钥不符"),
+        code="request.key",
+    )
 
 
 def _builder(

@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from protos.faults import InputError, TrustError
+from protos.language import Text
 from protos.names import Role, check_name, check_role
 
 _SCHEME: Final = "veil"
@@ -42,14 +43,26 @@ class Certified:
         """Raises TrustError when the certificate is not valid at ``now`` (Unix seconds)."""
         if now > self.not_after:
             raise TrustError(
-                f"the certificate of {self.role} {self.name} has expired",
-                remedy="renew it; if it should still hold, compare this machine's clock",
+                Text(
+                    f"the certificate of {self.role} {self.name} has expired",
+                    f"{self.role} {self.name} 的证书已过期",
+                ),
+                remedy=Text(
+                    "renew it; if it should still hold, compare this machine's clock",
+                    "请续签；若本应有效，请核对本机时钟",
+                ),
                 code="certificate.expired",
             )
         if now < self.not_before:
             raise TrustError(
-                f"the certificate of {self.role} {self.name} is not valid yet",
-                remedy="a clock is wrong: compare both machines' clocks and use a time server",
+                Text(
+                    f"the certificate of {self.role} {self.name} is not valid yet",
+                    f"{self.role} {self.name} 的证书尚未生效",
+                ),
+                remedy=Text(
+                    "a clock is wrong: compare both machines' clocks and use a time server",
+                    "有时钟不准：请核对两台机器的时钟，并使用时间服务器",
+                ),
                 code="certificate.early",
             )
 
@@ -74,7 +87,9 @@ def load_certificate(pem: bytes) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError(
-            "the certificate is malformed", code="certificate.invalid", detail=str(error)
+            Text("the certificate is malformed", "证书格式有误"),
+            code="certificate.invalid",
+            detail=str(error),
         ) from error
 
 
@@ -106,8 +121,14 @@ def read_certificate(pem: bytes) -> Certified:
         ValueError,
     ) as error:
         raise TrustError(
-            "the certificate does not name a member of this exchange",
-            remedy="use the certificate that enrolment wrote (tls.crt)",
+            Text(
+                "the certificate does not name a member of this exchange",
+                "证书中没有本交换中心的成员名",
+            ),
+            remedy=Text(
+                "use the certificate that enrolment wrote (tls.crt)",
+                "请使用注册时生成的证书（tls.crt）",
+            ),
             code="certificate.unnamed",
             detail=repr(error),
         ) from error

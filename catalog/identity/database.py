@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from protos.faults import UnavailableError
+from protos.language import Text
 
 _BUSY_S: Final = 10.0
 
@@ -91,14 +92,19 @@ class Database:
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
-            raise UnavailableError(f"{self._path} is closed", code="store.closed")
+            raise UnavailableError(
+                Text(f"{self._path} is closed", f"{self._path} 已关闭"), code="store.closed"
+            )
         return self._connection
 
 
 def _failed(path: Path, error: Exception) -> UnavailableError:
     return UnavailableError(
-        "the store cannot be read or written",
-        remedy="check that its disk is not full and that the directory is yours",
+        Text("the store cannot be read or written", "存储无法读写"),
+        remedy=Text(
+            "check that its disk is not full and that the directory is yours",
+            "请检查磁盘是否已满、目录是否归您所有",
+        ),
         code="store.failed",
         detail=f"{path}: {error}",
     )

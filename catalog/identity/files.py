@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from protos.faults import UnavailableError
+from protos.language import Text
 
 
 def create_directory(path: Path) -> None:
@@ -20,7 +21,11 @@ def create_directory(path: Path) -> None:
         path.chmod(0o700)
     except OSError as error:
         raise UnavailableError(
-            f"cannot make the directory {path}: {error.strerror}", code="directory.unwritable"
+            Text(
+                f"cannot make the directory {path}: {error.strerror}",
+                f"无法创建目录 {path}：{error.strerror}",
+            ),
+            code="directory.unwritable",
         ) from error
 
 
@@ -40,7 +45,8 @@ def write_public(path: Path, content: bytes) -> None:
         Path(file.name).replace(path)
     except OSError as error:
         raise UnavailableError(
-            f"cannot write {path}: {error.strerror}", code="file.unwritable"
+            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
+            code="file.unwritable",
         ) from error
 
 
@@ -54,7 +60,10 @@ def read_public(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnavailableError(
-            f"cannot read {path}: {error.strerror}",
-            remedy="check the path; enrolment and 'veil up' write this file",
+            Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}"),
+            remedy=Text(
+                "check the path; enrolment and 'veil up' write this file",
+                "请检查路径；该文件由注册或 veil up 生成",
+            ),
             code="file.missing",
         ) from error

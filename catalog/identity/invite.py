@@ -17,6 +17,7 @@ from typing import Final
 
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
+from protos.language import Text
 from protos.names import Role, check_name, check_role
 
 SECRET_BYTES: Final = 32
@@ -84,8 +85,11 @@ def read_invite(token: str) -> Invite:
         )
     except (ValueError, TypeError, binascii.Error, InputError, RecursionError) as error:
         raise TrustError(
-            "this is not a whole Veil invitation",
-            remedy="copy all of it, from 'veil1.' to the end, or ask for a new one",
+            Text("this is not a whole Veil invitation", "这不是一份完整的 Veil 邀请码"),
+            remedy=Text(
+                "copy all of it, from 'veil1.' to the end, or ask for a new one",
+                "请从 veil1. 开始完整复制，或索取新的邀请码",
+            ),
             code="invite.malformed",
             detail=repr(error),
         ) from error

@@ -30,6 +30,7 @@ from catalog.identity.store import IdentityStore, Member, Standing, invite_used
 from protos.cards import Card, make_card, read_card
 from protos.faults import TrustError
 from protos.identity import IdentityKey
+from protos.language import Text
 from protos.names import Role, check_name, check_role
 from protos.sealing import SealingKey
 
@@ -125,7 +126,10 @@ class ExchangeIdentity:
         self.card_token = read_public(self._file("card.jwt")).decode("ascii", "replace")
         self.card: Card = read_card(self.card_token)
         if self.card.identity != self.identity.public:
-            raise TrustError("card.jwt does not belong to identity.key", code="key.mismatch")
+            raise TrustError(
+                Text("card.jwt does not belong to identity.key", "card.jwt 与 identity.key 不配对"),
+                code="key.mismatch",
+            )
         self._store.open()
         self.refresh_server(hosts)
 
@@ -185,7 +189,10 @@ class ExchangeIdentity:
             TrustError: The name is taken.
         """
         if check_role(role) == "exchange":
-            raise TrustError("there is one exchange, and it is this one", code="role.invalid")
+            raise TrustError(
+                Text("there is one exchange, and it is this one", "交换中心只有一个，就是本机"),
+                code="role.invalid",
+            )
         secret = self._randomness(32).hex()
         self._store.add_invite(
             secret_hash(secret), role, check_name(name), int(self._clock()) + valid_s
@@ -211,8 +218,14 @@ class ExchangeIdentity:
         invite = self._store.invite(hashed)
         if invite is None:
             raise TrustError(
-                "this exchange did not issue that invitation, or replaced it by a newer one",
-                remedy="use the newest one that this exchange's operator gave you",
+                Text(
+                    "this exchange did not issue that invitation, or replaced it by a newer one",
+                    "该邀请码不是本交换中心签发的，或已被更新的邀请码取代",
+                ),
+                remedy=Text(
+                    "use the newest one that this exchange's operator gave you",
+                    "请使用交换中心运维人员给您的最新邀请码",
+                ),
                 code="invite.unknown",
             )
         card = _card_of(card_token, invite.role, invite.name)
@@ -224,8 +237,11 @@ class ExchangeIdentity:
         now = self._clock()
         if now > invite.expires_at:
             raise TrustError(
-                "the invitation has expired",
-                remedy="ask the exchange's operator for a new one",
+                Text("the invitation has expired", "邀请码已过期"),
+                remedy=Text(
+                    "ask the exchange's operator for a new one",
+                    "请向交换中心运维人员索取新的邀请码",
+                ),
                 code="invite.expired",
             )
         pem = self._authority.certify_member(invite.role, invite.name, request_pem, now)
@@ -253,8 +269,11 @@ class ExchangeIdentity:
         member = self._store.member(role, name)
         if member is None or member.revoked_at is not None:
             raise TrustError(
-                f"{role} {name} is not a member",
-                remedy="ask the exchange's operator for an invitation",
+                Text(f"{role} {name} is not a member", f"{role} {name} 不是成员"),
+                remedy=Text(
+                    "ask the exchange's operator for an invitation",
+                    "请向交换中心运维人员索取邀请码",
+                ),
                 code="member.unknown",
             )
         now = self._clock()
@@ -268,8 +287,13 @@ class ExchangeIdentity:
         }
         if claims != expected or not isinstance(claims["iat"], int) or now - claims["iat"] > 60:
             raise TrustError(
-                "the renewal is not signed for this request, or is older than a minute",
-                remedy="compare this machine's clock with the exchange's",
+                Text(
+                    "the renewal is not signed for this request, or is older than a minute",
+                    "续签申请的签名不符，或已超过一分钟",
+                ),
+                remedy=Text(
+                    "compare this machine's clock with the exchange's", "请核对本机与交换中心的时钟"
+                ),
                 code="renewal.invalid",
             )
         pem = self._authority.certify_member(role, member.name, request_pem, now)
@@ -300,15 +324,26 @@ class ExchangeIdentity:
         standing = self._standing(certified.fingerprint)
         if standing == "revoked":
             raise TrustError(
-                f"the certificate of {certified.role} {certified.name} was revoked",
-                remedy="ask the exchange's operator why, and for a new invitation",
+                Text(
+                    f"the certificate of {certified.role} {certified.name} was revoked",
+                    f"{certified.role} {certified.name} 的证书已被吊销",
+                ),
+                remedy=Text(
+                    "ask the exchange's operator why, and for a new invitation",
+                    "请向交换中心运维人员询问原因，并索取新的邀请码",
+                ),
                 code="certificate.revoked",
             )
         if standing == "unknown":
             raise TrustError(
-                f"this exchange has no record of this certificate of {certified.role} "
-                f"{certified.name}",
-                remedy="enrol with an invitation of this exchange",
+                Text(
+                    f"this exchange has no record of this certificate of {certified.role} "
+                    f"{certified.name}",
+                    f"本交换中心没有 {certified.role} {certified.name} 这张证书的记录",
+                ),
+                remedy=Text(
+                    "enrol with an invitation of this exchange", "请用本交换中心的邀请码注册"
+                ),
                 code="certificate.unknown",
             )
 
@@ -322,8 +357,14 @@ class ExchangeIdentity:
         member = self._store.member(role, name)
         if member is None or member.identity != card.identity.fingerprint:
             raise TrustError(
-                f"the card is not of the key that {role} {name} enrolled with",
-                remedy="use the directory that enrolled, or enrol again",
+                Text(
+                    f"the card is not of the key that {role} {name} enrolled with",
+                    f"身份卡与 {role} {name} 注册时的密钥不符",
+                ),
+                remedy=Text(
+                    "use the directory that enrolled, or enrol again",
+                    "请使用注册时的目录，或重新注册",
+                ),
                 code="card.mismatch",
             )
         return card
@@ -356,7 +397,10 @@ def _card_of(token: str, role: Role, name: str) -> Card:
     card = read_card(token)
     if (card.role, card.name) != (role, name):
         raise TrustError(
-            f"the card is for {card.role} {card.name}, not for {role} {name}",
+            Text(
+                f"the card is for {card.role} {card.name}, not for {role} {name}",
+                f"身份卡属于 {card.role} {card.name}，而不是 {role} {name}",
+            ),
             code="card.mismatch",
         )
     return card

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from catalog.identity.certificate import Certified
 from catalog.identity.database import Database
 from protos.faults import TrustError
+from protos.language import Text
 from protos.names import Role
 
 Standing = Literal["valid", "revoked", "unknown"]
@@ -147,8 +148,14 @@ class IdentityStore:
             ).fetchone()
             if twin is not None:
                 raise TrustError(
-                    f"this identity key belongs to {twin['role']} {twin['name']} already",
-                    remedy="enrol from a directory of its own, so that new keys are made",
+                    Text(
+                        f"this identity key belongs to {twin['role']} {twin['name']} already",
+                        f"此身份密钥已属于 {twin['role']} {twin['name']}",
+                    ),
+                    remedy=Text(
+                        "enrol from a directory of its own, so that new keys are made",
+                        "请在单独的目录中注册，以生成新的密钥",
+                    ),
                     code="enrol.key_taken",
                 )
             used = connection.execute(
@@ -174,8 +181,14 @@ class IdentityStore:
         with self._database.write() as connection:
             if not _is_member(connection, certified.role, certified.name):
                 raise TrustError(
-                    f"{certified.role} {certified.name} is not a member",
-                    remedy="ask the exchange's operator for an invitation",
+                    Text(
+                        f"{certified.role} {certified.name} is not a member",
+                        f"{certified.role} {certified.name} 不是成员",
+                    ),
+                    remedy=Text(
+                        "ask the exchange's operator for an invitation",
+                        "请向交换中心运维人员索取邀请码",
+                    ),
                     code="member.unknown",
                 )
             _record(connection, certified)
@@ -196,7 +209,10 @@ class IdentityStore:
                 (now, reason, role, name),
             )
             if ended.rowcount != 1:
-                raise TrustError(f"{role} {name} is not a member", code="member.unknown")
+                raise TrustError(
+                    Text(f"{role} {name} is not a member", f"{role} {name} 不是成员"),
+                    code="member.unknown",
+                )
             return connection.execute(
                 "UPDATE certificates SET revoked_at = ?"
                 " WHERE role = ? AND name = ? AND revoked_at IS NULL",
@@ -233,8 +249,11 @@ class IdentityStore:
 def invite_used() -> TrustError:
     """The error for an invitation that somebody has redeemed."""
     return TrustError(
-        "the invitation was used already",
-        remedy="if it was not you, tell the exchange's operator; ask for a new one",
+        Text("the invitation was used already", "邀请码已被使用"),
+        remedy=Text(
+            "if it was not you, tell the exchange's operator; ask for a new one",
+            "若不是您本人使用，请告知交换中心运维人员，并索取新的邀请码",
+        ),
         code="invite.used",
     )
 
@@ -249,8 +268,10 @@ def _is_member(connection: sqlite3.Connection, role: Role, name: str) -> bool:
 def _refuse_taken(connection: sqlite3.Connection, role: Role, name: str) -> None:
     if _is_member(connection, role, name):
         raise TrustError(
-            f"the name {name!r} is taken by a {role}",
-            remedy="choose another name, or revoke that member first",
+            Text(f"the name {name!r} is taken by a {role}", f"名称 {name!r} 已被某个 {role} 占用"),
+            remedy=Text(
+                "choose another name, or revoke that member first", "请换一个名称，或先吊销该成员"
+            ),
             code="member.taken",
         )
 

@@ -12,8 +12,11 @@ from typing import Final
 import gmpy2
 
 ROWS: Final = 8  # bits of one column, so that a byte is an index
-_BLOCKS: Final = 8  # column blocks; more cost memory and building time, fewer cost squarings
-WORTH_A_TABLE: Final = 6  # powers from which building (about 3 of them) has paid off
+WORTH_A_TABLE: Final = 2  # powers from which building the smallest table has paid off
+# Column blocks by the number of powers: each block costs 255 products once, and saves squarings
+# in every power. Products of a power: 192 for 1536-bit exponents, and 192 / blocks squarings.
+_BLOCKS: Final = ((12, 2), (45, 4))
+_MOST_BLOCKS: Final = 8
 
 
 class FixedBase:
@@ -29,26 +32,34 @@ class FixedBase:
         self._base = gmpy2.mpz(base)
         self._modulus = gmpy2.mpz(modulus)
         self.exponent_bytes = exponent_bytes
-        self._step = -(-exponent_bytes // _BLOCKS)  # columns of one block
+        self._step = exponent_bytes  # columns of one block
         self._tables: list[list[gmpy2.mpz]] = []
 
-    def tabulate(self) -> None:
-        """Builds the table: about as long as three powers without it; 1.6 MB for 3072 bits."""
+    def tabulate(self, powers: int) -> None:
+        """Builds the table, unless there is one.
+
+        It takes as long as one or two powers without it, and 0.4 to 1.6 MB for 3072 bits.
+
+        Args:
+            powers: How many will be asked for; a larger table pays off for more.
+        """
         if self._tables:
             return
+        blocks = next((blocks for most, blocks in _BLOCKS if powers < most), _MOST_BLOCKS)
+        self._step = -(-self.exponent_bytes // blocks)
         modulus, power = self._modulus, self._base
         ladder = []  # base**(2**i) for the exponent bits that start a column of a block
         wanted = {
             row * self.exponent_bytes + block * self._step
             for row in range(ROWS)
-            for block in range(_BLOCKS)
+            for block in range(blocks)
         }
         for bit in range(max(wanted) + 1):
             if bit in wanted:
                 ladder.append((bit, power))
             power = power * power % modulus
         starts = dict(ladder)
-        for block in range(_BLOCKS):
+        for block in range(blocks):
             table = [gmpy2.mpz(1)]
             for row in range(ROWS):
                 factor = starts[row * self.exponent_bytes + block * self._step]

@@ -138,7 +138,7 @@ class PaillierEncryptor:
             InputError: A plaintext is out of range.
         """
         if self._base is not None and len(plaintexts) >= WORTH_A_TABLE:
-            self._base.tabulate()
+            self._base.tabulate(len(plaintexts))
         blocks = []
         for plaintext in plaintexts:
             if not 0 <= plaintext < self.key.n:

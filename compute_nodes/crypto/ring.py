@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protos.faults import InputError, ProtocolError
+from protos.language import Text
 
 Vector = NDArray[np.unsignedinteger[Any]]
 
@@ -64,6 +65,10 @@ class Ring:
     def zeros(self, n: int) -> Vector:
         """Returns ``n`` zeros."""
         return np.zeros(self.shape(n), _DTYPES[self.bits])
+
+    def empty(self, n: int) -> Vector:
+        """Returns ``n`` elements of any content, for a caller that writes all of them."""
+        return np.empty(self.shape(n), _DTYPES[self.bits])
 
     def check(self, vector: Vector, n: int) -> None:
         """Checks that an array is a vector of this ring with ``n`` elements.
@@ -178,7 +183,7 @@ class Ring:
 
     def _too_wide(self) -> InputError:
         return InputError(
-            f"a value does not fit into {self.bits} bits",
-            remedy="use a wider ring, or tighter bounds",
+            Text(f"a value does not fit into {self.bits} bits", f"有数值超出 {self.bits} 位"),
+            remedy=Text("use a wider ring, or tighter bounds", "请使用更宽的环，或更窄的范围"),
             code="ring.overflow",
         )

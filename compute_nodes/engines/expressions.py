@@ -33,6 +33,7 @@ from catalog.expression_types import DATE_RANGE
 from catalog.typing_rules import ExprType, type_of, unified
 from desensitize.column import Column
 from protos.faults import InputError
+from protos.language import Text
 
 _NUMBERS: Final = frozenset({"integer", "decimal"})
 _BIGINT: Final = 1 << 63
@@ -227,7 +228,10 @@ def constant(value: Scalar, kind: str) -> Rendered:
         return Rendered(exp.null())
     if kind == "string":
         if "\0" in str(value):
-            raise InputError("text constants may not hold a NUL character", code="plan.constant")
+            raise InputError(
+                Text("text constants may not hold a NUL character", "文本常量不能含 NUL 字符"),
+                code="plan.constant",
+            )
         return Rendered(exp.Literal.string(str(value)))
     if kind == "boolean":
         return Rendered(exp.Boolean(this=bool(value)))
@@ -248,8 +252,14 @@ def _checked(sql: exp.Expr, most: int, operand: Rendered) -> Rendered:
 def _within(most: int) -> None:
     if most >= _HUGEINT:
         raise InputError(
-            "a value of this statement could need more than 127 bits",
-            remedy="multiply fewer columns, or ask the owners to declare narrower bounds",
+            Text(
+                "a value of this statement could need more than 127 bits",
+                "此语句中的某个值可能超过 127 位",
+            ),
+            remedy=Text(
+                "multiply fewer columns, or ask the owners to declare narrower bounds",
+                "请减少相乘的列，或请数据方声明更窄的范围",
+            ),
             code="bounds.too_wide",
         )
 

@@ -15,8 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlglot import expressions as exp
 
-from catalog.algebra import Aggregate, Case, Expr, Key, Measure, Scalar
-from catalog.typing_rules import children, columns_of, value_bound
+from catalog.algebra import (
+    Aggregate,
+    ColumnRef,
+    Key,
+    Measure,
+    Scalar,
+)
+from catalog.typing_rules import columns_of, value_bound
 from compute_nodes.engines.expressions import (
     ExpressionRenderer,
     Rendered,
@@ -24,10 +30,12 @@ from compute_nodes.engines.expressions import (
     constant,
     widened,
 )
-from desensitize.column import Column
-from desensitize.engines.load import RANK
+from compute_nodes.engines.subjects import count_subjects
+from desensitize.column import Code, Column
+from desensitize.engines.reports import RANK
 from desensitize.engines.worker import RenderedSql
 from protos.faults import UnavailableError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +52,7 @@ def render(
     clip: Collection[str] = (),
     rank_limit: int | None = None,
     subject: str | None = None,
+    only: Mapping[str, Sequence[Code]] | None = None,
 ) -> RenderedSql:
     """Writes the SELECT of one department's part.
 
@@ -56,6 +65,7 @@ def render(
         rank_limit: Use at most so many rows of a subject; None for all (then the table needs no
             rank column).
         subject: Name of the subject column if subjects per cell are to be counted, too.
+        only: Column → the values for which this department answers; rows with others are left out.
 
     Returns:
         SQL over table ``data`` with columns ``k0…``, ``m0…`` and, if asked for, ``subjects``.
@@ -73,9 +83,12 @@ def render(
         ],
     ).from_("data")
     if subject is not None:
-        counted = _subjects(aggregate.measures, renderer, subject)
+        counted = count_subjects(aggregate.measures, renderer, columns, subject)
         select = select.select(exp.alias_(counted, _SUBJECTS))
-    whole = _finished(select, aggregate, renderer, clip, rank_limit)
+    if rank_limit is not None:
+        rank = column(RANK)
+        select = select.where(exp.LTE(this=rank, expression=exp.Literal.number(rank_limit)))
+    whole = _finished(select, aggregate, renderer, clip, only or {})
     return RenderedSql(whole.sql(dialect="duckdb"))
 
 
@@ -86,6 +99,7 @@ def dominance_sql(
     subject: str,
     largest: int,
     clip: Collection[str] = (),
+    only: Mapping[str, Sequence[Code]] | None = None,
 ) -> RenderedSql | None:
     """Writes the SELECT that finds how much the largest contributors hold of each cell.
 
@@ -98,6 +112,7 @@ def dominance_sql(
         subject: Name of the subject column.
         largest: n of the (n, k) rule.
         clip: As for `render`.
+        only: As for `render`.
 
     Returns:
         SQL with columns ``k0…`` and, per summed measure i, ``top{i}`` and ``all{i}`` as decimal
@@ -117,7 +132,7 @@ def dominance_sql(
             if m.value is not None
         ],
     ).from_("data")
-    parts = _finished(inner, aggregate, renderer, clip, None).group_by(person)
+    parts = _finished(inner, aggregate, renderer, clip, only or {}).group_by(person)
     names = [exp.column(f"k{i}") for i in range(len(keys))]
     outer = exp.select(*names).from_(parts.subquery("parts"))
     for i in range(len(summed)):
@@ -215,44 +230,17 @@ def _minus(value: Rendered, offset: int) -> Rendered:
     return Rendered(exp.Paren(this=moved), most, value.wide)
 
 
-def _subjects(measures: Sequence[Measure], renderer: ExpressionRenderer, subject: str) -> exp.Expr:
-    """Counts the subjects that a cell describes: the fewest of any measure.
-
-    A measure may describe fewer than its cell: ``COUNT(CASE WHEN …)`` those that meet the
-    condition, a sum those with a value (and, if it has conditions, with a value other than 0).
-    """
-    person = column(subject)
-    distinct = exp.Count(this=exp.Distinct(expressions=[person]))
-    found: dict[str, exp.Expr] = {}
-    for measure in measures:
-        counted: exp.Expr = distinct.copy()
-        if measure.value is not None:
-            value = renderer.render(measure.value).sql
-            holds: exp.Expr = exp.Not(this=exp.Is(this=value, expression=exp.null()))
-            if measure.kind != "count" and _conditional(measure.value):
-                holds = exp.and_(
-                    holds, exp.NEQ(this=value.copy(), expression=exp.Literal.number(0))
-                )
-            counted = exp.Filter(this=counted, expression=exp.Where(this=holds))
-        found[counted.sql(dialect="duckdb")] = counted
-    counts = list(found.values())
-    return counts[0] if len(counts) == 1 else _call("least", *counts)
-
-
-def _conditional(expr: Expr) -> bool:
-    return isinstance(expr, Case) or any(_conditional(child) for child in children(expr))
-
-
 def _finished(
     select: exp.Select,
     aggregate: Aggregate,
     renderer: ExpressionRenderer,
     clip: Collection[str],
-    rank_limit: int | None,
+    only: Mapping[str, Sequence[Code]],
 ) -> exp.Select:
-    if rank_limit is not None:
-        rank = column(RANK)
-        select = select.where(exp.LTE(this=rank, expression=exp.Literal.number(rank_limit)))
+    for name, codes in only.items():
+        kept = [constant(code, renderer.type_of(ColumnRef(name)).type).sql for code in codes]
+        inside = exp.In(this=column(name), expressions=kept)
+        select = select.where(exp.or_(inside, exp.Is(this=column(name), expression=exp.null())))
     if aggregate.predicate is not None:
         select = select.where(renderer.render(aggregate.predicate).sql)
     for key in aggregate.keys:
@@ -289,7 +277,7 @@ def _cells(table: pa.Table, keys: Sequence[Key]) -> tuple[NDArray[np.int64], NDA
         places: dict[Scalar, int] = {value: place for place, value in enumerate(key.domain)}
         encoded = _column(table, f"k{i}").dictionary_encode(null_encoding="encode")
         known = [places.get(value, -1) for value in encoded.dictionary.to_pylist()]
-        place = np.array([*known, -1], dtype=np.int64)[encoded.indices.to_numpy()]
+        place = np.array([*known, -1], dtype=np.int64)[_numbers(encoded.indices)]
         inside &= place >= 0
         cells = cells * len(key.domain) + place
     return cells, inside
@@ -322,8 +310,12 @@ def _integers(table: pa.Table, name: str) -> NDArray[np.int64] | list[int]:
         return [int(text) for text in column.to_pylist()]
     if not pa.types.is_int64(column.type):
         raise _foreign(f"{name} is {column.type}")
-    numbers: NDArray[np.int64] = column.to_numpy()
-    return numbers
+    return _numbers(column)
+
+
+def _numbers(column: pa.Array) -> NDArray[np.int64]:
+    """The same memory as an array; pyarrow's own ``to_numpy`` would import pandas: 1 s, 50 MB."""
+    return np.from_dlpack(column).astype(np.int64, copy=False)
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
@@ -334,5 +326,7 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 def _foreign(detail: str) -> UnavailableError:
     return UnavailableError(
-        "the department's engine gave an unexpected result", code="engine.result", detail=detail
+        Text("the department's engine gave an unexpected result", "该部门的引擎返回了意外结果"),
+        code="engine.result",
+        detail=detail,
     )

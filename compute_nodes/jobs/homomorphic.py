@@ -27,6 +27,8 @@ from protos.sealing import SealingKey
 _SCHEMES: Final[dict[str, Literal["bfv", "paillier"]]] = {
     "he_sum.bfv": "bfv",
     "he_sum.paillier": "paillier",
+    "he_sum.bfv.open": "bfv",
+    "he_sum.paillier.open": "paillier",
 }
 _HEX64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -56,7 +58,7 @@ def check_public_key(plan: Plan, key: bytes) -> None:
 
 
 def he_setup(plan: Plan, plan_hash: str, instance: str, length: int, dataset: Dataset) -> HeSetup:
-    """The setup of a masked homomorphic sum; nobody of the roster may be missing.
+    """The setup of a homomorphic sum; under masks nobody of the roster may be missing.
 
     Args:
         plan: The plan.
@@ -76,12 +78,12 @@ def he_setup(plan: Plan, plan_hash: str, instance: str, length: int, dataset: Da
         plan_hash=plan_hash,
         instance=instance,
         parties=parties_of(plan),
-        threshold=len(plan.roster),
+        threshold=plan.threshold if plan.is_open else len(plan.roster),
         bits=plan.bits,
         length=length,
         scheme=_scheme(plan),
         key_digest=plan.he_key_digest,
-        masked=True,
+        masked=not plan.is_open,
         total_bits=magnitude(plan, dataset).bit_length() + 1,  # and one bit for the sign
     )
 

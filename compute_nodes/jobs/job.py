@@ -43,12 +43,20 @@ from compute_nodes.jobs.setups import (
 )
 from compute_nodes.jobs.timing import wait_before_reply
 from compute_nodes.ledger import Charge
-from compute_nodes.protocols.base import COORDINATOR, Message, Party
+from compute_nodes.protocols.base import COORDINATOR, Message, Party, Step
 from compute_nodes.protocols.masked_sum.party import MaskedSumParty
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import CONTRADICTION, Answered, JobRow, NodeStore
 from protos.canonical import canonical
-from protos.faults import InputError, ProtocolError, TrustError, UnavailableError, VeilError
+from protos.faults import (
+    InputError,
+    JobError,
+    ProtocolError,
+    TrustError,
+    UnavailableError,
+    VeilError,
+)
+from protos.language import Text
 
 ACCEPTED: Final = "accepted"
 MESSAGE: Final = "message"
@@ -107,16 +115,21 @@ class Job:
         self._part: Future[Computed] | None = None
         self._arrived = tools.monotonic()
         self._seed = b""
+        self._failed = False
+        self._opened = False
         self.ended = False
 
     def open(self) -> None:
         """Loads the job's seed, or makes it, and replays what was answered before a restart."""
         tools = self._tools
+        self._admitted, self._visible, self._parties = None, None, {}
         self._seed = tools.store.begin(self._job, int(tools.clock()), lambda: tools.randomness(32))
         self.ended = tools.store.state(self._job) in ENDED
+        self._failed = tools.store.has_failed(self._job)
         if not self.ended:
             for answered in tools.store.journal(self._job):
                 self._replay(answered)
+        self._opened = True
 
     def answer(self, delivery: Delivery) -> Delivery | None:
         """Answers one delivery; the reply is on disk when this returns.
@@ -126,19 +139,31 @@ class Job:
         """
         store = self._tools.store
         try:
+            if not self._opened:
+                self.open()
             if delivery.round == CANCEL_ROUND:
                 self.cancel()
                 return self._reply(delivery, ACCEPTED, b"")
             stored = store.answered(self._job, delivery.round, delivery.body)
             if stored is None:
                 stored = self._fresh(delivery)
+            if stored is None:
+                return None
         except VeilError as error:
             self._tools.log(error.message, error.detail)
             # A second plan for a job that has one is only refused: it must not end the first.
-            if delivery.round == PLAN_ROUND and error.code != CONTRADICTION and not self.ended:
-                self._undo("refused")
+            again = error.code == CONTRADICTION or self.ended or not self._opened
+            if delivery.round == PLAN_ROUND and not again:
+                self._refuse()
             return self._reply(delivery, FAULT, canonical(error.public()))
         return self._reply(delivery, stored.kind, stored.reply)
+
+    def _refuse(self) -> None:
+        """Gives the reservation back; where the disk is full, a sweep does it after the plan."""
+        try:
+            self._undo("refused")
+        except UnavailableError as error:
+            self._tools.log(error.message, error.detail)
 
     def cancel(self) -> None:
         """Ends the job; budget comes back only if nothing that depends on data was stored."""
@@ -147,9 +172,11 @@ class Job:
 
     # --- the rounds
 
-    def _fresh(self, delivery: Delivery) -> Answered:
+    def _fresh(self, delivery: Delivery) -> Answered | None:
         if self.ended:
             raise ProtocolError("this job has ended here", code="job.ended")
+        if self._failed:
+            return None
         if delivery.round == PLAN_ROUND:
             return self._admit(delivery)
         if self._admitted is None:
@@ -186,33 +213,50 @@ class Job:
         self._part = source.begin(admitted)
         return accepted
 
-    def _protocol(self, admitted: Admitted, delivery: Delivery) -> Answered:
+    def _protocol(self, admitted: Admitted, delivery: Delivery) -> Answered | None:
         instance, _, inner = delivery.round.partition("/")
         party = self._party(admitted, instance)
         message = Message(inner, COORDINATOR, delivery.body)
-        releases = party.needs_value(message)
-        value = self._released(admitted, instance) if releases else None
-        step = party.receive(message, value=value)
-        reply = step.send[0][1].body if step.send else b""
-        return self._keep(delivery, MESSAGE, reply, releases=releases)
-
-    def _released(self, admitted: Admitted, instance: str) -> Vector:
-        """The value of a run, at a time that tells little; a failure costs what an answer costs."""
-        tools, store = self._tools, self._tools.store
+        if not party.needs_value(message):
+            return self._keep(delivery, MESSAGE, _sent(party.receive(message)))
+        self._claim_grant(admitted, instance)
         try:
-            if admitted.grant:
-                snapshot = self._snapshot(admitted)
-                store.try_grant(admitted.grant, snapshot, self._job)
-                if instance != COUNTS:
-                    store.use_grant(admitted.grant, snapshot, self._job)
-            return self._value(admitted, instance)
-        except VeilError:
-            # Whether a query fails may depend on the rows, so failing must not be a free answer.
-            with store.db.write() as db:
-                store.budget.mark_released(db, self._job)
-            raise
-        finally:
-            tools.sleep(wait_before_reply(self._arrived, tools.monotonic()))
+            value = self._value(admitted, instance)
+        except VeilError as error:
+            self._fall_silent(error)
+            return None
+        try:
+            reply = _sent(party.receive(message, value=value))
+        except JobError as error:  # the value is not what the bounds promise
+            self._fall_silent(error)
+            return None
+        tools = self._tools
+        tools.sleep(wait_before_reply(self._arrived, tools.monotonic()))
+        return self._keep(delivery, MESSAGE, reply, releases=True)
+
+    def _fall_silent(self, error: VeilError) -> None:
+        """Ends this department's part: for everybody outside, it has dropped out.
+
+        Whether a query fails, by memory or by time, may depend on the rows. So failing costs what
+        an answer costs, is tried once, and looks like a machine that hangs; why is written down
+        for the owner.
+        """
+        self._failed = True
+        self._tools.log(error.message, error.detail)
+        self._tools.store.fail(self._job, f"{error.message} {error.detail}".strip())
+
+    def _claim_grant(self, admitted: Admitted, instance: str) -> None:
+        """Counts a try of the grant, and uses it for the values.
+
+        Raises:
+            PolicyError: It was used, or tried too often.
+            UnavailableError: The data has changed since the job was admitted.
+        """
+        if admitted.grant:
+            store, snapshot = self._tools.store, self._snapshot(admitted)
+            store.try_grant(admitted.grant, snapshot, self._job)
+            if instance != COUNTS:
+                store.use_grant(admitted.grant, snapshot, self._job)
 
     def _take_bitmap(self, admitted: Admitted, body: bytes) -> None:
         exchange = next(card for (role, _), card in admitted.cards.items() if role == "exchange")
@@ -224,7 +268,7 @@ class Job:
             survivors, outcome = tuple(notice["survivors"]), str(notice["outcome"])
         except (ValueError, KeyError, TypeError) as error:
             raise ProtocolError("the receipt's notice is malformed", code="job.receipt") from error
-        if survivors != self._survivors(admitted):
+        if not self._agreed(admitted, survivors):
             raise ProtocolError(
                 "the receipt names other survivors than this department has signed",
                 code="job.receipt",
@@ -249,16 +293,22 @@ class Job:
 
     # --- inside
 
-    def _survivors(self, admitted: Admitted) -> tuple[str, ...]:
-        """Whose values are in the total, as far as this department has agreed to it."""
-        names = tuple(member.name for member in admitted.plan.roster)
-        run = runs_of(admitted.plan)[-1]
+    def _agreed(self, admitted: Admitted, survivors: tuple[str, ...]) -> bool:
+        """Whether these are the departments that this one has agreed to be in a total with."""
+        plan = admitted.plan
+        names = tuple(member.name for member in plan.roster)
+        run = runs_of(plan)[-1]
         party = self._parties.get(run)
         if isinstance(party, MaskedSumParty):
-            return tuple(names[index] for index in party.survivors)
+            return survivors == tuple(names[index] for index in party.survivors)
+        if not any(round_.startswith(f"{run}/") for round_ in self._bytes_out()):
+            return False
+        if plan.is_open:  # any that are enough, itself among them; only the analyst sees who came
+            chosen = tuple(name for name in names if name in survivors)
+            enough = len(chosen) >= plan.threshold
+            return survivors == chosen and enough and self._tools.department in chosen
         # One message from each of the roster, and no total without all of them.
-        answered = any(round_.startswith(f"{run}/") for round_ in self._bytes_out())
-        return names if answered else ()
+        return survivors == names
 
     def _snapshot(self, admitted: Admitted) -> str:
         """The data version that the job was admitted for.
@@ -270,7 +320,9 @@ class Job:
         admitted_for = self._tools.store.value(self._job, SNAPSHOT)
         if admitted_for is not None and admitted_for.decode("ascii") != current:
             raise UnavailableError(
-                "the data has changed while the job ran", remedy="ask again", code="job.snapshot"
+                Text("the data has changed while the job ran", "任务运行期间数据已更新"),
+                remedy=Text("ask again", "请重新查询"),
+                code="job.snapshot",
             )
         return current
 
@@ -303,7 +355,9 @@ class Job:
             self._snapshot(admitted)
         error = self._part.exception()
         if error is not None and not isinstance(error, VeilError):
-            raise UnavailableError("the query failed", code="engine.failed", detail=repr(error))
+            raise UnavailableError(
+                Text("the query failed", "查询执行失败"), code="engine.failed", detail=repr(error)
+            )
         computed = self._part.result()
         # As texts: totals may be wider than a JSON number.
         fields = {
@@ -319,11 +373,17 @@ class Job:
         try:
             body = bytes.fromhex(sealed)
         except ValueError as error:
-            raise InputError("the plan's cell-order key is malformed", code="plan.order") from error
+            raise InputError(
+                Text("the plan's cell-order key is malformed", "计划的分组顺序密钥格式有误"),
+                code="plan.order",
+            ) from error
         key = self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
         if hashlib.sha256(key).hexdigest() != plan.order_key_digest:
             # Two orders would add one department's small cell to another's large one.
-            raise TrustError("the plan names another cell order", code="plan.order")
+            raise TrustError(
+                Text("the plan names another cell order", "计划指定了另一种分组顺序"),
+                code="plan.order",
+            )
         return key
 
     def _party(self, admitted: Admitted, instance: str) -> Party:
@@ -396,6 +456,10 @@ class Job:
             kind=kind,
             body=body,
         )
+
+
+def _sent(step: Step) -> bytes:
+    return step.send[0][1].body if step.send else b""
 
 
 def _charge(admitted: Admitted) -> Charge:

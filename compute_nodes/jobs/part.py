@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from catalog.algebra import Aggregate
+from catalog.policy import narrowed_codes
 from catalog.typing_rules import columns_of
 from compute_nodes.cell_order import permute_axes
 from compute_nodes.disclosure import suppress
@@ -30,6 +31,7 @@ from compute_nodes.noise import draw_noise
 from desensitize.engines.snapshot import Snapshot
 from desensitize.engines.worker import QueryPool, QueryTask, RenderedSql
 from protos.faults import PolicyError
+from protos.language import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,8 +82,14 @@ class Source:
         outside = self._outside(admitted.plan.aggregate)
         if outside:
             raise PolicyError(
-                "exact figures are refused: values are outside the declared bounds",
-                remedy="ask the owner to mend the data or the declaration; or ask ad hoc",
+                Text(
+                    "exact figures are refused: values are outside the declared bounds",
+                    "精确结果被拒绝：有数值超出声明的范围",
+                ),
+                remedy=Text(
+                    "ask the owner to mend the data or the declaration; or ask ad hoc",
+                    "请数据方改正数据或声明；或改用带噪查询",
+                ),
                 code="policy.out_of_bounds",
                 detail=f"columns {sorted(outside)}",
             )
@@ -122,6 +130,7 @@ class Source:
             max_rows=admitted.dataset.max_rows,
             clip=self._stray(),
             rank_limit=policy.max_rows_per_subject if self._snapshot.report.ranked else None,
+            only=narrowed_codes(policy, admitted.dataset),
         )
         exact = to_vector(self._run(sql), aggregate)
         assert admitted.calibration is not None  # noqa: S101 - ad hoc plans have one
@@ -136,6 +145,7 @@ class Source:
             max_rows=admitted.dataset.max_rows,
             clip=self._stray(),
             subject=policy.subject,
+            only=narrowed_codes(policy, admitted.dataset),
         )
         table = self._run(sql)
         counts = subject_counts(table, aggregate)
@@ -150,7 +160,11 @@ class Source:
         sql = None
         if policy.dominance is not None:
             sql = dominance_sql(
-                aggregate, policy.columns, subject=policy.subject, largest=policy.dominance[0]
+                aggregate,
+                policy.columns,
+                subject=policy.subject,
+                largest=policy.dominance[0],
+                only=narrowed_codes(policy, admitted.dataset),
             )
         if sql is None or policy.dominance is None:
             return [0] * aggregate.cells

@@ -21,6 +21,7 @@ from compute_nodes.protocols.base import (
     read,
 )
 from protos.faults import InputError, JobError, ProtocolError
+from protos.language import Text
 
 ROUND: Final = "sealed"
 _SEAL_OVERHEAD: Final = 48  # HPKE: 32 bytes of encapsulated key, 16 bytes of tag
@@ -43,7 +44,7 @@ class SealedParty:
 
     def __init__(self, setup: Setup, seal: Callable[[bytes], bytes]) -> None:
         if setup.n != 1:
-            raise InputError("`sealed` is for a single department")
+            raise InputError(Text("`sealed` is for a single department", "sealed 只适用于单个部门"))
         self.me = 0
         self._setup = setup
         self._seal = seal
@@ -116,8 +117,10 @@ class SealedCoordinator:
             JobError: Always.
         """
         raise JobError(
-            f"{self._setup.name(0)} did not answer",
-            remedy="ask again when it is online (`veil status`)",
+            Text(f"{self._setup.name(0)} did not answer", f"{self._setup.name(0)} 没有应答"),
+            remedy=Text(
+                "ask again when it is online (`veil status`)", "请在它上线后再查询（veil status）"
+            ),
             code="job.too_few",
         )
 

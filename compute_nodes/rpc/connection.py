@@ -17,6 +17,7 @@ from compute_nodes.rpc.backoff import Backoff
 from compute_nodes.rpc.membership import TlsFiles
 from protos.faults import TrustError, UnavailableError, VeilError
 from protos.grpc_faults import to_fault
+from protos.language import Text
 from protos.names import Role
 from protos.v1 import veil_pb2_grpc
 
@@ -186,47 +187,67 @@ class Connection:
         fault = to_fault(error)
         if fault.code == "link.certificate":
             return TrustError(
-                f"the exchange at {self.address} and this machine do not accept each other's "
-                "certificates",
-                remedy="check the address, this machine's clock, and that this directory was "
-                "enrolled at that exchange and not revoked",
+                Text(
+                    f"the exchange at {self.address} and this machine do not accept each other's "
+                    "certificates",
+                    f"{self.address} 的交换中心与本机互不接受对方的证书",
+                ),
+                remedy=Text(
+                    "check the address, this machine's clock, and that this directory was "
+                    "enrolled at that exchange and not revoked",
+                    "请检查地址、本机时钟，以及此目录是否在该交换中心注册且未被吊销",
+                ),
                 code=fault.code,
                 detail=fault.detail,
             )
         if fault.code == "link.deadline":
             return UnavailableError(
-                f"the exchange at {self.address} did not answer in time",
-                remedy="try again; look at the exchange's log if it stays silent",
+                Text(
+                    f"the exchange at {self.address} did not answer in time",
+                    f"{self.address} 的交换中心未及时应答",
+                ),
+                remedy=Text(
+                    "try again; look at the exchange's log if it stays silent",
+                    "请重试；若一直无应答，请查看交换中心的日志",
+                ),
                 code=fault.code,
                 detail=fault.detail,
             )
         if fault.code.startswith("link."):
             return UnavailableError(
-                f"cannot reach the exchange at {self.address}: {_reason(fault.detail)}",
-                remedy="check the address and that the exchange runs there; if it does, it may "
-                "have refused our certificate: check that it is of that exchange",
+                Text(
+                    f"cannot reach the exchange at {self.address}: {_reason(fault.detail).en}",
+                    f"无法连接 {self.address} 的交换中心：{_reason(fault.detail).zh}",
+                ),
+                remedy=Text(
+                    "check the address and that the exchange runs there; if it does, it may "
+                    "have refused our certificate: check that it is of that exchange",
+                    "请检查地址以及交换中心是否在运行；若在运行，可能是它拒绝了我们的证书：请确认证书属于该交换中心",
+                ),
                 code=fault.code,
                 detail=fault.detail,
             )
         return fault
 
 
-def _reason(detail: str) -> str:
+def _reason(detail: str) -> Text:
     for word, meaning in (
-        ("refused", "nothing listens there"),
-        ("resolution", "the name is not known"),
-        ("No route", "no route to that host"),
-        ("closed", "it closed the connection"),
-        ("reset", "it closed the connection"),
+        ("refused", Text("nothing listens there", "该地址无人监听")),
+        ("resolution", Text("the name is not known", "主机名无法解析")),
+        ("No route", Text("no route to that host", "没有到该主机的路由")),
+        ("closed", Text("it closed the connection", "对方关闭了连接")),
+        ("reset", Text("it closed the connection", "对方关闭了连接")),
     ):
         if word in detail:
             return meaning
-    return "the connection failed"
+    return Text("the connection failed", "连接失败")
 
 
 def _closed(address: str) -> UnavailableError:
     return UnavailableError(
-        f"the connection to {address} is closed", remedy="start it first", code="link.closed"
+        Text(f"the connection to {address} is closed", f"到 {address} 的连接已关闭"),
+        remedy=Text("start it first", "请先启动"),
+        code="link.closed",
     )
 
 

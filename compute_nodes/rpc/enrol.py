@@ -28,6 +28,7 @@ from compute_nodes.rpc.membership import Membership
 from protos.cards import make_card, read_card
 from protos.faults import InputError, TrustError, UnavailableError, from_public
 from protos.identity import IdentityKey
+from protos.language import Text
 from protos.names import Role
 from protos.sealing import SealingKey
 
@@ -66,15 +67,23 @@ def enroll(
     invite = read_invite(token)
     if invite.role != role:
         raise TrustError(
-            f"the invitation is for the {invite.role} {invite.name}, not for a {role}",
-            remedy=f"use it for that {invite.role}, or ask for another one",
+            Text(
+                f"the invitation is for the {invite.role} {invite.name}, not for a {role}",
+                f"邀请码属于 {invite.role} {invite.name}，不能用于 {role}",
+            ),
+            remedy=Text(
+                f"use it for that {invite.role}, or ask for another one",
+                f"请用于该 {invite.role}，或另行索取",
+            ),
             code="invite.role",
         )
     create_directory(directory)
     if (directory / "tls.crt").exists():
         raise InputError(
-            f"{directory} is enrolled already",
-            remedy="use another directory, or move this one away",
+            Text(f"{directory} is enrolled already", f"{directory} 已经注册"),
+            remedy=Text(
+                "use another directory, or move this one away", "请换一个目录，或移走此目录"
+            ),
             code="enrol.exists",
         )
     tls = _key(TlsKey, directory / "tls.key")
@@ -91,7 +100,10 @@ def enroll(
     )
     certificate = _own_certificate(reply, invite.ca_pem.encode(), tls, role, invite.name)
     if read_card(reply.exchange_card).role != "exchange":
-        raise TrustError("the exchange showed somebody else's card", code="card.mismatch")
+        raise TrustError(
+            Text("the exchange showed somebody else's card", "交换中心出示了他人的身份卡"),
+            code="card.mismatch",
+        )
     member = Membership(role, invite.name, reply.exchange, invite.url, reply.exchange_card)
     member.save(directory)
     write_public(directory / "ca.crt", invite.ca_pem.encode())
@@ -169,13 +181,21 @@ def _own_certificate(reply: _Reply, ca_pem: bytes, tls: TlsKey, role: Role, name
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature) as error:
         raise TrustError(
-            "the certificate is not signed by this exchange's CA", code="enrol.certificate"
+            Text(
+                "the certificate is not signed by this exchange's CA",
+                "证书不是由本交换中心的 CA 签署",
+            ),
+            code="enrol.certificate",
         ) from error
     if (certified.role, certified.name) != (role, name) or (
         certificate.public_key() != tls.private.public_key()
     ):
         raise TrustError(
-            "the exchange answered with a certificate that is not ours", code="enrol.certificate"
+            Text(
+                "the exchange answered with a certificate that is not ours",
+                "交换中心返回的证书不是我们的",
+            ),
+            code="enrol.certificate",
         )
     return pem
 
@@ -190,8 +210,11 @@ def _post(url: str, path: str, body: dict[str, str], ca_pem: str, timeout_s: flo
         )
     except (ValueError, ssl.SSLError) as error:
         raise TrustError(
-            "the invitation holds no usable address or CA certificate",
-            remedy="ask for a new one",
+            Text(
+                "the invitation holds no usable address or CA certificate",
+                "邀请码中没有可用的地址或 CA 证书",
+            ),
+            remedy=Text("ask for a new one", "请重新索取"),
             code="invite.malformed",
             detail=repr(error),
         ) from error
@@ -201,15 +224,27 @@ def _post(url: str, path: str, body: dict[str, str], ca_pem: str, timeout_s: flo
         answer = response.read(_MAX_REPLY_BYTES)
     except ssl.SSLCertVerificationError as error:
         raise TrustError(
-            f"{place.netloc} does not show a certificate of the exchange that invited us",
-            remedy="check the address and this machine's clock; somebody may be in the middle",
+            Text(
+                f"{place.netloc} does not show a certificate of the exchange that invited us",
+                f"{place.netloc} 没有出示邀请我们的交换中心的证书",
+            ),
+            remedy=Text(
+                "check the address and this machine's clock; somebody may be in the middle",
+                "请检查地址和本机时钟；可能有人在中间冒充",
+            ),
             code="enrol.server",
             detail=error.verify_message,
         ) from error
     except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
-            f"cannot reach the exchange at {place.netloc}",
-            remedy="check that the exchange runs and that this machine may connect to it",
+            Text(
+                f"cannot reach the exchange at {place.netloc}",
+                f"无法连接 {place.netloc} 的交换中心",
+            ),
+            remedy=Text(
+                "check that the exchange runs and that this machine may connect to it",
+                "请检查交换中心是否在运行、本机能否连接",
+            ),
             code="enrol.unreachable",
             detail=repr(error),
         ) from error
@@ -229,5 +264,8 @@ def _object(answer: bytes) -> dict[str, str]:
     if isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
         return value
     raise UnavailableError(
-        "the exchange's enrolment service did not answer as one", code="enrol.reply"
+        Text(
+            "the exchange's enrolment service did not answer as one", "交换中心的注册服务应答异常"
+        ),
+        code="enrol.reply",
     )

@@ -14,11 +14,13 @@ from compute_nodes.rpc.connection import Connection, Surroundings
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.membership import TlsFiles
 from protos.faults import ProtocolError, UnavailableError, VeilError
+from protos.frames import SMALL_BYTES
 from protos.v1 import veil_pb2, veil_pb2_grpc
 
 SESSION_KEY: Final = "veil-session"
 UNREGISTERED: Final = "pull.unregistered"  # the exchange was restarted: `register` again
 CALL_DEADLINE_S: Final = 20.0
+MESSAGES_A_PULL: Final = 256
 UPLOADS_AT_ONCE: Final = 4  # more wait here; the exchange bounds them too, and would refuse
 _PULL_MARGIN_S: Final = 10.0  # the exchange may need this longer than the wait asked for
 _PUSH_BYTES_PER_S: Final = 512 * 1024  # the slowest line on which a large answer still arrives
@@ -84,20 +86,8 @@ class ExchangeLink:
         Raises:
             VeilError: Any failure; the next pull then offers again what may have been lost.
         """
-        session = self._session
-        try:
-            return wire.delivery_or_none(
-                self._connection.stream(
-                    lambda stub: stub.Pull(
-                        veil_pb2.PullRequest(wait_ms=int(wait_s * 1000)),
-                        timeout=wait_s + _PULL_MARGIN_S,
-                        metadata=((SESSION_KEY, session),),
-                    )
-                )
-            )
-        except VeilError:
-            self._rotate(session)
-            raise
+        found = list(self._messages(wait_s, 1))
+        return found[0] if found else None
 
     def deliveries(
         self,
@@ -119,11 +109,16 @@ class ExchangeLink:
         failures = 0
         while not stopped():
             try:
-                found = self.pull(wait_s)
+                for found in self._messages(wait_s, MESSAGES_A_PULL):
+                    if failures:
+                        failures = 0
+                        trouble(None)
+                    yield found
             except (UnavailableError, ProtocolError) as error:
                 if stopped():
                     return
-                failures += 1
+                # Being asked to register means that the exchange is back: no long wait then.
+                failures = 1 if error.code == UNREGISTERED else failures + 1
                 trouble(error)
                 chance = self._connection.surroundings.chance()
                 self._connection.surroundings.sleep(
@@ -133,8 +128,6 @@ class ExchangeLink:
             if failures:
                 failures = 0
                 trouble(None)
-            if found is not None:
-                yield found
 
     def push(self, delivery: Delivery, *, patience_s: float = 120.0) -> bool:
         """Sends an answer; tries again while the exchange is away.
@@ -155,6 +148,8 @@ class ExchangeLink:
 
         def send(stub: veil_pb2_grpc.ExchangeStub) -> veil_pb2.PushReply:
             with self._uploads:
+                if len(delivery.body) <= SMALL_BYTES:
+                    return stub.PushSmall(wire.whole(delivery), timeout=deadline)
                 return stub.Push(wire.frames(delivery), timeout=deadline)
 
         try:
@@ -200,6 +195,24 @@ class ExchangeLink:
             patience_s,
         )
         return wire.json_object(reply.directory)
+
+    def _messages(self, wait_s: float, most: int) -> Iterator[Delivery]:
+        """Yields messages of one call, at most so many, each when it is there."""
+        session = self._session
+        request = veil_pb2.PullRequest(wait_ms=int(wait_s * 1000), messages=most)
+        try:
+            yield from wire.deliveries(
+                self._connection.stream(
+                    lambda stub: stub.Pull(
+                        request,
+                        timeout=wait_s + _PULL_MARGIN_S,
+                        metadata=((SESSION_KEY, session),),
+                    )
+                )
+            )
+        except VeilError:
+            self._rotate(session)
+            raise
 
     def _rotate(self, failed: str) -> None:
         """Begins a new session unless another thread has done so since ``failed`` began."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from catalog.identity.files import read_public, write_public
 from protos.faults import InputError
+from protos.language import Text
 from protos.names import Role, check_name, check_role
 
 
@@ -74,6 +75,7 @@ class Membership:
             check_name(member.name)
         except (ValueError, TypeError) as error:
             raise InputError(
-                f"{path} is malformed", remedy="enrol again in a new directory"
+                Text(f"{path} is malformed", f"{path} 格式有误"),
+                remedy=Text("enrol again in a new directory", "请在新目录中重新注册"),
             ) from error
         return member

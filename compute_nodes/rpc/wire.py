@@ -8,21 +8,35 @@ from typing import Any
 
 from compute_nodes.rpc.delivery import Delivery
 from protos.faults import ProtocolError
-from protos.frames import MAX_MESSAGE_BYTES, Header, from_frames, to_frames
+from protos.frames import (
+    MAX_MESSAGE_BYTES,
+    Header,
+    from_frames,
+    from_whole,
+    messages,
+    to_frames,
+    to_whole,
+)
 from protos.v1 import veil_pb2
 
 
 def frames(delivery: Delivery) -> Iterator[veil_pb2.Frame]:
     """Cuts a message into frames."""
-    header = Header(
-        kind=delivery.kind,
-        job=delivery.job,
-        round=delivery.round,
-        attempt=delivery.attempt,
-        sender=delivery.sender,
-        recipient=delivery.recipient,
-    )
-    return to_frames(header, delivery.body)
+    return to_frames(_header(delivery), delivery.body)
+
+
+def whole(delivery: Delivery) -> veil_pb2.Whole:
+    """Writes a small message in one piece; see `protos.frames.to_whole`."""
+    return to_whole(_header(delivery), delivery.body)
+
+
+def whole_delivery(wire: veil_pb2.Whole) -> Delivery:
+    """Reads a small message.
+
+    Raises:
+        ProtocolError: See `protos.frames.from_whole`.
+    """
+    return _delivery(*from_whole(wire))
 
 
 def delivery(parts: Iterable[veil_pb2.Frame], limit: int = MAX_MESSAGE_BYTES) -> Delivery:
@@ -31,25 +45,16 @@ def delivery(parts: Iterable[veil_pb2.Frame], limit: int = MAX_MESSAGE_BYTES) ->
     Raises:
         ProtocolError: It is not whole; see `protos.frames.from_frames`.
     """
-    header, body = from_frames(parts, limit)
-    return Delivery(
-        job=header.job,
-        round=header.round,
-        attempt=header.attempt,
-        sender=header.sender,
-        recipient=header.recipient,
-        kind=header.kind,
-        body=body,
-    )
+    return _delivery(*from_frames(parts, limit))
 
 
-def delivery_or_none(parts: Iterable[veil_pb2.Frame]) -> Delivery | None:
-    """Puts a message together; a stream without any frame is None."""
-    stream = iter(parts)
-    first = next(stream, None)
-    if first is None:
-        return None
-    return delivery(_chain(first, stream))
+def deliveries(parts: Iterable[veil_pb2.Frame]) -> Iterator[Delivery]:
+    """Puts the messages of a stream together, each as soon as it is whole.
+
+    Raises:
+        ProtocolError: One is not; see `protos.frames.messages`.
+    """
+    return (_delivery(header, body) for header, body in messages(parts))
 
 
 def register_request(
@@ -101,6 +106,24 @@ def _json(body: bytes) -> object:
     return value
 
 
-def _chain(first: veil_pb2.Frame, rest: Iterator[veil_pb2.Frame]) -> Iterator[veil_pb2.Frame]:
-    yield first
-    yield from rest
+def _header(delivery: Delivery) -> Header:
+    return Header(
+        kind=delivery.kind,
+        job=delivery.job,
+        round=delivery.round,
+        attempt=delivery.attempt,
+        sender=delivery.sender,
+        recipient=delivery.recipient,
+    )
+
+
+def _delivery(header: Header, body: bytes) -> Delivery:
+    return Delivery(
+        job=header.job,
+        round=header.round,
+        attempt=header.attempt,
+        sender=header.sender,
+        recipient=header.recipient,
+        kind=header.kind,
+        body=body,
+    )

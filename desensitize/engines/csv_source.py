@@ -19,6 +19,7 @@ from typing import Final
 from desensitize.column import Column
 from desensitize.engines.stored_values import fits, literal
 from protos.faults import InputError
+from protos.language import Text, Words, both
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _CHUNK: Final = 1 << 20
@@ -62,19 +63,35 @@ class CsvSource:
         wanted = [(i, columns[n]) for i, n in enumerate(self.header) if n in columns]
         for line, record in self._records():
             if isinstance(record, csv.Error):
-                return self._broken(line, f"the quotes do not match ({record})", "mend that line")
+                return self._broken(
+                    line,
+                    Text(f"the quotes do not match ({record})", f"引号不配对（{record}）"),
+                    Text("mend that line", "请改正该行"),
+                )
             if len(record) != len(self.header):
                 return self._broken(
                     line,
-                    f"{len(record)} fields instead of {len(self.header)}",
-                    "a field with the delimiter or a line break in it must stand in quotes",
+                    Text(
+                        f"{len(record)} fields instead of {len(self.header)}",
+                        f"有 {len(record)} 个字段，应为 {len(self.header)} 个",
+                    ),
+                    Text(
+                        "a field with the delimiter or a line break in it must stand in quotes",
+                        "含有分隔符或换行的字段须用引号括起",
+                    ),
                 )
             for index, column in wanted:
                 if not fits(record[index], column):
                     return self._broken(
                         line,
-                        f"column {column.name!r} holds no {_written(column)}",
-                        "correct the value, or declare another type",
+                        Text(
+                            f"column {column.name!r} holds no {_written(column).en}",
+                            f"列 {column.name!r} 的值不是{_written(column).zh}",
+                        ),
+                        Text(
+                            "correct the value, or declare another type",
+                            "请改正该值，或声明其他类型",
+                        ),
                     )
         return None
 
@@ -96,9 +113,14 @@ class CsvSource:
                 if record:
                     yield line, record
 
-    def _broken(self, line: int, what: str, remedy: str) -> InputError:
+    def _broken(self, line: int, what: Words, remedy: Words) -> InputError:
         return InputError(
-            f"{self.name}, line {line}: {what}", remedy=remedy, code="source.broken_row"
+            Text(
+                f"{self.name}, line {line}: {both(what).en}",
+                f"{self.name} 第 {line} 行：{both(what).zh}",
+            ),
+            remedy=remedy,
+            code="source.broken_row",
         )
 
 
@@ -124,7 +146,11 @@ def open_csv(source: Path, name: str, wanted: Mapping[str, Column], spill: Path)
             twice = sorted({n for n in header if header.count(n) > 1})
             if twice:
                 raise InputError(
-                    f"{name}: the header names {twice[0]!r} twice", code="source.header"
+                    Text(
+                        f"{name}: the header names {twice[0]!r} twice",
+                        f"{name}：表头中 {twice[0]!r} 重复",
+                    ),
+                    code="source.header",
                 )
             return CsvSource(name, path, delimiter, tuple(header))
     header = next(csv.reader([first]), [])
@@ -156,8 +182,10 @@ def sniff_csv(source: Path, name: str, spill: Path) -> CsvSource:
             best, chosen = rank, CsvSource(name, path, delimiter, tuple(first))
     if not chosen.header:
         raise InputError(
-            f"{name} has no header line that can be read",
-            remedy="the first line of a CSV file names its columns",
+            Text(f"{name} has no header line that can be read", f"{name} 没有可读的表头行"),
+            remedy=Text(
+                "the first line of a CSV file names its columns", "CSV 文件的第一行须为列名"
+            ),
             code="source.header",
         )
     return chosen
@@ -179,8 +207,14 @@ def missing(name: str, wanted: Mapping[str, Column], present: list[str]) -> Inpu
     """Returns the error that names the columns that a file lacks."""
     absent = [n for n in wanted if n not in present]
     return InputError(
-        f"{name} has no column {', '.join(map(repr, absent))}",
-        remedy=f"it has: {', '.join(present[:30]) or 'no header line'}; names must match exactly",
+        Text(
+            f"{name} has no column {', '.join(map(repr, absent))}",
+            f"{name} 没有这些列：{'、'.join(map(repr, absent))}",
+        ),
+        remedy=Text(
+            f"it has: {', '.join(present[:30]) or 'no header line'}; names must match exactly",
+            f"文件中的列：{'、'.join(present[:30]) or '没有表头'}；列名须完全一致",
+        ),
         code="source.missing_column",
     )
 
@@ -200,8 +234,11 @@ def _as_utf8(source: Path, name: str, spill: Path) -> Path:
             new.write(decoder.decode(b"", final=True))
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{name}, line {place}: the text is neither UTF-8 nor GB18030",
-                remedy="save the file as CSV UTF-8",
+                Text(
+                    f"{name}, line {place}: the text is neither UTF-8 nor GB18030",
+                    f"{name} 第 {place} 行：文本既不是 UTF-8 也不是 GB18030",
+                ),
+                remedy=Text("save the file as CSV UTF-8", "请将文件另存为 UTF-8 编码的 CSV"),
                 code="source.encoding",
             ) from error
     return copy
@@ -214,8 +251,14 @@ def _check_line_lengths(source: Path, name: str) -> None:
             end = min((e for e in (chunk.find(b"\n"), chunk.find(b"\r")) if e >= 0), default=-1)
             if length + (end if end >= 0 else len(chunk)) > _MAX_LINE:
                 raise InputError(
-                    f"{name}, line {line}: longer than {_MAX_LINE // 1_000_000} MB",
-                    remedy="take that value out, or look for line breaks that were lost",
+                    Text(
+                        f"{name}, line {line}: longer than {_MAX_LINE // 1_000_000} MB",
+                        f"{name}，第 {line} 行：超过 {_MAX_LINE // 1_000_000} MB",
+                    ),
+                    remedy=Text(
+                        "take that value out, or look for line breaks that were lost",
+                        "请去掉该值，或检查是否丢失了换行符",
+                    ),
                     code="source.long_line",
                 )
             # Within one chunk no line can be too long: the chunk is smaller.
@@ -240,11 +283,13 @@ def _first_undecodable(source: Path, encoding: str) -> int | None:
             line += chunk.count(b"\n")
 
 
-def _written(column: Column) -> str:
+def _written(column: Column) -> Text:
     return {
-        "integer": "whole number",
-        "decimal": "number",
-        "date": "date (such as 2025-01-31)",
-        "boolean": "truth value (true, false, 1, 0, 是, 否)",
-        "string": "text",
+        "integer": Text("whole number", "整数"),
+        "decimal": Text("number", "数字"),
+        "date": Text("date (such as 2025-01-31)", "日期（如 2025-01-31）"),
+        "boolean": Text(
+            "truth value (true, false, 1, 0, 是, 否)", "真假值（true、false、1、0、是、否）"
+        ),
+        "string": Text("text", "文本"),
     }[column.type]

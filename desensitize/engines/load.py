@@ -24,11 +24,11 @@ from desensitize.column import Column
 from desensitize.engines.csv_source import CsvSource, open_csv
 from desensitize.engines.limits import bind
 from desensitize.engines.parquet_source import TOO_MANY, ParquetSource, open_parquet
-from desensitize.engines.reports import ColumnReport, LoadReport
+from desensitize.engines.reports import RANK, ColumnReport, LoadReport
 from desensitize.engines.stored_values import Reading, literal, quoted, reading
 from protos.faults import InputError, UnavailableError, VeilError
+from protos.language import Text
 
-RANK: Final = "__veil_rank"
 DATABASE: Final = "data.duckdb"
 _PARQUET: Final = "source.parquet"
 _SPILL: Final = "spill"
@@ -101,6 +101,8 @@ def run(task: LoadTask) -> LoadReport:
         "memory_limit": f"{task.memory_bytes * 7 // 10 // 2**20} MiB",
         "temp_directory": _SPILL,
         "threads": 2,
+        # Readers for remote files: each would take a stack out of the address space.
+        "async_threads": 0,
         "python_enable_replacements": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -123,8 +125,8 @@ def _blamed(task: LoadTask, name: str, source: Source, error: duckdb.Error) -> V
     if not isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException):
         return _exhausted(name, error)
     return source.blame(task.columns) or InputError(
-        f"{name} cannot be read",
-        remedy="the log has the reader's own words",
+        Text(f"{name} cannot be read", f"{name} 无法读取"),
+        remedy=Text("the log has the reader's own words", "日志中有读取程序的原始说明"),
         code="source.unreadable",
         detail=str(error),
     )
@@ -148,9 +150,17 @@ def _fill(
         how = reading(column, types[column.name])
         if how is None:
             raise InputError(
-                f"{name}: column {column.name!r} is {types[column.name]} in the file and cannot "
-                f"be read as {column.type}",
-                remedy="declare the type that the file has, or export the column otherwise",
+                Text(
+                    f"{name}: column {column.name!r} is {types[column.name]} in the file and "
+                    "cannot "
+                    f"be read as {column.type}",
+                    f"{name}：列 {column.name!r} 在文件中是 {types[column.name]}，无法按 "
+                    f"{column.type} 读取",
+                ),
+                remedy=Text(
+                    "declare the type that the file has, or export the column otherwise",
+                    "请声明文件实际的类型，或以其他类型导出该列",
+                ),
                 code="source.column_type",
             )
         parts.append(f"{how.value} AS {quoted(column.name)}")
@@ -216,9 +226,16 @@ def _check_nulls(name: str, task: LoadTask, found: dict[str, ColumnReport]) -> N
     for column in task.columns.values():
         if not column.nullable and (nulls := found[column.name].nulls):
             raise InputError(
-                f"{name}: column {column.name!r} is declared never NULL, but {nulls} rows have no "
-                "value (or one that is not finite)",
-                remedy="fill in the values, or agree on `nullable = true` for the dataset",
+                Text(
+                    f"{name}: column {column.name!r} is declared never NULL, but {nulls} rows "
+                    "have no "
+                    "value (or one that is not finite)",
+                    f"{name}：列 {column.name!r} 声明为非空，但有 {nulls} 行没有值（或不是有限数）",
+                ),
+                remedy=Text(
+                    "fill in the values, or agree on `nullable = true` for the dataset",
+                    "请补全数值，或商定在数据集中设置 nullable = true",
+                ),
                 code="source.null",
             )
 
@@ -234,16 +251,27 @@ def _range(column: Column) -> tuple[int, int] | None:
 
 def _too_many(name: str, task: LoadTask) -> InputError:
     return InputError(
-        f"{name} has more than the {task.max_rows} rows that the dataset declares",
-        remedy="split the file, or agree on a greater max_rows for the dataset",
+        Text(
+            f"{name} has more than the {task.max_rows} rows that the dataset declares",
+            f"{name} 的行数超过数据集声明的 {task.max_rows} 行",
+        ),
+        remedy=Text(
+            "split the file, or agree on a greater max_rows for the dataset",
+            "请拆分文件，或商定更大的 max_rows",
+        ),
         code="source.too_many_rows",
     )
 
 
 def _exhausted(name: str, error: BaseException) -> UnavailableError:
     return UnavailableError(
-        f"{name} needs more memory or disk than the loader may take",
-        remedy="free disk space, or raise the loader's limits",
+        Text(
+            f"{name} needs more memory or disk than the loader may take",
+            f"{name} 所需的内存或磁盘超过加载程序的限额",
+        ),
+        remedy=Text(
+            "free disk space, or raise the loader's limits", "请腾出磁盘空间，或提高加载程序的限额"
+        ),
         code="source.limits",
         detail=f"{type(error).__name__}: {error}",
     )

@@ -17,6 +17,7 @@ from desensitize.column import Column
 from desensitize.engines.csv_source import missing
 from desensitize.engines.stored_values import literal, reading
 from protos.faults import InputError
+from protos.language import Text
 
 TOO_MANY = "veil: too many rows"
 
@@ -67,8 +68,11 @@ class ParquetSource:
             return None
         row, name = min(found)
         return InputError(
-            f"{self.name}, row {row}: column {name!r} holds no {columns[name].type}",
-            remedy="correct the value, or declare another type",
+            Text(
+                f"{self.name}, row {row}: column {name!r} holds no {columns[name].type}",
+                f"{self.name} 第 {row} 行：列 {name!r} 的值不是 {columns[name].type}",
+            ),
+            remedy=Text("correct the value, or declare another type", "请改正该值，或声明其他类型"),
             code="source.broken_row",
         )
 
@@ -84,6 +88,7 @@ def open_parquet(
 
     Raises:
         InputError: Not a Parquet file, or a column is missing.
+        duckdb.OutOfMemoryException: The limits did not suffice; says nothing about the file.
     """
     try:
         rows = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(path)})").fetchall()
@@ -91,8 +96,11 @@ def open_parquet(
         raise  # the limit's fault, not the file's
     except duckdb.Error as error:
         raise InputError(
-            f"{name} is not a readable Parquet file",
-            remedy="export it again; CSV files need a name that ends in .csv",
+            Text(f"{name} is not a readable Parquet file", f"{name} 不是可读的 Parquet 文件"),
+            remedy=Text(
+                "export it again; CSV files need a name that ends in .csv",
+                "请重新导出；CSV 文件名须以 .csv 结尾",
+            ),
             code="source.parquet",
             detail=str(error),
         ) from error

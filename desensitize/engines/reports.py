@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+RANK: Final = "__veil_rank"
+"""Column of a loaded table: a row's number among those of its subject, where there are too many."""
 
 
 @dataclass(frozen=True)

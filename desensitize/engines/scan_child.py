@@ -30,6 +30,7 @@ from desensitize.findings import ScanReport
 from desensitize.sources import ENGINE, Table, columns_of, distinct_names
 from desensitize.table_scan import scan_table
 from protos.faults import InputError, UnavailableError, VeilError
+from protos.language import Text
 
 _PARQUET: Final = "source.parquet"
 _SPILL: Final = "spill"
@@ -103,7 +104,10 @@ def _open(task: ScanTask, name: str, engine: duckdb.DuckDBPyConnection) -> Table
         columns = columns_of(engine, "veil_workbook", names)
         return Table(name, engine, "veil_workbook", columns, rows.num_rows, (*notes, *odd))
     if task.sheet:
-        raise InputError(f"{name} is no workbook and has no sheets", code="source.sheet")
+        raise InputError(
+            Text(f"{name} is no workbook and has no sheets", f"{name} 不是工作簿，没有工作表"),
+            code="source.sheet",
+        )
     if source.suffix.lower() == ".parquet":
         return _parquet(source, name, engine)
     return _csv(source, name, engine)
@@ -122,8 +126,11 @@ def _parquet(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Tabl
         if isinstance(error, duckdb.OutOfMemoryException):
             return _exhausted(name, error)
         return InputError(
-            f"{name} cannot be read to its end: the file is damaged",
-            remedy="export it again",
+            Text(
+                f"{name} cannot be read to its end: the file is damaged",
+                f"{name} 无法读到末尾：文件已损坏",
+            ),
+            remedy=Text("export it again", "请重新导出"),
             code="source.parquet",
             detail=str(error),
         )
@@ -143,14 +150,20 @@ def _csv(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
             return _exhausted(name, error)
         if "aximum line size" in str(error):
             return InputError(
-                f"{name} has a record of more than 2 MB",
-                remedy="look for a quote that is never closed, or take that column out",
+                Text(f"{name} has a record of more than 2 MB", f"{name} 有一条记录超过 2 MB"),
+                remedy=Text(
+                    "look for a quote that is never closed, or take that column out",
+                    "请检查是否有未闭合的引号，或去掉该列",
+                ),
                 code="source.long_line",
                 detail=str(error),
             )
         return read.blame({}) or InputError(
-            f"{name} cannot be read",
-            remedy="save the file as CSV UTF-8 with one record a line",
+            Text(f"{name} cannot be read", f"{name} 无法读取"),
+            remedy=Text(
+                "save the file as CSV UTF-8 with one record a line",
+                "请另存为 CSV UTF-8，每行一条记录",
+            ),
             code="source.unreadable",
             detail=str(error),
         )
@@ -174,8 +187,13 @@ def _tell(message: dict[str, Any]) -> None:
 
 def _exhausted(name: str, error: BaseException) -> UnavailableError:
     return UnavailableError(
-        f"{name} needs more memory or disk than the scanner may take",
-        remedy="free disk space, or raise the scanner's limits",
+        Text(
+            f"{name} needs more memory or disk than the scanner may take",
+            f"{name} 所需的内存或磁盘超过扫描程序的限额",
+        ),
+        remedy=Text(
+            "free disk space, or raise the scanner's limits", "请腾出磁盘空间，或提高扫描程序的限额"
+        ),
         code="source.limits",
         detail=f"{type(error).__name__}: {error}",
     )

@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.findings import ScanReport, from_dict
 from protos.faults import InputError, UnavailableError, from_public
+from protos.language import Text
 
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -44,7 +45,9 @@ def scan_file(
         UnavailableError: Memory, disk or time did not suffice.
     """
     if not source.is_file():
-        raise InputError(f"{source} is no file", code="source.not_found")
+        raise InputError(
+            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
+        )
     limits = limits or LoadLimits()
     task = {
         "source": str(source.resolve()),
@@ -84,8 +87,14 @@ def scan_file(
         if answer is None:
             words.seek(0)
             raise UnavailableError(
-                f"the scanner ended before {source.name} was read: a limit on memory or time",
-                remedy="raise the scanner's limits, or split the file",
+                Text(
+                    f"the scanner ended before {source.name} was read: a limit on memory or time",
+                    f"扫描程序在读完 {source.name} 之前已终止：超出内存或时间限额",
+                ),
+                remedy=Text(
+                    "raise the scanner's limits, or split the file",
+                    "请提高扫描程序的限额，或拆分文件",
+                ),
                 code="source.limits",
                 detail=words.read()[-4000:].decode("utf-8", "replace"),
             )

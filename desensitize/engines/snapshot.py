@@ -25,11 +25,19 @@ from desensitize.column import Column
 from desensitize.engines.reports import ColumnReport, LoadReport
 from protos.canonical import digest
 from protos.faults import InputError, UnavailableError, VeilError, from_public
+from protos.language import Text
 
 GIB: Final = 1 << 30
 _LAYOUT: Final = 1  # raise it when the same source must be loaded anew
 _LOADING: Final = ".loading-"
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
+_ENVIRONMENT: Final = {
+    "PATH": os.defpath,
+    "PYTHONPATH": str(_PACKAGE_ROOT),
+    # The GNU allocator reserves 64 to 128 MiB of address space for every thread that allocates;
+    # under the limit that is taken from the data, and how much depends on the scheduler.
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -116,18 +124,31 @@ def load(
                 report = _run_loader(task, scratch, source.name, limits or LoadLimits())
                 if _version(source) != before:
                     raise InputError(
-                        f"{source.name} changed while it was read",
-                        remedy="load again when the export has ended",
+                        Text(
+                            f"{source.name} changed while it was read",
+                            f"{source.name} 在读取过程中被改动",
+                        ),
+                        remedy=Text(
+                            "load again when the export has ended", "请在导出结束后重新加载"
+                        ),
                         code="source.changed",
                     )
                 meta = {"declared": declared, "version": before, "sha256": sha256}
                 return _publish(scratch / "data.duckdb", directory, meta, report)
     except FileNotFoundError as error:
-        raise InputError(f"{source} does not exist", code="source.not_found") from error
+        raise InputError(
+            Text(f"{source} does not exist", f"{source} 不存在"), code="source.not_found"
+        ) from error
     except OSError as error:
         raise UnavailableError(
-            f"the snapshot of {source.name} cannot be written: {error.strerror}",
-            remedy="check the disk and the rights on the snapshot directory",
+            Text(
+                f"the snapshot of {source.name} cannot be written: {error.strerror}",
+                f"{source.name} 的快照无法写入：{error.strerror}",
+            ),
+            remedy=Text(
+                "check the disk and the rights on the snapshot directory",
+                "请检查磁盘和快照目录的权限",
+            ),
             code="source.disk",
             detail=str(error),
         ) from error
@@ -192,7 +213,7 @@ def _run_loader(
             input=json.dumps(body).encode(),
             capture_output=True,
             cwd=scratch,
-            env={"PATH": os.defpath, "PYTHONPATH": str(_PACKAGE_ROOT)},
+            env=_ENVIRONMENT,
             timeout=limits.deadline_s,
             check=False,
         )
@@ -200,7 +221,8 @@ def _run_loader(
     except subprocess.TimeoutExpired as error:
         raise _lost(name, "the deadline passed") from error
     except ValueError as error:
-        raise _lost(name, done.stderr.decode("utf-8", "replace")[-4000:]) from error
+        last_words = done.stderr.decode("utf-8", "replace")[-4000:]
+        raise _lost(name, f"exit status {done.returncode}: {last_words}") from error
     if "fault" in answer:
         raise _rebuilt(answer["fault"])
     report: dict[str, Any] = answer["report"]
@@ -237,8 +259,13 @@ def _rebuilt(fault: dict[str, str]) -> VeilError:
 
 def _lost(name: str, detail: str) -> UnavailableError:
     return UnavailableError(
-        f"the loader ended before {name} was read: a limit on memory, disk or time",
-        remedy="raise the loader's limits, or split the file",
+        Text(
+            f"the loader ended before {name} was read: a limit on memory, disk or time",
+            f"加载程序在读完 {name} 之前结束：达到内存、磁盘或时间限额",
+        ),
+        remedy=Text(
+            "raise the loader's limits, or split the file", "请提高加载程序的限额，或拆分文件"
+        ),
         code="source.limits",
         detail=detail,
     )

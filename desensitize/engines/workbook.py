@@ -40,15 +40,26 @@ def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Tabl
         filled = {n: s for n in book.sheet_names if (s := book.get_sheet_by_name(n)).total_height}
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         raise InputError(
-            f"{name} is not a readable workbook",
-            remedy="save it again from the program that made it, without a password",
+            Text(f"{name} is not a readable workbook", f"{name} 不是可读的工作簿"),
+            remedy=Text(
+                "save it again from the program that made it, without a password",
+                "请用原程序重新保存，不要加密码",
+            ),
             code="source.workbook",
             detail=str(error),
         ) from error
     if not filled or (sheet and sheet not in filled):
         raise InputError(
-            f"{name} has no sheet {sheet!r} with cells" if sheet else f"{name} has no cells",
-            remedy=f"sheets with cells: {', '.join(filled) or 'none'}",
+            Text(
+                f"{name} has no sheet {sheet!r} with cells",
+                f"{name} 没有名为 {sheet!r} 且有内容的工作表",
+            )
+            if sheet
+            else Text(f"{name} has no cells", f"{name} 没有内容"),
+            remedy=Text(
+                f"sheets with cells: {', '.join(filled) or 'none'}",
+                f"有内容的工作表：{'、'.join(filled) or '无'}",
+            ),
             code="source.sheet",
         )
     chosen = sheet or next(iter(filled))
@@ -63,7 +74,7 @@ def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Tabl
         notes.append(
             Text(
                 f"only the sheet {chosen!r} was looked at; choose others with --sheet: {listed}",
-                f"仅检查了工作表“{chosen}”;其他工作表请用 --sheet 指定:{listed}",
+                f"仅检查了工作表“{chosen}”；其他工作表请用 --sheet 指定：{listed}",
             )
         )
     return header, table, notes

@@ -33,6 +33,7 @@ MIB: Final = 1 << 20
 MAX_RESULT_BYTES: Final = 256 * MIB
 _BYTES_PER_THREAD: Final = 256 * MIB  # below that, more threads only run out of memory
 _MOURNING_S: Final = 0.1
+_SHORT_QUERY_S: Final = 0.03
 _ENVIRONMENT: Final = {
     "PYTHONDONTWRITEBYTECODE": "1",
     # What would start threads in the libraries: none may exist at a fork.
@@ -66,6 +67,7 @@ class _Worker:
 
     channel: socket.socket
     pidfd: int
+    zygote: subprocess.Popen[bytes]  # whose child it is
 
     def kill(self) -> None:
         """Ends it if it still runs; a pidfd never names another process."""
@@ -136,22 +138,25 @@ class QueryPool:
         if not self._running.acquire(timeout=deadline_s):
             raise _failed("no place became free before the deadline")
         try:
+            worker = self._take(deadline)
             try:
-                return self._once(body, deadline)
+                return self._once(worker, body, deadline)
             except _LostError:
-                if self._zygote_lives():
+                if _lives(worker.zygote):
                     raise
             # Not the query's fault: its worker died with the zygote. A query only reads.
-            return self._once(body, deadline)
+            return self._once(self._take(deadline), body, deadline)
         finally:
             self._running.release()
 
-    def _once(self, body: bytes, deadline: float) -> pa.Table:
-        worker = self._take(deadline)
+    def _once(self, worker: _Worker, body: bytes, deadline: float) -> pa.Table:
         try:
             _send_task(worker.channel, body, deadline)
+            # The next one comes up while this query runs, but not while a short query, and
+            # whatever waits for it, needs the processors.
+            _readable(worker.channel, min(deadline, time.monotonic() + _SHORT_QUERY_S))
             with self._lock:
-                self._order()  # the next one comes up while this query runs
+                self._order()
             return _receive(worker.channel, deadline)
         finally:
             worker.kill()
@@ -162,21 +167,11 @@ class QueryPool:
             with self._lock:
                 if not self._waiting or self._zygote is None or self._zygote.poll() is not None:
                     self._order()
-                channel = self._waiting.popleft()
-            worker = _greeted(channel, deadline)
-            if worker is not None:
-                return worker
+                channel, zygote = self._waiting.popleft(), self._zygote
+            pidfd = _greeted(channel, deadline)
+            if pidfd is not None and zygote is not None:
+                return _Worker(channel, pidfd, zygote)
         raise _failed("no worker came up before the deadline")
-
-    def _zygote_lives(self) -> bool:
-        with self._lock:
-            if self._zygote is None:
-                return False
-            try:
-                self._zygote.wait(_MOURNING_S)  # workers learn of its death a moment before we do
-            except subprocess.TimeoutExpired:
-                return True
-            return False
 
     def _order(self) -> None:
         """Asks for workers until ``spare`` are on their way; needs the lock."""
@@ -187,14 +182,12 @@ class QueryPool:
             self._stop_zygote()
             control = self._spawn()
         while len(self._waiting) < self._spare:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                try:
-                    socket.send_fds(control, [b"f"], [theirs.fileno()])
-                except (BrokenPipeError, ConnectionResetError) as error:
-                    ours.close()
-                    raise _failed("the zygote died while it was asked for a worker") from error
-            self._waiting.append(ours)
+            try:
+                self._waiting.append(_ask(control))
+            except (BrokenPipeError, ConnectionResetError):  # it has died, and is not yet reaped
+                self._stop_zygote()
+                control = self._spawn()
+                self._waiting.append(_ask(control))
 
     def _spawn(self) -> socket.socket:
         limits = json.dumps(asdict(self._limits))
@@ -222,6 +215,18 @@ class QueryPool:
             self._zygote = None
 
 
+def _ask(control: socket.socket) -> socket.socket:
+    """Asks a zygote for a worker; returns our end of the worker's channel."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            socket.send_fds(control, [b"f"], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            raise
+    return ours
+
+
 def _encode(task: QueryTask) -> bytes:
     body = json.dumps({"snapshot": str(task.snapshot), "sql": task.sql}).encode()
     if len(body) > MAX_TASK_BYTES:
@@ -229,7 +234,15 @@ def _encode(task: QueryTask) -> bytes:
     return body
 
 
-def _greeted(channel: socket.socket, deadline: float) -> _Worker | None:
+def _lives(zygote: subprocess.Popen[bytes]) -> bool:
+    try:
+        zygote.wait(_MOURNING_S)  # workers learn of its death a moment before we do
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _greeted(channel: socket.socket, deadline: float) -> int | None:
     """Waits for the greeting with the worker's pidfd; None if it never comes."""
     if not _readable(channel, deadline):
         channel.close()
@@ -242,7 +255,7 @@ def _greeted(channel: socket.socket, deadline: float) -> _Worker | None:
     if message != GREETING or len(descriptors) != 1:
         channel.close()
         return None
-    return _Worker(channel, descriptors[0])
+    return descriptors[0]
 
 
 def _send_task(channel: socket.socket, body: bytes, deadline: float) -> None:

@@ -24,6 +24,7 @@ from desensitize.recognisers.travel import HK_MACAO_PERMIT, PASSPORT, TAIWAN_PER
 from desensitize.recognisers.vehicle import DRIVING_LICENCE, PLATE
 from desensitize.recognisers.welfare import MEDICAL_RECORD, SOCIAL_SECURITY
 from protos.faults import InputError
+from protos.language import Text
 
 GROUP: Final = "veil.recognisers"
 
@@ -71,14 +72,26 @@ def recognisers() -> tuple[Recogniser, ...]:
         extra = point.load()
         if not isinstance(extra, Recogniser):
             raise InputError(
-                f"the entry point {point.value!r} is no recogniser",
-                remedy=f"`{GROUP}` entries name a desensitize.recognisers.base.Recogniser",
+                Text(
+                    f"the entry point {point.value!r} is no recogniser",
+                    f"入口点 {point.value!r} 不是识别器",
+                ),
+                remedy=Text(
+                    f"`{GROUP}` entries name a desensitize.recognisers.base.Recogniser",
+                    f"`{GROUP}` 的入口点须指向 desensitize.recognisers.base.Recogniser",
+                ),
                 code="recogniser.kind",
             )
         if any(extra.name == known.name for known in found):
             raise InputError(
-                f"two recognisers are called {extra.name!r}",
-                remedy=f"rename the one of {point.value!r}, or uninstall its package",
+                Text(
+                    f"two recognisers are called {extra.name!r}",
+                    f"有两个识别器都名为 {extra.name!r}",
+                ),
+                remedy=Text(
+                    f"rename the one of {point.value!r}, or uninstall its package",
+                    f"请为 {point.value!r} 的识别器改名，或卸载其软件包",
+                ),
                 code="recogniser.name",
             )
         found.append(extra)

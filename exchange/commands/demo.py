@@ -12,7 +12,7 @@ import typer
 
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 LIMIT_S: Final = 180.0  # it takes about 25 s on two cores
 
@@ -21,7 +21,7 @@ LIMIT_S: Final = 180.0  # it takes about 25 s on two cores
     help=str(
         Text(
             "Show it all on this machine with generated data: questions, answers, receipts.",
-            "用生成的数据在本机完整演示:查询、结果与回执。",
+            "用生成的数据在本机完整演示：查询、结果与回执。",
         )
     )
 )
@@ -33,7 +33,7 @@ def demo(
             help=str(
                 Text(
                     "Keep keys, logs, data and receipt here; a temporary directory without it.",
-                    "将密钥、日志、数据和回执保留在此;不指定则使用临时目录。",
+                    "将密钥、日志、数据和回执保留在此；不指定则使用临时目录。",
                 )
             ),
         ),
@@ -65,7 +65,7 @@ def demo(
     terminal.done(
         Text(
             f"{seconds} s; every process has stopped, {left.en}.",
-            f"用时 {seconds} 秒;进程全部停止,{left.zh}。",
+            f"用时 {seconds} 秒；进程全部停止，{left.zh}。",
         )
     )
 
@@ -77,8 +77,13 @@ def at_most(seconds: float) -> Iterator[None]:
 
     def over(*_: object) -> None:
         raise UnavailableError(
-            f"the demo was not done after {seconds:.0f} s",
-            remedy="try again when the machine is less busy, or with --dir to keep the logs",
+            Text(
+                f"the demo was not done after {seconds:.0f} s", f"演示在 {seconds:.0f} 秒内未完成"
+            ),
+            remedy=Text(
+                "try again when the machine is less busy, or with --dir to keep the logs",
+                "请在机器较空闲时重试，或用 --dir 保留日志",
+            ),
             code="demo.time",
         )
 

@@ -7,7 +7,7 @@ import typer
 from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help=str(Text("Stop what 'veil up' started.", "停止由 veil up 启动的系统。")))

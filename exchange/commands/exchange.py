@@ -11,11 +11,14 @@ from protos.language import Text
 from protos.names import Role
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help=str(Text("Run the exchange itself.", "运行交换中心。")),
 )
 dataset_app = typer.Typer(
-    no_args_is_help=True, help=str(Text("Declare logical datasets.", "声明逻辑数据集。"))
+    add_completion=False,
+    no_args_is_help=True,
+    help=str(Text("Declare logical datasets.", "声明逻辑数据集。")),
 )
 app.add_typer(dataset_app, name="dataset")
 
@@ -28,8 +31,11 @@ def _made(directory: Path) -> Path:
 
     if not (directory / "card.jwt").is_file():
         raise InputError(
-            f"{directory} is no exchange's directory",
-            remedy="name it with --dir, or make one: veil exchange init --dir DIR",
+            Text(f"{directory} is no exchange's directory", f"{directory} 不是交换中心的目录"),
+            remedy=Text(
+                "name it with --dir, or make one: veil exchange init --dir DIR",
+                "请用 --dir 指定，或新建：veil exchange init --dir DIR",
+            ),
             code="exchange.directory",
         )
     return directory
@@ -74,7 +80,7 @@ def init(
     terminal.done(Text(f"Made {directory}.", f"已创建 {directory}。"))
 
 
-@app.command(help=str(Text("Serve until stopped.", "运行服务,直至停止。")))
+@app.command(help=str(Text("Serve until stopped.", "运行服务，直至停止。")))
 def serve(
     directory: ExchangeDirectory = DEFAULT,
     address: Annotated[
@@ -101,7 +107,7 @@ def serve(
     terminal.done(
         Text(
             f"Members: {addresses.grpc}   enrolment: {addresses.enrolment}",
-            f"成员:{addresses.grpc}   注册:{addresses.enrolment}",
+            f"成员：{addresses.grpc}   注册：{addresses.enrolment}",
         )
     )
     wait_for_signal()
@@ -124,8 +130,14 @@ def invite(
     addresses = read_addresses(directory)
     if addresses is None:
         raise UnavailableError(
-            "the exchange does not run, so its enrolment address is not known",
-            remedy=f"start it: veil exchange serve --dir {directory}",
+            Text(
+                "the exchange does not run, so its enrolment address is not known",
+                "交换中心未运行，无法得知其注册地址",
+            ),
+            remedy=Text(
+                f"start it: veil exchange serve --dir {directory}",
+                f"请启动：veil exchange serve --dir {directory}",
+            ),
         )
     identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
     identity.open()
@@ -156,7 +168,9 @@ def revoke(
         count = identity.revoke(role, name, reason)
     finally:
         identity.close()
-    terminal.done(Text(f"{name}: {count} certificates revoked.", f"{name}:已吊销 {count} 张证书。"))
+    terminal.done(
+        Text(f"{name}: {count} certificates revoked.", f"{name}：已吊销 {count} 张证书。")
+    )
 
 
 @dataset_app.command("add", help=str(Text("Declare a dataset from a file.", "从文件声明数据集。")))
@@ -172,7 +186,7 @@ def dataset_add(
     terminal.done(
         Text(
             f"{dataset.name}: {len(dataset.columns)} columns, {len(dataset.members)} members.",
-            f"{dataset.name}:{len(dataset.columns)} 列,{len(dataset.members)} 个成员。",
+            f"{dataset.name}：{len(dataset.columns)} 列，{len(dataset.members)} 个成员。",
         )
     )
 
@@ -184,4 +198,7 @@ def _one(department: str | None, analyst: str | None) -> tuple[Role, str]:
         return "department", department
     if analyst and not department:
         return "analyst", analyst
-    raise InputError("name either --department or --analyst", remedy="give exactly one of them")
+    raise InputError(
+        Text("name either --department or --analyst", "请指定 --department 或 --analyst 之一"),
+        remedy=Text("give exactly one of them", "两者只能给一个"),
+    )

@@ -10,11 +10,12 @@ from exchange.commands.options import (
     Project,
     ProtocolName,
     Sql,
+    WaitSeconds,
     Without,
 )
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
@@ -29,6 +30,7 @@ def explain(
     protocol: ProtocolName = None,
     project: Project = None,
     without: Without = None,
+    wait_s: WaitSeconds = None,
 ) -> None:
     """Plans the question and prints what each party would learn, its cost, and its bytes."""
     from exchange.client import connect
@@ -42,5 +44,6 @@ def explain(
                 protocol=protocol,
                 project=project,
                 without=without or [],
+                wait_s=wait_s,
             )
         )

@@ -10,6 +10,7 @@ from exchange.commands.options import ProfileFile, Sql
 from protos.language import Text
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help=str(Text("Ask for grants of exact answers, and see them.", "申请并查看精确结果的授权。")),
 )
@@ -34,7 +35,7 @@ def request(
     terminal.done(
         Text(
             f"Requested: {identifier[:12]}. Owners answer by: veil node grants approve|deny",
-            f"已申请:{identifier[:12]}。数据方答复:veil node grants approve|deny",
+            f"已申请：{identifier[:12]}。数据方答复：veil node grants approve|deny",
         )
     )
 
@@ -42,6 +43,7 @@ def request(
 @app.command("list", help=str(Text("Show requests and answers.", "查看申请与答复。")))
 def list_(profile: ProfileFile = None) -> None:
     """Shows every request with each owner's answer."""
+    from compute_nodes.state_names import state_name
     from exchange.client import connect
     from protos import terminal
 
@@ -51,14 +53,14 @@ def list_(profile: ProfileFile = None) -> None:
         terminal.say(
             Text(
                 'Nothing was requested yet. Ask:  veil grant request "SELECT …" --purpose "…"',
-                '尚无申请。申请:veil grant request "SELECT …" --purpose "…"',
+                '尚无申请。申请：veil grant request "SELECT …" --purpose "…"',
             )
         )
         return
     rows = [
         (
             entry["id"][:12],
-            ", ".join(f"{a['department']}: {a['state']}" for a in entry["answers"]),
+            ", ".join(f"{a['department']}: {state_name(a['state'])}" for a in entry["answers"]),
             entry["purpose"],
             entry["statement"],
         )

@@ -29,7 +29,9 @@ Epsilon = Annotated[
     float | None,
     typer.Option(
         help=str(
-            Text("Privacy of this answer; smaller is noisier.", "本次查询的隐私参数;越小噪声越大。")
+            Text(
+                "Privacy of this answer; smaller is noisier.", "本次查询的隐私参数；越小噪声越大。"
+            )
         )
     ),
 ]
@@ -37,7 +39,7 @@ Exact = Annotated[
     bool,
     typer.Option(
         "--exact",
-        help=str(Text("Exact figures, under every owner's grant.", "精确结果,需全部数据方授权。")),
+        help=str(Text("Exact figures, under every owner's grant.", "精确结果，需全部数据方授权。")),
     ),
 ]
 ProtocolName = Annotated[
@@ -47,7 +49,20 @@ ProtocolName = Annotated[
         help=str(
             Text(
                 "Which protocol sums; chosen for you if not given.",
-                "求和协议;不指定则自动选择。",
+                "求和协议；不指定则自动选择。",
+            )
+        ),
+    ),
+]
+WaitSeconds = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=86_000,
+        help=str(
+            Text(
+                "Seconds within which departments must answer; he_sum lets them choose when.",
+                "各部门须在多少秒内应答；he_sum 由部门自定时间。",
             )
         ),
     ),
@@ -59,4 +74,22 @@ Project = Annotated[
 Without = Annotated[
     list[str] | None,
     typer.Option(help=str(Text("A department to leave out.", "不参与的部门。"))),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        help=str(
+            Text(
+                "Write the table: .csv, .parquet or .json.",
+                "将结果写为文件：.csv、.parquet 或 .json。",
+            )
+        ),
+    ),
+]
+ReceiptFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipt", help=str(Text("Write the receipt as JSON.", "将回执写为 JSON 文件。"))
+    ),
 ]

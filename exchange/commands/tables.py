@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
+from catalog.typing_rules import EPOCH
+from desensitize.column import Column
 from exchange.cluster import Running
 from exchange.federation import Federation
 from exchange.processes import alive
 from protos import terminal
-from protos.language import Text
+from protos.language import Text, both, joined
 
 _NAME = Text("Name", "名称")
 _STATE = Text("State", "状态")
 _RUNS = Text("running", "运行中")
 _STOPPED = Text("stopped", "已停止")
+_CODES: Final = 4  # shown of a code list
+_COMMA = Text(", ", "、")
+_USES = {
+    "join": Text("join", "连接"),
+    "filter": Text("filter", "筛选"),
+    "group": Text("group", "分组"),
+    "aggregate": Text("aggregate", "汇总"),
+}
+_TYPES = {
+    "integer": Text("integer", "整数"),
+    "decimal": Text("decimal", "小数"),
+    "string": Text("text", "文本"),
+    "date": Text("date", "日期"),
+    "boolean": Text("true or false", "真假"),
+}
 
 
 def show_cluster(running: Sequence[Running]) -> None:
@@ -47,14 +66,47 @@ def show_federation(federation: Federation) -> None:
             for name in dataset.members
         ]
         terminal.heading(
-            Text(f"{dataset.name}: {dataset.title}", f"{dataset.name}:{dataset.title}")
+            Text(f"{dataset.name}: {dataset.title}", f"{dataset.name}：{dataset.title}")
         )
-        terminal.say(Text(f"held by {', '.join(answering)}", f"数据方:{'、'.join(answering)}"))
+        terminal.say(Text(f"held by {', '.join(answering)}", f"数据方：{'、'.join(answering)}"))
         rows = []
         for column in dataset.columns.values():
             held = [p.columns[column.name] for p in policies.values() if column.name in p.columns]
             uses = sorted(frozenset.intersection(*(c.uses for c in held))) if held else []
+            allowed = joined((_USES[use] for use in uses), _COMMA)
             everywhere = len(held) == len(policies)
-            rows.append((column.name, column.type, ", ".join(uses) if everywhere else "–"))
-        columns = (Text("Column", "列"), Text("Type", "类型"), Text("May be used to", "允许用途"))
+            rows.append(
+                (
+                    column.name,
+                    _TYPES[column.type],
+                    value_range(column),
+                    allowed if everywhere else "–",
+                )
+            )
+        columns = (
+            Text("Column", "列"),
+            Text("Type", "类型"),
+            Text("Values", "取值"),
+            Text("May be used to", "允许用途"),
+        )
         terminal.table([str(c) for c in columns], rows)
+
+
+def value_range(column: Column) -> Text:
+    """Returns what a column's values may be: its code list, its bounds, or ""."""
+    if column.codes is not None:
+        shown = ", ".join(map(str, column.codes[:_CODES]))
+        more = len(column.codes) - _CODES
+        if more <= 0:
+            return both(shown)
+        return Text(f"{shown} … ({len(column.codes)})", f"{shown} …（共 {len(column.codes)} 个）")
+    if column.bounds is None:
+        return both("")
+    low, high = (_written(column, end) for end in column.bounds)
+    return Text(f"{low} to {high}", f"{low} 至 {high}")
+
+
+def _written(column: Column, end: int) -> str:
+    if column.type == "date":
+        return str(EPOCH + timedelta(days=end))
+    return f"{end / 10**column.decimals:,.{column.decimals}f}" if column.decimals else f"{end:,}"

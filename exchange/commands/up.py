@@ -10,7 +10,7 @@ import typer
 from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 EXAMPLE: Final = "SELECT district, COUNT(*) AS n FROM visits GROUP BY district"
 
@@ -25,7 +25,7 @@ def up(
             help=str(
                 Text(
                     "cluster.toml: departments, data, policies; a generated sample without it.",
-                    "cluster.toml:部门、数据与策略;不指定则使用生成的示例。",
+                    "cluster.toml：部门、数据与策略；不指定则使用生成的示例。",
                 )
             ),
         ),
@@ -52,6 +52,7 @@ def up(
     question = "SELECT …" if own else EXAMPLE
     terminal.done(
         Text(
-            f'Ready. Ask:  veil sql {named}"{question}"', f'就绪。查询:veil sql {named}"{question}"'
+            f'Ready. Ask:  veil sql {named}"{question}"',
+            f'就绪。查询：veil sql {named}"{question}"',
         )
     )

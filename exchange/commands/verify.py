@@ -10,17 +10,17 @@ import typer
 
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help=str(Text("Check a receipt, offline.", "离线核验回执。")))
 def verify(
     receipt: Annotated[
-        Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件(JSON)。")))
+        Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件（JSON）。")))
     ],
     pins: Annotated[
         Path | None,
-        typer.Option(help=str(Text("pins.toml: whom you believe.", "pins.toml:您信任的身份。"))),
+        typer.Option(help=str(Text("pins.toml: whom you believe.", "pins.toml：您信任的身份。"))),
     ] = None,
     table: Annotated[
         Path | None,
@@ -44,20 +44,32 @@ def verify(
         body = None if table is None else table.read_bytes()
     except OSError as error:
         raise InputError(
-            f"cannot read {error.filename}: {error.strerror}",
-            remedy="veil sql … --receipt FILE writes a receipt, --output FILE its table",
+            Text(
+                f"cannot read {error.filename}: {error.strerror}",
+                f"无法读取 {error.filename}：{error.strerror}",
+            ),
+            remedy=Text(
+                "veil sql … --receipt FILE writes a receipt, --output FILE its table",
+                "veil sql … --receipt FILE 写出回执，--output FILE 写出结果表",
+            ),
             code="receipt.missing",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{receipt} is not a receipt: it is not JSON",
-            remedy="give the file that veil sql … --receipt wrote",
+            Text(f"{receipt} is not a receipt: it is not JSON", f"{receipt} 不是回执：不是 JSON"),
+            remedy=Text(
+                "give the file that veil sql … --receipt wrote",
+                "请给出由 veil sql … --receipt 写出的文件",
+            ),
             code="receipt.malformed",
         ) from error
     if pins is not None and not pins.is_file():
         raise InputError(
-            f"there is no file {pins}",
-            remedy="an analyst's pins.toml lies beside its keys; leave out --pins to go without",
+            Text(f"there is no file {pins}", f"没有文件 {pins}"),
+            remedy=Text(
+                "an analyst's pins.toml lies beside its keys; leave out --pins to go without",
+                "分析员的 pins.toml 与其密钥在同一目录；不用时去掉 --pins",
+            ),
             code="pins.missing",
         )
     trusted = None if pins is None else Pins.load(pins)

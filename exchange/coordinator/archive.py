@@ -1,8 +1,8 @@
 """The exchange's own record of jobs: what was asked, how it ended, and the sealed outcome.
 
 An outcome is kept so that the same analyst gets the same bytes again without a new charge (only
-the analyst's key opens them). A job that was running when the exchange stopped is marked failed
-at the next start: nothing is guessed.
+the analyst's key opens them). What a running job has taken in is in its journal
+(``exchange.coordinator.journal``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from protos.faults import InputError, UnavailableError
+from protos.language import Text
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job (
@@ -28,6 +30,7 @@ CREATE TABLE IF NOT EXISTS job (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_by_analyst ON job (analyst, submitted_at);
 """
+_SELECT = "SELECT job, analyst, dataset, plan_hash, submitted_at, state, fault FROM job"
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,11 @@ class Archive:
                 )
             except sqlite3.IntegrityError as error:
                 raise InputError(
-                    "a job of this id was submitted before",
-                    remedy="submit the question again; a new id is drawn",
+                    Text("a job of this id was submitted before", "此编号的任务此前已提交"),
+                    remedy=Text(
+                        "submit the question again; a new id is drawn",
+                        "请重新提交查询，将使用新的编号",
+                    ),
                     code="job.repeated",
                 ) from error
             except sqlite3.OperationalError as error:
@@ -113,27 +119,17 @@ class Archive:
             except sqlite3.OperationalError as error:
                 raise _full(error) from error
 
-    def fail_running(self, fault: dict[str, str]) -> int:
-        """Marks what was running at the last stop as failed; returns how many."""
+    def running(self) -> list[JobRow]:
+        """Jobs that have not ended, oldest first."""
         with self._lock:
-            cursor = self._db.execute(
-                "UPDATE job SET state='failed', fault=? WHERE state='running'",
-                (json.dumps(fault),),
-            )
-            return cursor.rowcount
+            rows = self._db.execute(f"{_SELECT} WHERE state='running' ORDER BY rowid").fetchall()
+        return [_row(row) for row in rows]
 
     def find(self, job: str) -> JobRow | None:
         """One job, or None."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT job, analyst, dataset, plan_hash, submitted_at, state, fault"
-                " FROM job WHERE job=?",
-                (job,),
-            ).fetchone()
-        if row is None:
-            return None
-        fault = json.loads(row[6]) if row[6] else None
-        return JobRow(row[0], row[1], row[2], row[3], row[4], row[5], fault)
+            row = self._db.execute(f"{_SELECT} WHERE job=?", (job,)).fetchone()
+        return None if row is None else _row(row)
 
     def outcome(self, job: str) -> bytes | None:
         """The outcome of a finished job, or None."""
@@ -142,10 +138,15 @@ class Archive:
         return None if row is None else row[0]
 
 
+def _row(row: tuple[Any, ...]) -> JobRow:
+    fault = json.loads(row[6]) if row[6] else None
+    return JobRow(row[0], row[1], row[2], row[3], row[4], row[5], fault)
+
+
 def _full(error: sqlite3.OperationalError) -> UnavailableError:
     return UnavailableError(
-        "the exchange cannot write its record of jobs",
-        remedy="ask its operator to look at the disk",
+        Text("the exchange cannot write its record of jobs", "交换中心无法写入任务记录"),
+        remedy=Text("ask its operator to look at the disk", "请其运维人员检查磁盘"),
         code="exchange.store",
         detail=str(error),
     )

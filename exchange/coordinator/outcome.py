@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from compute_nodes.protocols.base import pack, unpack
@@ -41,7 +42,7 @@ class Aggregate:
         header = {"survivors": list(self.survivors), "bitmap": self.bitmap}
         return pack(header, (self.vector, *self.sealed))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of `to_bytes`."""
         return hashlib.sha256(self.to_bytes()).hexdigest()

@@ -15,9 +15,9 @@ import numpy as np
 from catalog.dataset import Dataset
 from catalog.plan import Plan
 from compute_nodes.crypto.ring import Ring
+from compute_nodes.crypto.signatures import verifier
 from compute_nodes.disclosure import suppress
 from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
-from compute_nodes.jobs.homomorphic import check_public_key, homomorphic
 from compute_nodes.jobs.setups import (
     COUNT_BITS,
     COUNTS,
@@ -30,11 +30,12 @@ from compute_nodes.jobs.setups import (
     values_setup,
 )
 from compute_nodes.protocols.base import Coordinator, Setup, Step, Verify
-from compute_nodes.protocols.he_sum.total import HeTotal
 from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector
 from exchange.coordinator.outcome import Aggregate
 from protos.faults import JobError, ProtocolError
+from protos.identity import PublicIdentity
+from protos.language import Text
 
 Sign = Callable[[str, dict[str, Any]], str]
 FIRST: Final = {"adhoc": MAIN, "exact": COUNTS}
@@ -48,7 +49,7 @@ class StagePlan:
         plan: The decoded plan.
         plan_hash: SHA-256 (hex) of the signed claims.
         dataset: The declaration of the plan's dataset.
-        verify: Checks the departments' protocol signatures.
+        identities: Keys of the plan's departments, in roster order.
         sign: Signs as the exchange.
         min_group: Strictest number of subjects a visible cell needs.
         he_key: The analyst's public HE key, or b"".
@@ -57,10 +58,15 @@ class StagePlan:
     plan: Plan
     plan_hash: str
     dataset: Dataset
-    verify: Verify
+    identities: tuple[PublicIdentity, ...]
     sign: Sign
     min_group: int
     he_key: bytes = b""
+
+    @property
+    def verify(self) -> Verify:
+        """Checks the departments' protocol signatures."""
+        return verifier(self.identities)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Stage:
         setup: What all parties know of it.
         coordinator: The exchange's side.
         patient: Whether departments answer at their own time until the plan expires.
+        needs_all: Whether one missing department makes further waiting vain.
         bitmap: Signed bitmap that goes ahead of it (exact values), or "".
         hidden_cells: How many cells that bitmap hides.
     """
@@ -78,6 +85,7 @@ class Stage:
     setup: Setup
     coordinator: Coordinator
     patient: bool = False
+    needs_all: bool = False
     bitmap: str = ""
     hidden_cells: int = 0
 
@@ -95,12 +103,14 @@ def first_stage(stages: StagePlan) -> Stage:
     """
     plan = stages.plan
     if is_homomorphic(plan):
+        from compute_nodes.jobs.homomorphic import check_public_key
+
         check_public_key(plan, stages.he_key)
     if plan.mode == "adhoc" or plan.protocol == "sealed":
         return _values_stage(stages, MAIN, plan.aggregate.cells, "", 0)
     setup = counts_setup(plan, stages.plan_hash)
     coordinator = coordinator_for("masked_sum", setup, stages.verify)
-    return Stage(setup, coordinator, is_homomorphic(plan))
+    return Stage(setup, coordinator, is_homomorphic(plan), is_homomorphic(plan))
 
 
 def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
@@ -115,8 +125,11 @@ def next_stage(stages: StagePlan, done: Stage, step: Step) -> Stage | None:
     shown = int(visible.sum())
     if shown == 0:
         raise JobError(
-            "no group of this answer is large enough to be shown",
-            remedy="use fewer or wider groups",
+            Text(
+                "no group of this answer is large enough to be shown",
+                "此结果中没有足够大、可以显示的分组",
+            ),
+            remedy=Text("use fewer or wider groups", "请减少分组或放宽分组"),
             code="job.nothing_to_show",
         )
     body = bitmap_body(stages.plan, stages.plan_hash, visible)
@@ -134,9 +147,14 @@ def aggregate_of(stages: StagePlan, stage: Stage, step: Step) -> Aggregate:
         return Aggregate(survivors, bytes(result.vector), sealed, stage.bitmap)
     if isinstance(result, SealedVector):
         return Aggregate((names[0],), b"", (result.sealed,), stage.bitmap)
-    if isinstance(result, HeTotal):
-        survivors = tuple(names[index] for index in result.survivors)
-        return Aggregate(survivors, result.to_bytes(homomorphic(stage.setup)), (), stage.bitmap)
+    if is_homomorphic(stages.plan):
+        from compute_nodes.jobs.homomorphic import homomorphic
+        from compute_nodes.protocols.he_sum.total import HeTotal
+
+        if isinstance(result, HeTotal):
+            survivors = tuple(names[index] for index in result.survivors)
+            total = result.to_bytes(homomorphic(stage.setup))
+            return Aggregate(survivors, total, (), stage.bitmap)
     raise ProtocolError("the protocol ended without a total")
 
 
@@ -144,7 +162,8 @@ def _values_stage(stages: StagePlan, instance: str, cells: int, bitmap: str, hid
     plan = stages.plan
     setup = values_setup(plan, stages.plan_hash, instance, cells, stages.dataset)
     coordinator = coordinator_for(plan.protocol, setup, stages.verify, stages.he_key)
-    return Stage(setup, coordinator, is_homomorphic(plan), bitmap, hidden)
+    patient = is_homomorphic(plan)
+    return Stage(setup, coordinator, patient, patient and not plan.is_open, bitmap, hidden)
 
 
 def _visible(stages: StagePlan, step: Step) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -53,17 +53,15 @@ def start(stage: Stage) -> None:
         running = stage.start(progress.update)
     show_cluster(running)
     tell(
-        "Five cities' health departments, an exchange between them, and an analyst. Here, they",
-        "五个城市的卫生健康部门、一个交换中心、一名分析员。在本机上各自是独立进程,",
-    )
-    tell(
-        "are processes; in life, machines in seven buildings. Each city keeps its own rows.",
+        "Five cities' health departments, an exchange between them, and an analyst. Here, they"
+        " are processes; in life, machines in seven buildings. Each city keeps its own rows.",
+        "五个城市的卫生健康部门、一个交换中心、一名分析员。在本机上各自是独立进程，"
         "现实中是七处机房的机器。各市的数据只存在各市自己的目录中。",
     )
     safe(
         "a city's node listens on nothing: it dials out, believes only keys that it has pinned,"
         " and obeys no policy but its own.",
-        "城市节点不监听任何端口,只向外连接;只信任已核对指纹的密钥,只服从本部门的策略。",
+        "城市节点不监听任何端口，只向外连接；只信任已核对指纹的密钥，只服从本部门的策略。",
     )
 
 
@@ -75,12 +73,12 @@ def explain(stage: Stage) -> None:
     for section in (asked, learns):
         terminal.say(section.heading, style=terminal.ACCENT)
         for line in section.lines:
-            terminal.say(f"  {line}")
+            terminal.say(line, indent=2)
     if not explanation.verdict.allowed:
         raise wrong("the sample policies refuse the question")
     safe(
         "this follows from declarations alone. No row was read and no budget was spent.",
-        "以上仅由数据声明推出:没有读取任何数据,也没有消耗预算。",
+        "以上仅由数据声明推出：没有读取任何数据，也没有消耗预算。",
     )
 
 
@@ -91,7 +89,7 @@ def ask(stage: Stage) -> None:
         "each city added noise to its figures and then masked them; the exchange added the masked"
         " numbers up and can read neither a city's figures nor the total. The noise hides whether"
         " any one person is in the data at all.",
-        "各市先给数字加噪声、再加掩码;交换中心只把掩码后的数相加,既看不到任一城市的数字,"
+        "各市先给数字加噪声、再加掩码；交换中心只把掩码后的数相加，既看不到任一城市的数字，"
         "也看不到合计。噪声使任何一个人是否在数据中都无从判断。",
     )
 
@@ -104,12 +102,12 @@ def ledger(stage: Stage) -> None:
     show_ledger(stage.node("guangzhou"), job)
     tell(
         f"That is all that left Guangzhou for this answer. Its {_rows(stage)} rows stayed.",
-        f"以上是广州为此次查询送出的全部内容;{_rows(stage)} 行数据原地未动。",
+        f"以上是广州为此次查询送出的全部内容；{_rows(stage)} 行数据原地未动。",
     )
     safe(
         "each message is written to this hash chain before it is sent. The owner can check it"
         " at any time.",
-        "每条消息先写入此哈希链再发送,数据方随时可核对。",
+        "每条消息先写入此哈希链再发送，数据方随时可核对。",
     )
 
 
@@ -120,26 +118,31 @@ def refuse(stage: Stage) -> None:
         try:
             stage.veil.sql(statement)
         except (InputError, PolicyError) as error:
-            rows.append(("✗", statement, error.message))
+            rows.append(("✗", statement, error.said))
         else:
-            raise JobError(f"this was answered and must not be: {statement}", code="demo.answered")
+            raise JobError(
+                Text(
+                    f"this was answered and must not be: {statement}",
+                    f"不应作答的查询得到了结果：{statement}",
+                ),
+                code="demo.answered",
+            )
     columns = ("", Text("Asked", "查询"), Text("Refused, because", "拒绝原因"))
     terminal.table([str(column) for column in columns], rows)
     tell(
         "That was the analyst's own program. Now one that has been tampered with signs a plan with"
         f" hardly any noise (epsilon {GREEDY:g}) and hands it in:",
-        "以上由分析员自己的程序拒绝。现在换一个被改动过的程序,"
-        f"签署几乎不加噪声的计划(ε = {GREEDY:g})并提交:",
+        "以上由分析员自己的程序拒绝。现在换一个被改动过的程序，"
+        f"签署几乎不加噪声的计划（ε = {GREEDY:g}）并提交：",
     )
-    refusals = stage.submit_unjudged(ADULTS.sql, GREEDY)
-    if not refusals:
+    refusal = stage.submit_unjudged(ADULTS.sql, GREEDY)
+    if refusal is None:
         raise wrong("a plan against the policies was answered")
-    for refusal in refusals:
-        terminal.say(f"✗ {refusal}", style=terminal.BAD)
+    terminal.say(f"✗ {refusal}", style=terminal.BAD)
     safe(
         "it does not matter whether the analyst's program is honest. Every node judges each plan"
         " under its own policy, and runs no SQL that came over the wire.",
-        "分析员的程序是否诚实并不要紧:每个节点都按自己的策略裁决每份计划,"
+        "分析员的程序是否诚实并不要紧：每个节点都按自己的策略裁决每份计划，"
         "且从不执行网络传来的 SQL。",
     )
 
@@ -158,17 +161,20 @@ def check_receipt(stage: Stage) -> None:
         raise wrong("the receipt does not hold")
     tell(
         "Now somebody writes into it that a tenth of the privacy was spent:",
-        "现在有人把回执里的隐私消耗改成十分之一:",
+        "现在有人把回执里的隐私消耗改成十分之一：",
     )
     found = verify_receipt(altered(receipt, _understate), pins=profile.pins, table=table)
     if found.ok:
-        raise TrustError("an altered receipt was not found out", code="demo.altered")
+        raise TrustError(
+            Text("an altered receipt was not found out", "被改动的回执未被发现"),
+            code="demo.altered",
+        )
     for check in found.failures:
         terminal.say(f"✗ {check.name}: {check.what}", style=terminal.BAD)
     safe(
         "every department signed what it did. A receipt is checked offline, with no trust in the"
         " exchange that issued it.",
-        "每个部门都对自己所做的事签名。回执可离线核验,无须信任签发它的交换中心。",
+        "每个部门都对自己所做的事签名。回执可离线核验，无须信任签发它的交换中心。",
     )
 
 
@@ -187,7 +193,7 @@ def lose_one(stage: Stage) -> None:
     safe(
         "four of five are enough to take off the masks, fewer than four would not be. The answer"
         " names who is missing, and estimates nothing.",
-        "五个部门中有四个即可消去掩码,少于四个则不能。结果写明谁缺席,不作任何估计。",
+        "五个部门中有四个即可消去掩码，少于四个则不能。结果写明谁缺席，不作任何估计。",
     )
 
 
@@ -216,20 +222,20 @@ def ask_exactly(stage: Stage) -> None:
     terminal.done(
         Text(
             f"{len(compared)} figures, each exactly the true one; {hidden} groups are hidden",
-            f"{len(compared)} 个数字与真值完全一致;{hidden} 个分组被隐藏",
+            f"{len(compared)} 个数字与真值完全一致；{hidden} 个分组被隐藏",
         )
     )
     safe(
         f"each owner signed for this very statement, once. Groups under {MIN_GROUP} people are"
         " hidden, and another one with them, so that no total gives them away.",
-        f"每个数据方只为这一条语句签名一次。少于 {MIN_GROUP} 人的分组被隐藏,"
-        "并连带隐藏另一组,使合计也无法推出它们。",
+        f"每个数据方只为这一条语句签名一次。少于 {MIN_GROUP} 人的分组被隐藏，"
+        "并连带隐藏另一组，使合计也无法推出它们。",
     )
 
 
 ACTS: Final[tuple[Act, ...]] = (
     Act(Text("Everybody starts", "各方启动"), start),
-    Act(Text("What would the question tell whom?", "提问之前:谁会知道什么?"), explain),
+    Act(Text("What would the question tell whom?", "提问之前：谁会知道什么？"), explain),
     Act(Text("The question, over five cities", "跨五市查询"), ask),
     Act(Text("What left a city", "一个城市送出了什么"), ledger),
     Act(Text("What is not answered", "哪些问题不予回答"), refuse),
@@ -276,7 +282,7 @@ def _compare(
         Text(
             f"The truth lies within {inside} of {len(compared)} intervals"
             " (each is made to hold it 95 times in 100)",
-            f"{len(compared)} 个区间中有 {inside} 个包含真值(按设计各为 95%)",
+            f"{len(compared)} 个区间中有 {inside} 个包含真值（按设计各为 95%）",
         )
     )
     if not compared or not all(c.plausible for c in compared):

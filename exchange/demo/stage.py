@@ -36,7 +36,7 @@ class Stage:
     def veil(self) -> Veil:
         """The analyst's connection."""
         if self._veil is None:
-            raise UnavailableError("the demo's cluster does not run")
+            raise UnavailableError(Text("the demo's cluster does not run", "演示的集群没有运行"))
         return self._veil
 
     def node(self, name: str) -> Path:
@@ -79,17 +79,19 @@ class Stage:
         try:
             while not any(row.id == request for row in store.requests()):
                 if time.monotonic() > end:
-                    raise UnavailableError(f"the request has not reached {name}")
+                    raise UnavailableError(
+                        Text(f"the request has not reached {name}", f"申请尚未送达 {name}")
+                    )
                 time.sleep(0.05)
         finally:
             store.close()
         approve(self.node(name), request)
 
-    def submit_unjudged(self, statement: str, epsilon: float) -> list[str]:
+    def submit_unjudged(self, statement: str, epsilon: float) -> Text | None:
         """Signs and submits a plan without asking the policies first, as a dishonest client would.
 
         Returns:
-            What the departments said; empty if they answered.
+            What the first department that refused said; None if they answered.
         """
         from catalog.certificates.receipts import PLAN_TYPE
         from catalog.codec import to_json
@@ -97,6 +99,7 @@ class Stage:
         from exchange.client import Question
         from exchange.submission import Submission
         from exchange.transport import AnalystLink
+        from protos.faults import VeilError
 
         question = Question(statement, epsilon=epsilon, protocol="masked_sum")
         plan = self.veil.prepare(question).plan
@@ -106,10 +109,14 @@ class Stage:
         link.start()
         try:
             job = link.submit(Submission(token).encode(), job=plan.job)
-            steps = list(link.watch(job))
+            refused = [step for step in link.watch(job) if step.what == "refused"]
+            if refused:
+                link.fetch(job)
+        except VeilError as error:
+            return error.said
         finally:
             link.close()
-        return [step.text for step in steps if step.what == "refused"]
+        return None
 
     def save(self, answer: Answer, name: str) -> tuple[bytes, dict[str, Any]]:
         """Writes an answer's table and the receipt that is bound to it; returns both."""

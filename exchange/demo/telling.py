@@ -23,12 +23,15 @@ def tell(en: str, zh: str) -> None:
 
 def safe(en: str, zh: str) -> None:
     """Says why it is safe."""
-    terminal.say(Text(f"Why this is safe: {en}", f"为何安全:{zh}"), style=terminal.SOFT)
+    terminal.say(Text(f"Why this is safe: {en}", f"为何安全：{zh}"), style=terminal.SOFT)
 
 
 def wrong(what: str) -> JobError:
     """Ends the demo, when it is raised."""
-    return JobError(f"the demo is not as it must be: {what}", code="demo.failed")
+    return JobError(
+        Text(f"the demo is not as it must be: {what}", f"演示结果不符合预期：{what}"),
+        code="demo.failed",
+    )
 
 
 def show(compared: list[Compared], question: Question) -> None:

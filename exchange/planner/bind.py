@@ -10,7 +10,8 @@ from sqlglot import exp
 from catalog.algebra import Aggregate, Expr, Key
 from catalog.dataset import Dataset
 from catalog.plan import Mode
-from catalog.sql_gate import Statement, nearest
+from catalog.sql_gate import Statement
+from catalog.sql_hints import nearest
 from exchange.planner.bound import Bound, Output, OutputFunction
 from exchange.planner.domains import domain_of
 from exchange.planner.expressions import Translator
@@ -25,6 +26,7 @@ from exchange.planner.post_sql import (
 )
 from exchange.planner.rehearsal import rehearse
 from protos.faults import InputError, SqlError
+from protos.language import Text
 
 __all__ = ["MAX_CELLS", "Bound", "Output", "OutputFunction", "bind"]
 
@@ -79,24 +81,32 @@ def _dataset(statement: Statement, datasets: Mapping[str, Dataset]) -> tuple[exp
         if table.name.casefold() not in datasets:
             raise statement.refuse(
                 table,
-                f"there is no dataset {table.name!r}",
-                remedy=nearest(table.name, (*datasets, *ctes)) or f"datasets: {known}",
+                Text(f"there is no dataset {table.name!r}", f"没有名为 {table.name!r} 的数据集"),
+                remedy=nearest(table.name, (*datasets, *ctes))
+                or Text(f"datasets: {known}", f"数据集：{'、'.join(datasets) or '无'}"),
                 code="sql.dataset",
             )
     if not reads:
         raise statement.refuse(
-            statement.tree, "the statement reads no dataset", remedy=f"datasets: {known}",
+            statement.tree,
+            Text("the statement reads no dataset", "语句没有读取任何数据集"),
+            remedy=Text(f"datasets: {known}", f"数据集：{'、'.join(datasets) or '无'}"),
             code="sql.dataset",
-        )  # fmt: skip
+        )
     first = reads[0]
     for other in reads[1:]:
         joined = other.find_ancestor(exp.Select) is first.find_ancestor(exp.Select)
         raise statement.refuse(
             other,
-            "joins are not supported yet" if joined else "a dataset may be read once only",
-            remedy="ask about one dataset"
+            Text("joins are not supported yet", "暂不支持连接（JOIN）")
             if joined
-            else "aggregate it once: WITH t AS (SELECT …) and read t as often as you like",
+            else Text("a dataset may be read once only", "同一数据集只能读取一次"),
+            remedy=Text("ask about one dataset", "请只查询一个数据集")
+            if joined
+            else Text(
+                "aggregate it once: WITH t AS (SELECT …) and read t as often as you like",
+                "请先汇总一次：WITH t AS (SELECT …)，之后可多次读取 t",
+            ),
         )
     return first, datasets[first.name.casefold()]
 
@@ -108,8 +118,8 @@ def _cte_names(statement: Statement, datasets: Mapping[str, Dataset]) -> frozens
         if name in datasets or name == TABLE:
             raise statement.refuse(
                 cte.args["alias"],
-                f"the name {cte.alias!r} is taken",
-                remedy="give the WITH part another name",
+                Text(f"the name {cte.alias!r} is taken", f"名称 {cte.alias!r} 已被占用"),
+                remedy=Text("give the WITH part another name", "请给 WITH 部分换一个名称"),
             )
         names.add(name)
     return frozenset(names)
@@ -124,20 +134,39 @@ def _private_select(statement: Statement, table: exp.Table) -> exp.Select:
         joins = list(private.args.get("joins") or ())
     if joins:
         raise statement.refuse(
-            joins[0], "joins below the aggregate are not supported yet",
-            remedy="aggregate the dataset first; results of WITH parts may be joined",
-        )  # fmt: skip
+            joins[0],
+            Text(
+                "joins below the aggregate are not supported yet", "暂不支持在汇总之前连接（JOIN）"
+            ),
+            remedy=Text(
+                "aggregate the dataset first; results of WITH parts may be joined",
+                "请先汇总数据集；各 WITH 部分的结果可以连接",
+            ),
+        )
     if not isinstance(private, exp.Select):
-        raise statement.refuse(table, "a dataset can stand in FROM only")
+        raise statement.refuse(
+            table, Text("a dataset can stand in FROM only", "数据集只能出现在 FROM 中")
+        )
     alias = table.args.get("alias")
     if alias is not None and alias.args.get("columns"):
-        raise statement.refuse(table, "columns cannot be renamed in FROM", remedy="use AS")
+        raise statement.refuse(
+            table,
+            Text("columns cannot be renamed in FROM", "不能在 FROM 中重命名列"),
+            remedy=Text("use AS", "请用 AS"),
+        )
     for inner in private.find_all(exp.Select):
         if inner is not private and inner.find_ancestor(exp.CTE) is private.find_ancestor(exp.CTE):
             raise statement.refuse(
-                inner, "a subquery inside the aggregating SELECT is not supported",
-                remedy="put the aggregate into WITH t AS (…), and the subquery beside it",
-            )  # fmt: skip
+                inner,
+                Text(
+                    "a subquery inside the aggregating SELECT is not supported",
+                    "汇总的 SELECT 内不支持子查询",
+                ),
+                remedy=Text(
+                    "put the aggregate into WITH t AS (…), and the subquery beside it",
+                    "请把汇总写入 WITH t AS (…)，子查询放在其外",
+                ),
+            )
     if not any(is_private_aggregate(node) for node in private.walk()):
         raise _no_aggregate(statement, private)
     return private
@@ -147,13 +176,20 @@ def _no_aggregate(statement: Statement, private: exp.Select) -> SqlError:
     grouped = private.args.get("group") is not None
     return statement.refuse(
         private.expressions[0] if private.expressions else private,
-        "no aggregate is asked for"
+        Text("no aggregate is asked for", "没有要求任何汇总")
         if grouped
-        else "rows themselves never leave a department; this SELECT aggregates nothing",
-        remedy="add COUNT(*), SUM(x) or AVG(x)"
+        else Text(
+            "rows themselves never leave a department; this SELECT aggregates nothing",
+            "明细行不出域；此 SELECT 没有作任何汇总",
+        ),
+        remedy=Text("add COUNT(*), SUM(x) or AVG(x)", "请加上 COUNT(*)、SUM(x) 或 AVG(x)")
         if grouped
-        else "ask for figures: SELECT district, COUNT(*), AVG(cost) FROM … GROUP BY district; "
-        "WHERE and expressions go into the same SELECT",
+        else Text(
+            "ask for figures: SELECT district, COUNT(*), AVG(cost) FROM … GROUP BY district; "
+            "WHERE and expressions go into the same SELECT",
+            "请查询汇总数：SELECT district, COUNT(*), AVG(cost) FROM … GROUP BY district；WHERE "
+            "和表达式写在同一个 SELECT 中",
+        ),
         code="sql.rows",
     )
 
@@ -164,7 +200,9 @@ def _predicate(statement: Statement, private: exp.Select, translator: Translator
         return None
     predicate = translator.expr(where.this)
     if translator.type(predicate, where.this).type != "boolean":
-        raise statement.refuse(where.this, "WHERE needs a condition", code="type.mismatch")
+        raise statement.refuse(
+            where.this, Text("WHERE needs a condition", "WHERE 需要条件"), code="type.mismatch"
+        )
     return predicate
 
 
@@ -184,7 +222,11 @@ def _key_nodes(statement: Statement, private: exp.Select, translator: Translator
         if isinstance(node, exp.Literal) and not node.args["is_string"]:
             if not node.name.isdigit() or not 1 <= int(node.name) <= len(projections):
                 raise statement.refuse(
-                    node, f"GROUP BY {node.name}: there are {len(projections)} columns to choose"
+                    node,
+                    Text(
+                        f"GROUP BY {node.name}: there are {len(projections)} columns to choose",
+                        f"GROUP BY {node.name}：可选的列只有 {len(projections)} 个",
+                    ),
                 )
             node = projections[int(node.name) - 1].unalias()
         elif isinstance(node, exp.Column) and translator.resolve(node) is None:
@@ -208,15 +250,18 @@ def _keys(
             domain = domain_of(expr, predicate, dataset.columns)
         except InputError as error:
             raise statement.refuse(
-                node, error.message, remedy=error.remedy, code=error.code
+                node, error.said, remedy=error.advice, code=error.code
             ) from error
         keys.append(Key(expr, domain))
         cells *= len(domain)
         if cells > MAX_CELLS:
             raise statement.refuse(
                 node,
-                f"the keys have more than {MAX_CELLS:,} combinations of groups",
-                remedy="group by fewer keys, or by wider bands",
+                Text(
+                    f"the keys have more than {MAX_CELLS:,} combinations of groups",
+                    f"分组键的组合超过 {MAX_CELLS:,} 个",
+                ),
+                remedy=Text("group by fewer keys, or by wider bands", "请减少分组键，或放宽分段"),
                 code="group.domain",
             )
     return tuple(keys)

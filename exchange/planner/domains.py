@@ -15,6 +15,7 @@ from catalog.typing_rules import children, columns_of, type_of
 from desensitize.column import Column
 from exchange.planner.evaluate import evaluate, holds
 from protos.faults import InputError
+from protos.language import Text
 
 MAX_RANGE: Final = 200  # values of a number that may each be a group
 MAX_DAYS: Final = 366
@@ -45,8 +46,8 @@ def domain_of(
         raise _undeclared(expr, columns)
     if not values:
         raise InputError(
-            "the WHERE leaves no group of this key",
-            remedy="compare it with the key's code list",
+            Text("the WHERE leaves no group of this key", "WHERE 没有留下此键的任何分组"),
+            remedy=Text("compare it with the key's code list", "请与该键的代码表核对"),
             code="group.domain",
         )
     found = type_of(expr, columns)
@@ -54,8 +55,15 @@ def domain_of(
     most = MAX_DAYS if found.type == "date" else MAX_RANGE
     if counted and listed is None and len(values) > most:
         raise InputError(
-            f"this key could have {len(values)} groups, at most {most} are supported for numbers",
-            remedy="group by bands: CASE WHEN x < 10 THEN 'low' … END, or narrow it in WHERE",
+            Text(
+                f"this key could have {len(values)} groups, at most {most} are supported for "
+                "numbers",
+                f"此键可能有 {len(values)} 个分组，数值最多支持 {most} 个",
+            ),
+            remedy=Text(
+                "group by bands: CASE WHEN x < 10 THEN 'low' … END, or narrow it in WHERE",
+                "请分段：CASE WHEN x < 10 THEN 'low' … END，或用 WHERE 缩小范围",
+            ),
             code="group.domain",
         )
     present = tuple(v for v in values if v is not None)
@@ -162,12 +170,21 @@ def _scaled(value: Scalar, places: int, decimals: int) -> Scalar:
 
 def _undeclared(expr: Expr, columns: Mapping[str, Column]) -> InputError:
     names = sorted(columns_of(expr))
-    what = f"column {names[0]!r}" if len(names) == 1 else "this key"
+    what = (
+        Text(f"column {names[0]!r}", f"列 {names[0]!r}")
+        if len(names) == 1
+        else Text("this key", "此键")
+    )
     codes = [n for n, c in columns.items() if c.codes is not None or c.type == "boolean"]
     return InputError(
-        f"nothing declares which groups {what} has",
-        remedy="group by a column with a code list"
-        + (f" ({', '.join(codes[:8])})" if codes else "")
-        + ", or by bands: CASE WHEN x < 10 THEN 'low' … END",
+        Text(f"nothing declares which groups {what.en} has", f"没有声明{what.zh}有哪些分组"),
+        remedy=Text(
+            "group by a column with a code list"
+            + (f" ({', '.join(codes[:8])})" if codes else "")
+            + ", or by bands: CASE WHEN x < 10 THEN 'low' … END",
+            "请按有代码表的列分组"
+            + (f"（{'、'.join(codes[:8])}）" if codes else "")
+            + "，或分段：CASE WHEN x < 10 THEN 'low' … END",
+        ),
         code="group.domain",
     )

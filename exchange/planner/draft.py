@@ -14,6 +14,7 @@ from catalog.typing_rules import bits_needed
 from exchange.planner.bound import Bound
 from protos.cards import Card
 from protos.faults import InputError
+from protos.language import Text
 
 LIFETIME_S: Final = 600
 OFFLINE_LIFETIME_S: Final = 86_000  # a little less than the day that the exchange keeps a job
@@ -52,6 +53,7 @@ def draft(
     grants: tuple[str, ...] = (),
     order_keys: tuple[tuple[str, str], ...] = (),
     without: frozenset[str] = frozenset(),
+    affiliation: str = "",
 ) -> Plan:
     """Drafts a plan for ``bound``; nothing is judged yet (see ``catalog.judge``).
 
@@ -66,10 +68,12 @@ def draft(
         epsilon: Ad hoc only; None takes the smallest default of the owners' policies.
         protocol: None chooses: sealed for one department, BFV when members are offline,
             otherwise masked_sum, as far as all owners take part in it.
-        lifetime_s: Seconds until the plan expires; None depends on the protocol.
+        lifetime_s: he_sum only: seconds within which departments answer; None takes ten minutes,
+            or a day while one of them is away.
         grants: Owners' signed grants, exact mode only.
         order_keys: Sealed cell-order keys, exact mode only.
         without: Members that are not asked.
+        affiliation: The department that the analyst belongs to; "" for none.
 
     Raises:
         InputError: A member is not pinned, the protocol does not fit, or a total could need
@@ -77,11 +81,15 @@ def draft(
     """
     dataset = bound.dataset
     roster = _roster(dataset, directory, without)
-    policies = directory.policies.get(dataset.name, {})
+    known = directory.policies.get(dataset.name, {})
+    policies = {m.name: known[m.name] for m in roster if m.name in known}
+    own = sum(member.name == affiliation for member in roster)
     chosen = protocol or _protocol(roster, directory.online, policies)
     _check_protocol(chosen, bound, len(roster))
     waits = chosen.startswith("he_sum") and not directory.online >= {m.name for m in roster}
-    lifetime = lifetime_s or (OFFLINE_LIFETIME_S if waits else LIFETIME_S)
+    lifetime = OFFLINE_LIFETIME_S if waits else LIFETIME_S
+    if lifetime_s is not None:
+        lifetime = _checked_lifetime(lifetime_s, chosen)
     plan = Plan(
         job=job,
         issued_at=now,
@@ -99,40 +107,65 @@ def draft(
         protocol=chosen,
         bits=128,
         roster=roster,
-        threshold=threshold_of(chosen, len(roster)),
+        threshold=threshold_of(
+            chosen,
+            len(roster),
+            own + max((policy.min_parties for policy in policies.values()), default=0),
+        ),
         epsilon=_epsilon(bound, policies, epsilon),
         delta=dataset.delta if bound.mode == "adhoc" else 0.0,
         colluders=0
-        if chosen == "sealed"
-        else max((policy.colluders for policy in policies.values()), default=0),
+        if chosen == "sealed" or chosen.endswith(".open")
+        else own + max((policy.colluders for policy in policies.values()), default=0),
         grants=grants,
         order_keys=order_keys,
+        affiliation=affiliation,
     )
     return replace(plan, bits=bits_needed(plan, dataset))
 
 
-def threshold_of(protocol: Protocol, members: int) -> int:
-    """Fewest survivors: all of them under pairwise masks without recovery, else ⌊2n/3⌋ + 1."""
+def threshold_of(protocol: Protocol, members: int, least: int = 0) -> int:
+    """Fewest survivors that the protocol is safe with and the policies are content with.
+
+    Args:
+        protocol: All must stay under pairwise masks without recovery, ⌊2n/3⌋ + 1 where masks can
+            be taken off, and one where there are none.
+        members: Departments that are asked.
+        least: What the owners' ``min_parties`` come to, with the analyst's own department.
+    """
+    if protocol.endswith(".open"):
+        return min(members, max(1, least))
     if protocol.startswith("he_sum") or protocol == "sealed":
         return members
-    return min(members, 2 * members // 3 + 1)
+    return min(members, max(2 * members // 3 + 1, least))
 
 
 def _roster(
     dataset: Dataset, directory: DirectoryView, without: frozenset[str]
 ) -> tuple[Member, ...]:
     for name in sorted(without - set(dataset.members)):
-        raise InputError(f"{name} is no member of {dataset.name}", code="plan.roster")
+        raise InputError(
+            Text(f"{name} is no member of {dataset.name}", f"{name} 不是 {dataset.name} 的成员"),
+            code="plan.roster",
+        )
     names = [name for name in dataset.members if name not in without]
     missing = [name for name in names if name not in directory.fingerprints]
     if missing:
         raise InputError(
-            f"no pinned key for {', '.join(missing)}",
-            remedy="compare their fingerprints with them and pin them, or ask without them",
+            Text(
+                f"no pinned key for {', '.join(missing)}",
+                f"尚未登记 {'、'.join(missing)} 的可信密钥",
+            ),
+            remedy=Text(
+                "compare their fingerprints with them and pin them, or ask without them",
+                "请与其核对指纹并登记为可信，或不向其查询",
+            ),
             code="plan.roster",
         )
     if not names:
-        raise InputError("no department is left to ask", code="plan.roster")
+        raise InputError(
+            Text("no department is left to ask", "没有可查询的部门"), code="plan.roster"
+        )
     return tuple(Member(name, directory.fingerprints[name]) for name in names)
 
 
@@ -145,8 +178,7 @@ def _protocol(
     connected = online >= {member.name for member in roster}
     preferred = both if connected else (both[1], both[0])
     for protocol in preferred:
-        accepted = {protocol, protocol.split(".")[0]}
-        if all(accepted & set(policy.protocols) for policy in policies.values()):
+        if all(policy.takes_part_in(protocol) for policy in policies.values()):
             return protocol
     return preferred[0]
 
@@ -154,28 +186,67 @@ def _protocol(
 def _check_protocol(protocol: Protocol, bound: Bound, members: int) -> None:
     if (protocol == "sealed") != (members == 1):
         raise InputError(
-            f"{protocol} does not fit {members} departments",
-            remedy="sealed is for one department alone; several use masked_sum or he_sum",
+            Text(
+                f"{protocol} does not fit {members} departments",
+                f"{protocol} 不适用于 {members} 个部门",
+            ),
+            remedy=Text(
+                "sealed is for one department alone; several use masked_sum or he_sum",
+                "sealed 只用于单个部门；多个部门用 masked_sum 或 he_sum",
+            ),
             code="plan.protocol",
         )
     elements = bound.aggregate.cells * len(bound.aggregate.measures)
-    if protocol == "he_sum.paillier" and elements > MAX_PAILLIER:
+    if protocol.startswith("he_sum.paillier") and elements > MAX_PAILLIER:
+        other = protocol.replace("paillier", "bfv")
         raise InputError(
-            f"{elements} figures are too many for Paillier (at most {MAX_PAILLIER})",
-            remedy="use he_sum.bfv",
+            Text(
+                f"{elements} figures are too many for Paillier (at most {MAX_PAILLIER})",
+                f"{elements} 个数对 Paillier 过多（最多 {MAX_PAILLIER} 个）",
+            ),
+            remedy=Text(f"use {other}", f"请用 {other}"),
             code="plan.protocol",
         )
+
+
+def _checked_lifetime(lifetime_s: int, protocol: Protocol) -> int:
+    if not protocol.startswith("he_sum"):
+        raise InputError(
+            Text(
+                f"the rounds of {protocol} have deadlines of their own",
+                f"{protocol} 的各轮有自己的期限",
+            ),
+            remedy=Text(
+                "leave out --wait-s, or use he_sum: there departments answer at their own time",
+                "去掉 --wait-s，或使用 he_sum：由部门自定应答时间",
+            ),
+            code="plan.lifetime",
+        )
+    if not 1 <= lifetime_s <= OFFLINE_LIFETIME_S:
+        raise InputError(
+            Text(
+                f"departments can be waited for from 1 to {OFFLINE_LIFETIME_S} s",
+                f"等待部门应答的时间须为 1 至 {OFFLINE_LIFETIME_S} 秒",
+            ),
+            code="plan.lifetime",
+        )
+    return lifetime_s
 
 
 def _epsilon(bound: Bound, policies: Mapping[str, Policy], asked: float | None) -> float:
     if bound.mode == "exact":
         if asked is not None:
-            raise InputError("an exact answer takes no epsilon", code="plan.epsilon")
+            raise InputError(
+                Text("an exact answer takes no epsilon", "精确结果不使用 epsilon"),
+                code="plan.epsilon",
+            )
         return 0.0
     if asked is not None:
         return asked
     if not policies:
         raise InputError(
-            "no policy names a default epsilon", remedy="give one", code="plan.epsilon"
+            Text("no policy names a default epsilon", "没有策略给出默认 epsilon"),
+            remedy=Text("give one", "请指定一个"),
+            code="plan.epsilon",
         )
     return min(min(p.budget.default, p.budget.ceiling) for p in policies.values())

@@ -29,6 +29,7 @@ from catalog.algebra import (
 from catalog.typing_rules import EPOCH
 from desensitize.column import Column
 from protos.faults import InputError
+from protos.language import Text
 
 Value = tuple[Scalar, int]  # a number is value x 10**-decimals; decimals is 0 for other types
 
@@ -143,7 +144,12 @@ def _function(name: str, args: list[Value]) -> Value:
             text = str(value)
             changed = text.upper() if name == "upper" else text.lower()
             if len(changed) != len(text):
-                raise InputError(f"{name.upper()} of {text!r} differs between engines")
+                raise InputError(
+                    Text(
+                        f"{name.upper()} of {text!r} differs between engines",
+                        f"{name.upper()}({text!r}) 在各引擎中的结果不同",
+                    )
+                )
             return (changed, 0)
         case "substr":
             start = int(args[1][0] or 1) - 1

@@ -26,11 +26,13 @@ from catalog.algebra import (
     Like,
     Not,
 )
-from catalog.sql_gate import Statement, nearest
+from catalog.sql_gate import Statement
+from catalog.sql_hints import nearest
 from catalog.sql_words import AGGREGATES, WINDOW_ONLY
 from catalog.typing_rules import EPOCH, ExprType, type_of
 from desensitize.column import Column
 from protos.faults import InputError, SqlError
+from protos.language import Text
 
 MAX_DIGITS: Final = 18
 NULL: Final = Constant(None, "null")
@@ -48,31 +50,65 @@ _UNARY: Final[dict[type[exp.Expr], FunctionName]] = {
 _MANY: Final[dict[type[exp.Expr], FunctionName]] = {
     exp.Coalesce: "coalesce", exp.Greatest: "greatest", exp.Least: "least",
 }  # fmt: skip
-_INSTEAD: Final[dict[type[exp.Expr], tuple[str, str]]] = {
+_INSTEAD: Final[dict[type[exp.Expr], tuple[Text, Text]]] = {
     exp.Div: (
-        "division below the aggregate is not exact",
-        "divide above it, for example SUM(a) / SUM(b) or AVG(a)",
+        Text("division below the aggregate is not exact", "汇总之前的除法不精确"),
+        Text(
+            "divide above it, for example SUM(a) / SUM(b) or AVG(a)",
+            "请在汇总之后相除，例如 SUM(a) / SUM(b) 或 AVG(a)",
+        ),
     ),
     exp.IntDiv: (
-        "division below the aggregate is not supported",
-        "use bands: CASE WHEN age < 18 THEN 'child' … END",
+        Text("division below the aggregate is not supported", "汇总之前不支持除法"),
+        Text(
+            "use bands: CASE WHEN age < 18 THEN 'child' … END",
+            "请分段：CASE WHEN age < 18 THEN 'child' … END",
+        ),
     ),
-    exp.Mod: ("% below the aggregate is not supported", "use CASE"),
-    exp.ILike: ("ILIKE below the aggregate is not supported", "write LOWER(x) LIKE 'abc%'"),
-    exp.DPipe: ("|| below the aggregate is not supported", "group by both columns"),
-    exp.Concat: ("CONCAT below the aggregate is not supported", "group by both columns"),
-    exp.Interval: ("INTERVAL below the aggregate is not supported", "write the date itself"),
+    exp.Mod: (
+        Text("% below the aggregate is not supported", "汇总之前不支持 %"),
+        Text("use CASE", "请用 CASE"),
+    ),
+    exp.ILike: (
+        Text("ILIKE below the aggregate is not supported", "汇总之前不支持 ILIKE"),
+        Text("write LOWER(x) LIKE 'abc%'", "请写成 LOWER(x) LIKE 'abc%'"),
+    ),
+    exp.DPipe: (
+        Text("|| below the aggregate is not supported", "汇总之前不支持 ||"),
+        Text("group by both columns", "请按两列分组"),
+    ),
+    exp.Concat: (
+        Text("CONCAT below the aggregate is not supported", "汇总之前不支持 CONCAT"),
+        Text("group by both columns", "请按两列分组"),
+    ),
+    exp.Interval: (
+        Text("INTERVAL below the aggregate is not supported", "汇总之前不支持 INTERVAL"),
+        Text("write the date itself", "请直接写日期"),
+    ),
     exp.TimestampTrunc: (
-        "DATE_TRUNC below the aggregate is not supported", "group by YEAR(d), MONTH(d)",
+        Text("DATE_TRUNC below the aggregate is not supported", "汇总之前不支持 DATE_TRUNC"),
+        Text("group by YEAR(d), MONTH(d)", "请按 YEAR(d)、MONTH(d) 分组"),
     ),
     exp.Subquery: (
-        "a subquery below the aggregate is not supported",
-        "write the condition out; a subquery may only read aggregated results",
+        Text("a subquery below the aggregate is not supported", "汇总之前不支持子查询"),
+        Text(
+            "write the condition out; a subquery may only read aggregated results",
+            "请把条件写出来；子查询只能读取汇总结果",
+        ),
     ),
-    exp.Exists: ("EXISTS below the aggregate is not supported", "write the condition out"),
-    exp.Round: ("ROUND below the aggregate is not supported", "round the aggregate"),
-    exp.Tuple: ("a row of values is not supported here", "compare the columns one by one"),
-}  # fmt: skip
+    exp.Exists: (
+        Text("EXISTS below the aggregate is not supported", "汇总之前不支持 EXISTS"),
+        Text("write the condition out", "请把条件写出来"),
+    ),
+    exp.Round: (
+        Text("ROUND below the aggregate is not supported", "汇总之前不支持 ROUND"),
+        Text("round the aggregate", "请对汇总数取整"),
+    ),
+    exp.Tuple: (
+        Text("a row of values is not supported here", "此处不支持值的组合"),
+        Text("compare the columns one by one", "请逐列比较"),
+    ),
+}
 
 
 class Translator:
@@ -137,7 +173,7 @@ class Translator:
             return type_of(expr, self._columns)
         except InputError as error:
             raise self._statement.refuse(
-                node, error.message, remedy=error.remedy, code=error.code
+                node, error.said, remedy=error.advice, code=error.code
             ) from error
 
     def resolve(self, node: exp.Column) -> str | None:
@@ -148,25 +184,36 @@ class Translator:
         """
         if node.table and node.table.casefold() not in self._names:
             raise self._statement.refuse(
-                node, f"{node.table!r} is not read by this SELECT", code="sql.column",
+                node,
+                Text(
+                    f"{node.table!r} is not read by this SELECT",
+                    f"此 SELECT 没有读取 {node.table!r}",
+                ),
+                code="sql.column",
                 remedy=nearest(node.table, sorted(self._names)),
-            )  # fmt: skip
+            )
         return self._folded.get(node.name.casefold())
 
     def unknown(self, node: exp.Column, aliases: tuple[str, ...] = ()) -> SqlError:
         """Returns the error for a name that is no column, with the nearest ones."""
         if isinstance(node.this, exp.Star):
             return self._statement.refuse(
-                node, "rows themselves never leave a department",
-                remedy="name aggregates: COUNT(*), SUM(x), AVG(x)", code="sql.rows",
-            )  # fmt: skip
+                node,
+                Text("rows themselves never leave a department", "明细行不出域"),
+                remedy=Text(
+                    "name aggregates: COUNT(*), SUM(x), AVG(x)",
+                    "请写出汇总：COUNT(*)、SUM(x)、AVG(x)",
+                ),
+                code="sql.rows",
+            )
         remedy = nearest(node.name, (*self._columns, *aliases))
         if not remedy and isinstance(node.this, exp.Identifier) and node.this.quoted:
-            remedy = "text is written in single quotes: 'text'"
+            remedy = Text("text is written in single quotes: 'text'", "文本请用单引号括起：'文本'")
         return self._statement.refuse(
             node,
-            f"there is no column {node.name!r}",
-            remedy=remedy or f"columns: {', '.join(self._columns)}",
+            Text(f"there is no column {node.name!r}", f"没有名为 {node.name!r} 的列"),
+            remedy=remedy
+            or Text(f"columns: {', '.join(self._columns)}", f"列：{'、'.join(self._columns)}"),
             code="sql.column",
         )
 
@@ -177,19 +224,29 @@ class Translator:
             return refuse(node, message, remedy=remedy)
         if isinstance(node, exp.Window) or type(node) in WINDOW_ONLY:
             return refuse(
-                node, "a window over single rows is not supported",
-                remedy="aggregate first, then put the window over the aggregate",
-            )  # fmt: skip
+                node,
+                Text("a window over single rows is not supported", "不支持对明细行使用窗口函数"),
+                remedy=Text(
+                    "aggregate first, then put the window over the aggregate",
+                    "请先汇总，再对汇总数使用窗口函数",
+                ),
+            )
         if type(node) in AGGREGATES or isinstance(node, exp.Filter):
             return refuse(
-                node, "an aggregate cannot stand here",
-                remedy="use HAVING for conditions on aggregates; do not nest them",
-            )  # fmt: skip
+                node,
+                Text("an aggregate cannot stand here", "此处不能使用汇总函数"),
+                remedy=Text(
+                    "use HAVING for conditions on aggregates; do not nest them",
+                    "对汇总数的条件请用 HAVING；不要嵌套汇总函数",
+                ),
+            )
         what = node.sql_names()[0] if isinstance(node, exp.Func) else "this"
         return refuse(
             node,
-            f"{what} is not supported below the aggregate",
-            remedy="above it, on the aggregated figures, it may be used",
+            Text(f"{what} is not supported below the aggregate", f"汇总之前不支持 {what}"),
+            remedy=Text(
+                "above it, on the aggregated figures, it may be used", "在汇总之后，可对汇总数使用"
+            ),
             code="sql.function" if isinstance(node, exp.Func) else "sql.unsupported",
         )
 
@@ -206,13 +263,17 @@ class Translator:
         try:
             sign, digits, exponent = Decimal(node.name).as_tuple()
         except InvalidOperation as error:
-            raise self._statement.refuse(node, "this is not a number") from error
+            raise self._statement.refuse(
+                node, Text("this is not a number", "这不是数字")
+            ) from error
         if not isinstance(exponent, int) or sign:
-            raise self._statement.refuse(node, "this is not a number")
+            raise self._statement.refuse(node, Text("this is not a number", "这不是数字"))
         value = int("".join(map(str, digits)))
         if len(digits) > MAX_DIGITS or not -MAX_DIGITS <= exponent <= MAX_DIGITS:
             raise self._statement.refuse(
-                node, f"a number may have {MAX_DIGITS} digits", remedy="round it"
+                node,
+                Text(f"a number may have {MAX_DIGITS} digits", f"数字最多 {MAX_DIGITS} 位"),
+                remedy=Text("round it", "请舍入"),
             )
         if exponent >= 0:
             return Constant(value * int(10**exponent), "integer")
@@ -241,12 +302,18 @@ class Translator:
             return IsNull(arg)
         if isinstance(right, exp.Boolean):
             return Function("coalesce", (arg if right.this else Not(arg), FALSE))
-        raise self._statement.refuse(node, "IS is for NULL, TRUE and FALSE", remedy="use =")
+        raise self._statement.refuse(
+            node,
+            Text("IS is for NULL, TRUE and FALSE", "IS 只用于 NULL、TRUE 和 FALSE"),
+            remedy=Text("use =", "请用 ="),
+        )
 
     def _in(self, node: exp.Expr) -> Expr:
         if node.args.get("query") or not node.expressions:
             raise self._statement.refuse(
-                node, "IN (SELECT …) is not supported", remedy="list the values: IN (1, 2)"
+                node,
+                Text("IN (SELECT …) is not supported", "不支持 IN (SELECT …)"),
+                remedy=Text("list the values: IN (1, 2)", "请列出取值：IN (1, 2)"),
             )
         arg = self.expr(node.this)
         items: list[Constant] = []
@@ -254,14 +321,20 @@ class Translator:
             item = self._like_date(arg, node.this, self.expr(item_node), item_node)
             if not isinstance(item, Constant):
                 raise self._statement.refuse(
-                    item_node, "IN takes constants only", remedy="compare with ="
+                    item_node,
+                    Text("IN takes constants only", "IN 中只能写常量"),
+                    remedy=Text("compare with =", "请用 = 比较"),
                 )
             items.append(item)
         return InList(arg, tuple(items))
 
     def _between(self, node: exp.Expr) -> Expr:
         if node.args.get("symmetric"):
-            raise self._statement.refuse(node, "SYMMETRIC is not supported", remedy="leave it out")
+            raise self._statement.refuse(
+                node,
+                Text("SYMMETRIC is not supported", "不支持 SYMMETRIC"),
+                remedy=Text("leave it out", "请去掉"),
+            )
         return BoolOp("and", (
             self._compared(">=", node, node.this, node.args["low"]),
             self._compared("<=", node, node.this, node.args["high"]),
@@ -296,7 +369,9 @@ class Translator:
             return Constant((date.fromisoformat(text) - EPOCH).days, "date")
         except ValueError as error:
             raise self._statement.refuse(
-                node, f"{text[:40]!r} is not a date", remedy="write it as '2025-01-31'"
+                node,
+                Text(f"{text[:40]!r} is not a date", f"{text[:40]!r} 不是日期"),
+                remedy=Text("write it as '2025-01-31'", "请写成 '2025-01-31' 的形式"),
             ) from error
 
     def _arith(self, node: exp.Expr) -> Expr:
@@ -306,10 +381,18 @@ class Translator:
     def _like(self, node: exp.Expr) -> Expr:
         pattern = node.args["expression"]
         if not isinstance(pattern, exp.Literal) or not pattern.args["is_string"]:
-            raise self._statement.refuse(pattern, "LIKE needs a constant pattern in quotes")
+            raise self._statement.refuse(
+                pattern,
+                Text("LIKE needs a constant pattern in quotes", "LIKE 需要用引号括起的常量模式"),
+                remedy=Text("write it in one piece: 'abc%'", "请写成一个整体：'abc%'"),
+            )
         if "\\" in pattern.name:
             # Engines differ on whether a backslash escapes.
-            raise self._statement.refuse(pattern, "a backslash in LIKE is not supported")
+            raise self._statement.refuse(
+                pattern,
+                Text("a backslash in LIKE is not supported", "LIKE 中不支持反斜杠"),
+                remedy=Text("use % and _ only", "请只用 % 和 _"),
+            )
         return Like(self.expr(node.this), pattern.name)
 
     def _case(self, node: exp.Expr) -> Expr:
@@ -343,9 +426,13 @@ class Translator:
             if self.type(inner, node.this).type == "date":
                 return inner
         raise self._statement.refuse(
-            node, "CAST below the aggregate is not supported",
-            remedy="numbers are exact without it; cast the aggregate instead",
-        )  # fmt: skip
+            node,
+            Text("CAST below the aggregate is not supported", "汇总之前不支持 CAST"),
+            remedy=Text(
+                "numbers are exact without it; cast the aggregate instead",
+                "数值本身是精确的，无需转换；可对汇总数使用 CAST",
+            ),
+        )
 
     def _substring(self, node: exp.Expr) -> Expr:
         parts = [node.this, node.args.get("start"), node.args.get("length")]
@@ -356,7 +443,9 @@ class Translator:
         name = names.get(node.name.upper())
         if name is None:
             raise self._statement.refuse(
-                node, "only YEAR and MONTH can be taken from a date", remedy="use YEAR(d), MONTH(d)"
+                node,
+                Text("only YEAR and MONTH can be taken from a date", "日期只能取 YEAR 和 MONTH"),
+                remedy=Text("use YEAR(d), MONTH(d)", "请用 YEAR(d)、MONTH(d)"),
             )
         return Function(name, (self.expr(node.args["expression"]),))
 

@@ -20,6 +20,7 @@ from desensitize.column import Column
 from exchange.planner.bound import Output, OutputFunction
 from exchange.planner.expressions import NULL, Translator
 from protos.faults import InputError
+from protos.language import Text
 
 _ONE: Final = Constant(1, "integer")
 _ZERO: Final = Constant(0, "integer")
@@ -34,20 +35,27 @@ FUNCTIONS: Final[dict[type[exp.Expr], OutputFunction]] = {
     exp.StddevSamp: "stddev_samp",
     exp.StddevPop: "stddev_pop",
 }
-_HISTOGRAM: Final = (
+_HISTOGRAM: Final = Text(
     "count by bands instead: GROUP BY CASE WHEN x < 10 THEN 'low' … END; the bands show where "
-    "the extremes and the middle lie"
+    "the extremes and the middle lie",
+    "请分段计数：GROUP BY CASE WHEN x < 10 THEN 'low' … END；由各段可知两端和中间所在",
 )
-_INSTEAD: Final[dict[type[exp.Expr], tuple[str, str]]] = {
-    exp.Min: ("MIN would be one person's value", _HISTOGRAM),
-    exp.Max: ("MAX would be one person's value", _HISTOGRAM),
-    exp.Median: ("MEDIAN is not supported yet", _HISTOGRAM),
-    exp.Quantile: ("quantiles are not supported yet", _HISTOGRAM),
-    exp.PercentileCont: ("quantiles are not supported yet", _HISTOGRAM),
-    exp.PercentileDisc: ("quantiles are not supported yet", _HISTOGRAM),
-    exp.ApproxQuantile: ("quantiles are not supported yet", _HISTOGRAM),
-    exp.Mode: ("MODE is not supported", "count by the column's codes and sort"),
-    exp.ApproxDistinct: ("distinct counts are not supported yet", "count by the column's codes"),
+_INSTEAD: Final[dict[type[exp.Expr], tuple[Text, Text]]] = {
+    exp.Min: (Text("MIN would be one person's value", "MIN 会是某一个人的值"), _HISTOGRAM),
+    exp.Max: (Text("MAX would be one person's value", "MAX 会是某一个人的值"), _HISTOGRAM),
+    exp.Median: (Text("MEDIAN is not supported yet", "暂不支持 MEDIAN"), _HISTOGRAM),
+    exp.Quantile: (Text("quantiles are not supported yet", "暂不支持分位数"), _HISTOGRAM),
+    exp.PercentileCont: (Text("quantiles are not supported yet", "暂不支持分位数"), _HISTOGRAM),
+    exp.PercentileDisc: (Text("quantiles are not supported yet", "暂不支持分位数"), _HISTOGRAM),
+    exp.ApproxQuantile: (Text("quantiles are not supported yet", "暂不支持分位数"), _HISTOGRAM),
+    exp.Mode: (
+        Text("MODE is not supported", "不支持 MODE"),
+        Text("count by the column's codes and sort", "请按该列的代码计数并排序"),
+    ),
+    exp.ApproxDistinct: (
+        Text("distinct counts are not supported yet", "暂不支持去重计数"),
+        Text("count by the column's codes", "请按该列的代码计数"),
+    ),
 }
 
 
@@ -109,7 +117,13 @@ class MeasurePool:
         if function is None:
             name = node.sql_names()[0] if isinstance(node, exp.Func) else "this"
             message, remedy = _INSTEAD.get(
-                type(node), (f"{name} is not supported", "use COUNT, SUM, AVG, VAR or STDDEV")
+                type(node),
+                (
+                    Text(f"{name} is not supported", f"不支持 {name}"),
+                    Text(
+                        "use COUNT, SUM, AVG, VAR or STDDEV", "请用 COUNT、SUM、AVG、VAR 或 STDDEV"
+                    ),
+                ),
             )
             raise self._statement.refuse(node, message, remedy=remedy, code="sql.aggregate")
         self._check_options(node)
@@ -119,7 +133,9 @@ class MeasurePool:
         found = self._translator.type(value, node.this)
         if isinstance(node, exp.CountIf):
             if found.type != "boolean":
-                raise self._statement.refuse(node.this, "COUNT_IF needs a condition")
+                raise self._statement.refuse(
+                    node.this, Text("COUNT_IF needs a condition", "COUNT_IF 需要条件")
+                )
             return self._counted(Case(((value, _ONE),), NULL), condition, node)
         if function == "count":
             return self._counted(value, condition, node)
@@ -144,13 +160,18 @@ class MeasurePool:
             name = node.sql_names()[0] if isinstance(node, exp.Func) else ""
             raise self._statement.refuse(
                 node,
-                f"{name}(DISTINCT …) is not supported yet",
-                remedy="GROUP BY the column and count the groups above the aggregate",
+                Text(f"{name}(DISTINCT …) is not supported yet", f"暂不支持 {name}(DISTINCT …)"),
+                remedy=Text(
+                    "GROUP BY the column and count the groups above the aggregate",
+                    "请按该列 GROUP BY，再在汇总之后统计分组数",
+                ),
                 code="sql.aggregate",
             )
         if isinstance(inner, exp.Order) or node.expressions:
             raise self._statement.refuse(
-                node, "an aggregate takes one plain argument", code="sql.aggregate"
+                node,
+                Text("an aggregate takes one plain argument", "汇总函数只接受一个普通参数"),
+                code="sql.aggregate",
             )
 
     def _check_bounds(self, value: Expr, node: exp.Expr) -> None:
@@ -158,7 +179,7 @@ class MeasurePool:
             value_bound(Measure("sum", value), self._columns)
         except InputError as error:
             raise self._statement.refuse(
-                node, error.message, remedy=error.remedy, code=error.code
+                node, error.said, remedy=error.advice, code=error.code
             ) from error
 
 

@@ -17,6 +17,7 @@ from catalog.sql_gate import Statement
 from catalog.sql_words import AGGREGATES
 from exchange.planner.expressions import Translator
 from protos.faults import SqlError
+from protos.language import Text
 
 TABLE: Final = "released"
 
@@ -74,9 +75,14 @@ class Lifter:
             return self._column(node)
         if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
             raise self._statement.refuse(
-                node, "rows themselves never leave a department",
-                remedy="name aggregates: COUNT(*), SUM(x), AVG(x)", code="sql.rows",
-            )  # fmt: skip
+                node,
+                Text("rows themselves never leave a department", "明细行不出域"),
+                remedy=Text(
+                    "name aggregates: COUNT(*), SUM(x), AVG(x)",
+                    "请写出汇总：COUNT(*)、SUM(x)、AVG(x)",
+                ),
+                code="sql.rows",
+            )
         return node
 
     def _is_ordering_alias(self, node: exp.Expr) -> bool:
@@ -102,8 +108,14 @@ class Lifter:
     def _ungrouped(self, node: exp.Column, name: str) -> SqlError:
         return self._statement.refuse(
             node,
-            f"column {name!r} is neither grouped nor aggregated",
-            remedy=f"add it to GROUP BY, or aggregate it: AVG({name}), COUNT({name})",
+            Text(
+                f"column {name!r} is neither grouped nor aggregated",
+                f"列 {name!r} 既未分组也未汇总",
+            ),
+            remedy=Text(
+                f"add it to GROUP BY, or aggregate it: AVG({name}), COUNT({name})",
+                f"请加入 GROUP BY，或作汇总：AVG({name})、COUNT({name})",
+            ),
             code="sql.rows",
         )
 
@@ -172,6 +184,10 @@ def check_reserved(
         alias = projection.alias.casefold()
         if alias in released and alias in used:
             raise statement.refuse(
-                projection, f"the name {projection.alias!r} has a meaning of its own here",
-                remedy="give the column another name",
-            )  # fmt: skip
+                projection,
+                Text(
+                    f"the name {projection.alias!r} has a meaning of its own here",
+                    f"名称 {projection.alias!r} 在此另有含义",
+                ),
+                remedy=Text("give the column another name", "请给该列换一个名称"),
+            )

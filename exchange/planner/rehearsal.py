@@ -14,6 +14,7 @@ from catalog.typing_rules import type_of
 from exchange.local_engine import TABLE, local_engine
 from exchange.planner.bound import Bound, Output
 from protos.faults import SqlError
+from protos.language import Text
 
 _KEY_TYPES: Final = {
     "integer": "BIGINT", "string": "VARCHAR", "date": "DATE", "boolean": "BOOLEAN",
@@ -40,11 +41,17 @@ def rehearse(bound: Bound) -> None:
         reason = str(error).split("\n\n")[0].removeprefix("Binder Error: ").split("\n")[0]
         start, end = _place(bound.sql, reason)
         raise SqlError(
-            f"the part above the aggregate does not run: {reason}",
+            Text(
+                f"the part above the aggregate does not run: {reason}",
+                f"汇总之后的部分无法运行：{reason}",
+            ),
             sql=bound.sql,
             start=start,
             end=end,
-            remedy="mend the outer SELECT; nothing was asked and nothing was spent",
+            remedy=Text(
+                "mend the outer SELECT; nothing was asked and nothing was spent",
+                "请改正外层 SELECT；尚未提问，也未消耗预算",
+            ),
             code="sql.post",
         ) from error
 

@@ -1,6 +1,7 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -33,11 +34,21 @@ class Header(_message.Message):
     kind: str
     def __init__(self, job: _Optional[str] = ..., round: _Optional[str] = ..., attempt: _Optional[int] = ..., sender: _Optional[str] = ..., recipient: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[bytes] = ..., kind: _Optional[str] = ...) -> None: ...
 
+class Whole(_message.Message):
+    __slots__ = ("header", "body")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    header: Header
+    body: bytes
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., body: _Optional[bytes] = ...) -> None: ...
+
 class PullRequest(_message.Message):
-    __slots__ = ("wait_ms",)
+    __slots__ = ("wait_ms", "messages")
     WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
     wait_ms: int
-    def __init__(self, wait_ms: _Optional[int] = ...) -> None: ...
+    messages: int
+    def __init__(self, wait_ms: _Optional[int] = ..., messages: _Optional[int] = ...) -> None: ...
 
 class PushReply(_message.Message):
     __slots__ = ("repeated",)
@@ -85,11 +96,11 @@ class WatchRequest(_message.Message):
     job: str
     def __init__(self, job: _Optional[str] = ...) -> None: ...
 
-class Event(_message.Message):
-    __slots__ = ("body",)
-    BODY_FIELD_NUMBER: _ClassVar[int]
-    body: bytes
-    def __init__(self, body: _Optional[bytes] = ...) -> None: ...
+class Events(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, events: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class FetchRequest(_message.Message):
     __slots__ = ("job",)

@@ -44,6 +44,11 @@ class ExchangeStub(object):
                 request_serializer=protos_dot_v1_dot_veil__pb2.Frame.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_veil__pb2.PushReply.FromString,
                 _registered_method=True)
+        self.PushSmall = channel.unary_unary(
+                '/veil.v1.Exchange/PushSmall',
+                request_serializer=protos_dot_v1_dot_veil__pb2.Whole.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_veil__pb2.PushReply.FromString,
+                _registered_method=True)
         self.Register = channel.unary_unary(
                 '/veil.v1.Exchange/Register',
                 request_serializer=protos_dot_v1_dot_veil__pb2.RegisterRequest.SerializeToString,
@@ -62,7 +67,7 @@ class ExchangeStub(object):
         self.Watch = channel.unary_stream(
                 '/veil.v1.Exchange/Watch',
                 request_serializer=protos_dot_v1_dot_veil__pb2.WatchRequest.SerializeToString,
-                response_deserializer=protos_dot_v1_dot_veil__pb2.Event.FromString,
+                response_deserializer=protos_dot_v1_dot_veil__pb2.Events.FromString,
                 _registered_method=True)
         self.Fetch = channel.unary_stream(
                 '/veil.v1.Exchange/Fetch',
@@ -90,7 +95,7 @@ class ExchangeServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Pull(self, request, context):
-        """Department: waits for one message; the stream ends after it, or empty after wait_ms.
+        """Department: waits for messages; the stream ends after wait_ms, or after as many as were asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,6 +103,13 @@ class ExchangeServicer(object):
 
     def Push(self, request_iterator, context):
         """Department: answers; idempotent by (job, round, attempt, sender).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PushSmall(self, request, context):
+        """Department: the same for an answer that fits one message of at most 64 KiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +184,11 @@ def add_ExchangeServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_v1_dot_veil__pb2.Frame.FromString,
                     response_serializer=protos_dot_v1_dot_veil__pb2.PushReply.SerializeToString,
             ),
+            'PushSmall': grpc.unary_unary_rpc_method_handler(
+                    servicer.PushSmall,
+                    request_deserializer=protos_dot_v1_dot_veil__pb2.Whole.FromString,
+                    response_serializer=protos_dot_v1_dot_veil__pb2.PushReply.SerializeToString,
+            ),
             'Register': grpc.unary_unary_rpc_method_handler(
                     servicer.Register,
                     request_deserializer=protos_dot_v1_dot_veil__pb2.RegisterRequest.FromString,
@@ -190,7 +207,7 @@ def add_ExchangeServicer_to_server(servicer, server):
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
                     request_deserializer=protos_dot_v1_dot_veil__pb2.WatchRequest.FromString,
-                    response_serializer=protos_dot_v1_dot_veil__pb2.Event.SerializeToString,
+                    response_serializer=protos_dot_v1_dot_veil__pb2.Events.SerializeToString,
             ),
             'Fetch': grpc.unary_stream_rpc_method_handler(
                     servicer.Fetch,
@@ -266,6 +283,33 @@ class Exchange(object):
             target,
             '/veil.v1.Exchange/Push',
             protos_dot_v1_dot_veil__pb2.Frame.SerializeToString,
+            protos_dot_v1_dot_veil__pb2.PushReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PushSmall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veil.v1.Exchange/PushSmall',
+            protos_dot_v1_dot_veil__pb2.Whole.SerializeToString,
             protos_dot_v1_dot_veil__pb2.PushReply.FromString,
             options,
             channel_credentials,
@@ -374,7 +418,7 @@ class Exchange(object):
             target,
             '/veil.v1.Exchange/Watch',
             protos_dot_v1_dot_veil__pb2.WatchRequest.SerializeToString,
-            protos_dot_v1_dot_veil__pb2.Event.FromString,
+            protos_dot_v1_dot_veil__pb2.Events.FromString,
             options,
             channel_credentials,
             insecure,

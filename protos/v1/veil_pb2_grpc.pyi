@@ -26,16 +26,18 @@ GRPC_VERSION: str
 class ExchangeStub:
     def __init__(self, channel: _grpc.Channel) -> None: ...
     Pull: _grpc.UnaryStreamMultiCallable[_veil_pb2.PullRequest, _veil_pb2.Frame]
-    """Department: waits for one message; the stream ends after it, or empty after wait_ms."""
+    """Department: waits for messages; the stream ends after wait_ms, or after as many as were asked."""
     Push: _grpc.StreamUnaryMultiCallable[_veil_pb2.Frame, _veil_pb2.PushReply]
     """Department: answers; idempotent by (job, round, attempt, sender)."""
+    PushSmall: _grpc.UnaryUnaryMultiCallable[_veil_pb2.Whole, _veil_pb2.PushReply]
+    """Department: the same for an answer that fits one message of at most 64 KiB."""
     Register: _grpc.UnaryUnaryMultiCallable[_veil_pb2.RegisterRequest, _veil_pb2.RegisterReply]
     """Department: says who it is and what it offers."""
     Directory: _grpc.UnaryUnaryMultiCallable[_veil_pb2.DirectoryRequest, _veil_pb2.DirectoryReply]
     """Analyst, department: who takes part, and what data there is under which policy."""
     Submit: _grpc.StreamUnaryMultiCallable[_veil_pb2.Frame, _veil_pb2.SubmitReply]
     """Analyst: hands in a signed plan (header.kind "plan")."""
-    Watch: _grpc.UnaryStreamMultiCallable[_veil_pb2.WatchRequest, _veil_pb2.Event]
+    Watch: _grpc.UnaryStreamMultiCallable[_veil_pb2.WatchRequest, _veil_pb2.Events]
     """Analyst: the progress of one of its own jobs from the start, until the job has ended."""
     Fetch: _grpc.UnaryStreamMultiCallable[_veil_pb2.FetchRequest, _veil_pb2.Frame]
     """Analyst: the sealed outcome of one of its own jobs (header.kind "outcome")."""
@@ -53,7 +55,7 @@ class ExchangeServicer(metaclass=_abc_1.ABCMeta):
         request: _veil_pb2.PullRequest,
         context: _grpc.ServicerContext,
     ) -> _abc.Iterator[_veil_pb2.Frame]:
-        """Department: waits for one message; the stream ends after it, or empty after wait_ms."""
+        """Department: waits for messages; the stream ends after wait_ms, or after as many as were asked."""
 
     @_abc_1.abstractmethod
     def Push(
@@ -62,6 +64,14 @@ class ExchangeServicer(metaclass=_abc_1.ABCMeta):
         context: _grpc.ServicerContext,
     ) -> _veil_pb2.PushReply:
         """Department: answers; idempotent by (job, round, attempt, sender)."""
+
+    @_abc_1.abstractmethod
+    def PushSmall(
+        self,
+        request: _veil_pb2.Whole,
+        context: _grpc.ServicerContext,
+    ) -> _veil_pb2.PushReply:
+        """Department: the same for an answer that fits one message of at most 64 KiB."""
 
     @_abc_1.abstractmethod
     def Register(
@@ -92,7 +102,7 @@ class ExchangeServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _veil_pb2.WatchRequest,
         context: _grpc.ServicerContext,
-    ) -> _abc.Iterator[_veil_pb2.Event]:
+    ) -> _abc.Iterator[_veil_pb2.Events]:
         """Analyst: the progress of one of its own jobs from the start, until the job has ended."""
 
     @_abc_1.abstractmethod

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import select
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ from catalog.algebra import BoolOp, ColumnRef, Compare, Constant, Expr, InList
 from catalog.certificates.grants import GrantRequest, sign_request
 from compute_nodes import approval, views
 from compute_nodes.approval import Considered, consider, deny
+from compute_nodes.rpc.membership import Membership
 from compute_nodes.store import NodeStore
 from protos.faults import InputError
 from tests.job_world import Person, World, pinned
@@ -93,7 +97,7 @@ def test_the_same_figures_of_fewer_departments_overlap(desk: Desk) -> None:
     desk.keep(everybody, "granted")
     fewer = desk.considered(desk.request(members=everybody.members[:-1]))
     assert len(fewer.overlaps) == 1
-    assert "by east, mid, north" in fewer.overlaps[0]
+    assert "by east, mid, north" in fewer.overlaps[0].en
 
 
 def test_the_same_figures_again_are_no_overlap(desk: Desk) -> None:
@@ -124,8 +128,8 @@ def test_a_release_that_cannot_be_read_counts_as_an_overlap(desk: Desk) -> None:
     broken = desk.keep(desk.request(), "granted", token="no token")
     found = desk.considered(desk.request())
     assert len(found.overlaps) == 1
-    assert broken[:12] in found.overlaps[0]
-    assert "cannot be read" in found.overlaps[0]
+    assert broken[:12] in found.overlaps[0].en
+    assert "cannot be read" in found.overlaps[0].en
 
 
 @pytest.mark.parametrize(
@@ -165,6 +169,109 @@ def test_a_denial_after_the_grant_changes_nothing(
     assert len(desk.considered(desk.request(equals(Constant(30, "integer")))).overlaps) == 1
 
 
+# --- two approvals at one moment
+
+# Approves in a process of its own, and stops between looking and signing until it is told to go on.
+APPROVER = """
+import sys
+from pathlib import Path
+from compute_nodes import approval
+from protos.faults import VeilError
+
+issue = approval.issue_grant
+
+def waits(*args, **kwargs):
+    print("looked", flush=True)
+    sys.stdin.readline()
+    return issue(*args, **kwargs)
+
+approval.issue_grant = waits
+approval._send = lambda *_: None
+print("ready", flush=True)
+try:
+    approval.approve(Path(sys.argv[1]), sys.argv[2])
+    print("granted", flush=True)
+except VeilError as error:
+    print(error.code, flush=True)
+"""
+
+
+class Approver:
+    """One owner's command line, in a process of its own."""
+
+    def __init__(self, directory: Path, request: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", APPROVER, str(directory), request],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.says() == "ready"
+
+    def says(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def is_silent(self, seconds: float = 0.5) -> bool:
+        assert self._process.stdout is not None
+        return not select.select([self._process.stdout], [], [], seconds)[0]
+
+    def go_on(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def ends(self) -> str:
+        said = self._process.communicate("\n")[0].split()
+        return said[-1] if said else ""
+
+
+@pytest.fixture
+def owner(desk: Desk) -> Desk:
+    """The desk with what signing needs."""
+    person = desk.world.people["east"]
+    person.key.save(desk.path / "identity.key")
+    card = desk.world.exchange.card
+    Membership("department", "east", "localhost:1", "https://localhost:1", card).save(desk.path)
+    return desk
+
+
+def test_of_two_overlapping_requests_at_one_moment_one_is_granted(owner: Desk) -> None:
+    ids = [owner.keep(owner.request()), owner.keep(owner.request(equals(Constant(30, "integer"))))]
+    first = Approver(owner.path, ids[0])
+    assert first.says() == "looked"
+    second = Approver(owner.path, ids[1])
+    assert second.is_silent()  # it may not even look until the first is on disk
+    first.go_on()
+    assert first.ends() == "granted"
+    assert second.ends() == "grant.overlap"
+    assert {row.id: row.state for row in owner.store.requests()} == {
+        ids[0]: "granted", ids[1]: "waiting",
+    }  # fmt: skip
+
+
+def test_an_owner_who_dies_while_signing_has_granted_nothing(owner: Desk) -> None:
+    ids = [owner.keep(owner.request()), owner.keep(owner.request(equals(Constant(30, "integer"))))]
+    first = Approver(owner.path, ids[0])
+    assert first.says() == "looked"
+    first._process.kill()
+    assert first.ends() == ""
+    second = Approver(owner.path, ids[1])
+    assert second.says() == "looked"
+    assert second.ends() == "granted"
+    assert {row.id: row.state for row in owner.store.requests()} == {
+        ids[0]: "waiting", ids[1]: "granted",
+    }  # fmt: skip
+
+
+def test_approving_again_sends_the_same_grant(owner: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(approval, "_send", lambda *args: sent.append(args[-1]))
+    request = owner.keep(owner.request())
+    for _ in range(2):
+        assert approval.approve(owner.path, request[-6:].rjust(32, "0")) == request
+    assert len(sent) == 2
+    assert sent[0] == sent[1] == owner.store.request(request).answer
+
+
 def test_the_owner_reads_what_is_computed_not_what_is_claimed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,9 +284,14 @@ def test_the_owner_reads_what_is_computed_not_what_is_claimed(
     assert "WHERE age = 30 GROUP BY sex {'F', 'M'}" in listed
     assert "SELECT COUNT(*) FROM visits" not in listed
     views.show_request(desk.path, request.id)
+    assert "east" not in capsys.readouterr().out.split("Departments")[0]
+    desk.world.pins.add("analyst", "ana", desk.world.analyst.fingerprint, "east")
+    desk.world.pins.save(desk.path / "pins.toml")
+    views.show_request(desk.path, request.id)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
     computed = next(i for i, line in enumerate(lines) if "What is computed" in line)
     claimed = next(i for i, line in enumerate(lines) if "not verified" in line)
     assert computed < claimed
+    assert any("of the department" in line and "east" in line for line in lines)
     assert "SELECT sex, COUNT(*) FROM visits WHERE age = 30" in lines[computed]
     assert "SELECT COUNT(*) FROM visits?[2J" in lines[claimed]

@@ -133,7 +133,8 @@ def test_a_threshold_under_which_masks_can_be_opened(world: World, threshold: in
 CHANGES: list[tuple[str, Any]] = [
     ("epsilon", 1.9), ("analyst_sealing_key", "ab" * 32), ("project", "other"),
     ("statement", "SELECT 1"), ("threshold", 5), ("expires_at", 1_700_009_999), ("bits", 128),
-    ("colluders", 1), ("purpose", "another"), ("job", "cd" * 16),
+    ("colluders", 1), ("purpose", "another"), ("job", "cd" * 16), ("affiliation", "east"),
+    ("protocol", "he_sum.bfv.open"),
 ]  # fmt: skip
 
 

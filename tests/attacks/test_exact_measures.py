@@ -21,7 +21,7 @@ from catalog.algebra import (
     Not,
 )
 from catalog.config import load_policy
-from catalog.exact_rules import exact_refusals
+from catalog.exact_rules import exact_refusals, sides_of
 from catalog.judge import judge
 from catalog.refusal import Refusal
 from desensitize.column import Column
@@ -130,9 +130,79 @@ def test_everyday_statements_pass(measures: tuple[Measure, ...]) -> None:
     assert not refused(*measures)
 
 
+SICK, SMOKES = ColumnRef("sick"), ColumnRef("smokes")
+ZERO = Constant(0, "integer")
+YES_NO = COLUMNS | {
+    "sick": Column("sick", "boolean", nullable=False),
+    "smokes": Column("smokes", "boolean"),
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        when(SICK, ONE, ZERO),
+        Case(((SICK, ONE), (Not(SICK), ZERO)), NULL),
+        Case(((SMOKES, ONE), (Not(SMOKES), ZERO)), NULL),
+        when(YES, when(SICK, ONE, ZERO)),
+    ],
+)
+def test_the_truth_of_a_column_may_be_summed(value: Expr) -> None:
+    measures = (Measure("count", value), Measure("sum", value))
+    assert not list(exact_refusals(Aggregate("v", None, (), measures), YES_NO))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        when(SMOKES, ONE, ZERO),  # who has no value counts as no: the difference shows them
+        when(SICK, ZERO, ONE),
+        when(SICK, Constant(2, "integer"), ZERO),
+        when(SICK, ONE, when(SICK, ONE, ZERO)),
+        Case(((SICK, ONE), (SMOKES, ZERO)), NULL),
+        Case(((SICK, ONE), (Not(SMOKES), ZERO)), NULL),
+        Case(((Not(SICK), ONE), (Not(Not(SICK)), ZERO)), NULL),
+        Case(((SICK, ONE), (Not(SICK), ONE)), NULL),
+        when(BoolOp("and", (SICK, Compare("=", INC, ONE))), ONE, ZERO),
+        when(Compare(">", INC, ONE), ONE, ZERO),  # the analyst's own line between people
+        Arith("+", INC, when(SICK, ONE, ZERO)),
+        Arith("*", Constant(2, "integer"), when(SICK, ONE, ZERO)),
+    ],
+)
+def test_nothing_else_that_looks_like_a_truth_may(value: Expr) -> None:
+    found = exact_refusals(Aggregate("v", None, (), (Measure("sum", value),)), YES_NO)
+    assert [r.rule for r in found] == ["exact_measure"]
+
+
+def test_the_truth_of_a_column_with_gaps_counts_no_one_without() -> None:
+    value = Case(((SMOKES, ONE), (Not(SMOKES), ZERO)), NULL)
+    (found,) = exact_refusals(Aggregate("v", None, (), (ROWS, Measure("sum", value))), YES_NO)
+    assert (found.rule, found.column) == ("exact_nulls", "smokes")
+
+
+def test_columns_of_two_values_are_known() -> None:
+    columns = YES_NO | {
+        "sex": Column("sex", "integer", codes=(1, 2)),
+        "three": Column("three", "integer", bounds=(0, 2)),
+    }
+    value = Arith("+", Arith("+", FLAG, ColumnRef("sex")), Arith("-", INC, ColumnRef("three")))
+    assert sides_of(value, columns) == {"flag": (0, 1), "sex": (1, 2)}
+    assert sides_of(when(SICK, ONE, ZERO), columns) == {"sick": (True, False)}
+    assert sides_of(None, columns) == {}
+
+
 @pytest.mark.parametrize(
     ("sql", "rule"),
     [
+        ("SELECT AVG(insured) FROM visits", ""),
+        ("SELECT SUM(insured), STDDEV(insured) FROM visits", ""),
+        (
+            "SELECT district, AVG(insured) FROM visits WHERE insured IS NOT NULL GROUP BY district",
+            "",
+        ),
+        ("SELECT AVG(insured) FILTER (WHERE sex = 'F') FROM visits", ""),
+        ("SELECT COUNT(*), AVG(insured) FROM visits", "nulls"),
+        ("SELECT AVG(age > 65) FROM visits", "measure"),
         ("SELECT SUM(days), SUM(CASE WHEN sex = 'F' THEN days END) FROM visits", "condition"),
         ("SELECT COUNT(*), COUNT(*) FILTER (WHERE sex = 'F') FROM visits", "condition"),
         ("SELECT SUM(COALESCE(cost, 0)) FROM visits", "measure"),

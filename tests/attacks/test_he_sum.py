@@ -254,3 +254,28 @@ def test_the_secret_key_is_in_nothing_that_leaves() -> None:
             needles += [p.to_bytes(192, "big"), q.to_bytes(192, "big")]
         for needle in needles:
             assert not any(needle in data for data in leaving)
+
+
+# --- without masks, where the owners have agreed to that
+
+
+@BOTH
+def test_an_exchange_talks_nobody_out_of_its_masks(scheme: str) -> None:
+    """Which of the two it is stands in the plan; a request for the other is of another setup."""
+    masked = make_setup(scheme, total_bits=40)
+    bare = make_setup(scheme, total_bits=40, masked=False)
+    for mine, asked in ((masked, bare), (bare, masked)):
+        request = make_coordinator(asked).start().send[0][1]
+        with pytest.raises(ProtocolError, match="setup is another"):
+            make_party(mine, 0).receive(request, value=encode(mine, ROWS[0]))
+
+
+@BOTH
+def test_what_analyst_and_exchange_read_of_an_open_input_is_what_was_given_in(scheme: str) -> None:
+    """So the noise must be in it already, in full; under masks they read nothing of it."""
+    bare = make_setup(scheme, total_bits=40, masked=False, threshold=1)
+    message = replies(bare, [[5, -6, 7, 8, 9], *ROWS[1:]])[0]
+    result = collect(bare, [message]).result
+    assert isinstance(result, HeTotal)
+    alone = decrypt_total(secret_key(scheme), bare, result, verifier(bare))
+    assert alone == [5, -6, 7, 8, 9]

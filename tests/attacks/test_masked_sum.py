@@ -564,6 +564,36 @@ def test_colluding_departments_and_exchange_do_not_see_an_honest_input():
     assert world.ring.decode(vector) == world.row(0)
 
 
+@pytest.mark.parametrize("n", [4, 7, 10])
+def test_an_exchange_cannot_cut_a_department_off_from_the_honest_ones(n: int):
+    """It leaves out as many honest departments as may drop out, and as many collude as may.
+
+    All sign that, and the run ends well, so the exchange has rebuilt the masks of those left out
+    and the self masks. Somebody honest always stays whose mask it does not know: everybody is
+    everybody's neighbour (docs/decisions/0011). A graph of fewer neighbours does not promise it.
+    """
+    world = World(n=n, envelope=False, length=64)
+    dropped = n - world.setup.threshold
+    colluding = range(1, 1 + (n - 1) // 3)
+    left_out = range(colluding.stop, colluding.stop + dropped)
+    run = Run(world)
+    run.finish({"masked": left_out, "consistency": left_out, "unmask": left_out})
+    roster = run.coordinator._roster
+    vector = world.ring.from_bytes(unpack(run.replies["masked"][0].body)[1][0], 64).copy()
+
+    def pairs(peers: Iterable[int]) -> list[tuple[bytes, int]]:
+        return [pairwise_seed(run.parties[p]._secrets.mask, p, roster, 0) for p in peers]
+
+    self_mask = (run.parties[0]._secrets.self_seed, -1)
+    apply_masks(vector, [self_mask, *pairs(colluding), *pairs(left_out)], world.ring)
+    honest, hidden = np.array(world.row(0)), np.array(world.ring.decode(vector))
+    assert 0.45 < np.unpackbits((honest ^ hidden).view(np.uint8)).mean() < 0.55
+    stayed = range(left_out.stop, n)
+    assert stayed
+    apply_masks(vector, pairs(stayed), world.ring)
+    assert world.ring.decode(vector) == world.row(0)
+
+
 def test_two_honest_departments_hide_each_other():
     """Whatever the coalition knows of two honest inputs is their sum.
 

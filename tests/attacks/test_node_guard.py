@@ -214,6 +214,20 @@ def test_another_analyst_shares_the_same_budget(tmp_path: Path) -> None:
 # --- the law of the department
 
 
+def test_no_analyst_holds_more_reservations_than_allowed(tmp_path: Path) -> None:
+    budget = {"epsilon": 10.0, "default": 0.1, "ceiling": 1.0, "in_flight": 2}
+    world = World(tmp_path, budget=budget)
+    town = world.towns["mid"]
+    for number in range(2):
+        assert accepted(world, world.plan(job=f"{number:032x}"), town)
+    third = world.plan(job="cd" * 16)
+    reply = town.ask(PLAN_ROUND, "plan", world.opening(third), third.job)
+    assert json.loads(reply.body)["code"] == "budget.in_flight"
+    assert town.ask("cancel", "cancel", b"", f"{0:032x}").kind == "accepted"
+    assert accepted(world, world.plan(job="ef" * 16), town)
+    world.close()
+
+
 def test_an_audience_is_kept(tmp_path: Path) -> None:
     world = World(tmp_path, audience=["somebody"])
     assert refused(world, world.plan()) == "policy.audience"

@@ -16,12 +16,14 @@ import pytest
 from catalog.algebra import Aggregate, ColumnRef, Key, Measure
 from catalog.certificates.grants import GrantRequest, issue_grant
 from catalog.certificates.receipts import (
+    Facts,
     Receipt,
     Statement,
     issue_receipt,
     plan_hash,
     receipt_of,
     sign_statement,
+    statements_needed,
 )
 from catalog.codec import to_json
 from catalog.plan import Member, Plan
@@ -62,7 +64,7 @@ class Job:
         return bind_release(ALICE, document, TABLE)
 
 
-def job(mode: str) -> Job:
+def job(mode: str, survivors: tuple[str, ...] = ("guangzhou", "shenzhen", "zhuhai")) -> Job:
     exact = mode == "exact"
     plan = Plan(
         job="7" * 32,
@@ -101,29 +103,25 @@ def job(mode: str) -> Job:
         )
         tokens = tuple(issue_grant(k, n, request, now=NOW - 5) for n, k in OWNERS.items())
         plan = replace(plan, grants=tokens)
-    survivors = ("guangzhou", "shenzhen", "zhuhai")
-    statements = {
-        name: Statement(
-            job=plan.job,
-            plan_hash=plan_hash(plan),
-            department=name,
-            policy_version=f"{number:064x}",
-            snapshot=f"{number:032x}",
-            rho=0.0 if exact else 0.004,
-            survivors=survivors,
-            bytes_out={"values/shares": 300 + number, "values/masked": 16},
-            outcome_digest="e" * 64,
-            hidden_cells=1 if exact else 0,
-        )
-        for number, name in enumerate(survivors)
-    }
-    receipt = receipt_of(
-        plan,
-        survivors,
-        statements.values(),
+    facts = Facts(
+        job=plan.job,
+        plan_hash=plan_hash(plan),
+        rho=0.0 if exact else 0.004,
+        survivors=survivors,
         outcome_digest="e" * 64,
         hidden_cells=1 if exact else 0,
     )
+    statements = {
+        name: Statement(
+            department=name,
+            policy_version=f"{number:064x}",
+            snapshot=f"{number:032x}",
+            bytes_out={"values/shares": 300 + number, "values/masked": 16},
+            **{field.name: getattr(facts, field.name) for field in fields(facts)},
+        )
+        for number, name in enumerate(survivors)
+    }
+    receipt = receipt_of(plan, facts, statements.values())
     cards = [card(key, name, "department") for name, key in OWNERS.items()]
     cards += [card(ALICE, "alice", "analyst"), card(HUB, "hub", "exchange")]
     return Job(plan, statements, receipt, cards)
@@ -160,6 +158,13 @@ def test_an_honest_receipt_holds(whole: Job) -> None:
         "Identities are pinned",
         "Result file",
     ]
+
+
+def test_an_affiliation_that_the_plan_hides_is_found(whole: Job) -> None:
+    known = pins()
+    known.add("analyst", "alice", ALICE.public.fingerprint, "foshan")
+    report = verify_receipt(whole.document(), known, TABLE)
+    assert "alice is of foshan, which the plan does not say" in failed(report)
 
 
 # --- somebody on the way ---------------------------------------------------------------------
@@ -249,7 +254,7 @@ def test_parts_that_are_missing_swapped_or_added_are_named(whole: Job) -> None:
     third = replace(other.plan, job="8" * 32)
     foreign = Job(third, other.statements, other.receipt, other.cards).document()
     cases: dict[str, dict[str, Any]] = {
-        "zhuhai answered by the receipt, but its statement is missing": {"statements": without},
+        "unsigned departments is , but the document says zhuhai": {"statements": without},
         "a statement of foshan, which the receipt does not name": {
             "statements": {**statements, "foshan": statements["zhuhai"]}
         },
@@ -302,6 +307,7 @@ LIES: dict[str, Any] = {
     "roster": ("guangzhou", "shenzhen", "zhuhai"),
     "survivors": ("guangzhou", "zhuhai", "shenzhen"),
     "dropped": (),
+    "unsigned": ("guangzhou",),
     "policy_versions": {"guangzhou": "0" * 64},
     "epsilon": 0.25,
     "delta": 1e-9,
@@ -371,6 +377,125 @@ def test_an_exact_plan_without_all_grants_is_found() -> None:
     receipt = replace(short.receipt, plan_hash=digest)
     report = verify_receipt(Job(plan, statements, receipt, short.cards).document(), pins(), TABLE)
     assert "the grant of zhuhai" in failed(report)
+
+
+# --- statements that are missing -------------------------------------------------------------
+
+
+def without(whole: Job, *names: str) -> Job:
+    """The same job, in which some had gone before they signed; the exchange is honest."""
+    statements = {n: s for n, s in whole.statements.items() if n not in names}
+    receipt = replace(
+        whole.receipt,
+        unsigned=tuple(n for n in whole.receipt.survivors if n in names),
+        policy_versions={n: s.policy_version for n, s in statements.items()},
+        bytes_out={n: s.bytes_out for n, s in statements.items()},
+    )
+    return replace(whole, statements=statements, receipt=receipt)
+
+
+def all_answered(protocol: str = "masked_sum", mode: str = "adhoc") -> Job:
+    """Four of four answered; three must sign, whether three or all four values were needed."""
+    whole = job(mode, survivors=tuple(OWNERS))
+    if protocol == "masked_sum":
+        return whole
+    plan = replace(whole.plan, protocol="he_sum.bfv", threshold=4)
+    statements = {n: replace(s, plan_hash=plan_hash(plan)) for n, s in whole.statements.items()}
+    receipt = replace(whole.receipt, plan_hash=plan_hash(plan), protocol="he_sum.bfv")
+    return Job(plan, statements, receipt, whole.cards)
+
+
+@pytest.mark.parametrize("mode", ["exact", "adhoc"])
+@pytest.mark.parametrize("protocol", ["masked_sum", "he_sum.bfv"])
+def test_a_missing_statement_is_named_and_does_not_undo_the_others(
+    protocol: str, mode: str
+) -> None:
+    whole = without(all_answered(protocol, mode), "foshan")
+    assert len(whole.statements) == statements_needed(whole.plan) == 3
+    report = verify_receipt(whole.document(), pins(), TABLE)
+    assert report.ok, failed(report)
+    assert not report.complete
+    [remark] = [check for check in report.checks if check.remark]
+    assert remark.name.en == "Every department that answered has signed"
+    assert "foshan did not sign" in str(remark.what)
+    assert "3 of 4 signed, 3 are needed" in str(remark.what)
+
+
+@pytest.mark.parametrize("protocol", ["masked_sum", "he_sum.bfv"])
+def test_an_exchange_that_suppresses_too_many_statements_has_no_receipt(protocol: str) -> None:
+    few = without(all_answered(protocol), "foshan", "zhuhai")
+    assert "only 2 signed, 3 are needed" in failed(verify_receipt(few.document(), pins(), TABLE))
+    none = without(all_answered(protocol), *OWNERS)
+    assert "only 0 signed" in failed(verify_receipt(none.document(), pins(), TABLE))
+    # Nor does it help to move the one whose statement is suppressed to those who dropped out.
+    moved = without(all_answered(), "foshan")
+    survivors = tuple(n for n in OWNERS if n != "foshan")
+    moved.receipt = replace(moved.receipt, unsigned=(), survivors=survivors, dropped=("foshan",))
+    assert "guangzhou: survivors" in failed(verify_receipt(moved.document(), pins(), TABLE))
+
+
+def test_one_department_alone_must_sign() -> None:
+    whole = job("adhoc", survivors=("guangzhou",))
+    plan = replace(whole.plan, protocol="sealed", roster=ROSTER[:1], threshold=1)
+    reference = plan_hash(plan)
+    statements = {n: replace(s, plan_hash=reference) for n, s in whole.statements.items()}
+    receipt = replace(
+        whole.receipt, plan_hash=reference, protocol="sealed", roster=("guangzhou",), dropped=()
+    )
+    alone = Job(plan, statements, receipt, [whole.cards[0], *whole.cards[4:]])
+    assert verify_receipt(alone.document(), pins(), TABLE).complete
+    silent = without(alone, "guangzhou")
+    assert "only 0 signed, 1 are" in failed(verify_receipt(silent.document(), pins(), TABLE))
+
+
+@pytest.mark.parametrize(
+    ("field", "lie", "said"),
+    [
+        ("policy_versions", "0" * 64, "policy version of foshan, which nobody has signed"),
+        ("bytes_out", {"values/masked": 1}, "bytes that left it of foshan, which nobody has"),
+    ],
+)
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_a_suppressed_statement_would_have_said_is_absent_or_not_believed(
+    field: str, lie: object, said: str, kept: bool
+) -> None:
+    """Neither an invented figure nor the department's own true one passes without its name."""
+    whole = all_answered()
+    honest = getattr(whole.receipt, field)["foshan"]
+    short = without(whole, "foshan")
+    claims = {**getattr(short.receipt, field), "foshan": honest if kept else lie}
+    short.receipt = replace(short.receipt, **{field: claims})
+    assert said in failed(verify_receipt(short.document(), pins(), TABLE))
+    assert "foshan" not in {**without(whole, "foshan").receipt.bytes_out}
+
+
+def test_who_signed_cannot_be_called_unsigned_nor_the_other_way_round() -> None:
+    whole = all_answered()
+    whole.receipt = replace(whole.receipt, unsigned=("foshan",))
+    assert "unsigned" in failed(verify_receipt(whole.document(), pins(), TABLE))
+    silent = without(all_answered(), "foshan")
+    silent.receipt = replace(silent.receipt, unsigned=())
+    assert "the document says foshan" in failed(verify_receipt(silent.document(), pins(), TABLE))
+
+
+def test_who_holds_the_document_cannot_take_a_statement_out_of_it() -> None:
+    document = all_answered().document()
+    for name in OWNERS:
+        left = {n: token for n, token in document["statements"].items() if n != name}
+        said = failed(verify_receipt({**document, "statements": left}, pins(), TABLE))
+        assert f"the document says {name}" in said
+        assert f"policy version of {name}, which nobody has signed" in said
+
+
+def test_a_suppressed_contradiction_leaves_its_department_named() -> None:
+    """What an exchange can still hide, from up to a third: that one of them did not agree."""
+    whole = all_answered()
+    other = replace(whole.statements["foshan"], rho=0.5)
+    whole.statements["foshan"] = other
+    assert "foshan" in failed(verify_receipt(whole.document(), pins(), TABLE))
+    report = verify_receipt(without(whole, "foshan").document(), pins(), TABLE)
+    assert report.ok
+    assert any("foshan did not sign" in str(check.what) for check in report.checks)
 
 
 # --- somebody who makes everything up --------------------------------------------------------

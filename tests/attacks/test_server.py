@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -21,6 +22,7 @@ from catalog.identity.authority import CertificateAuthority, TlsKey
 from compute_nodes.rpc.membership import TlsFiles
 from exchange.admission import Limits
 from protos.faults import JobError, ProtocolError, TrustError, UnavailableError, VeilError
+from protos.frames import SMALL_BYTES
 from protos.grpc_faults import to_fault
 from protos.v1 import veil_pb2
 from tests.exchange_world import World, eventually, message
@@ -159,7 +161,7 @@ def test_a_members_certificate_is_no_servers(world: World):
 # --- what a member may call
 
 
-@pytest.mark.parametrize("method", ["Pull", "Push", "Register"])
+@pytest.mark.parametrize("method", ["Pull", "Push", "PushSmall", "Register"])
 def test_an_analyst_cannot_act_as_a_department(world: World, method: str):
     with world.channel(world.member("analyst", "ana")) as channel:
         fault = call(channel, method, b"")
@@ -261,6 +263,21 @@ def test_a_spoofed_sender_is_refused_before_its_body(world: World):
     assert world.hub.pushed == []
     with pytest.raises(TrustError, match="another sender"):
         world.link(home).push(message(sender=""))
+
+
+@pytest.mark.parametrize(
+    "change", [{"sender": "zhuhai"}, {"sender": ""}, {"size": 2**63}, {"sha256": bytes(32)}]
+)
+def test_a_bad_answer_in_one_piece_is_refused(world: World, change: dict[str, Any]):
+    body = b"small"
+    frame = veil_pb2.Frame.FromString(header(body, **change))
+    whole = veil_pb2.Whole(header=frame.header, body=body)
+    with world.channel(world.member("department", "shenzhen")) as channel:
+        fault = call(channel, "PushSmall", whole.SerializeToString())
+        assert isinstance(fault, TrustError if "sender" in change else ProtocolError), fault
+        big = veil_pb2.Whole(header=frame.header, body=bytes(SMALL_BYTES + 1))
+        assert isinstance(call(channel, "PushSmall", big.SerializeToString()), VeilError)
+    assert world.hub.pushed == []
 
 
 BODY = b"honest" * 100

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from catalog.certificates.receipts import PLAN_TYPE
+from catalog.codec import to_json
 from compute_nodes.approval import approve, deny
-from exchange.client import Veil
+from exchange.client import Question, Veil
 from exchange.receipt import verify_receipt
+from exchange.submission import Submission
 from protos.cards import Pins
-from protos.faults import BudgetError, InputError, PolicyError
+from protos.faults import BudgetError, InputError, PolicyError, TrustError
 from tests.cluster_world import COUNT, Asking, TestCluster, eventually
 
 
@@ -100,6 +105,21 @@ def test_an_exact_answer_equals_pandas(cluster: TestCluster, veil: Veil) -> None
     assert other.value.code == "grant.none"
 
 
+def test_an_exact_average_of_a_boolean_hides_few_on_either_side(
+    cluster: TestCluster, veil: Veil
+) -> None:
+    sql = "SELECT age, COUNT(*) AS n, AVG(insured) AS share FROM visits GROUP BY age"
+    cluster.grant(veil, sql)
+    found = veil.sql(sql, exact=True).to_pandas().set_index("age")
+    rows = cluster.rows.groupby("age")["insured"].agg(["size", "sum", "mean"])
+    assert len(found) > 0
+    for age, row in found.iterrows():
+        truth = rows.loc[age]
+        assert (row["n"], row["share"]) == (truth["size"], pytest.approx(truth["mean"]))
+        assert 5 <= truth["sum"] <= truth["size"] - 5
+    assert (rows["size"] - rows["sum"]).between(1, 4).any()  # there was something to hide
+
+
 def test_small_groups_of_an_exact_answer_are_hidden(cluster: TestCluster, veil: Veil) -> None:
     sql = "SELECT district, age, COUNT(*) AS n FROM visits WHERE age < 4 GROUP BY district, age"
     cluster.grant(veil, sql)
@@ -144,7 +164,8 @@ def test_a_denied_grant_gives_no_answer(cluster: TestCluster, veil: Veil) -> Non
 
 
 def test_budget_used_up_refuses_and_says_what_is_left(cluster: TestCluster, veil: Veil) -> None:
-    assert len(veil.sql(COUNT, project="small", epsilon=0.5).to_arrow()) == 2
+    # The share reaches for one such question. Fresh: a stored answer of another project is free.
+    assert len(veil.sql(COUNT, project="small", epsilon=0.5, fresh=True).to_arrow()) == 2
     job = cluster.last_job()
     with pytest.raises(BudgetError) as refused:
         veil.sql(COUNT, project="small", epsilon=0.5, fresh=True)
@@ -184,6 +205,29 @@ def test_refusals_name_column_rule_and_rewrite(
     assert says in refused.value.message
     assert rewrite in refused.value.remedy
     assert cluster.last_job() == before  # refused before anything was sent
+
+
+def test_an_analysts_own_department_does_not_count(cluster: TestCluster) -> None:
+    own, *others = cluster.names
+    with cluster.connect("insider") as veil:
+        text = veil.explain(COUNT, protocol="masked_sum").text()
+        assert f"{own} is the analyst's own" in text
+        before = cluster.last_job()
+        with pytest.raises(PolicyError) as refused:
+            veil.sql(COUNT, without=others[:2])
+        assert refused.value.code == "policy.min_parties"
+        assert f"without {own}, the analyst's own" in refused.value.message
+        assert cluster.last_job() == before
+        assert len(veil.sql(COUNT, without=others[:1], protocol="masked_sum").to_arrow()) == 2
+        # A program of one's own that hides it gets no further than the nodes.
+        plan = replace(veil.prepare(Question(COUNT, protocol="masked_sum")).plan, affiliation="")
+        token = veil.profile.identity.sign(PLAN_TYPE, to_json(plan))
+        veil._link.submit(Submission(token).encode(), job=plan.job)
+        list(veil._link.watch(plan.job))
+        with pytest.raises(TrustError) as hidden:
+            veil._link.fetch(plan.job)
+        assert hidden.value.code == "plan.affiliation"
+        assert all(cluster.budget(name, plan.job) is None for name in cluster.names)
 
 
 def test_many_at_once(cluster: TestCluster) -> None:

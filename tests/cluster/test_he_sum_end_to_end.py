@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,11 @@ def plan_of(veil: Veil, answer: Answer) -> Plan:
     return read_plan(veil.profile.identity.public, answer.receipt["plan"])
 
 
-def assert_near(cluster: TestCluster, answer: Answer) -> None:
+def assert_near(cluster: TestCluster, answer: Answer, without: str = "") -> None:
     """Within three times the 95 % intervals: missed in 1 of 10^8 runs."""
     found = answer.to_pandas().set_index("sex")
-    truth = cluster.rows.groupby("sex").agg(n=("age", "size"), cost=("cost", "mean"))
+    rows = cluster.rows[cluster.rows["city"] != without]
+    truth = rows.groupby("sex").agg(n=("age", "size"), cost=("cost", "mean"))
     assert answer.intervals is not None
     ends = answer.intervals.to_pandas().set_index(found.index)
     for column in ("n", "cost"):
@@ -91,6 +93,58 @@ def test_a_department_that_is_away_answers_when_it_is_back(
         row = cluster.budget(name, asking.job)
         assert row is not None
         assert row.state == "released"
+
+
+def test_an_open_sum_is_of_who_came_before_the_deadline(cluster: TestCluster) -> None:
+    late = cluster.names[0]
+    cluster.cluster.stop_node(late)
+    asking = Asking(cluster, MEANS, protocol="he_sum.bfv.open", wait_s=8)
+    asking.until("absent", late)
+    answer = asking.answer()
+    assert asking.dropped() == {late}
+    assert any(late in note and "4 of 5" in note for note in answer.notes)
+    assert_near(cluster, answer, without=late)
+    report = verify_receipt(dict(answer.receipt))
+    assert report.ok, report.failures
+    assert sorted(answer.receipt["statements"]) == sorted(cluster.names[1:])
+
+
+def test_a_client_that_is_killed_while_it_waits_loses_nothing(
+    cluster: TestCluster, veil: Veil
+) -> None:
+    """What the departments have been charged for is there for who comes back."""
+    sql = "SELECT sex, insured, COUNT(*) AS n FROM visits GROUP BY sex, insured"
+    late, profile, before = cluster.names[0], cluster.profile(), cluster.last_job()
+    cluster.cluster.stop_node(late)
+    assert eventually(lambda: late not in veil.federation().online)
+    with subprocess.Popen(
+        cluster.veil("sql", sql, "--profile", profile), stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert eventually(lambda: cluster.last_job() != before)
+        job = cluster.last_job()
+        for name in cluster.names[1:]:
+            assert eventually(lambda name=name: "main/ciphertext" in cluster.left(name, job))  # type: ignore[misc]
+        process.kill()
+        said = process.communicate()[1]
+    for part in (f"Offline now: {late}", f"--without {late}", "--protocol masked_sum", job[:12]):
+        assert part in said
+    listed = cluster.run("jobs", "--profile", profile).stdout
+    assert job[:12] in listed
+    assert "waiting, until" in listed
+    assert veil.submit(sql).id == job  # the same question joins it
+    cluster.start(late)
+    fetched = cluster.run("fetch", job[:12], "--profile", profile)
+    assert fetched.returncode == 0, fetched.stderr
+    assert "±" in fetched.stdout
+    assert any("cost nothing" in note for note in veil.sql(sql).notes)
+    assert cluster.last_job() == job
+    assert job[:12] not in cluster.run("jobs", "--profile", profile).stdout
+    charges = (veil.profile.directory / "history" / "charges.jsonl").read_text("utf-8")
+    assert charges.count(job) == 1
+    for name in cluster.names:
+        with cluster.store(name) as store, store.db.read() as db:
+            states = [row.state for row in store.budget.rows(db, 10_000) if row.job == job]
+        assert states == ["released"], name
 
 
 def test_exact_figures_are_exact(cluster: TestCluster, veil: Veil) -> None:

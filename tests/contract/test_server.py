@@ -16,6 +16,8 @@ from exchange.admission import Limits
 from exchange.ports import Progress
 from exchange.server import ExchangeServer
 from protos.faults import InputError, JobError, TrustError, UnavailableError, VeilError
+from protos.frames import SMALL_BYTES, messages
+from protos.v1 import veil_pb2
 from tests.exchange_world import World, eventually, message
 
 JOB = "ab" * 16
@@ -94,6 +96,29 @@ def test_a_lost_reply_is_offered_again(world: World):
     shenzhen.start()  # restarted
     assert shenzhen.pull(1) is not None
     assert world.link(home).pull(1) is not None  # another process
+
+
+def test_one_call_brings_many_messages_each_when_it_is_there(world: World):
+    home = world.member("department", "shenzhen")
+    request = veil_pb2.PullRequest(wait_ms=10_000, messages=3).SerializeToString()
+    with world.channel(home) as channel:
+        frames = channel.unary_stream("/veil.v1.Exchange/Pull")(request, timeout=20)
+        arriving = messages(map(veil_pb2.Frame.FromString, frames))
+        for number, size in enumerate((0, 3_000_000, 3)):
+            world.hub.inbox.put(message("shenzhen", round_=str(number), body=bytes(size)))
+            header, body = next(arriving)
+            assert (header.round, body) == (str(number), bytes(size))
+            assert world.link(home).push(message(sender="shenzhen", round_=str(number))) is False
+        assert next(arriving, None) is None  # as many as were asked for
+
+
+def test_small_and_large_answers_arrive_alike(world: World):
+    shenzhen = world.department("shenzhen")
+    sizes = (0, 1, SMALL_BYTES, SMALL_BYTES + 1)
+    answers = [message(sender="shenzhen", round_=str(n), body=bytes(n)) for n in sizes]
+    for answer in answers:
+        shenzhen.push(answer)
+    assert world.hub.pushed == answers
 
 
 def test_the_node_comes_back_after_the_exchange_did(world: World):

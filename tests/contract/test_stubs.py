@@ -35,6 +35,7 @@ def test_the_service_offers_exactly_the_contract() -> None:
     assert calls == {
         "Pull": (False, True),
         "Push": (True, False),
+        "PushSmall": (False, False),
         "Register": (False, False),
         "Directory": (False, False),
         "Submit": (True, False),

@@ -54,10 +54,12 @@ COLUMNS = {
     "city": Column("city", "string"),
     "day": Column("day", "date", bounds=(0, 30_000)),
     "flag": Column("flag", "boolean"),
+    "bit": Column("bit", "integer", bounds=(3, 4)),
 }
 TYPES = {
     "age": pa.int64(), "k0": pa.int64(), "cost": pa.int64(), "big": pa.int64(),
     "free": pa.int64(), "city": pa.string(), "day": pa.int32(), "flag": pa.bool_(),
+    "bit": pa.int64(),
     "who": pa.string(), "__veil_rank": pa.int64(),
 }  # fmt: skip
 CITIES = ("", "a", "B", "中文", "a_b", "50%", "it's", "\\", "éa")
@@ -70,6 +72,7 @@ INSIDE = {
     "city": st.sampled_from(CITIES),
     "day": st.integers(0, 30_000),
     "flag": st.booleans(),
+    "bit": st.sampled_from([3, 4]),
     "who": st.sampled_from(("p", "q", "r", "s")),
     "__veil_rank": st.integers(1, 4),
 }
@@ -365,6 +368,61 @@ def test_engine_and_reference_agree(engine: Any, aggregate: Aggregate, rows: lis
     vector, people = expected(aggregate, rows)
     assert to_vector(table, aggregate) == vector
     assert subject_counts(table, aggregate) == people
+
+
+@settings(max_examples=80)
+@given(aggregate=AGGREGATES, rows=rows_of(INSIDE), cities=st.sets(st.sampled_from(CITIES)))
+def test_rows_that_a_department_does_not_answer_for_are_not_there(
+    engine: Any, aggregate: Aggregate, rows: list[dict], cities: set[str]
+) -> None:
+    only = {"city": (*sorted(cities), "elsewhere"), "flag": (True,)}
+    kept = [r for r in rows if r["city"] in {*cities, None} and r["flag"] in {True, None}]
+    sql = rendered(aggregate, subject="who", only=only)
+    table = run(engine, sql, rows)
+    vector, people = expected(aggregate, kept)
+    assert to_vector(table, aggregate) == vector
+    assert subject_counts(table, aggregate) == people
+
+
+TRUTH = Case(
+    ((ColumnRef("flag"), Constant(1, "integer")), (Not(ColumnRef("flag")), Constant(0, "integer"))),
+    Constant(None, "null"),
+)
+DOUBLED = Arith("-", Arith("*", Constant(2, "integer"), ColumnRef("bit")), ColumnRef("age"))
+OLD = Compare(">", ColumnRef("age"), Constant(50, "integer"))
+
+
+@settings(max_examples=150)
+@given(
+    rows=rows_of(INSIDE),
+    value=st.sampled_from([TRUTH, ColumnRef("bit"), DOUBLED]),
+    under_condition=st.booleans(),
+    kind=st.sampled_from(["sum", "sum_squares"]),
+)
+def test_a_column_of_two_values_hides_its_smaller_side(
+    engine: Any, rows: list[dict], value: Expr, under_condition: bool, kind: Any
+) -> None:
+    """What an exact total gives away together with its count: how many people are on each side."""
+    whole = Case(((OLD, value),), Constant(None, "null")) if under_condition else value
+    cities = ("a", "B")
+    aggregate = Aggregate(
+        "visits", None, (Key(ColumnRef("city"), cities),),
+        (Measure("count", whole), Measure(kind, whole)),
+    )  # fmt: skip
+    table = run(engine, rendered(aggregate, subject="who"), rows)
+    name = "flag" if value is TRUTH else "bit"
+    expected_people = []
+    for city in cities:
+        inside = [r for r in rows if r["city"] == city and value_of(whole, r) is not None]
+        sides = [
+            {r["who"] for r in inside if r[name] == side} - {None}
+            for side in ((True, False) if name == "flag" else (3, 4))
+        ]
+        expected_people.append(min(map(len, sides)))
+    assert subject_counts(table, aggregate) == expected_people
+    if value is TRUTH:
+        trues = [sum(1 for r in rows if r["city"] == c and value_of(whole, r) == 1) for c in cities]
+        assert to_vector(table, aggregate)[2:] == trues
 
 
 @settings(max_examples=60)

@@ -92,6 +92,17 @@ def test_colluders_and_lone_departments_get_no_help() -> None:
     assert lone.rho == pytest.approx(rho_for(0.5, 1e-6), rel=1e-12)
 
 
+@pytest.mark.parametrize("disjoint", [True, False])
+def test_an_open_input_carries_the_full_noise_by_itself(disjoint: bool) -> None:
+    dataset = replace(DATASET, subjects_disjoint=disjoint)
+    masked = calibrate(plan(Measure("rows"), protocol="he_sum.bfv", threshold=4), dataset)
+    found = calibrate(plan(Measure("rows"), protocol="he_sum.bfv.open", threshold=1), dataset)
+    assert found.sigma_node == found.sigma_total == masked.sigma_total
+    assert found.survivors_min == 1
+    assert found.rho == pytest.approx(rho_for(0.5, 1e-6), rel=1e-12)
+    assert masked.sigma_node[0] == pytest.approx(masked.sigma_total[0] / 2)
+
+
 def test_noise_has_a_floor_and_then_costs_less() -> None:
     found = calibrate(plan(Measure("rows"), epsilon=20.0), DATASET)
     assert found.sigma_node == (LEAST_SIGMA,)

@@ -17,12 +17,15 @@ from catalog.certificates.grants import (
     sign_request,
 )
 from catalog.certificates.receipts import (
+    Facts,
     Statement,
     issue_receipt,
     plan_hash,
     read_receipt,
     receipt_of,
+    statements_needed,
 )
+from catalog.codec import to_json
 from catalog.plan import Member, Plan
 from protos.faults import InputError, PolicyError, TrustError
 from protos.signing import IdentityKey, Pins
@@ -231,11 +234,14 @@ def statement(name: str, **change: object) -> Statement:
     return replace(whole, **change)  # type: ignore[arg-type]
 
 
+FACTS = Facts(PLAN.job, plan_hash(PLAN), 0.0, ("a", "c"), "o" * 64, 0)
+
+
 def test_a_receipt_is_put_together_from_statements() -> None:
     statements = [statement("a"), statement("c", bytes_out={"x": 7})]
     statements = [replace(s, hidden_cells=2) for s in statements]
-    receipt = receipt_of(PLAN, {"c", "a"}, statements, outcome_digest="o" * 64, hidden_cells=2)
-    assert (receipt.survivors, receipt.dropped) == (("a", "c"), ("b",))
+    receipt = receipt_of(PLAN, replace(FACTS, hidden_cells=2), statements)
+    assert (receipt.survivors, receipt.dropped, receipt.unsigned) == (("a", "c"), ("b",), ())
     assert receipt.bytes_out == {"a": {"x": 9}, "c": {"x": 7}}
     token = issue_receipt(IdentityKey.generate(), "hub", receipt, now=NOW)
     again, credential = read_receipt(token)
@@ -244,10 +250,8 @@ def test_a_receipt_is_put_together_from_statements() -> None:
 
 
 def test_a_survivor_that_never_signed_is_left_blank_not_invented() -> None:
-    receipt = receipt_of(
-        PLAN, ("a", "c"), [statement("a")], outcome_digest="o" * 64, hidden_cells=0
-    )
-    assert receipt.survivors == ("a", "c")
+    receipt = receipt_of(PLAN, FACTS, [statement("a")])
+    assert (receipt.survivors, receipt.unsigned) == (("a", "c"), ("c",))
     assert set(receipt.policy_versions) == set(receipt.bytes_out) == {"a"}
 
 
@@ -267,4 +271,33 @@ def test_a_survivor_that_never_signed_is_left_blank_not_invented() -> None:
 def test_statements_that_contradict_the_job_are_named(change: dict[str, object]) -> None:
     statements = [statement("a"), statement("c", **change)]
     with pytest.raises(TrustError, match="contradicts the job"):
-        receipt_of(PLAN, ("a", "c"), statements, outcome_digest="o" * 64, hidden_cells=0)
+        receipt_of(PLAN, FACTS, statements)
+
+
+def test_a_receipt_from_before_departments_could_be_unsigned_is_read() -> None:
+    receipt = receipt_of(PLAN, FACTS, [statement("a"), statement("c")])
+    body = to_json(receipt)
+    del body["unsigned"]
+    key = IdentityKey.generate()
+    token = envelope.issue(
+        key, kind="VeilReceipt", identifier=PLAN.job, issuer="hub", subject=body, valid_from=NOW
+    )
+    assert read_receipt(token)[0] == receipt
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked", "threshold", "needed"),
+    [
+        ("masked_sum", 5, 4, 4),
+        ("masked_sum", 5, 5, 4),
+        ("he_sum.bfv", 5, 5, 4),
+        ("he_sum.bfv", 9, 3, 3),
+        ("he_sum.bfv", 3, 3, 3),
+        ("masked_sum", 2, 2, 2),
+        ("sealed", 1, 1, 1),
+    ],
+)
+def test_how_many_must_sign(protocol: str, asked: int, threshold: int, needed: int) -> None:
+    roster = tuple(Member(f"d{number}", f"{number:064x}") for number in range(asked))
+    plan = replace(PLAN, protocol=protocol, roster=roster, threshold=threshold)  # type: ignore[arg-type]
+    assert statements_needed(plan) == needed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +18,20 @@ VEIL = Path(sys.executable).with_name("veil")
 
 
 def test_help_answers_within_300_ms(run: Run) -> None:
+    """Of processor time: how long it takes on an idle machine, whatever else runs on this one."""
     run(VEIL, "--help")  # byte code is compiled once
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = children_s()
         assert run(VEIL, "--help").returncode == 0
-        times.append(time.perf_counter() - start)
+        times.append(children_s() - before)
     assert min(times) < 0.3
+
+
+def children_s() -> float:
+    """Processor time of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_help_imports_nothing_heavy(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_a_dataset_file_is_read_exactly(tmp_path: Path):
     ("old", "new", "says"),
     [
         ("max_rows = 1_000_000", "max_row = 1", "max_row is not a known key"),
-        ("max_rows = 1_000_000", "", "max_rows: Field required"),
+        ("max_rows = 1_000_000", "", "max_rows: is missing"),
         ("max_rows = 1_000_000", "max_rows = 0", "max_rows: "),
         ("max_rows = 1_000_000", "max_rows = ", "is not TOML"),
         ('type = "boolean"', 'type = "float"', "columns.done.type: "),
@@ -130,7 +131,18 @@ def changed(where: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any TOM
         ("columns.age.bounds", [0, 121], "columns.age.bounds: are wider than the dataset's"),
         ("columns.sex.codes", ["F", "X"], "columns.sex.codes: 'X' is not in the dataset's"),
         ("columns.sex.uses", ["peek"], "columns.sex.uses"),
-        ("columns.sex.type", "string", "columns.sex.type is not a known key"),
+        ("columns.age.codes", [18, 121], "columns.age.codes: 121 is outside the bounds"),
+        (
+            "columns.sex.type",
+            "integer",
+            "columns.sex.type: is integer, the dataset declares string",
+        ),
+        ("columns.cost.decimals", 3, "columns.cost.decimals: is 3, the dataset declares 2"),
+        ("columns.sex.grade", 1, "columns.sex.grade: 1 is less sensitive than the dataset's 2"),
+        ("columns.sex.nullable", False, "columns.sex.nullable is not a known key"),
+        ("query.max_groups_per_subject", 1, "query.max_groups_per_subject is not a known key"),
+        ("query.budget.ceilling", 1, "query.budget.ceilling is not a known key"),
+        ("audience", ["*"], "audience is not a known key"),
         ("query.max_rows_per_subject", 2, "query.max_rows_per_subject is 2"),
         ("query.protocols", ["plain"], "'plain' is not a protocol"),
         ("query.budget.default", 3.0, "default <= ceiling <= epsilon"),
@@ -144,6 +156,17 @@ def test_a_wrong_or_wider_policy_is_refused(where: str, value: object, says: str
     with pytest.raises(InputError) as caught:
         load_policy(changed(where, value), DATASET, "a")
     assert says in caught.value.message
+
+
+def test_a_policy_may_say_again_what_is_declared():
+    body = changed("columns.cost.type", "decimal")
+    body["columns"]["cost"] |= {"decimals": 2, "grade": 3}
+    body["columns"]["age"] |= {"codes": [18, 65], "bounds": [18, 65]}
+    policy = load_policy(body, DATASET, "a")
+    assert policy.columns["cost"] == replace(
+        load_policy(POLICY, DATASET, "a").columns["cost"], grade=3
+    )
+    assert policy.columns["age"].codes == (18, 65)
 
 
 def test_uses_beyond_the_dataset_are_refused():

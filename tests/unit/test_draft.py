@@ -11,7 +11,7 @@ from catalog.judge import judge
 from catalog.plan import Protocol
 from catalog.sql_gate import parse
 from exchange.planner.bind import bind
-from exchange.planner.draft import draft, threshold_of
+from exchange.planner.draft import DirectoryView, draft, threshold_of
 from protos.faults import InputError
 from tests.sql_world import DATASET, FINGERPRINTS, analyst, directory, planned
 
@@ -80,7 +80,41 @@ def test_paillier_is_for_a_few_figures():
 @pytest.mark.parametrize(
     ("protocol", "members", "threshold"),
     [("masked_sum", 2, 2), ("masked_sum", 3, 3), ("masked_sum", 4, 3), ("masked_sum", 5, 4),
-     ("masked_sum", 100, 67), ("he_sum.bfv", 5, 5), ("sealed", 1, 1)],
+     ("masked_sum", 100, 67), ("he_sum.bfv", 5, 5), ("sealed", 1, 1), ("he_sum.bfv.open", 5, 1)],
 )  # fmt: skip
 def test_thresholds(protocol: Protocol, members: int, threshold: int):
     assert threshold_of(protocol, members) == threshold
+
+
+def strict(min_parties: int) -> DirectoryView:
+    policies = directory().policies["visits"]
+    demanding = {
+        name: replace(policy, min_parties=min_parties) for name, policy in policies.items()
+    }
+    return directory(policies={"visits": demanding})
+
+
+def test_the_threshold_is_what_the_owners_ask_for():
+    assert threshold_of("masked_sum", 9, 8) == 8
+    assert threshold_of("masked_sum", 9, 10) == 9  # the judge says that it is too few
+    assert planned(SQL, protocol="he_sum.bfv.open", view=strict(2)).threshold == 2
+    own = planned(SQL, protocol="he_sum.bfv.open", view=strict(2), affiliation="c")
+    assert (own.threshold, own.colluders) == (3, 0)  # each adds all of the noise: nobody to tell
+    assert planned(SQL, view=strict(2), affiliation="c").colluders == 1
+    assert planned(SQL, view=strict(2), affiliation="elsewhere").colluders == 0
+
+
+def test_the_policy_of_who_is_not_asked_decides_nothing():
+    policies = dict(directory().policies["visits"])
+    policies["c"] = replace(policies["c"], protocols=("sealed",), colluders=2)
+    plan = planned(SQL, view=directory(policies={"visits": policies}), without=frozenset({"c"}))
+    assert (plan.protocol, plan.colluders) == ("masked_sum", 0)
+
+
+def test_only_he_sum_is_told_how_long_to_wait():
+    assert planned(SQL, protocol="he_sum.bfv", lifetime_s=30).expires_at == 1030
+    with pytest.raises(InputError, match="deadlines of their own"):
+        planned(SQL, lifetime_s=30)
+    for seconds in (0, -1, 86_001):
+        with pytest.raises(InputError, match="from 1 to"):
+            planned(SQL, protocol="he_sum.bfv", lifetime_s=seconds)

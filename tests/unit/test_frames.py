@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protos.faults import ProtocolError
-from protos.frames import CHUNK_BYTES, MAX_MESSAGE_BYTES, Header, from_frames, to_frames
+from protos.frames import (
+    CHUNK_BYTES,
+    MAX_MESSAGE_BYTES,
+    SMALL_BYTES,
+    Header,
+    from_frames,
+    from_whole,
+    messages,
+    to_frames,
+    to_whole,
+)
 from protos.v1 import veil_pb2
 
 HEADER = Header(
@@ -103,3 +114,52 @@ def test_limits_hold_on_both_sides() -> None:
 
 def test_attempts_are_part_of_the_header() -> None:
     assert from_frames(to_frames(replace(HEADER, attempt=7), b""))[0].attempt == 7
+
+
+@given(st.lists(st.binary(max_size=40), max_size=4))
+def test_messages_in_one_stream_come_apart(bodies: list[bytes]) -> None:
+    sent = [(replace(HEADER, attempt=number), body) for number, body in enumerate(bodies, 1)]
+    frames = [frame for header, body in sent for frame in to_frames(header, body)]
+    assert list(messages(frames)) == sent
+
+
+def test_a_message_is_given_out_before_the_next_one_arrives() -> None:
+    def arriving() -> Iterator[veil_pb2.Frame]:
+        yield from to_frames(HEADER, b"first")
+        raise AssertionError("the reader waited for a frame that it does not need")
+
+    assert next(messages(arriving())) == (HEADER, b"first")
+
+
+def test_a_stream_that_ends_in_a_message_is_refused() -> None:
+    frames = [*to_frames(HEADER, b"whole"), *frames_of(BODY)[:2]]
+    arrived = messages(frames)
+    assert next(arrived) == (HEADER, b"whole")
+    with pytest.raises(ProtocolError, match="ended early"):
+        next(arrived)
+
+
+def test_a_small_message_travels_in_one_piece() -> None:
+    body = bytes(SMALL_BYTES)
+    assert from_whole(to_whole(HEADER, body)) == (HEADER, body)
+    with pytest.raises(ProtocolError, match="over the limit"):
+        to_whole(HEADER, body + b"x")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"body": b"bodx"}, "frame.hash"),
+        ({"body": b"bod"}, "frame.size"),
+        ({"body": b""}, "frame.size"),
+        ({"body": bytes(SMALL_BYTES + 1)}, "frame.too_long"),
+        ({"header": veil_pb2.Header()}, "frame.size"),
+        ({"header": veil_pb2.Header(size=4)}, "frame.hash"),
+    ],
+)
+def test_a_damaged_piece_is_refused(change: dict[str, Any], code: str) -> None:
+    whole = to_whole(HEADER, b"body")
+    fields = {"header": whole.header, "body": whole.body} | change
+    with pytest.raises(ProtocolError) as caught:
+        from_whole(veil_pb2.Whole(**fields))
+    assert caught.value.code == code

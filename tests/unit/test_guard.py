@@ -174,6 +174,20 @@ def test_a_plan_that_names_other_keys_than_its_analysts() -> None:
     refused(TrustError, "plan.analyst", signed(replace(PLAN, analyst="bob")))
 
 
+def test_the_plans_affiliation_is_the_pinned_one() -> None:
+    known = pins()
+    known.add("analyst", "ana", ANA.key.public.fingerprint, "b")
+    own = replace(PLAN, affiliation="b", colluders=1)
+    lenient = replace(POLICY, min_parties=2)
+    assert admitted(signed(own), guard(policy=lenient, known=known)).plan.own == 1
+    claimed = refused(TrustError, "plan.affiliation", signed(own), guard(policy=lenient))
+    assert "says that ana is of b, pinned here is ana without a department" in claimed.message
+    for other in ("", "c"):
+        hidden = replace(own, affiliation=other)
+        by = guard(policy=lenient, known=known)
+        assert "of b" in refused(TrustError, "plan.affiliation", signed(hidden), by).message
+
+
 def test_clocks() -> None:
     late = refused(PolicyError, "policy.time", signed(), guard(now=NOW + 601))
     assert "expired" in late.message

@@ -108,6 +108,24 @@ def test_charges_survive_a_line_that_a_crash_cut_off(tmp_path: Path) -> None:
     with file.open("ab") as lines:
         lines.write(b'{"job": "ab')
     assert history.charges("visits") == charges
-    history.charge(charges[0])
-    assert history.charges("visits") == [*charges, charges[0]]
+    later = Charge("f" * 32, "visits", "flu", 0.5, ("a", "b"))
+    history.charge(later)
+    assert history.charges("visits") == [*charges, later]
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_job_whose_answer_is_fetched_twice_is_charged_once(tmp_path: Path) -> None:
+    """Two processes may wait for one job, or one may die between the charge and its end."""
+    history = History(tmp_path)
+    charge = Charge("a" * 32, "visits", "flu", 0.5, ("a", "b"))
+    for _ in range(3):
+        history.charge(charge)
+    assert history.charges("visits") == [charge]
+
+
+def test_an_answer_is_found_by_its_job(world: World, tmp_path: Path) -> None:
+    history, plan = History(tmp_path), world.plan()
+    kept = Remembered(world.sign(plan), b"", b"outcome")
+    history.keep("k", kept)
+    assert history.find_job(plan.job[:4]) == [("k", kept)]
+    assert history.find_job("nothing") == []

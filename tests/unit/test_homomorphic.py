@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from tests.he_sum_world import secret_key
 from tests.job_world import COUNT, JOB, ORDER_KEY, Play, World
 
 BOTH: list[Protocol] = ["he_sum.bfv", "he_sum.paillier"]
+OPEN: list[Protocol] = ["he_sum.bfv.open", "he_sum.paillier.open"]
 SUMS = "SELECT sex, COUNT(*) AS n, SUM(age) AS age FROM visits GROUP BY sex"
 QUICK = Clocks(round_s=30.0, absent_s=2.0, receipt_s=5.0)
 ASK = "main/ciphertext"
@@ -44,13 +46,13 @@ ASK = "main/ciphertext"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path, protocols=["masked_sum", "he_sum", "sealed"])
+    world = World(tmp_path, protocols=["masked_sum", "he_sum", "he_sum.open", "sealed"])
     yield world
     world.close()
 
 
 def key_of(plan: Plan) -> Any:  # noqa: ANN401 - either scheme's
-    return secret_key(plan.protocol.removeprefix("he_sum."))
+    return secret_key(plan.protocol.split(".")[1])
 
 
 def keyed(plan: Plan) -> Plan:
@@ -103,14 +105,14 @@ def test_exact_counts_go_under_masks_and_values_as_ciphertexts(world: World) -> 
     assert {"counts/masked", "values/ciphertext"} <= left.keys()
 
 
-@pytest.mark.parametrize("protocol", ["masked_sum", *BOTH, "sealed"])
+@pytest.mark.parametrize("protocol", ["masked_sum", *BOTH, *OPEN, "sealed"])
 def test_what_is_predicted_is_what_leaves(tmp_path: Path, protocol: Protocol) -> None:
     names = ("alone",) if protocol == "sealed" else ("east", "mid", "west")
-    world = World(tmp_path, names, protocols=["masked_sum", "he_sum", "sealed"])
+    world = World(tmp_path, names, protocols=["masked_sum", "he_sum", "he_sum.open", "sealed"])
     plan = world.plan(SUMS, protocol=protocol)
     predicted = predicted_bytes(plan, world.dataset)
     key = b""
-    if protocol in BOTH:
+    if protocol in (*BOTH, *OPEN):
         plan, key = keyed(plan), key_of(plan).public.data
         assert predicted_bytes(plan, world.dataset) == predicted
     run = world.session(plan, clocks=QUICK, he_key=key).start().run()
@@ -119,7 +121,7 @@ def test_what_is_predicted_is_what_leaves(tmp_path: Path, protocol: Protocol) ->
     world.close()
     assert left.keys() == predicted.keys()
     for round_, size in left.items():
-        least = 0.99 if protocol == "he_sum.bfv" else 1.0
+        least = 0.99 if protocol.startswith("he_sum.bfv") else 1.0
         assert least * predicted[round_] <= size <= predicted[round_]
 
 
@@ -163,12 +165,32 @@ def test_a_receipt_waits_for_who_has_answered_and_gone(world: World) -> None:
     run = play(world).until("receipt")
     kept = [delivery for delivery in run.waiting if delivery.recipient == "south"]
     run.away({"south"})
-    run.tick(10 * QUICK.receipt_s)
+    run.tick(QUICK.round_s - 1)
     assert run.session.state == "receipt"
     run.offline = set()
     run.waiting.extend(kept)
     run.run()
     assert set(run.session.statements) == set(world.towns)
+
+
+def test_a_receipt_does_not_wait_for_ever_once_enough_have_signed(world: World) -> None:
+    """Four of five: the answer is worth more now than the fifth signature tomorrow."""
+    run = play(world).until("receipt").away({"south"})
+    assert run.tick(QUICK.round_s).finished == 1, run.errors
+    assert set(run.session.statements) == set(world.towns) - {"south"}
+
+
+def test_a_receipt_waits_until_the_plans_end_for_enough_to_sign(world: World) -> None:
+    run = play(world).until("receipt")
+    kept = [delivery for delivery in run.waiting if delivery.recipient in {"south", "west"}]
+    run.away({"south", "west"})
+    run.tick(run.plan.expires_at - run.plan.issued_at - 1)
+    assert run.session.state == "receipt"
+    run.offline = set()
+    run.waiting.append(kept[0])
+    run.run().tick(0)
+    assert run.finished == 1, run.errors
+    assert len(run.session.statements) == 4
 
 
 def test_the_plans_end_is_the_end_and_who_never_answered_is_named(world: World) -> None:
@@ -203,6 +225,104 @@ def test_a_restarted_department_sends_the_same_bytes_again(
     town.restart()
     assert run.run().finished == 1
     assert set(run.session.statements) == set(world.towns)
+
+
+# --- open: each input stands alone
+
+
+def came(world: World, names: set[str], length: int) -> list[int]:
+    """The first made-up figures of some departments, added."""
+    return [sum(world.towns[name].figures.base + at for name in names) for at in range(length)]
+
+
+@pytest.mark.parametrize("protocol", OPEN)
+def test_without_masks_the_sum_is_of_who_came_in_time(world: World, protocol: Protocol) -> None:
+    run = play(world, protocol).away({"south", "west"})
+    life = run.plan.expires_at - run.plan.issued_at
+    run.tick(life - 1)
+    assert run.session.state == "running"  # they may still come
+    run.tick(2)
+    assert run.finished == 1, run.errors
+    assert run.dropped() == {"south", "west"}
+    assert run.session.result is not None
+    assert run.session.result.survivors == ("east", "mid", "north")
+    assert opened(world, run) == came(world, {"east", "mid", "north"}, 4)
+    assert set(run.session.statements) == {"east", "mid", "north"}
+    assert world.towns["mid"].budget() == "released"
+
+
+def test_an_open_sum_of_too_few_is_none(world: World) -> None:
+    run = play(world, "he_sum.bfv.open").away({"south", "west", "north"})
+    assert run.plan.threshold == 3  # of the policies: min_parties
+    run.tick(run.plan.expires_at - run.plan.issued_at + 1)
+    assert run.session.state == "failed"
+    assert "3 of 5 departments sent nothing before the deadline, and 3 are needed" in (
+        run.errors[0].message
+    )
+
+
+def test_a_ciphertext_that_cannot_be_added_ends_no_open_job(world: World) -> None:
+    run = play(world, "he_sum.bfv.open").run(lambda d: d.round == ASK and d.recipient == "mid")
+    reply = world.towns["mid"].answer(run.waiting.popleft())
+    assert reply is not None
+    with pytest.raises(TrustError):
+        run.push(dataclasses.replace(reply, body=reply.body[:-1] + bytes([reply.body[-1] ^ 1])))
+    run.run().tick(run.plan.expires_at - run.plan.issued_at + 1)
+    assert run.finished == 1, run.errors
+    assert opened(world, run) == came(world, set(world.towns) - {"mid"}, 4)
+
+
+@pytest.mark.parametrize(
+    "survivors",
+    [
+        ["east", "north", "south", "west"],  # without the department that is asked to sign
+        ["east", "mid"],  # fewer than the threshold
+        ["mid", "east", "north"],  # not in the order of the roster
+        ["east", "mid", "north", "nobody"],
+        ["east", "east", "mid", "north"],
+    ],
+)
+def test_a_receipt_of_an_open_sum_is_not_signed_for_anybody(
+    world: World, survivors: list[str]
+) -> None:
+    play(world, "he_sum.bfv.open").until("receipt")
+    notice = json.dumps({"survivors": survivors, "outcome": "0" * 64}).encode()
+    reply = world.towns["mid"].ask("receipt", "receipt", notice)
+    assert reply.kind == "fault"
+    assert json.loads(reply.body)["code"] == "job.receipt"
+
+
+def test_a_receipt_of_an_open_sum_is_not_signed_by_who_sent_nothing(world: World) -> None:
+    run = play(world, "he_sum.bfv.open").until(ASK)
+    assert run.session.state == "running"
+    notice = json.dumps({"survivors": list(world.towns), "outcome": "0" * 64}).encode()
+    reply = world.towns["mid"].ask("receipt", "receipt", notice)
+    assert json.loads(reply.body)["code"] == "job.receipt"
+
+
+def test_an_open_plan_is_refused_by_who_has_not_opted_in(tmp_path: Path) -> None:
+    world = World(tmp_path, protocols=["masked_sum", "he_sum", "sealed"])
+    plan = keyed(world.plan(SUMS, protocol="he_sum.bfv.open"))
+    reply = world.towns["mid"].ask(PLAN_ROUND, "plan", world.opening(plan))
+    assert json.loads(reply.body)["code"] == "policy.protocol"
+    assert world.towns["mid"].budget() == ""
+    world.close()
+
+
+@pytest.mark.parametrize("protocol", ["he_sum.bfv", "he_sum.bfv.open"])
+def test_a_value_beyond_its_bounds_is_not_sent_and_not_told(
+    world: World, protocol: Protocol
+) -> None:
+    town = world.towns["mid"]
+    town.figures.base = 1 << 30
+    run = play(world, protocol).run()
+    assert run.session.state == "running"
+    assert not [reply for _, reply in run.answers if reply.kind == "fault"]
+    assert (town.budget(), ASK in town.left()) == ("released", False)
+    assert "bounds" in town.store.jobs()[0].failure
+    run.tick(run.plan.expires_at - run.plan.issued_at + 1)
+    assert run.finished == int(run.plan.is_open)  # under masks one missing member is no answer
+    assert all("bounds" not in error.message for error in run.errors)
 
 
 # --- refusals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -17,6 +18,8 @@ from compute_nodes.jobs.part import Computed
 from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.jobs.sizes import predicted_bytes
 from compute_nodes.rpc.delivery import Delivery
+from compute_nodes.views import show_jobs
+from exchange.coordinator.session import Clocks
 from protos.faults import UnavailableError
 from tests.job_world import JOB, Play, Town, World
 
@@ -212,22 +215,72 @@ def test_a_refused_plan_costs_nothing(world: World) -> None:
     assert town.left() == {}
 
 
-def test_a_failure_that_depends_on_data_costs_what_an_answer_costs(world: World) -> None:
-    """Whether a query dies of its limits tells something about the rows."""
-    town = world.towns["mid"]
+def failing(town: Town) -> None:
+    """Its query dies of its limits, which tells something about the rows."""
     town.figures.fault = UnavailableError("the query failed", code="engine.failed", detail="1e9")
+
+
+def test_a_failure_that_depends_on_data_costs_what_an_answer_costs(world: World) -> None:
+    town = world.towns["mid"]
+    failing(town)
     play = world.session(world.plan()).start().run()
-    (error,) = play.errors
-    assert error.code == "engine.failed"
-    assert "1e9" not in error.message
-    assert town.store.state(JOB) == "cancelled"
     assert town.budget() == "released"
     # Data that no longer fails, and a restart, make no second try of it.
     town.figures.fault = None
-    asked = next(d for d, _ in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))
-    town.restart()
-    assert fault(town.ask(asked.round, asked.kind, asked.body))["code"] == "job.ended"
+    asked = next(d for d in play.sent if (d.round, d.recipient) == ("main/masked", "mid"))
+    for _ in range(2):
+        assert town.answer(asked) is None
+        town.restart()
+    assert town.figures.asked == 1
+    assert town.ask(CANCEL_ROUND, "cancel", b"").kind == "accepted"
+    assert (town.budget(), town.store.state(JOB)) == ("released", "cancelled")
     assert "main/masked" not in town.left()
+
+
+def test_a_failure_looks_like_a_machine_that_hangs(tmp_path: Path) -> None:
+    """The same to the exchange and the analyst, message for message; the owner knows better."""
+    seen = []
+    for fails in (True, False):
+        world = World(tmp_path / str(fails))
+        town = world.towns["mid"]
+        if fails:
+            failing(town)
+        play = world.session(world.plan()).start().until("main/masked")
+        if not fails:
+            play.waiting = deque(d for d in play.waiting if d.recipient != "mid")
+        play.run().tick(Clocks().round_s - 1)
+        assert not play.dropped()  # it is waited for, as for any other
+        play.tick(2)
+        assert play.finished == 1, play.errors
+        assert play.session.result is not None
+        assert play.session.result.survivors == ("east", "north", "south", "west")
+        assert set(play.session.statements) == set(play.session.result.survivors)
+        seen.append((play.log, [(r.sender, r.round, r.kind) for _, r in play.answers]))
+        (row,) = town.store.jobs()
+        assert row.failure == ("the query failed 1e9" if fails else "")
+        assert (("the query failed", "1e9") in town.logged) == fails
+        world.close()
+    assert seen[0] == seen[1]
+
+
+def test_the_owner_reads_what_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VEIL_LANG", "en")
+    town = world.towns["mid"]
+    failing(town)
+    world.session(world.plan()).start().run()
+    show_jobs(town.path.parent)
+    assert "failed here: the query failed 1e9" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_exact_answer_without_a_failed_department_is_none(world: World) -> None:
+    failing(world.towns["mid"])
+    play = world.session(world.exact()).start().run().tick(Clocks().round_s + 1)
+    (error,) = play.errors
+    assert "no answer came from mid" in error.message
+    assert "query" not in error.message
+    assert world.towns["mid"].store.jobs()[0].failure
 
 
 def test_the_budget_says_what_is_left_as_epsilon(tmp_path: Path) -> None:
@@ -316,3 +369,31 @@ def test_plans_that_differ_only_in_their_job_have_other_masks(world: World) -> N
         return next(r.body for d, r in play.answers if (d.round, d.recipient) == ("main/masked", "mid"))  # fmt: skip # noqa: E501
 
     assert masked(first) != masked(second)
+
+
+def test_a_full_disk_is_said_and_nothing_leaves(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the node was about to write down, it says so instead of falling silent."""
+    town = world.towns["mid"]
+    plan = world.opening(world.plan())
+
+    def full(*_: object, **__: object) -> None:
+        raise UnavailableError("the store cannot be read or written", code="store.failed")
+
+    for name in ("begin", "keep", "end"):
+        monkeypatch.setattr(town.store, name, full)
+    town.jobs.clear()
+    for _ in range(2):
+        answer = town.ask(PLAN_ROUND, "plan", plan)
+        assert (answer.kind, json.loads(answer.body)["code"]) == ("fault", "store.failed")
+    monkeypatch.undo()
+    for name in ("keep", "end"):  # it opens, and cannot keep the answer
+        monkeypatch.setattr(town.store, name, full)
+    assert town.ask(PLAN_ROUND, "plan", plan).kind == "fault"
+    monkeypatch.undo()
+    assert town.left() == {}
+    town.restart()  # there is room again
+    answer = town.ask(PLAN_ROUND, "plan", plan)
+    assert answer.kind == "accepted", answer.body
+    assert town.budget() == "reserved"

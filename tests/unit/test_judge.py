@@ -11,10 +11,13 @@ from catalog.algebra import Aggregate, Arith, ColumnRef, Constant, Expr, Key, Me
 from catalog.config import load_policy
 from catalog.judge import Verdict, judge
 from catalog.plan import Member, Plan
+from catalog.plan_rules import OPEN_BFV_BITS
 from catalog.policy import Policy
-from catalog.refusal import Refusal
+from catalog.refusal import Refusal, spoken
 from catalog.uses import uses_of
+from compute_nodes.protocols.he_sum.setup import NARROW_BITS
 from protos.faults import PolicyError
+from protos.language import Text
 from tests.sql_world import DATASET, POLICY, planned
 
 OWN = load_policy(POLICY, DATASET, "a")
@@ -86,6 +89,58 @@ def test_a_wrong_plan_is_refused(change: dict[str, Any], rule: str):
 def test_a_stricter_policy_refuses(change: dict[str, Any], rule: str):
     found = only(verdict(planned(GOOD), replace(OWN, **change)))
     assert (found.department, found.rule) == ("a", rule)
+
+
+def test_the_analysts_own_department_does_not_count():
+    plan = planned(GOOD, affiliation="b")
+    assert (plan.own, plan.threshold, plan.colluders) == (1, 3, 1)
+    found = only(verdict(plan))
+    assert (found.rule, found.department) == ("min_parties", "a")
+    assert "3 departments (without b, the analyst's own), this one could come from 2" in (
+        found.message
+    )
+    assert verdict(plan, replace(OWN, min_parties=2)).allowed
+    assert verdict(planned(GOOD, affiliation="elsewhere")).allowed
+    telling = only(verdict(replace(plan, colluders=0), replace(OWN, min_parties=2)))
+    assert (telling.rule, telling.department) == ("colluders", "a")
+    assert "withstand 1 colluding departments (with b, the analyst's own)" in telling.message
+
+
+@pytest.mark.parametrize("protocol", ["he_sum.bfv.open", "he_sum.paillier.open"])
+def test_an_open_sum_needs_the_owners_word_for_it(protocol: Any):  # noqa: ANN401
+    plan = planned("SELECT COUNT(*) FROM visits", protocol=protocol)
+    assert plan.threshold == 3  # nothing but min_parties asks for more than one
+    assert only(verdict(plan)).rule == "protocol"  # he_sum alone is no yes
+    for listed in (protocol, "he_sum.open"):
+        assert verdict(plan, replace(OWN, protocols=(listed,))).allowed
+    willing = replace(OWN, protocols=("he_sum.open",))
+    assert only(verdict(replace(plan, threshold=2), willing)).rule == "min_parties"
+    assert verdict(replace(plan, threshold=2), replace(willing, min_parties=2)).allowed
+    masked = planned("SELECT COUNT(*) FROM visits", protocol="he_sum.bfv")
+    refused = only(verdict(masked, willing))
+    assert refused.rule == "protocol"
+    assert str(refused.rewrites[0]) == "use he_sum.bfv.open, he_sum.paillier.open"
+
+
+def test_exact_figures_are_never_open():
+    plan = planned("SELECT COUNT(*) FROM visits", mode="exact", protocol="he_sum.bfv.open")
+    found = only(
+        verdict(replace(plan, grants=("x", "y", "z")), replace(OWN, protocols=("he_sum.open",)))
+    )
+    assert found.rule == "open"
+    assert "analyst and exchange together" in found.message
+    assert found.rewrites[0] == "use he_sum.bfv or masked_sum"
+
+
+def test_an_open_bfv_total_fits_one_slot():
+    assert OPEN_BFV_BITS == NARROW_BITS
+    sql = "SELECT VAR_POP(cost * 100) FROM visits"
+    plan = planned(sql, protocol="he_sum.bfv.open")
+    willing = replace(OWN, protocols=("he_sum.open",))
+    found = only(verdict(plan, willing))
+    assert found.rule == "open"
+    assert "up to 47 bits" in found.message
+    assert verdict(planned(sql, protocol="he_sum.paillier.open"), willing).allowed
 
 
 def test_a_clock_that_is_off_is_said_so():
@@ -171,3 +226,18 @@ def test_an_exact_statement_has_rules_of_its_own():
     assert (found.rule, found.column) == ("exact_nulls", "cost")
     assert "COUNT(cost) instead of COUNT(*)" in found.rewrites[0]
     assert verdict(planned(sql)).allowed
+
+
+def test_one_refusal_of_many_departments_is_said_once():
+    no = [Refusal(who, "epsilon", "", Text("too much", "过多"), ("less",)) for who in "abc"]
+    only_b = Refusal("b", "cells", "", "too many")
+    found = Verdict((*no, only_b), ("a", "b", "c"))
+    with pytest.raises(PolicyError) as refused:
+        found.enforce()
+    assert refused.value.message == "all 3 departments: too much; b: too many"
+    assert refused.value.said.zh == "全部 3 个部门：过多；b：too many"
+    assert refused.value.remedy == "less"
+    some = Verdict(tuple(no[:2]), ("a", "b", "c"))
+    assert [text.zh for text in spoken(some.refusals, some.departments)] == ["a、b：过多"]
+    alone = Verdict((no[0],), ("a",))
+    assert [text.en for text in spoken(alone.refusals, alone.departments)] == ["a: too much"]

@@ -1,9 +1,12 @@
 """Masks and seeds."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from compute_nodes.crypto.masks import apply_mask, apply_masks, expand, keystream
+from compute_nodes.crypto import masks
+from compute_nodes.crypto.masks import _Stream, apply_mask, apply_masks, expand, keystream
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.crypto.seed import PartySeed
 from protos.faults import InputError
@@ -36,6 +39,41 @@ def test_many_masks_are_the_sum_of_each(bits: int):
     for seed, sign in seeds:
         ring.accumulate(single, expand(seed, ring, n), sign=sign)
     assert np.array_equal(together, single)
+
+
+@pytest.mark.parametrize("by_gcm", [True, False])
+@pytest.mark.parametrize(
+    "pieces", [[5], [16, 16], [31, 1, 1], [32, 4], [40, 0, 100_000], [262_144] * 2]
+)
+def test_both_ways_of_computing_give_the_one_stream(by_gcm: bool, pieces: list[int]):
+    """Pieces end before, in and after the two blocks that GCM keeps for itself."""
+    stream, written = _Stream(SEED, by_gcm=by_gcm), bytearray(sum(pieces))
+    room = memoryview(written)
+    for size in pieces:
+        stream.fill(room[:size])
+        room = room[size:]
+    assert written == keystream(SEED, len(written))
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "wide"),
+    [
+        ("model\t: x\nflags\t\t: fpu aes avx512f avx512vl vaes vpclmulqdq\nbugs\t: y", True),
+        ("flags\t\t: fpu aes avx2 vaes vpclmulqdq\nmodel name : avx512f avx512vl", False),
+        ("flags\t\t: fpu aes\n", False),
+        ("Features\t: fp asimd aes pmull", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_the_processor_says_which_way_is_faster(
+    cpuinfo: str | None, wide: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo)
+    monkeypatch.setattr(masks, "_CPU", path)
+    assert masks._has_wide_aes.__wrapped__() is wide
 
 
 def test_a_longer_mask_begins_with_the_shorter():

@@ -11,7 +11,9 @@ import pytest
 from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.session import Clocks
-from protos.faults import JobError, ProtocolError
+from protos.canonical import canonical
+from protos.faults import JobError, PolicyError, ProtocolError, TrustError
+from protos.language import Text
 from tests.job_world import COUNT, JOB, Play, World
 
 ROUNDS = ("main/advertise", "main/shares", "main/masked", "main/consistency", "main/unmask")
@@ -184,6 +186,40 @@ def test_who_refuses_to_sign_leaves_only_its_signature_out(world: World) -> None
     assert "mid" not in run.session.statements
 
 
+@pytest.mark.parametrize("rubbish", [b"rubbish", b"\xff"])
+def test_a_statement_that_does_not_fit_is_as_good_as_none(world: World, rubbish: bytes) -> None:
+    run = play(world).until(RECEIPT_ROUND)
+    held = next(d for d in run.waiting if d.recipient == "mid")
+    run.waiting.remove(held)
+    others = run.run().session.statements["east"].encode("ascii")
+    for body in (rubbish, others):  # of nobody, and of somebody else
+        with pytest.raises(TrustError):
+            run.push(Delivery(JOB, RECEIPT_ROUND, 1, "mid", "", "statement", body))
+    assert run.finished == 0
+    assert run.tick(QUICK.receipt_s).finished == 1
+    assert set(run.session.statements) == set(world.towns) - {"mid"}
+
+
+def test_who_is_needed_to_sign_is_waited_for_longer(world: World) -> None:
+    """Without enough signatures the answer, already paid for, would be worth nothing."""
+    run = play(world).until(RECEIPT_ROUND)
+    held = [d for d in run.waiting if d.recipient in {"mid", "west"}]
+    for delivery in held:
+        run.waiting.remove(delivery)
+    assert run.run().tick(QUICK.round_s - 0.1).finished == 0
+    run.waiting.append(held[0])
+    assert run.run().finished == 0
+    assert run.tick(0).finished == 1  # four of five are enough, and the fifth had its time
+    assert len(run.session.statements) == 4
+
+
+def test_a_receipt_that_too_few_sign_comes_to_an_end(world: World) -> None:
+    run = play(world).until(RECEIPT_ROUND).away({"mid", "west"})
+    assert run.tick(QUICK.receipt_s).finished == 0
+    assert run.tick(QUICK.round_s).finished == 1
+    assert len(run.session.statements) == 3
+
+
 def test_cancelling_in_the_middle_and_after_the_end(world: World) -> None:
     run = play(world).until("main/masked")
     run.session.cancel(JobError("cancelled"))
@@ -228,3 +264,13 @@ def test_one_department_alone_that_goes_away(world: World) -> None:
     run.start().away({"mid"})
     (error,) = run.errors
     assert error.kind == "job"
+
+
+def test_a_refusal_reaches_the_analyst_in_both_languages(world: World) -> None:
+    run = play(world)
+    refused = PolicyError(Text("no", "不行"), remedy=Text("wait", "等待"), code="policy.x")
+    body = canonical(refused.public())
+    run.push(Delivery(JOB, PLAN_ROUND, 1, "mid", "", "fault", body))
+    (error,) = run.errors
+    assert error.said == Text("mid: no", "mid：不行")
+    assert error.advice == Text("wait", "等待")

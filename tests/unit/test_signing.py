@@ -9,15 +9,22 @@ import json
 import os
 import re
 from collections.abc import Callable
+from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from hypothesis import given
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import example, given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.signing import (
@@ -60,6 +67,40 @@ def test_canonical_json_follows_rfc_8785_appendix_b_and_sorts_by_utf16() -> None
     assert canonical(body).decode() == (
         '{"\\r":"CR","1":"One","a":0.002,"ö":1e+21,"€":"Euro","😀":"Smiley"}'
     )
+
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(any_json)
+@example({chr(code): chr(code) for code in (*range(0x21), 0x7F, 0x2028, 0xE000, 0x1F600)})
+@example([2**53 - 1, -(2**53) + 1, True, 1.0, -0.0, 1e16, 5e-324])
+@example({"a": {"b": [(1, "\ud800")]}})
+@example({"a": [2**53]})
+def test_the_quick_encoder_writes_what_rfc8785_writes(body: object) -> None:
+    """Every escape and order; and what the library refuses is refused."""
+    try:
+        expected = rfc8785.dumps(cast("Any", body))
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        with pytest.raises(InputError):
+            canonical(body)
+    else:
+        assert canonical(body) == expected
+
+
+def test_a_subclass_keeps_the_text_that_the_library_gives_it() -> None:
+    class Level(IntEnum):
+        LOW = 1
+
+    class Name(StrEnum):
+        A = "a"
+
+    for body in ([Level.LOW], {"x": Name.A}, {Name.A: 1}):
+        assert canonical(body) == rfc8785.dumps(cast("Any", body))
 
 
 def test_digest_does_not_depend_on_key_order() -> None:
@@ -114,6 +155,27 @@ def raw_signature(key: IdentityKey, signing_input: str) -> str:
     der = key._private.sign(signing_input.encode(), ec.ECDSA(SHA256()))
     r, s = decode_dss_signature(der)
     return b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+def spelled(key: IdentityKey, change: Callable[[str], str], number: int) -> str:
+    """A token one part of which is written in another way, signed as it stands."""
+    parts = good(key).split(".")[:2]
+    parts[number] = change(parts[number])
+    signing_input = ".".join(parts)
+    return f"{signing_input}.{raw_signature(key, signing_input)}"
+
+
+def next_letter(text: str) -> str:
+    """The same bytes in base64: the last letter has bits that no byte needs."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    other = text[:-1] + alphabet[alphabet.index(text[-1]) + 1]
+    assert unb64(other) == unb64(text)
+    return other
+
+
+def swapped_signature(key: IdentityKey, change: Callable[[bytes], bytes]) -> str:
+    head, body, signature = good(key).split(".")
+    return f"{head}.{body}.{b64(change(unb64(signature)))}"
 
 
 def forged(
@@ -179,6 +241,20 @@ ATTACKS: dict[str, Callable[[IdentityKey], str]] = {
     "signature in DER": lambda k: (
         f"{part(k, 0)}.{part(k, 1)}.{b64(bytes.fromhex('3006020101020101'))}"
     ),
+    "signature in another base64": lambda k: f"{part(k, 0)}.{part(k, 1)}.{next_letter(part(k, 2))}",
+    "signature padded": lambda k: good(k) + "==",
+    "signature with a space": lambda k: good(k)[:-2] + " " + good(k)[-2:],
+    "signature with a zero before each half": lambda k: swapped_signature(
+        k, lambda raw: b"\0" + raw[:32] + b"\0" + raw[32:]
+    ),
+    "signature without its last byte": lambda k: swapped_signature(k, lambda raw: raw[:-1]),
+    "signature with halves above the order": lambda k: swapped_signature(k, lambda _: b"\xff" * 64),
+    "own key, payload padded": lambda k: spelled(k, lambda part: part + "=", 1),
+    "own key, payload with a line break": lambda k: spelled(k, lambda part: part + "\n", 1),
+    "own key, payload in another base64": lambda k: spelled(k, next_letter, 1),
+    "own key, header padded": lambda k: spelled(k, lambda part: part + "==", 0),
+    "own key, header that never ends": lambda k: forged(k, own(k) | {"x": "x" * 500}),
+    "own key, header no JSON": lambda k: spelled(k, lambda _: b64(b"{"), 0),
     "truncated": lambda k: good(k)[:-10],
     "two tokens in one": lambda k: f"{good(k)}.{good(k)}",
     "not ASCII": lambda k: good(k) + "é",
@@ -196,6 +272,36 @@ def test_the_attacks_are_not_refused_for_their_tools(identity: IdentityKey) -> N
     """The forging functions make a good token when nothing is wrong with it."""
     token = forged(identity, own(identity))
     assert identity.public.verify(PLAN, token) == {"epsilon": "0.5"}
+
+
+def test_another_implementation_reads_our_tokens_and_we_read_its(identity: IdentityKey) -> None:
+    registry, claims = jws.JWSRegistry(algorithms=["ES256"]), {"epsilon": "0.5"}
+    private = ECKey.import_key(identity._private)
+    read = jws.deserialize_compact(identity.sign(PLAN, claims), private, registry=registry)
+    assert (read.headers(), read.payload) == (own(identity), canonical(claims))
+    token = jws.serialize_compact(own(identity), canonical(claims), private, registry=registry)
+    assert identity.public.verify(PLAN, token) == claims
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()).public_key(),
+        Ed25519PrivateKey.generate().public_key(),
+    ],
+)
+def test_only_keys_of_p_256_verify(key: PublicKeyTypes, identity: IdentityKey) -> None:
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    for wrong in (PublicIdentity(spki), PublicIdentity(b""), PublicIdentity(spki[:-1])):
+        with pytest.raises(TrustError) as caught:
+            wrong.verify(PLAN, good(identity))
+        assert caught.value.code == "key.invalid"
+
+
+@pytest.mark.parametrize("token", [None, 5, b"a.b.c", ["a.b.c"]])
+def test_what_is_no_text_is_no_token(token: Any, identity: IdentityKey) -> None:  # noqa: ANN401
+    with pytest.raises(TrustError):
+        identity.public.verify(PLAN, token)
 
 
 def test_an_expired_token_is_refused_with_the_time(identity: IdentityKey) -> None:
@@ -435,6 +541,24 @@ def test_trust_comes_from_pins_alone(identity: IdentityKey, tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_changed_pins_file_is_believed_at_once(identity: IdentityKey, tmp_path: Path) -> None:
+    path = tmp_path / "pins.toml"
+    watched = Pins.watched(path)
+    assert watched().names("department") == ()
+    pins = Pins()
+    pins.add("department", "shenzhen", identity.public.fingerprint)
+    pins.save(path)
+    assert watched().names("department") == ("shenzhen",)
+    assert watched() is watched()  # unchanged: not read again
+    Pins().save(path)  # somebody is believed no longer
+    assert watched().names("department") == ()
+    path.write_text("broken", "utf-8")
+    with pytest.raises(InputError):
+        watched()
+    path.unlink()
+    assert watched().names("department") == ()
+
+
 def test_a_new_key_under_a_pinned_name_is_refused(identity: IdentityKey) -> None:
     pins = Pins()
     pins.add("department", "shenzhen", identity.public.fingerprint)
@@ -454,6 +578,24 @@ def test_one_key_cannot_be_pinned_as_two_departments(identity: IdentityKey) -> N
         pins.add("department", "guangzhou", identity.public.fingerprint)
 
 
+def test_an_analyst_is_pinned_with_its_department(tmp_path: Path) -> None:
+    path, pins = tmp_path / "pins.toml", Pins()
+    pins.add("analyst", "ana", "a" * 64)
+    assert pins.department_of("ana") == ""
+    pins.add("analyst", "ana", "a" * 64, "foshan")
+    pins.add("analyst", "ana", "a" * 64)  # says nothing, so it takes nothing back
+    pins.save(path)
+    again = Pins.load(path)
+    assert again.department_of("ana") == "foshan"
+    assert again.department_of("somebody") == ""
+    with pytest.raises(TrustError, match="pinned as one of foshan, not of zhuhai"):
+        again.add("analyst", "ana", "a" * 64, "zhuhai")
+    with pytest.raises(TrustError, match="does not fit"):
+        again.add("analyst", "ana", "b" * 64, "foshan")
+    with pytest.raises(InputError, match="belongs to no department"):
+        again.add("exchange", "hub", "c" * 64, "foshan")
+
+
 PIN = f'[[pin]]\nrole = "department"\nname = "a"\nfingerprint = "{"a" * 64}"\n'
 
 
@@ -463,8 +605,12 @@ PIN = f'[[pin]]\nrole = "department"\nname = "a"\nfingerprint = "{"a" * 64}"\n'
         ("[[pin", "not valid TOML"),
         ("trust = true", "only"),
         ("pin = 5", "only"),
-        ('[[pin]]\nname = "a"', "pin 1 needs exactly"),
-        (PIN + 'note = "x"', "pin 1 needs exactly"),
+        ("pin = [5]", "pin 1 needs role, name and fingerprint"),
+        ('[[pin]]\nname = "a"', "pin 1 needs role, name and fingerprint"),
+        (PIN + 'note = "x"', "pin 1: note is not a known key"),
+        (PIN + 'department = "b"', "a department belongs to no department"),
+        (PIN.replace('"department"', '"analyst"') + "department = 5", "a department is a name"),
+        (PIN.replace('"department"', '"analyst"') + 'department = "B!"', "not a valid name"),
         (PIN.replace("a" * 64, "A" * 64), "64 lower-case hex digits"),
         (PIN.replace('"department"', '"king"'), "not a role"),
         (PIN.replace('"a"', "5"), "not a valid name"),

@@ -46,7 +46,7 @@ def test_an_error_says_what_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         "Privacy budget: 0.3 of 10.0 is left\nWhat to do: ask with --epsilon 0.3\n"
     )
     monkeypatch.setenv("VEIL_LANG", "zh")
-    assert printed(error).startswith("隐私预算不足: 0.3")
+    assert printed(error).startswith("隐私预算不足：0.3")
 
 
 def test_wrong_sql_is_underlined_in_cells_not_characters() -> None:

@@ -78,6 +78,17 @@ def test_a_report_shows_every_check_and_one_verdict(
     assert "does not prove that inputs were honest" in " ".join(out.getvalue().split())
 
 
+def test_a_remark_is_marked_and_nothing_is_called_wrong_or_whole() -> None:
+    missing = Check(Text("Signed", "签署"), ok=True, what="p did not sign", remark=True)
+    holds = Check(Text("First", "一"), ok=True, what="x")
+    out = io.StringIO()
+    show_report(Report((holds, missing)), stream=out)
+    assert "! " in out.getvalue()
+    assert "Nothing is wrong." in out.getvalue()
+    assert "nobody confirms" in out.getvalue()
+    assert "Everything holds" not in out.getvalue()
+
+
 def test_a_report_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VEIL_LANG", "zh")
     out = io.StringIO()

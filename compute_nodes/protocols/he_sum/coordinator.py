@@ -23,6 +23,7 @@ from compute_nodes.protocols.he_sum.party import check_key
 from compute_nodes.protocols.he_sum.setup import PURPOSE, ROUND, HeSetup
 from compute_nodes.protocols.he_sum.total import HeTotal, unframe
 from protos.faults import JobError, ProtocolError, TrustError
+from protos.language import Text
 
 TRANSITIONS: Final[Transitions] = {
     "new": {"start": "collecting"},
@@ -111,14 +112,22 @@ class HeSumCoordinator:
         if self.setup.masked or came < self.setup.threshold:
             self._state = self._follow("fail")
             needs = (
-                "a masked sum needs every department of its roster"
+                Text(
+                    "a masked sum needs every department of its roster", "须由名单上的全部部门应答"
+                )
                 if self.setup.masked
-                else f"{self.setup.threshold} are needed"
+                else Text(f"{self.setup.threshold} are needed", f"需要 {self.setup.threshold} 个")
             )
             raise JobError(
-                f"{asked - came} of {asked} departments sent nothing before the deadline, and"
-                f" {needs}",
-                remedy="Ask again with a longer deadline or with the departments that answer.",
+                Text(
+                    f"{asked - came} of {asked} departments sent nothing before the deadline, and"
+                    f" {needs.en}",
+                    f"{asked} 个部门中有 {asked - came} 个在期限前没有应答，而{needs.zh}",
+                ),
+                remedy=Text(
+                    "Ask again with a longer deadline or with the departments that answer.",
+                    "请延长期限，或只向会应答的部门重新查询",
+                ),
                 code="job.survivors",
             )
         self._state = state

@@ -67,7 +67,11 @@ class Roster:
 
     def of(self, party: int) -> Advertisement:
         """Returns one party's keys."""
-        return self.keys[self.parties.index(party)]
+        return self._by_party[party]
+
+    @cached_property
+    def _by_party(self) -> dict[int, Advertisement]:
+        return {key.party: key for key in self.keys}
 
 
 class PartySecrets:

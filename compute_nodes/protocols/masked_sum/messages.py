@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from compute_nodes.crypto.agreement import KEY_BYTES
-from compute_nodes.protocols.base import Setup, Verify, context
+from compute_nodes.protocols.base import COORDINATOR, Setup, Verify, context
 from compute_nodes.protocols.masked_sum.keys import Advertisement, Roster
 from protos.faults import ProtocolError, TrustError
 
@@ -74,26 +74,34 @@ def survivor_claims(
     }
 
 
-def check_survivor_token(
+def check_survivor_tokens(
     roster: Roster,
-    party: int,
     sharers: Sequence[int],
     survivors: Sequence[int],
-    token: memoryview,
+    tokens: Iterable[tuple[int, memoryview]],
     verify: Verify,
 ) -> None:
-    """Verifies that ``party`` accepted exactly this survivor set.
+    """Verifies that each party accepted exactly this survivor set.
+
+    Args:
+        roster: Who advertised keys (U1).
+        sharers: Who shared secrets (U2).
+        survivors: Whose vector is in the total (U3).
+        tokens: (party, its signature) each.
+        verify: Against pinned identities.
 
     Raises:
-        ProtocolError: It is not a token.
-        TrustError: It signed another set, roster or run, or the signature does not hold.
+        ProtocolError: One is not a token.
+        TrustError: One signed another set, roster or run, or the signature does not hold.
     """
-    claims = verify(party, SURVIVORS_PURPOSE, read_token(token))
-    if claims != survivor_claims(roster, party, sharers, survivors):
-        raise TrustError(
-            f"{roster.setup.name(party)} signed a different survivor set",
-            code="protocol.survivors",
-        )
+    agreed = survivor_claims(roster, COORDINATOR, sharers, survivors)
+    for party, token in tokens:
+        claims = verify(party, SURVIVORS_PURPOSE, read_token(token))
+        if claims != agreed | {"sender": party}:
+            raise TrustError(
+                f"{roster.setup.name(party)} signed a different survivor set",
+                code="protocol.survivors",
+            )
 
 
 def read_token(part: memoryview) -> str:

@@ -39,7 +39,7 @@ from compute_nodes.protocols.masked_sum.messages import (
     SEALED_SEED_BYTES,
     SURVIVORS_PURPOSE,
     check_parts,
-    check_survivor_token,
+    check_survivor_tokens,
     enough,
     keys_claims,
     read_keys,
@@ -216,10 +216,10 @@ class MaskedSumParty:
         signers = party_list(self._setup, fields["parties"])
         enough(self._setup, signers, state.survivors, self.me)
         check_parts(parts, len(signers))
-        for party, token in zip(signers, parts, strict=True):
-            check_survivor_token(
-                self._roster(state), party, state.sharers, state.survivors, token, self._verify
-            )
+        tokens = zip(signers, parts, strict=True)
+        check_survivor_tokens(
+            self._roster(state), state.sharers, state.survivors, tokens, self._verify
+        )
         return state
 
     # What the party answers.
@@ -258,9 +258,9 @@ class MaskedSumParty:
 
     def _unmask(self, state: _State, _value: Vector | None) -> Message:
         """One share of each peer: of a survivor's self mask, of a drop-out's mask key."""
-        seeds, keys = bytearray(), bytearray()
+        seeds, keys, survivors = bytearray(), bytearray(), frozenset(state.survivors)
         for party, share in sorted(state.shares.items()):
-            if party in state.survivors:
+            if party in survivors:
                 seeds += share[:SEED_BYTES]
             else:
                 keys += share[SEED_BYTES:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.protocols.base import MAX_BODY_BYTES, Setup
 from protos.faults import InputError
+from protos.language import Text
 
 
 def least_threshold(n: int) -> int:
@@ -25,17 +26,28 @@ def check_setup(setup: Setup) -> None:
             vector that does not fit into one message.
     """
     if setup.n < 2:
-        raise InputError("masked_sum needs at least two departments")
+        raise InputError(
+            Text("masked_sum needs at least two departments", "masked_sum 至少需要两个部门")
+        )
     if setup.threshold < least_threshold(setup.n):
         raise InputError(
-            f"a threshold of {setup.threshold} is too low for {setup.n} departments",
-            remedy=f"use {least_threshold(setup.n)} or more",
+            Text(
+                f"a threshold of {setup.threshold} is too low for {setup.n} departments",
+                f"{setup.n} 个部门的门限 {setup.threshold} 过低",
+            ),
+            remedy=Text(
+                f"use {least_threshold(setup.n)} or more",
+                f"请使用 {least_threshold(setup.n)} 或更高",
+            ),
             code="masked_sum.threshold",
         )
     size = setup.length * Ring(setup.bits).element_bytes
     if size > MAX_BODY_BYTES - 4096:  # header and sealed seed travel with the vector
         raise InputError(
-            f"a vector of {size} bytes does not fit into one message",
-            remedy="group by fewer or coarser keys",
+            Text(
+                f"a vector of {size} bytes does not fit into one message",
+                f"{size} 字节的向量放不进一条消息",
+            ),
+            remedy=Text("group by fewer or coarser keys", "请减少或放宽分组键"),
             code="masked_sum.length",
         )

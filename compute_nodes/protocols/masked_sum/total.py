@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from compute_nodes.protocols.base import Setup, Verify
 from compute_nodes.protocols.masked_sum.keys import Roster
-from compute_nodes.protocols.masked_sum.messages import check_survivor_token, read_keys
+from compute_nodes.protocols.masked_sum.messages import check_survivor_tokens, read_keys
 from protos.faults import ProtocolError
 
 
@@ -68,7 +68,5 @@ def check_total(setup: Setup, total: MaskedTotal, verify: Verify) -> None:
             for party, token in sorted(total.keys.items())
         ),
     )
-    for party, token in total.signatures.items():
-        check_survivor_token(
-            roster, party, total.sharers, total.survivors, memoryview(token.encode()), verify
-        )
+    tokens = [(party, memoryview(token.encode())) for party, token in total.signatures.items()]
+    check_survivor_tokens(roster, total.sharers, total.survivors, tokens, verify)

@@ -17,6 +17,7 @@ from compute_nodes.crypto.ring import Ring, Vector
 from compute_nodes.crypto.seed import SEED_BYTES
 from compute_nodes.protocols.masked_sum.keys import Roster, commitment, pairwise_seed
 from protos.faults import JobError
+from protos.language import Text
 
 
 def remove_masks(
@@ -61,8 +62,14 @@ def remove_masks(
 
 def _wrong_shares(roster: Roster, party: int) -> JobError:
     return JobError(
-        f"the shares of {roster.setup.name(party)}'s secret do not rebuild what it advertised:"
-        " a department sent wrong ones",
-        remedy="submit the query again; if it happens again, compare the versions of the nodes",
+        Text(
+            f"the shares of {roster.setup.name(party)}'s secret do not rebuild what it advertised:"
+            " a department sent wrong ones",
+            f"{roster.setup.name(party)} 的密钥份额无法还原其公布的密钥：有部门发送了错误份额",
+        ),
+        remedy=Text(
+            "submit the query again; if it happens again, compare the versions of the nodes",
+            "请重新提交；若再次出现，请核对各节点的版本",
+        ),
         code="job.wrong_shares",
     )

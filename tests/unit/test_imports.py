@@ -1,0 +1,46 @@
+"""What a process does not need it does not import: memory and start-up of every node."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+NODE = """
+import io
+from pyarrow import csv
+from catalog.algebra import Aggregate, ColumnRef, Key, Measure
+from catalog.budget import rho_for
+from compute_nodes import daemon
+from compute_nodes.engines.render import to_vector
+from compute_nodes.noise import draw_noise
+
+ask = Aggregate("d", None, (Key(ColumnRef("k"), ("a", "b")),), (Measure("rows"),))
+table = csv.read_csv(io.BytesIO(b"k0,m0\\nb,3\\nc,9\\na,2\\n"))
+assert to_vector(table, ask) == [2, 3]
+assert len(draw_noise((rho_for(1.0, 1e-6) + 2.0,), 2)) == 2
+"""
+ANALYST = """
+from exchange import connect
+from exchange.commands import sql
+from catalog.sql_gate import parse
+parse("SELECT COUNT(*) AS n FROM visits")
+"""
+HEAVY = ("pandas", "tenseal", "phe", "IPython", "matplotlib", "jupyter_client")
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [(NODE, (*HEAVY, "duckdb")), (ANALYST, (*HEAVY, "opendp")), ("import exchange.serve", HEAVY)],
+    ids=["node", "analyst", "exchange"],
+)
+def test_nothing_heavy_is_imported_ahead_of_need(
+    run: Run, code: str, absent: tuple[str, ...]
+) -> None:
+    asked = f"{code}\nimport sys\nprint(sorted(set({absent!r}) & set(sys.modules)))"
+    done = run(sys.executable, "-c", asked)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stdout + done.stderr
