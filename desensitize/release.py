@@ -101,7 +101,6 @@ class Release:
     Attributes:
         dataset: Its name.
         open: Under which conditions it is opened.
-        made: When, UTC, ISO 8601 to the second; empty in a repeatable manifest.
         input: What went in.
         output: The Parquet file.
         policy_sha256: Of ``policy.toml``.
@@ -137,7 +136,6 @@ class Release:
     rescan: RescanFacts | None = None
     notes: tuple[Text, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
-    made: str = ""
     format: int = FORMAT
 
     def to_dict(self) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Workshop:
         numbered: Whether rows need their numbers.
         unordered: Whether rows leave their order, so that it has to be made again.
         fresh: Columns that come out differently each time.
+        told: Variables and functions that the engine knows.
     """
 
     secrets: Secrets
@@ -109,6 +110,7 @@ class Workshop:
     numbered: bool = False
     unordered: bool = False
     fresh: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     _made: int = 0
 
     def variable(self, content: bytes) -> str:

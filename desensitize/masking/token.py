@@ -31,11 +31,12 @@ class Token:
 
     Attributes:
         domain: Names the key.
-        length: Hexadecimal digits, four bits each.
+        length: Hexadecimal digits, four bits each. Not fewer than 20: shorter ones could collide
+            and, of digits only, look like ids.
     """
 
     domain: Domain
-    length: Annotated[int, Field(ge=16, le=64)] = 32
+    length: Annotated[int, Field(ge=20, le=64)] = 32
 
     title: ClassVar = Text("keyed token", "带密钥的令牌")
     concludes: ClassVar = Text(
