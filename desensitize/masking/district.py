@@ -107,7 +107,7 @@ def spellings() -> dict[str, str]:
     """Returns codes by the ways in which an address can begin.
 
     A code in use goes before one that was abolished; a beginning that two divisions in use could
-    have means neither.
+    have means neither, and has an empty code.
     """
     found: dict[str, set[str]] = {}
     known = divisions()
@@ -128,8 +128,8 @@ def spellings() -> dict[str, str]:
     result = {}
     for spelling, codes in found.items():
         in_use = {code for code in codes if known[code].last == latest} or codes
-        if len(in_use) == 1:
-            result[spelling] = next(iter(in_use))
+        # Kept though it means nothing: 朝阳区 must not be read as 朝阳, a city.
+        result[spelling] = next(iter(in_use)) if len(in_use) == 1 else ""
     return result
 
 
