@@ -13,7 +13,7 @@ What only one column of the source needs is pruned by the engine everywhere else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,7 +61,7 @@ def prepare(
     secrets: Secrets,
     *,
     methods: Mapping[str, tuple[Method, ...]] | None = None,
-    where: str = "",
+    kept: Callable[[Mapping[str, str]], str] = lambda _: "",
 ) -> Statement:
     """Puts the statement together and tells the engine what it refers to.
 
@@ -70,13 +70,14 @@ def prepare(
         policy: What becomes of it.
         secrets: Keys of the domains.
         methods: Of columns whose policy leaves the method to the models, by name.
-        where: Condition that the rows of the source meet that are released, over its own columns.
+        kept: Says which rows are released, as a condition over columns as they are read; is given
+            the expression of each by name. Empty for all.
 
     Raises:
         InputError: The policy and the table do not go together.
     """
     matched = match_columns(table, policy)
-    source, cells = _source(table, where)
+    source, cells = _source(table)
     layers = _Layers(source)
     shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
     chosen = methods or {}
@@ -90,6 +91,8 @@ def prepare(
         *(f"{_present(cells[c.name])} AS p{i}" for i, c in enumerate(policy.published)),
     )
     current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(current)]
+    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
+        layers.filter(condition)
     for depth in range(max((len(each) for each in steps), default=0)):
         made: dict[int, Cell] = {}
         for place, column in enumerate(policy.published):
@@ -104,7 +107,7 @@ def prepare(
         for place, cell in made.items():
             current[place] = Cell(f"c{place}", cell.stored)
     sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
-    _tell(table.engine, shop)
+    tell(table.engine, shop)
     return Statement(
         sql,
         tuple(column.name for column in policy.published),
@@ -170,18 +173,21 @@ class _Layers:
         """Computes more columns."""
         self.sql = f"(SELECT *, {', '.join(expressions)} FROM {self.sql})"
 
+    def filter(self, condition: str) -> None:
+        """Leaves rows out."""
+        self.sql = f"(SELECT * FROM {self.sql} WHERE {condition})"
+
     def replace(self, columns: Mapping[str, str]) -> None:
         """Computes columns anew."""
         listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
         self.sql = f"(SELECT * REPLACE ({listed}) FROM {self.sql})"
 
 
-def _source(table: Table, where: str) -> tuple[str, dict[str, Cell]]:
+def _source(table: Table) -> tuple[str, dict[str, Cell]]:
     """The innermost layer: columns under plain names, with the numbers of rows."""
     listed = ", ".join(f"{column.raw} AS s{i}" for i, column in enumerate(table.columns))
     cells = {c.name: Cell(f"s{i}", c.stored) for i, c in enumerate(table.columns)}
-    condition = f" WHERE {where}" if where else ""
-    numbered = f"SELECT {listed}, row_number() OVER () AS {ROW} FROM {table.sql}{condition}"
+    numbered = f"SELECT {listed}, row_number() OVER () AS {ROW} FROM {table.sql}"
     return f"({numbered})", cells
 
 
@@ -255,11 +261,11 @@ def _outermost(
 
 
 def _measured(table: Table, aggregate: str, below: str, shop: Workshop) -> object:
-    _tell(table.engine, shop)
+    tell(table.engine, shop)
     return table.engine.sql(f"SELECT {aggregate} FROM {below}").fetchall()[0][0]
 
 
-def _tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
+def tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
     """Makes known what the statement refers to, each thing once."""
     for name in shop.variables.keys() - shop.told:
         engine.execute(f"SET VARIABLE {name} = $it", {"it": shop.variables[name]}).fetchall()
@@ -270,3 +276,13 @@ def _tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
             type=func.ARROW, null_handling=func.SPECIAL, side_effects=not each.pure,
         )  # fmt: skip
     shop.told |= shop.variables.keys() | shop.functions.keys()
+
+
+def forget(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
+    """Undoes `tell`, so that another statement can use the names."""
+    for name in shop.told:
+        if name in shop.functions:
+            engine.remove_function(name)
+        else:
+            engine.execute(f"RESET VARIABLE {name}").fetchall()
+    shop.told.clear()
