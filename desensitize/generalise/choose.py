@@ -11,12 +11,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
-from desensitize.generalise.groups import BASE, DOMAIN, Groups, group
+from desensitize.generalise.groups import Groups, group
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.masking.base import Method, Secrets
 from desensitize.masking.statement import forget, prepare, tell
-from desensitize.policy import PublishPolicy
+from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table
 
 SUPPRESSED: Final = "veil_suppressed"
@@ -28,9 +28,10 @@ class Chosen:
 
     Attributes:
         found: The node, its loss and what it costs.
-        levels: Name of the level, by column.
-        methods: What becomes of each quasi-identifier, by name; for `prepare`.
-        columns: The quasi-identifiers, in the order of the node.
+        levels: Name of the chosen level, by column.
+        methods: What becomes of these columns, by name; for `prepare`.
+        columns: All quasi-identifiers, in the order of the node; one whose methods the policy has
+            fixed takes part with its one level.
     """
 
     found: Found
@@ -50,16 +51,17 @@ class Chosen:
             "nodes_tried": found.tried,
         }
 
-    def kept(self, read: Mapping[str, str]) -> str:
+    def kept(self, published: Mapping[str, str]) -> str:
         """Returns the condition that a row is not suppressed.
 
         Args:
-            read: Expression of each quasi-identifier as it is read, by name.
+            published: Expression of each quasi-identifier as it is published, by name.
         """
         if not self.found.suppressed:
             return ""
         same = " AND ".join(
-            f"veil_s.q{i} IS NOT DISTINCT FROM {read[name]}" for i, name in enumerate(self.columns)
+            f"veil_s.q{i} IS NOT DISTINCT FROM ({published[name]})::VARCHAR"
+            for i, name in enumerate(self.columns)
         )
         return f"NOT EXISTS (SELECT 1 FROM {SUPPRESSED} veil_s WHERE {same})"
 
@@ -76,30 +78,38 @@ def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | No
         secrets: Keys of the domains.
 
     Returns:
-        None if the policy has no hierarchies.
+        None if the policy asks for no model, or publishes no quasi-identifier.
 
     Raises:
         InputError: Hierarchies and values do not go together.
         PolicyError: Nothing meets the models.
     """
-    hierarchies = [
-        hierarchy(column.name, column.hierarchy, policy.folder)
-        for column in policy.published
-        if column.hierarchy is not None
-    ]
+    if not policy.models.asked:
+        return None
+    hierarchies = [_of(c, policy) for c in policy.published if c.role == "quasi" or c.hierarchy]
     if not hierarchies:
         return None
     groups = read_groups(table, policy, secrets, hierarchies)
     found = search(groups, policy.models)
     _keep_suppressed(table, groups, policy, found)
-    named = zip(hierarchies, found.node, strict=True)
-    levels = {each.column: (each.names[level], each.methods[level]) for each, level in named}
+    named = [
+        (each, level)
+        for each, level in zip(hierarchies, found.node, strict=True)
+        if policy.columns[each.column].hierarchy is not None
+    ]
     return Chosen(
         found,
-        {name: level for name, (level, _) in levels.items()},
-        {name: (method,) for name, (_, method) in levels.items()},
-        tuple(levels),
+        {each.column: each.names[level] for each, level in named},
+        {each.column: (each.methods[level],) for each, level in named},
+        tuple(each.column for each in hierarchies),
     )
+
+
+def _of(column: PublishedColumn, policy: PublishPolicy) -> Hierarchy:
+    """The column's hierarchy; one level, as published, where the policy has fixed its methods."""
+    if column.hierarchy is None:
+        return Hierarchy(column.name, ("as the policy says",), (AsRead(),))
+    return hierarchy(column.name, column.hierarchy, policy.folder)
 
 
 def read_groups(
@@ -107,8 +117,9 @@ def read_groups(
 ) -> Groups:
     """Reads the quasi-identifiers and sensitive columns of a table into groups."""
     statement = prepare(
-        table, policy, secrets, methods={each.column: (AsRead(),) for each in hierarchies}
-    )
+        table, policy, secrets,
+        methods={h.column: (AsRead(),) for h in hierarchies if policy.columns[h.column].hierarchy},
+    )  # fmt: skip
     models = policy.models
     asked = models.l is not None or models.t is not None
     sensitive = [c.name for c in policy.published if asked and c.role == "sensitive"]
@@ -122,20 +133,16 @@ def read_groups(
 
 
 def _keep_suppressed(table: Table, groups: Groups, policy: PublishPolicy, found: Found) -> None:
-    """Leaves the values of suppressed rows where the statement finds them."""
-    engine, width = table.engine, len(groups.domains)
-    if found.suppressed:
-        out = groups.codes[:, suppressed_groups(groups, policy.models, found.node)]
-        engine.register("veil_out", pa.table({f"c{i}": codes for i, codes in enumerate(out)}))
-        values = ", ".join(f"b.q{i}" for i in range(width))
-        coded = " ".join(
-            f"JOIN {DOMAIN}{i} d{i} ON b.q{i} IS NOT DISTINCT FROM d{i}.raw" for i in range(width)
-        )
-        same = " AND ".join(f"o.c{i} = d{i}.code" for i in range(width))
-        engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {SUPPRESSED} AS "
-            f"SELECT DISTINCT {values} FROM {BASE} b {coded} JOIN veil_out o ON {same}"
-        )
-        engine.unregister("veil_out")
-    for name in (BASE, *(f"{DOMAIN}{i}" for i in range(width))):
-        engine.execute(f"DROP TABLE {name}")
+    """Leaves the labels of suppressed classes where the statement finds them."""
+    if not found.suppressed:
+        return
+    out = groups.codes[:, suppressed_groups(groups, policy.models, found.node)]
+    labels = {}
+    for place, (domain, level) in enumerate(zip(groups.domains, found.node, strict=True)):
+        known = pa.array(domain.labels[level], pa.string())
+        labels[f"q{place}"] = known.take(pa.array(domain.codes[level][out[place]]))
+    table.engine.register("veil_out", pa.table(labels))
+    table.engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {SUPPRESSED} AS SELECT DISTINCT * FROM veil_out"
+    )
+    table.engine.unregister("veil_out")

@@ -25,7 +25,7 @@ from protos.language import Text
 
 BASE: Final = "veil_base"
 DOMAIN: Final = "veil_domain"
-_DATES: Final = frozenset({"DATE", "TIMESTAMP", "TIME"})
+DATES: Final = frozenset({"DATE", "TIMESTAMP", "TIME"})
 
 Ints = NDArray[np.int64]
 Tell = Callable[[duckdb.DuckDBPyConnection, Workshop], None]
@@ -99,7 +99,7 @@ def group(
     shop: Workshop,
     tell: Tell,
 ) -> Groups:
-    """Reads a table into groups; leaves the temporary tables `BASE` and `DOMAIN` in the engine.
+    """Reads a table into groups.
 
     Args:
         engine: In which ``select`` means something.
@@ -138,7 +138,9 @@ def group(
         f"SELECT {listed}, sum(n)::BIGINT AS n FROM (SELECT {codes}{ranked}, n FROM {BASE} b "
         f"{joins}) GROUP BY ALL ORDER BY ALL"
     ).to_arrow_table()
-    columns = [_ints(lines.column(name)) for name in (*names, "n")]
+    for name in (BASE, *(f"{DOMAIN}{i}" for i in range(len(hierarchies)))):
+        engine.execute(f"DROP TABLE {name}")
+    columns = [ints(lines.column(name)) for name in (*names, "n")]
     return _grouped(tuple(domains), columns, sensitive, stored)
 
 
@@ -161,7 +163,7 @@ def _grouped(
     for place, name in enumerate(sensitive):
         code = rest[place]
         kind = stored[f"s{place}"].partition("(")[0]
-        ordered = kind in NUMBERS or kind in _DATES
+        ordered = kind in NUMBERS or kind in DATES
         beside.append(Sensitive(name, int(code.max(initial=-1)) + 1, ordered, member, code, counts))
     totals = np.add.reduceat(counts, starts) if len(counts) else counts
     return Groups(domains, codes[:, starts], totals, tuple(beside))
@@ -188,7 +190,7 @@ def _domain(
     for level in range(len(each.methods)):
         coded = pc.dictionary_encode(values.column(f"e{level}"), null_encoding="encode")
         coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        codes.append(_ints(coded.indices))
+        codes.append(ints(coded.indices))
         labels.append(tuple(coded.dictionary.to_pylist()))
     _check(each, values, codes)
     finest = pa.table({"raw": values.column("raw"), "code": pa.array(codes[0])})
@@ -245,6 +247,7 @@ def _shares(
                  for codes, known in zip(table, labels, strict=True))  # fmt: skip
 
 
-def _ints(column: pa.ChunkedArray | pa.Array) -> Ints:
+def ints(column: pa.ChunkedArray | pa.Array) -> Ints:
+    """Returns an integer column as an array."""
     array: Ints = column.cast(pa.int64()).to_numpy()
     return array

@@ -70,8 +70,8 @@ def prepare(
         policy: What becomes of it.
         secrets: Keys of the domains.
         methods: Of columns whose policy leaves the method to the models, by name.
-        kept: Says which rows are released, as a condition over columns as they are read; is given
-            the expression of each by name. Empty for all.
+        kept: Says which rows are released, as a condition over columns as they are published; is
+            given the expression of each by name. Empty for all.
 
     Raises:
         InputError: The policy and the table do not go together.
@@ -91,8 +91,6 @@ def prepare(
         *(f"{_present(cells[c.name])} AS p{i}" for i, c in enumerate(policy.published)),
     )
     current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(current)]
-    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
-        layers.filter(condition)
     for depth in range(max((len(each) for each in steps), default=0)):
         made: dict[int, Cell] = {}
         for place, column in enumerate(policy.published):
@@ -106,6 +104,8 @@ def prepare(
             layers.replace({f"c{place}": cell.sql for place, cell in made.items()})
         for place, cell in made.items():
             current[place] = Cell(f"c{place}", cell.stored)
+    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
+        layers.filter(condition)
     sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
     tell(table.engine, shop)
     return Statement(
