@@ -14,12 +14,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
-
-_LOCK: Final = ".lock"
 
 
 @contextmanager
@@ -38,20 +35,16 @@ def publication(final: Path) -> Iterator[Path]:
     final = final.absolute()
     try:
         _sweep(final)
-        draft = final.with_name(f"{_hidden(final)}{secrets.token_hex(8)}")
-        draft.mkdir(mode=0o700)
-        lock = os.open(draft / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        draft, lock = _locked_draft(final)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield draft
-            (draft / _LOCK).unlink()
             _bring_to_disk(draft)
             check_final(final)
             draft.rename(final)
             _sync(final.parent)
         finally:
-            os.close(lock)
             shutil.rmtree(draft, ignore_errors=True)  # not there any more if all went well
+            os.close(lock)
     except OSError as error:
         raise UnavailableError(
             Text(
@@ -98,11 +91,29 @@ def _hidden(final: Path) -> str:
     return f".{final.name}.partial-"
 
 
+def _locked_draft(final: Path) -> tuple[Path, int]:
+    """Makes the hidden directory; the lock on it says that its run lives."""
+    while True:
+        draft = final.with_name(f"{_hidden(final)}{secrets.token_hex(8)}")
+        draft.mkdir(mode=0o700)
+        try:
+            lock = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # another run took it for a dead one's before it was locked
+        except OSError:
+            draft.rmdir()
+            raise
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if draft.exists():
+            return draft, lock
+        os.close(lock)
+
+
 def _sweep(final: Path) -> None:
     """Removes what dead runs have left; a run that lives holds its lock."""
     for left in final.parent.glob(f"{_glob_safe(_hidden(final))}*"):
         with suppress(OSError):
-            lock = os.open(left / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(left, ignore_errors=True)

@@ -184,7 +184,7 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
             (release.output.name, release.output.sha256),
             (POLICY, release.policy_sha256),
         ):
-            _check_file(directory / name, said)
+            _check_file(directory, name, said)
     return release
 
 
@@ -231,9 +231,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_file(path: Path, said: str) -> None:
+def _check_file(directory: Path, name: str, said: str) -> None:
     # The manifest is not trusted to name a file: it names one beside itself, or none.
-    if path.name != str(path.relative_to(path.parent)) or not path.is_file():
+    path = directory / Path(name).name
+    if path.name != name or not path.is_file():
         raise TrustError(
             Text(f"{path.name} is missing from the release", f"发布目录中缺少 {path.name}"),
             remedy=Text("make the release again", "请重新生成发布"),

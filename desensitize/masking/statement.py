@@ -13,7 +13,7 @@ What only one column of the source needs is pruned by the engine everywhere else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -77,8 +77,7 @@ def prepare(
         InputError: The policy and the table do not go together.
     """
     matched = match_columns(table, policy)
-    source, cells = _source(table)
-    layers = _Layers(source)
+    layers, cells = _source(table)
     shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
     chosen = methods or {}
     steps = [chosen.get(c.name, c.methods) for c in policy.published]
@@ -86,9 +85,9 @@ def prepare(
     for place, column in enumerate(policy.published):
         shop.column, shop.bounds = column.name, column.bounds
         current.append(_read(cells[column.name], column, steps[place]))
-    layers.add(
-        *(f"{cell.sql} AS c{i}" for i, cell in enumerate(current)),
-        *(f"{_present(cells[c.name])} AS p{i}" for i, c in enumerate(policy.published)),
+    layers.compute(
+        {f"c{i}": cell.sql for i, cell in enumerate(current)}
+        | {f"p{i}": _present(cells[c.name]) for i, c in enumerate(policy.published)}
     )
     current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(current)]
     for depth in range(max((len(each) for each in steps), default=0)):
@@ -98,10 +97,10 @@ def prepare(
                 shop.column, shop.bounds = column.name, column.bounds
                 made[place] = steps[place][depth].apply(current[place], shop)
         if shop.helpers:
-            layers.add(*(f"{sql} AS {name}" for name, sql in shop.helpers.items()))
+            layers.compute(shop.helpers)
             shop.helpers.clear()
         if made:
-            layers.replace({f"c{place}": cell.sql for place, cell in made.items()})
+            layers.compute({f"c{place}": cell.sql for place, cell in made.items()})
         for place, cell in made.items():
             current[place] = Cell(f"c{place}", cell.stored)
     if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
@@ -164,31 +163,33 @@ def match_columns(table: Table, policy: PublishPolicy) -> frozenset[str]:
 
 
 class _Layers:
-    """Subqueries, one inside the other."""
+    """Subqueries, one inside the other; each names the columns that it hands up.
 
-    def __init__(self, source: str) -> None:
+    ``SELECT *`` would say the same, but costs the engine's binder the square of their number.
+    """
+
+    def __init__(self, source: str, names: Iterable[str]) -> None:
         self.sql = source
+        self._names = list(names)
 
-    def add(self, *expressions: str) -> None:
-        """Computes more columns."""
-        self.sql = f"(SELECT *, {', '.join(expressions)} FROM {self.sql})"
+    def compute(self, columns: Mapping[str, str]) -> None:
+        """Computes columns, new ones or anew, by name."""
+        kept = [name for name in self._names if name not in columns]
+        listed = [*kept, *(f"{sql} AS {name}" for name, sql in columns.items())]
+        self.sql = f"(SELECT {', '.join(listed)} FROM {self.sql})"
+        self._names = [*kept, *columns]
 
     def filter(self, condition: str) -> None:
         """Leaves rows out."""
         self.sql = f"(SELECT * FROM {self.sql} WHERE {condition})"
 
-    def replace(self, columns: Mapping[str, str]) -> None:
-        """Computes columns anew."""
-        listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-        self.sql = f"(SELECT * REPLACE ({listed}) FROM {self.sql})"
 
-
-def _source(table: Table) -> tuple[str, dict[str, Cell]]:
+def _source(table: Table) -> tuple[_Layers, dict[str, Cell]]:
     """The innermost layer: columns under plain names, with the numbers of rows."""
-    listed = ", ".join(f"{column.raw} AS s{i}" for i, column in enumerate(table.columns))
     cells = {c.name: Cell(f"s{i}", c.stored) for i, c in enumerate(table.columns)}
+    listed = ", ".join(f"{column.raw} AS s{i}" for i, column in enumerate(table.columns))
     numbered = f"SELECT {listed}, row_number() OVER () AS {ROW} FROM {table.sql}"
-    return f"({numbered})", cells
+    return _Layers(f"({numbered})", [*(cell.sql for cell in cells.values()), ROW]), cells
 
 
 def _read(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> Cell:

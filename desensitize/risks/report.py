@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -128,7 +129,7 @@ class RiskReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types, the derived figures among them."""
-        return asdict(self) | {
+        return json.loads(json.dumps(asdict(self))) | {
             "prosecutor": self.prosecutor,
             "marketer": self.marketer,
             "journalist": self.journalist,
