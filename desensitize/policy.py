@@ -113,12 +113,18 @@ class Attacks:
     Attributes:
         mask_candidates_min: Least number of values that a masked one could have been.
         linkage_correct_max: Greatest share of rows that linkage finds.
-        small_cell_differences: Cells in which two releases differ by few people.
+        small_cell_differences: Cells in which two releases differ by one person.
+        unique_share_max: Greatest share of rows that are alone with what the masks leave.
+        inference_share_max: Greatest share of rows whose sensitive value a class tells.
+        singling_out_max: Greatest share of predicates that isolate one person, beyond chance.
     """
 
     mask_candidates_min: int | None = None
     linkage_correct_max: float | None = None
     small_cell_differences: int | None = None
+    unique_share_max: float | None = None
+    inference_share_max: float | None = None
+    singling_out_max: float | None = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +223,9 @@ class _Attacks(_Strict):
     mask_candidates_min: Annotated[int, Field(ge=1)] | None = None
     linkage_correct_max: Share | None = None
     small_cell_differences: Annotated[int, Field(ge=0)] | None = None
+    unique_share_max: Share | None = None
+    inference_share_max: Share | None = None
+    singling_out_max: Share | None = None
 
 
 class _Gate(_Strict):

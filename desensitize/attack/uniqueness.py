@@ -1,0 +1,53 @@
+"""Uniqueness: how many people are alone with what the masks leave of all their columns together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from desensitize.attack.classes import classes
+from desensitize.attack.findings import Finding
+from desensitize.attack.view import View
+from protos.language import Text
+
+_MEASURES: Final = Text("share of rows that are alone", "独一无二的行占比")
+
+
+def attack(view: View) -> Finding:
+    """Puts all columns together that somebody could know: direct ones, masked, and quasi ones."""
+    names = view.with_role("direct", "quasi")
+    member, count = classes([view.published[name] for name in names], view.rows)
+    sizes = np.bincount(member, minlength=count)
+    alone = int((sizes == 1).sum()) if names else 0
+    share = alone / view.rows if view.rows else 0.0
+    limit = view.policy.attacks.unique_share_max
+    broken = limit is not None and share > limit
+    worst = _worst(view, names) if broken else ""
+    said, said_zh = ", ".join(names) or "no column", "、".join(names) or "（无可用列）"
+    return Finding(
+        "uniqueness", names, share, _MEASURES, limit,
+        Text(
+            f"{alone:,} of {view.rows:,} rows are the only ones with their {said}",
+            f"{view.rows:,} 行中有 {alone:,} 行在{said_zh}上独一无二",
+        ),
+        Text(
+            f"would help most: drop or coarsen {worst!r}; a hierarchy with models.k leaves no row "
+            "alone",
+            f"最有效的做法：删除或泛化“{worst}”；使用层级并设置 models.k 后不会有独一无二的行",
+        ) if broken else Text("", ""),
+        Text(
+            "the attacker knows these columns of a person exactly", "攻击者准确掌握某人的这些列"
+        ),
+        figures={"rows_alone": alone, "classes": count},
+    )  # fmt: skip
+
+
+def _worst(view: View, names: tuple[str, ...]) -> str:
+    """The column without which fewest rows are alone."""
+    left = {}
+    for name in names:
+        others = [view.published[each] for each in names if each != name]
+        member, count = classes(others, view.rows)
+        left[name] = int((np.bincount(member, minlength=count) == 1).sum())
+    return min(left, key=lambda name: left[name])

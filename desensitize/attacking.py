@@ -1,0 +1,95 @@
+"""The verb `attack`: from what a caller names to tables of one engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from desensitize.attack.findings import AttackReport
+from desensitize.engines.attack_file import attack_file
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.policy import PublishPolicy, read_policy
+from desensitize.release import POLICY, read_release
+from desensitize.table_scan import Progress
+from protos.faults import InputError
+from protos.language import Text
+
+FilePath = str | os.PathLike[str]
+
+
+def attack(
+    original: FilePath,
+    release: FilePath,
+    *,
+    policy: FilePath | PublishPolicy | None = None,
+    auxiliary: FilePath | None = None,
+    earlier: Sequence[FilePath] = (),
+    today: dt.date | None = None,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
+) -> AttackReport:
+    """Attacks a release as an outsider would, with the original to tell who is right.
+
+    All files are read in a child process with limits on memory, disk and time and without network.
+
+    Args:
+        original: What went in: CSV, Parquet, Excel or OpenDocument.
+        release: Directory of a release, or a file with released rows.
+        policy: What was done; a release's own policy by default.
+        auxiliary: File that an attacker has, with names of columns as in the original; without
+            one he knows the original itself.
+        earlier: Directories of earlier releases of the same dataset.
+        today: Last possible day of birth; today by default.
+        sheet: Sheet of the original, if it is a workbook.
+        limits: What the process may use.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: A file is missing or wrong, the policy does not go with it, or an earlier
+            release is of another dataset.
+        TrustError: A file of a release is not the one that its manifest speaks of.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    source, levels = Path(release), {}
+    if source.is_dir():
+        facts = read_release(source)
+        policy = policy if policy is not None else source / POLICY
+        source, levels = source / facts.output.name, dict(facts.levels)
+    if policy is None:
+        raise InputError(
+            Text("a file alone does not say what was done", "仅有数据文件，无法得知处理方式"),
+            remedy=Text("give --policy, or the release's directory", "请给出 --policy 或发布目录"),
+            code="attack.policy",
+        )
+    rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
+    return attack_file(
+        Path(original),
+        source,
+        rules,
+        levels=levels,
+        today=today or dt.datetime.now(dt.UTC).date(),
+        auxiliary=None if auxiliary is None else Path(auxiliary),
+        earlier=[_earlier(Path(each), rules) for each in earlier],
+        sheet=sheet,
+        limits=limits,
+        progress=progress,
+    )
+
+
+
+
+def _earlier(directory: Path, policy: PublishPolicy) -> tuple[str, Path]:
+    facts = read_release(directory)
+    if facts.dataset != policy.dataset:
+        raise InputError(
+            Text(
+                f"{directory} is a release of {facts.dataset!r}, not of {policy.dataset!r}",
+                f"{directory} 是 {facts.dataset} 的发布，不是 {policy.dataset} 的",
+            ),
+            remedy=Text("name releases of the same dataset", "请指定同一数据集的历次发布"),
+            code="attack.earlier",
+        )
+    return directory.name, directory / facts.output.name

@@ -1,0 +1,118 @@
+"""Attacks one release of a foreign file: a limited child process, as ``scan_child``.
+
+Answers with figures only; no value of either file.
+"""
+
+from __future__ import annotations
+
+from desensitize.engines.limits import bind, isolate
+
+if __name__ == "__main__":
+    isolate()
+
+import datetime as dt
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from desensitize.attack import AttackReport, attack_tables
+from desensitize.engines.child import answer, tell_progress
+from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.policy import parse_policy
+from desensitize.sources import Table, columns_of
+
+
+@dataclass(frozen=True)
+class AttackTask:
+    """What to attack.
+
+    Attributes:
+        source: The original; its suffix says what it is, anything unknown is read as CSV.
+        sheet: Sheet of a workbook; empty for the first.
+        release: Parquet file of the release, or any table.
+        policy: Text of the policy.
+        folder: Where its files lie.
+        levels: Level of each column that has a hierarchy.
+        today: ISO date; last possible day of birth.
+        auxiliary: What an attacker has; empty for the original itself.
+        earlier: Names and tables of earlier releases.
+        memory_bytes: Address space of this process beyond what it has at its start.
+        disk_bytes: Largest file that it may write.
+        cpu_s: CPU seconds.
+    """
+
+    source: str
+    sheet: str
+    release: str
+    policy: str
+    folder: str
+    levels: dict[str, str]
+    today: str
+    auxiliary: str
+    earlier: list[tuple[str, str]]
+    memory_bytes: int
+    disk_bytes: int
+    cpu_s: int
+
+
+def main() -> None:
+    """Runs one task from standard input."""
+    task = AttackTask(**json.load(sys.stdin))
+    bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
+    answer(lambda: run(task).to_dict())
+
+
+def run(task: AttackTask) -> AttackReport:
+    """Attacks the release.
+
+    Raises:
+        InputError: A file is wrong, or does not go with the policy.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    source = Path(task.source)
+    policy = parse_policy(task.policy, folder=Path(task.folder))
+    try:
+        with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
+            engine.execute("SET preserve_insertion_order = true")
+            original = _taken("original", source, task.sheet, engine)
+            release = _taken("release", Path(task.release), "", engine)
+            auxiliary = None
+            if task.auxiliary:
+                auxiliary = _taken("auxiliary", Path(task.auxiliary), "", engine)
+            earlier = [
+                (name, _taken(f"earlier{place}", Path(path), "", engine))
+                for place, (name, path) in enumerate(task.earlier)
+            ]
+            return attack_tables(
+                original, release, policy, levels=task.levels,
+                today=dt.date.fromisoformat(task.today), auxiliary=auxiliary, earlier=earlier,
+                progress=tell_progress,
+            )  # fmt: skip
+    except (duckdb.Error, MemoryError, OSError) as error:
+        raise exhausted(source.name, error) from error
+
+
+def _taken(name: str, path: Path, sheet: str, engine: duckdb.DuckDBPyConnection) -> Table:
+    """Takes a file into the engine, its rows in order."""
+    # Each file needs a directory of its own for what lies beside the engine.
+    here = Path.cwd()
+    (here / name).mkdir()
+    os.chdir(here / name)
+    read = open_file(path, sheet, engine)
+    listed = ", ".join(f"{column.raw} AS c{i}" for i, column in enumerate(read.columns))
+    try:
+        engine.execute(f"CREATE TEMP TABLE veil_{name} AS SELECT {listed} FROM {read.sql}")  # noqa: S608
+    except duckdb.Error as error:
+        raise (read.blame(error) if read.blame else exhausted(path.name, error)) from error
+    os.chdir(here)
+    names = [column.name for column in read.columns]
+    return Table(path.name, engine, f"veil_{name}", columns_of(engine, f"veil_{name}", names))
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # the engine's extension module complains at an orderly exit

@@ -1,0 +1,75 @@
+"""Attacks a release in a process of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from desensitize.attack.findings import AttackReport, from_dict
+from desensitize.engines.child import call
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.policy import PublishPolicy
+from protos.faults import InputError
+from protos.language import Text
+
+
+def attack_file(
+    original: Path,
+    release: Path,
+    policy: PublishPolicy,
+    *,
+    levels: Mapping[str, str],
+    today: dt.date,
+    auxiliary: Path | None = None,
+    earlier: Sequence[tuple[str, Path]] = (),
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> AttackReport:
+    """Attacks a release in a process of its own.
+
+    Args:
+        original: What went in: CSV, Parquet, Excel or OpenDocument.
+        release: What came out: Parquet, or any of these.
+        policy: What was done.
+        levels: Level of each column that has a hierarchy.
+        today: Last possible day of birth.
+        auxiliary: File that an attacker has; None for the original itself.
+        earlier: Names and files of earlier releases.
+        sheet: Sheet of the original, if it is a workbook.
+        limits: What the process may use.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: A file is missing or wrong, or does not go with the policy.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    for path in (release, *(path for _, path in earlier), *([auxiliary] if auxiliary else [])):
+        if not path.is_file():
+            raise InputError(
+                Text(f"{path} is no file", f"{path} 不是文件"), code="source.not_found"
+            )
+    task = {
+        "sheet": sheet,
+        "release": str(release.resolve()),
+        "policy": policy.text,
+        "folder": str(policy.folder.resolve()),
+        "levels": dict(levels),
+        "today": today.isoformat(),
+        "auxiliary": str(auxiliary.resolve()) if auxiliary else "",
+        "earlier": [(name, str(path.resolve())) for name, path in earlier],
+    }
+    with tempfile.TemporaryDirectory(prefix="veil-attack-") as scratch:
+        return from_dict(
+            call(
+                "desensitize.engines.attack_child",
+                original,
+                task,
+                scratch=Path(scratch),
+                limits=limits or LoadLimits(),
+                program=Text("attacking process", "攻击测试进程"),
+                progress=progress,
+            )
+        )
