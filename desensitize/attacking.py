@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from desensitize.attack.findings import AttackReport
+from desensitize.attacks.findings import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
@@ -77,8 +77,6 @@ def attack(
         limits=limits,
         progress=progress,
     )
-
-
 
 
 def _earlier(directory: Path, policy: PublishPolicy) -> tuple[str, Path]:

@@ -65,6 +65,41 @@ KeyFileArgument = Annotated[
     typer.Argument(help=str(Text("File of token keys, mode 0600.", "令牌密钥文件（权限 0600）。"))),
 ]
 
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=str(
+            Text(
+                "Policy file, where its hierarchy files lie; the release's copy by default.",
+                "策略文件（其层级文件所在处）；缺省为发布目录中的副本。",
+            )
+        )
+    ),
+]
+AuxiliaryOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=str(
+            Text(
+                "What an attacker has, with the original's names of columns; the original itself "
+                "by default.",
+                "攻击者掌握的数据，列名与原始数据一致；缺省为原始数据本身。",
+            )
+        )
+    ),
+]
+EarlierOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help=str(
+            Text(
+                "Directory of an earlier release of the dataset; may be given several times.",
+                "同一数据集此前的发布目录；可多次指定。",
+            )
+        )
+    ),
+]
+
 
 @app.command(help=str(Text("What is personal in a table, and why.", "识别表中的个人信息及依据。")))
 def scan(
@@ -255,6 +290,188 @@ def risk(
         terminal.done(Text(f"Wrote {json_out}.", f"已写入 {json_out}。"))
 
 
+@app.command(
+    help=str(
+        Text(
+            "Attack a release as an outsider would; says which masks do not hold, and what would.",
+            "以外部攻击者的方式测试发布数据，指出哪些掩码不成立以及可行的做法。",
+        )
+    )
+)
+def attack(
+    original: Annotated[
+        Path,
+        typer.Argument(help=str(Text("What the release was made from.", "生成该发布的原始数据。"))),
+    ],
+    release: Annotated[
+        Path,
+        typer.Argument(
+            help=str(
+                Text("Directory of the release, or its rows.", "发布目录，或发布后的数据文件。")
+            )
+        ),
+    ],
+    policy: PolicyOption = None,
+    auxiliary: AuxiliaryOption = None,
+    earlier: EarlierOption = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
+        ),
+    ] = None,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Attacks a release in a limited process; exit code 1 if a limit of the policy is broken."""
+    import json
+
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.show_attack import show_attacks
+    from protos import terminal
+
+    out = _writable(json_file)
+    with terminal.row_progress(
+        Text(f"Attacking {release.name}", f"正在对 {release.name} 进行攻击测试")
+    ) as progress:
+        report = desensitize.attack(
+            original,
+            release,
+            policy=policy,
+            auxiliary=auxiliary,
+            earlier=earlier or [],
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            progress=progress,
+        )
+    show_attacks(report)
+    if out is not None:
+        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
+        out.write_text(body + "\n", "utf-8")
+        terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+    if any(each.verdict in {"broken", "unknown"} for each in report.findings):
+        raise typer.Exit(1)
+
+
+@app.command(
+    help=str(
+        Text(
+            "Scan, measure and attack a release, and sign an attestation, or refuse with reasons.",
+            "复扫、度量、攻击测试发布数据；通过则签署证明，否则说明拒绝理由。",
+        )
+    )
+)
+def gate(
+    directory: Annotated[
+        Path, typer.Argument(help=str(Text("Directory of the release.", "发布目录。")))
+    ],
+    original: Annotated[
+        Path,
+        typer.Option(help=str(Text("What the release was made from.", "生成该发布的原始数据。"))),
+    ],
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Key of whoever answers for it; without one nothing is signed.",
+                    "责任人的签名密钥；缺省则不签署。",
+                )
+            )
+        ),
+    ] = None,
+    policy: PolicyOption = None,
+    auxiliary: AuxiliaryOption = None,
+    earlier: EarlierOption = None,
+    valid_days: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=36_500,
+            help=str(Text("Days for which the attestation holds.", "证明的有效天数。")),
+        ),
+    ] = 365,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Attests a release or refuses; exit code 1 if it refuses."""
+    from contextlib import ExitStack
+
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.show_attack import show_gate
+    from desensitize.table_scan import Progress
+    from protos import terminal
+
+    with ExitStack() as stack:
+
+        def begins(what: Text) -> Progress:
+            stack.close()
+            return stack.enter_context(terminal.row_progress(what))
+
+        gated = desensitize.gate(
+            directory,
+            original=original,
+            signing_key=signing_key,
+            policy=policy,
+            auxiliary=auxiliary,
+            earlier=earlier or [],
+            valid_days=valid_days,
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            stages=begins,
+        )
+    show_gate(gated)
+    if not gated.verdict.passed:
+        raise typer.Exit(1)
+
+
+@app.command(
+    help=str(
+        Text(
+            "Check an attestation offline, check by check; exit code 1 unless everything holds.",
+            "离线逐项核验发布证明；并非全部成立时退出码为 1。",
+        )
+    )
+)
+def verify(
+    attestation: Annotated[
+        Path, typer.Argument(help=str(Text("attestation.json", "attestation.json 文件。")))
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "The published file; the one beside the attestation by default.",
+                    "已发布的数据文件；缺省为证明旁边的文件。",
+                )
+            )
+        ),
+    ] = None,
+    signer: Annotated[
+        str,
+        typer.Option(
+            help=str(
+                Text(
+                    "did:key or fingerprint of the signer whom you trust.",
+                    "您信任的签署者的 did:key 或指纹。",
+                )
+            )
+        ),
+    ] = "",
+) -> None:
+    """Checks an attestation."""
+    import desensitize
+    from desensitize.show_attack import show_verification
+
+    found = desensitize.verify(attestation, data=data, signer=signer)
+    show_verification(found)
+    if not found.valid:
+        raise typer.Exit(1)
+
+
 def _listed(written: str) -> list[str]:
     """Column names between commas, ASCII or full-width."""
     return [name.strip() for name in written.replace("，", ",").split(",") if name.strip()]
@@ -335,6 +552,28 @@ def list_keys(file: KeyFileArgument) -> None:
     from desensitize.show_release import show_keys
 
     show_keys(read_keys(file))
+
+
+@keys.command(
+    "signing",
+    help=str(
+        Text(
+            "Make a key that signs attestations; tells its DID and fingerprint.",
+            "生成签署证明的密钥，并给出其 DID 与指纹。",
+        )
+    ),
+)
+def signing(
+    file: Annotated[
+        Path,
+        typer.Argument(help=str(Text("New key file, mode 0600.", "新密钥文件（权限 0600）。"))),
+    ],
+) -> None:
+    """Makes a signing key."""
+    from desensitize.show_attack import show_signer
+    from desensitize.signing import new_signing_key
+
+    show_signer(new_signing_key(file))
 
 
 def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: int) -> ScanReport:

@@ -97,10 +97,10 @@ def run(
             )
         else:
             facts, written = _from_object(data, rules, keys, path, sheet, limits, progress)
-        rescan = _rescan(path, rules)
+        rescanned = _rescan(path, rules)
         risk = _risk(path, rules)
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = _release(rules, keys, facts, written, path, rescan, risk)
+        release = _release(rules, keys, facts, written, path, rescanned, risk)
         write_manifest(release, draft)
     return release
 
@@ -228,22 +228,27 @@ def _rescan(path: Path, policy: PublishPolicy) -> RescanFacts:
     Raises:
         PolicyError: There is one, and the policy's gate is ``fail_on_any_hit``.
     """
-    report = scan_file(path, full=True, sample_rows=1)
+    facts = rescan(path, policy)
+    if facts.hits and policy.gate.rescan == "fail_on_any_hit":
+        raise _refused(facts.hits)
+    return facts
+
+
+def rescan(path: Path, policy: PublishPolicy, progress: Progress | None = None) -> RescanFacts:
+    """Looks at every cell of a released file for direct identifiers; refuses nothing."""
+    report = scan_file(path, full=True, sample_rows=1, progress=progress)
     encrypted = {
         column.name
         for column in policy.published
         if column.methods and isinstance(column.methods[-1], FormatPreserving)
     }
     hits = direct_cells(report)
-    facts = RescanFacts(
+    return RescanFacts(
         report.rows,
         {name: found for name, found in hits.items() if name not in encrypted},
         # Encrypted in its format, a number looks like one of its kind by intention or by chance.
         {name: found for name, found in hits.items() if name in encrypted},
     )
-    if facts.hits and policy.gate.rescan == "fail_on_any_hit":
-        raise _refused(facts.hits)
-    return facts
 
 
 def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:

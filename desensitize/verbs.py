@@ -1,4 +1,8 @@
-"""What a program asks of this package: `scan` finds, `run` makes a release, `risk` measures."""
+"""What a program asks of this package.
+
+`scan` finds, `run` makes a release, `risk` measures it, `attack` attacks it, `gate` attests it or
+refuses, and `verify` checks what was attested.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,22 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from desensitize.attacking import attack
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.findings import ScanReport, direct_cells
+from desensitize.gating import gate
 from desensitize.release import read_release
 from desensitize.releasing import run
 from desensitize.risks import RiskReport, measure
 from desensitize.sources import open_object
 from desensitize.table_scan import SAMPLE_ROWS, Progress, scan_table
+from desensitize.verifying import verify
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["risk", "run", "scan"]
+__all__ = ["attack", "gate", "risk", "run", "scan", "verify"]
 
 
 def scan(

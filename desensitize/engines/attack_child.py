@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from desensitize.attack import AttackReport, attack_tables
+from desensitize.attacks import AttackReport, attack_tables
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
 from desensitize.policy import parse_policy

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from desensitize.attack.findings import AttackReport, from_dict
+from desensitize.attacks.findings import AttackReport, from_dict
 from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from desensitize.attack.classes import classes, codes_of
-from desensitize.attack.findings import Finding
-from desensitize.attack.view import View
+from desensitize.attacks.classes import classes, codes_of
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.view import View
 from desensitize.recognisers.digits import Ints
 from protos.language import Text
 
@@ -40,9 +40,7 @@ def attack(view: View) -> list[Finding]:
     ]
 
 
-def _column(
-    view: View, names: tuple[str, ...], member: Ints, count: int, name: str
-) -> Finding:
+def _column(view: View, names: tuple[str, ...], member: Ints, count: int, name: str) -> Finding:
     values = _values(view, name)
     limit = view.policy.attacks.inference_share_max
     rows = view.rows
@@ -96,7 +94,7 @@ def _values(view: View, name: str) -> Ints:
     (codes,), width = codes_of(view.cells(view.release, name))
     if width <= _FEW:
         return codes
-    from desensitize.attack.view import numbers
+    from desensitize.attacks.view import numbers
 
     found = numbers(view.release, name)
     if np.isfinite(found).mean() < 0.5:

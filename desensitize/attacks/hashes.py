@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 
-from desensitize.attack import other_spaces, resident_space
-from desensitize.attack.findings import Finding
-from desensitize.attack.mask_reversal import kind_of
-from desensitize.attack.view import View
+from desensitize.attacks import other_spaces, resident_space
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.mask_reversal import kind_of
+from desensitize.attacks.view import View
 from desensitize.sources import SourceColumn
 from protos.language import Text
 
@@ -61,9 +61,7 @@ def _sample(view: View, column: SourceColumn) -> list[str]:
     return [str(row[0]) for row in view.release.engine.sql(sql).fetchall()]
 
 
-def _reversed(
-    view: View, column: SourceColumn, sample: list[str], today: dt.date
-) -> list[Finding]:
+def _reversed(view: View, column: SourceColumn, sample: list[str], today: dt.date) -> list[Finding]:
     engine = view.original.engine
     engine.execute("CREATE OR REPLACE TEMP TABLE veil_hashes (v VARCHAR)")
     engine.executemany("INSERT INTO veil_hashes VALUES (?)", [(each,) for each in sample])

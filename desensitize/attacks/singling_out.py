@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from desensitize.attack.classes import together
-from desensitize.attack.findings import Finding
-from desensitize.attack.view import View
+from desensitize.attacks.classes import together
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.view import View
 from desensitize.recognisers.digits import Ints
 from protos.language import Text
 
@@ -94,9 +94,7 @@ def _by_chance(view: View, names: tuple[str, ...]) -> tuple[int, int]:
         return 0, 0
     rng = np.random.default_rng(_SEED)
     count = min(view.rows, _DRAWN)
-    guess: list[Ints] = [
-        view.published[name][rng.integers(0, view.rows, count)] for name in names
-    ]
+    guess: list[Ints] = [view.published[name][rng.integers(0, view.rows, count)] for name in names]
     guessed, there, width = together(guess, [view.masked[name] for name in names])
     original = np.bincount(there, minlength=width)
     different = np.unique(guessed)

@@ -100,6 +100,4 @@ def from_dict(body: Mapping[str, Any]) -> AttackReport:
         fields = {name: value for name, value in written.items() if name != "verdict"}
         fields |= {name: Text(**fields[name]) for name in texts}
         findings.append(Finding(**fields | {"columns": tuple(fields["columns"])}))
-    return AttackReport(
-        body["rows"], tuple(findings), body["auxiliary"], tuple(body["earlier"])
-    )
+    return AttackReport(body["rows"], tuple(findings), body["auxiliary"], tuple(body["earlier"]))

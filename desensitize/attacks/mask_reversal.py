@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitize.attack import other_spaces, resident_space
-from desensitize.attack.beside import Told, told
-from desensitize.attack.findings import Finding
-from desensitize.attack.view import View
+from desensitize.attacks import other_spaces, resident_space
+from desensitize.attacks.beside import Told, told
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.view import View
 from desensitize.masking.visible import Ends
 from desensitize.recognisers import by_name
 from desensitize.recognisers.digits import Bytes, Ints, matrix
@@ -158,9 +158,7 @@ def _rows(beside: resident_space.Beside, rows: Ints) -> resident_space.Beside:
     )  # fmt: skip
 
 
-def _by_class(
-    cells: Bytes, beside: resident_space.Beside, births: tuple[dt.date, dt.date]
-) -> Ints:
+def _by_class(cells: Bytes, beside: resident_space.Beside, births: tuple[dt.date, dt.date]) -> Ints:
     """Counts each different combination once."""
     if not len(cells):
         return np.zeros(0, dtype=np.int64)

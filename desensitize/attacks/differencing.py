@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from desensitize.attack.classes import codes_of, together
-from desensitize.attack.findings import Finding
-from desensitize.attack.view import View
+from desensitize.attacks.classes import codes_of, together
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.view import View
 from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
 from protos.language import Text
@@ -38,9 +38,7 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
     for each in view.with_role("quasi"):
         if each not in present:
             continue
-        (one, other), width = codes_of(
-            view.cells(view.release, each), view.cells(earlier, each)
-        )
+        (one, other), width = codes_of(view.cells(view.release, each), view.cells(earlier, each))
         shared = len(np.intersect1d(one, other)) / max(width, 1)
         if shared >= _OVERLAP:  # else another level: its cells are not the same cells
             columns.append(each)

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from desensitize.attack.classes import classes
-from desensitize.attack.findings import Finding
-from desensitize.attack.view import View
+from desensitize.attacks.classes import classes
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.view import View
 from protos.language import Text
 
 _MEASURES: Final = Text("share of rows that are alone", "独一无二的行占比")

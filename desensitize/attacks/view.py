@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from desensitize.attack.classes import codes_of, together
+from desensitize.attacks.classes import codes_of, together
 from desensitize.engines.stored_values import quoted
 from desensitize.generalise.levels import hierarchy
 from desensitize.keys import TokenKeys
@@ -84,9 +84,7 @@ class View:
         return table.engine.sql(f"SELECT {raw}::VARCHAR AS v FROM {table.sql}").to_arrow_table()[0]
 
 
-def lay_out(
-    original: Table, release: Table, policy: PublishPolicy, levels: dict[str, str]
-) -> View:
+def lay_out(original: Table, release: Table, policy: PublishPolicy, levels: dict[str, str]) -> View:
     """Masks the original as far as anybody can, and finds each released row's own.
 
     Args:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from desensitize.attack.classes import codes_of, together
-from desensitize.attack.findings import Finding
-from desensitize.attack.view import Floats, View, masked_cells, matching
+from desensitize.attacks.classes import codes_of, together
+from desensitize.attacks.findings import Finding
+from desensitize.attacks.view import Floats, View, masked_cells, matching
 from desensitize.recognisers.digits import Ints, Mask
 from desensitize.sources import Table
 from protos.language import Text
@@ -71,7 +71,10 @@ def attack(view: View, auxiliary: Knowledge | None) -> Finding:
         figure = max(figure, right - expected)
         figures |= {"nearest_right": right, "nearest_expected": expected}
     return _finding(
-        view, (*names, *near), figure, figures,
+        view,
+        (*names, *near),
+        figure,
+        figures,
         Text("somebody who knows all of this of every person", "完全掌握这些列的知情者"),
     )
 
@@ -120,9 +123,7 @@ def _with_file(view: View, auxiliary: Knowledge) -> Finding:
     )  # fmt: skip
 
 
-def _nearest(
-    view: View, near: Sequence[str], member: Ints, origin: Ints
-) -> tuple[float, float]:
+def _nearest(view: View, near: Sequence[str], member: Ints, origin: Ints) -> tuple[float, float]:
     """Claims the nearest of the rows that agree; share that is right, and what chance gives."""
     released = np.stack([view.near[name] for name in near], axis=1)
     before = np.stack([view.before[name] for name in near], axis=1)[origin]

@@ -17,8 +17,8 @@ from typing import Any, Final, get_args
 import numpy as np
 import pyarrow.compute as pc
 
-from desensitize.attack.resident_space import Beside, days_of, nothing_beside
-from desensitize.attack.view import View
+from desensitize.attacks.resident_space import Beside, days_of, nothing_beside
+from desensitize.attacks.view import View
 from desensitize.divisions import divisions
 from desensitize.masking.district import Level, full_name
 from desensitize.recognisers.digits import Bytes, Ints

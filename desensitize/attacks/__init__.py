@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 
-from desensitize.attack import (
+from desensitize.attacks import (
     differencing,
     hashes,
     inference,
@@ -25,9 +25,9 @@ from desensitize.attack import (
     singling_out,
     uniqueness,
 )
-from desensitize.attack.findings import ATTACKS, AttackReport, Finding, from_dict
-from desensitize.attack.linkage import Knowledge
-from desensitize.attack.view import lay_out, methods_of
+from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
+from desensitize.attacks.linkage import Knowledge
+from desensitize.attacks.view import lay_out, methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
 

@@ -1,0 +1,168 @@
+"""Attestations: what a steward signs about a release, and how anybody checks it offline.
+
+A W3C Verifiable Credential (Data Model 2.0) with a Data Integrity proof (``eddsa-jcs-2022``). It
+binds the bytes of input, output, policy and manifest by SHA-256, and repeats what the gate judged:
+scan of the output, risk, attacks and each check. It is signed by whoever answers for the release;
+it proves who said what about which bytes, not that what was said of the original is true.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from desensitize.gate_rules import Figures, GateVerdict
+from desensitize.policy import PublishPolicy
+from desensitize.release import MANIFEST, Release, sha256_of
+from protos.canonical import canonical
+from protos.data_integrity import secure, written
+from protos.did_key import did_of
+from protos.faults import InputError, PolicyError, UnavailableError
+from protos.language import Text
+
+ATTESTATION: Final = "attestation.json"
+CONTEXTS: Final = (
+    "https://www.w3.org/ns/credentials/v2",
+    "https://www.w3.org/ns/credentials/undefined-terms/v2",
+)
+TYPES: Final = ("VerifiableCredential", "VeilReleaseAttestation")
+_ID: Final = "urn:sha256:"
+
+
+@dataclass(frozen=True)
+class Attested:
+    """What an attestation is about.
+
+    Attributes:
+        release: The manifest.
+        policy: What was done and asked.
+        figures: What was judged.
+        verdict: The gate's.
+        manifest_sha256: Of the manifest's bytes.
+        earlier: SHA-256 of each earlier release's output that was compared, by name.
+    """
+
+    release: Release
+    policy: PublishPolicy
+    figures: Figures
+    verdict: GateVerdict
+    manifest_sha256: str
+    earlier: Mapping[str, str]
+
+
+def credential(
+    about: Attested, issuer: str, *, now: dt.datetime, valid_days: int
+) -> dict[str, Any]:
+    """Returns the unsigned credential.
+
+    Args:
+        about: What to say.
+        issuer: did:key of the signer.
+        now: The time, with a time zone.
+        valid_days: Days for which it holds.
+
+    Raises:
+        PolicyError: The gate has refused: nothing is attested.
+    """
+    if not about.verdict.passed:
+        raise PolicyError(
+            Text("a release that the gate refuses is not attested", "未通过发布门禁，不予证明"),
+            code="attestation.refused",
+        )
+    release, figures = about.release, about.figures
+    return {
+        "@context": list(CONTEXTS),
+        "id": UUID(bytes=secrets.token_bytes(16), version=4).urn,
+        "type": list(TYPES),
+        "issuer": issuer,
+        "validFrom": written(now),
+        "validUntil": written(now + dt.timedelta(days=valid_days)),
+        "credentialSubject": {
+            "id": _ID + release.output.sha256,
+            "dataset": release.dataset,
+            "open": release.open,
+            "input": asdict(release.input),
+            "output": asdict(release.output),
+            "policySha256": about.policy.digest,
+            "manifestSha256": about.manifest_sha256,
+            "versions": dict(release.versions),
+            "columns": [asdict(column) for column in release.columns],
+            "levels": dict(release.levels),
+            "suppressedRows": release.suppressed_rows,
+            "models": asdict(about.policy.models),
+            "limits": asdict(about.policy.attacks),
+            "gate": asdict(about.policy.gate),
+            "rescan": None if figures.rescan is None else asdict(figures.rescan),
+            "risk": None if figures.risk is None else figures.risk.to_dict(),
+            "attacks": None if figures.attacks is None else figures.attacks.to_dict(),
+            "earlier": dict(about.earlier),
+            "checks": [asdict(check) for check in about.verdict.checks],
+        },
+    }
+
+
+def attest(
+    about: Attested, key: Ed25519PrivateKey, *, now: dt.datetime, valid_days: int = 365
+) -> dict[str, Any]:
+    """Signs an attestation; see `credential`."""
+    plain = credential(about, did_of(key.public_key()), now=now, valid_days=valid_days)
+    return secure(plain, key, now)
+
+
+def write_attestation(attestation: Mapping[str, Any], directory: Path) -> Path:
+    """Writes ``attestation.json`` whole or not at all; never over another one.
+
+    Raises:
+        InputError: There is one.
+        UnavailableError: The disk is full, or the directory is not ours.
+    """
+    path = directory / ATTESTATION
+    draft = directory / f".{ATTESTATION}.{secrets.token_hex(8)}"
+    try:
+        with draft.open("xb") as file:
+            file.write(canonical(attestation))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # fails if there is one, where a rename would replace it
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except FileExistsError as error:
+        raise exists(path) from error
+    except OSError as error:
+        raise UnavailableError(
+            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
+            remedy=Text("free disk space, or check the rights on its directory",
+                        "请腾出磁盘空间，或检查目录权限"),
+            code="attestation.disk",
+        ) from error  # fmt: skip
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def exists(path: Path) -> InputError:
+    """What is said where there is an attestation already."""
+    return InputError(
+        Text(f"{path} exists already", f"{path} 已存在"),
+        remedy=Text(
+            "an attestation is never replaced: move it away by hand first",
+            "已有的证明不会被覆盖：请先手工移走",
+        ),
+        code="attestation.exists",
+    )
+
+
+def digest_of_manifest(directory: Path) -> str:
+    """SHA-256 of a release's manifest."""
+    return sha256_of(directory / MANIFEST)

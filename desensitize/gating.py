@@ -1,0 +1,146 @@
+"""The verb `gate`: looks at a release once more, with the original, and attests it or refuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from desensitize.attacking import attack
+from desensitize.attestation import (
+    ATTESTATION,
+    Attested,
+    attest,
+    digest_of_manifest,
+    exists,
+    write_attestation,
+)
+from desensitize.engines.risk_file import risk_file
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.gate_rules import Figures, GateVerdict, judge
+from desensitize.policy import PublishPolicy, read_policy
+from desensitize.release import POLICY, Release, read_release, sha256_of
+from desensitize.releasing import rescan
+from desensitize.signing import read_signing_key
+from desensitize.table_scan import Progress
+from protos.faults import TrustError
+from protos.language import Text
+
+Stages = Callable[[Text], Progress | None]
+SCANNING: Final = Text("scanning the output", "复扫输出")
+MEASURING: Final = Text("measuring its risk", "度量风险")
+ATTACKING: Final = Text("attacking it", "攻击测试")
+
+
+@dataclass(frozen=True)
+class Gated:
+    """What came of it.
+
+    Attributes:
+        verdict: The gate's, with every reason.
+        figures: What it judged.
+        attestation: The file; None if it refused, or nobody was to sign.
+    """
+
+    verdict: GateVerdict
+    figures: Figures
+    attestation: Path | None
+
+
+def gate(
+    directory: str | os.PathLike[str],
+    *,
+    original: str | os.PathLike[str],
+    signing_key: str | os.PathLike[str] | None = None,
+    policy: str | os.PathLike[str] | None = None,
+    auxiliary: str | os.PathLike[str] | None = None,
+    earlier: Sequence[str | os.PathLike[str]] = (),
+    valid_days: int = 365,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    stages: Stages | None = None,
+) -> Gated:
+    """Scans, measures and attacks a release, judges it, and signs what was found.
+
+    Nothing that was said when the release was made is believed: figures are made anew from the
+    files. A refusal writes nothing.
+
+    Args:
+        directory: The release.
+        original: What it was made from: the very bytes.
+        signing_key: Key file of whoever answers for it; without one nothing is signed.
+        policy: The policy where its hierarchy files lie; the release's copy by default.
+        auxiliary: File that an attacker has.
+        earlier: Earlier releases of the dataset.
+        valid_days: Days for which the attestation holds.
+        sheet: Sheet of the original.
+        limits: What each reading process may use.
+        stages: Told what begins; returns whom to tell about rows.
+
+    Raises:
+        InputError: Files are missing, or do not go together; or it is attested already.
+        TrustError: A file is not the one that the manifest speaks of, or the key is unsafe.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    place, source = Path(directory), Path(original)
+    release = read_release(place)
+    if (place / ATTESTATION).exists():
+        raise exists(place / ATTESTATION)
+    key = None if signing_key is None else read_signing_key(Path(signing_key))
+    rules = read_policy(Path(policy) if policy is not None else place / POLICY)
+    _same(release, rules, source)
+    begins = stages or (lambda _: None)
+    output = place / release.output.name
+    quasi = [c.name for c in rules.published if c.role == "quasi"]
+    sensitive = [c.name for c in rules.published if c.role == "sensitive"]
+    scanned = rescan(output, rules, begins(SCANNING))
+    risk = None
+    if quasi:
+        risk = risk_file(output, quasi, sensitive, limits=limits, progress=begins(MEASURING))
+    attacks = attack(
+        source, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
+        limits=limits, progress=begins(ATTACKING),
+    )  # fmt: skip
+    figures = Figures(release.output.rows, scanned, risk, attacks)
+    verdict = judge(rules, figures)
+    if key is None or not verdict.passed:
+        return Gated(verdict, figures, None)
+    # What is signed is what was looked at, also if somebody exchanged a file meanwhile.
+    if read_release(place) != release:
+        raise _changed(place.name)
+    _same(release, rules, source)
+    about = Attested(
+        release, rules, figures, verdict, digest_of_manifest(place),
+        {Path(each).name: read_release(Path(each)).output.sha256 for each in earlier},
+    )  # fmt: skip
+    signed = attest(about, key, now=dt.datetime.now(dt.UTC), valid_days=valid_days)
+    return Gated(verdict, figures, write_attestation(signed, place))
+
+
+def _same(release: Release, policy: PublishPolicy, source: Path) -> None:
+    if policy.digest != release.policy_sha256:
+        raise TrustError(
+            Text("this is not the policy that the release was made with",
+                 "该策略不是生成此发布所用的策略"),
+            remedy=Text("leave --policy out, or name the file that was used",
+                        "请省略 --policy，或指定当时使用的文件"),
+            code="gate.policy",
+        )  # fmt: skip
+    if not source.is_file() or sha256_of(source) != release.input.sha256:
+        raise TrustError(
+            Text(f"{source.name} is not what the release was made from",
+                 f"{source.name} 不是生成此发布的原始数据"),
+            remedy=Text("name the original file, unchanged", "请指定未经改动的原始文件"),
+            code="gate.original",
+        )  # fmt: skip
+
+
+def _changed(name: str) -> TrustError:
+    return TrustError(
+        Text(f"{name} changed while it was looked at", f"{name} 在检查过程中被改动"),
+        remedy=Text("run the gate again", "请重新运行门禁"),
+        code="gate.changed",
+    )

@@ -1,0 +1,153 @@
+"""Attacks, the gate and attestations, for people: verdicts, reasons, and what would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from desensitize.attacks.findings import AttackReport, Finding, Verdict
+from desensitize.gating import Gated
+from desensitize.verifying import State, Verification
+from protos import terminal
+from protos.did_key import fingerprint_of
+from protos.language import Text
+
+NAMES: Final[dict[str, Text]] = {
+    "mask_reversal": Text("mask reversal", "掩码还原"),
+    "unkeyed_hash": Text("unkeyed hash", "无密钥散列"),
+    "uniqueness": Text("uniqueness", "唯一性"),
+    "linkage": Text("linkage", "链接"),
+    "inference": Text("attribute inference", "属性推断"),
+    "singling_out": Text("singling out", "个体甄别"),
+    "differencing": Text("differencing", "差分比较"),
+}
+_VERDICTS: Final[dict[Verdict, Text]] = {
+    "held": Text("✓ held", "✓ 成立"),
+    "broken": Text("✗ broken", "✗ 被攻破"),
+    "measured": Text("– measured", "– 仅度量"),
+    "unknown": Text("✗ not known", "✗ 无法判定"),
+}
+_MARKS: Final[dict[Verdict, str]] = {"held": "✓", "broken": "✗", "measured": "–", "unknown": "✗"}
+_STATES: Final[dict[State, str]] = {"holds": "✓", "fails": "✗", "open": "–"}
+_HEADINGS: Final = (
+    Text("Attack", "攻击"),
+    Text("Columns", "列"),
+    Text("Figure", "指标"),
+    Text("Limit", "限值"),
+    Text("Verdict", "结论"),
+)
+_SHOWN: Final = 4
+
+
+def show_attacks(report: AttackReport) -> None:
+    """Prints what attacks found."""
+    terminal.table(
+        [str(heading) for heading in _HEADINGS],
+        [_row(finding) for finding in report.findings],
+        right=[2, 3],
+        styles=[_style(finding.verdict) for finding in report.findings],
+    )
+    for finding in report.findings:
+        _say(_MARKS[finding.verdict], finding.reason, finding.remedy)
+    for assumption in dict.fromkeys(each.assumption for each in report.findings):
+        if assumption.en:
+            said = Text(f"Assumed: {assumption.en}.", f"假设：{assumption.zh}。")
+            terminal.say(said, style=terminal.SOFT)
+
+
+def show_gate(gated: Gated) -> None:
+    """Prints the gate's verdict."""
+    for check in gated.verdict.checks:
+        _say("✗" if not check.held else "✓" if check.asked else "–", check.reason, check.remedy)
+    if not gated.verdict.passed:
+        count = len(gated.verdict.refusals)
+        terminal.say(
+            Text(
+                f"Refused for {count} reason{'s' * (count != 1)}; nothing was written.",
+                f"拒绝发布，共 {count} 条理由；未写入任何内容。",
+            ),
+            style=terminal.BAD,
+        )
+    elif gated.attestation is None:
+        terminal.done(
+            Text(
+                "Passed. Nothing was signed: name a key with --signing-key.",
+                "通过。未签署：请用 --signing-key 指定密钥。",
+            )
+        )
+    else:
+        terminal.done(
+            Text(f"Passed. Wrote {gated.attestation}.", f"通过。已写入 {gated.attestation}。")
+        )
+
+
+def show_verification(found: Verification) -> None:
+    """Prints what of an attestation holds."""
+    terminal.table(
+        ["", str(Text("Check", "检查")), str(Text("What came out", "结果"))],
+        [(_STATES[each.state], each.name, str(each.reason)) for each in found.checks],
+    )
+    if found.valid:
+        terminal.done(Text("Valid: everything holds.", "有效：全部成立。"))
+        return
+    failed = [each.name for each in found.checks if each.state == "fails"]
+    open_ones = [each.name for each in found.checks if each.state == "open"]
+    if failed:
+        said = Text(f"Not valid: {', '.join(failed)}.", f"无效：{'、'.join(failed)}。")
+    else:
+        said = Text(
+            f"Not decided: {', '.join(open_ones)} could not be checked.",
+            f"无法判定：{'、'.join(open_ones)}未能核验。",
+        )
+    terminal.say(said, style=terminal.BAD)
+
+
+def show_signer(did: str) -> None:
+    """Prints how a key is named; never the key."""
+    terminal.say(did)
+    terminal.say(
+        Text(f"Fingerprint {fingerprint_of(did)}", f"指纹 {fingerprint_of(did)}"),
+        style=terminal.ACCENT,
+    )
+    terminal.say(
+        Text(
+            "Tell readers the fingerprint by another way than the data.",
+            "请通过数据以外的渠道把指纹告知读者。",
+        )
+    )
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    columns = [*finding.columns[:_SHOWN], *("…" for _ in finding.columns[_SHOWN : _SHOWN + 1])]
+    return (
+        str(NAMES[finding.attack]),
+        ", ".join(columns),
+        _figure(finding.figure),
+        "–" if finding.threshold is None else _limit(finding),
+        str(_VERDICTS[finding.verdict]),
+    )
+
+
+def _figure(figure: float | None) -> str:
+    if figure is None:
+        return "?"
+    return f"{figure:,.0f}" if figure == int(figure) else f"{figure:.4f}"
+
+
+def _limit(finding: Finding) -> str:
+    return f"{'≥' if finding.at_least else '≤'} {_figure(finding.threshold)}"
+
+
+def _style(verdict: Verdict) -> str:
+    return terminal.BAD if verdict in {"broken", "unknown"} else ""
+
+
+def _say(mark: str, *texts: Text) -> None:
+    first, *others = (text for text in texts if text.en)
+    terminal.say(f"{mark} {first}", hang=2, style=terminal.BAD if mark == "✗" else "")
+    _more(others)
+
+
+def _more(texts: Iterable[Text]) -> None:
+    for text in texts:
+        terminal.say(f"→ {text}", indent=2, hang=2)

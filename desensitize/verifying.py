@@ -1,0 +1,262 @@
+"""The verb `verify`: says check by check what of an attestation holds; offline, fails closed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from desensitize.attacks.findings import from_dict as attacks_from
+from desensitize.attestation import CONTEXTS, TYPES
+from desensitize.gate_rules import Figures, judge
+from desensitize.policy import read_policy
+from desensitize.release import MANIFEST, POLICY, FileFacts, RescanFacts, sha256_of
+from desensitize.risks import from_dict as risk_from
+from protos.data_integrity import Proof, check, read_time
+from protos.did_key import fingerprint_of, is_signer
+from protos.faults import VeilError
+from protos.language import Text
+from protos.strict_json import read_strict
+
+MOST_BYTES: Final = 16 << 20
+_SKEW: Final = dt.timedelta(minutes=5)
+_MEMBERS: Final = frozenset(
+    {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
+)
+_SUBJECT: Final = frozenset(
+    {"id", "dataset", "open", "input", "output", "policySha256", "manifestSha256", "versions",
+     "columns", "levels", "suppressedRows", "models", "limits", "gate", "rescan", "risk",
+     "attacks", "earlier", "checks"}
+)  # fmt: skip
+State = Literal["holds", "fails", "open"]
+"""``open``: it was not possible to say; an attestation is valid only if everything holds."""
+
+
+@dataclass(frozen=True)
+class VerifyCheck:
+    """One thing that was checked.
+
+    Attributes:
+        name: Stable: file, form, proof, time, signer, data, policy, manifest, figures.
+        state: What came out.
+        reason: Why.
+    """
+
+    name: str
+    state: State
+    reason: Text
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What an attestation is worth.
+
+    Attributes:
+        checks: In order; after a failure of file or proof nothing else is looked at.
+        signer: did:key whose signature holds; empty if none does.
+        dataset: As attested; empty if no signature holds.
+    """
+
+    checks: tuple[VerifyCheck, ...]
+    signer: str = ""
+    dataset: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether everything holds, by a signer whom the caller has named."""
+        return bool(self.checks) and all(each.state == "holds" for each in self.checks)
+
+
+def verify(
+    attestation: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    signer: str = "",
+    now: dt.datetime | None = None,
+) -> Verification:
+    """Checks an attestation offline. Answers for any file; raises only for a misspelt signer.
+
+    Args:
+        attestation: The file.
+        data: The published file; the one beside the attestation by default.
+        signer: did:key or fingerprint of whom the reader trusts, learnt from elsewhere.
+        now: The time; the machine's by default.
+
+    Raises:
+        TrustError: ``signer`` is neither a did:key nor a fingerprint.
+    """
+    if signer:
+        is_signer("did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2", signer)
+    path = Path(attestation)
+    try:
+        body = _read(path)
+    except (OSError, ValueError, RecursionError) as error:
+        return Verification((_fails("file", Text(
+            f"{path.name} is no attestation that can be read in one way only: {error}",
+            f"{path.name} 不是可唯一解读的证明文件：{error}",
+        )),))  # fmt: skip
+    try:
+        proof = check(body)
+    except (ValueError, TypeError, RecursionError) as error:
+        return Verification((_fails("proof", Text(
+            f"the signature over the attestation does not hold: {error}",
+            f"证明的签名无效：{error}",
+        )),))  # fmt: skip
+    checks = [
+        _holds("proof", Text("the signature holds over every word", "签名对全部内容有效")),
+        _form(body, proof),
+    ]
+    if checks[-1].state == "holds":
+        subject = body["credentialSubject"]
+        checks += [
+            _time(body, proof, now or dt.datetime.now(dt.UTC)),
+            _signer(proof, signer),
+            _data(path, subject, None if data is None else Path(data)),
+            *_beside(path, subject),
+        ]
+        return Verification(tuple(checks), proof.signer, str(subject["dataset"]))
+    return Verification(tuple(checks), proof.signer)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    # A device or a pipe would never end.
+    if not path.is_file():
+        raise ValueError("no such file")
+    with path.open("rb") as file:
+        return read_strict(file.read(MOST_BYTES + 1), most=MOST_BYTES)
+
+
+def _holds(name: str, reason: Text) -> VerifyCheck:
+    return VerifyCheck(name, "holds", reason)
+
+
+def _fails(name: str, reason: Text) -> VerifyCheck:
+    return VerifyCheck(name, "fails", reason)
+
+
+def _form(body: Mapping[str, Any], proof: Proof) -> VerifyCheck:
+    """Whether it is an attestation of Veil, by the one who signed it."""
+    subject = body.get("credentialSubject")
+    wrong = None
+    if body.keys() != _MEMBERS or body["@context"] != list(CONTEXTS) or body["type"] != list(TYPES):
+        wrong = Text("it is no attestation of a release", "不是发布证明")
+    elif body["issuer"] != proof.signer:
+        wrong = Text("somebody else signed than it says", "签名者与所称签发者不一致")
+    elif not isinstance(subject, dict) or subject.keys() != _SUBJECT:
+        wrong = Text("what it is about is incomplete", "证明内容不完整")
+    else:
+        try:
+            output = FileFacts(**subject["output"])
+            FileFacts(**subject["input"])
+            if subject["id"] != f"urn:sha256:{output.sha256}":
+                wrong = Text("it names two outputs", "所述输出前后不一致")
+        except TypeError:
+            wrong = Text("input or output is incomplete", "输入或输出信息不完整")
+    if wrong is not None:
+        return _fails("form", wrong)
+    return _holds("form", Text("it is an attestation by its signer", "是签名者本人出具的发布证明"))
+
+
+def _time(body: Mapping[str, Any], proof: Proof, now: dt.datetime) -> VerifyCheck:
+    try:
+        first, last = read_time(body["validFrom"]), read_time(body["validUntil"])
+    except ValueError as error:
+        return _fails("time", Text(f"validity: {error}", f"有效期：{error}"))
+    begins = max(filter(None, (first, proof.created)))
+    ends = min(filter(None, (last, proof.expires)))
+    if proof.created is None:
+        return _fails("time", Text("the signature says no time", "签名未注明时间"))
+    if now + _SKEW < begins:
+        return _fails("time", Text(f"it holds only from {begins}", f"自 {begins} 起才有效"))
+    if now >= ends:
+        return _fails("time", Text(f"it expired on {ends}", f"已于 {ends} 过期"))
+    return _holds("time", Text(f"it holds until {ends}", f"有效期至 {ends}"))
+
+
+def _signer(proof: Proof, named: str) -> VerifyCheck:
+    fingerprint = fingerprint_of(proof.signer)
+    if not named:
+        return VerifyCheck("signer", "open", Text(
+            f"unknown signer {proof.signer} (fingerprint {fingerprint}): anybody can make a key. "
+            "Ask the publisher for the fingerprint, and name it with --signer",
+            f"签署者未知：{proof.signer}（指纹 {fingerprint}）。任何人都能生成密钥；"
+            "请向发布方核实指纹，并用 --signer 指定",
+        ))  # fmt: skip
+    if not is_signer(proof.signer, named):
+        return _fails("signer", Text(
+            f"signed by somebody else: {proof.signer} (fingerprint {fingerprint})",
+            f"由他人签署：{proof.signer}（指纹 {fingerprint}）",
+        ))  # fmt: skip
+    return _holds("signer", Text(f"signed by {named}", f"由 {named} 签署"))
+
+
+def _data(path: Path, subject: Mapping[str, Any], data: Path | None) -> VerifyCheck:
+    output = FileFacts(**subject["output"])
+    if data is None:
+        # The attestation is not trusted to name a file elsewhere.
+        data = path.parent / Path(str(output.name)).name
+        if not data.is_file():
+            return VerifyCheck("data", "open", Text(
+                "the data were not compared: they do not lie beside it; name them with --data",
+                "未比对数据：数据不在证明旁边；请用 --data 指定",
+            ))  # fmt: skip
+    try:
+        found = sha256_of(data) if data.is_file() else ""
+    except OSError:
+        found = ""
+    if found != output.sha256:
+        return _fails("data", Text(
+            f"{data.name} is not the file that was attested", f"{data.name} 不是所证明的文件"
+        ))  # fmt: skip
+    return _holds("data", Text(
+        f"{data.name}: the very {output.bytes:,} bytes",
+        f"{data.name}：逐字节一致（{output.bytes:,} 字节）",
+    ))  # fmt: skip
+
+
+def _beside(path: Path, subject: Mapping[str, Any]) -> Iterator[VerifyCheck]:
+    """Policy and manifest, if they lie there: a reader of the data alone need not have them."""
+    for name, file, said in (
+        ("policy", POLICY, subject["policySha256"]),
+        ("manifest", MANIFEST, subject["manifestSha256"]),
+    ):
+        there = path.parent / file
+        if not there.is_file():
+            continue
+        if sha256_of(there) != said:
+            yield _fails(name, Text(f"{file} was changed", f"{file} 已被改动"))
+            continue
+        yield _holds(name, Text(f"{file} is the attested one", f"{file} 与证明一致"))
+        if name == "policy":
+            yield _figures(there, subject)
+
+
+def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
+    """Whether the signed figures pass the gate of the signed policy: the signer may be wrong."""
+    try:
+        rescan, risk, attacks = subject["rescan"], subject["risk"], subject["attacks"]
+        figures = Figures(
+            FileFacts(**subject["output"]).rows,
+            None if rescan is None else RescanFacts(**rescan),
+            None if risk is None else risk_from(risk),
+            None if attacks is None else attacks_from(attacks),
+        )
+        verdict = judge(read_policy(policy), figures)
+    except (VeilError, TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        return _fails("figures", Text(
+            f"the figures cannot be read: {type(error).__name__}",
+            f"无法读取指标：{type(error).__name__}",
+        ))  # fmt: skip
+    if not verdict.passed:
+        return _fails("figures", Text(
+            "the signed figures do not pass the policy: "
+            + "; ".join(each.reason.en for each in verdict.refusals),
+            "所签指标未达到策略要求：" + "；".join(each.reason.zh for each in verdict.refusals),
+        ))  # fmt: skip
+    return _holds("figures", Text(
+        f"the signed figures pass all {len(verdict.checks)} checks of the policy",
+        f"所签指标通过策略的全部 {len(verdict.checks)} 项检查",
+    ))  # fmt: skip
