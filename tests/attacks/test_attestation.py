@@ -1,0 +1,354 @@
+"""Attacks on whoever verifies an attestation: every change, every trick, every odd file."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import desensitize
+from desensitize.gating import Gated
+from desensitize.signing import new_signing_key, read_signing_key
+from desensitize.verifying import MOST_BYTES, Verification, verify
+from protos.data_integrity import secure
+from protos.did_key import did_of, fingerprint_of
+from protos.faults import InputError, TrustError
+from tests.attack_world import people
+
+POLICY = """dataset = "people"
+[columns.name]
+role = "direct"
+[columns.id]
+role = "direct"
+[columns.birth]
+role = "quasi"
+[columns.sex]
+role = "quasi"
+[columns.income]
+type = "integer"
+role = "sensitive"
+bounds = [0, 100000]
+[publish]
+methods = { name = "drop", id = "drop", sex = "keep", income = { round = 1000 } }
+hierarchies = { birth = ["month", "quarter", "year", "*"] }
+models = { k = 3, l = 2, max_suppressed = 0.1 }
+attacks = { mask_candidates_min = 1000, linkage_correct_max = 0.001, small_cell_differences = 0 }
+gate = { gbt42460_level_min = 2 }
+"""
+WEAK = POLICY.replace('id = "drop"', "id = { keep_first = 6, keep_last = 4 }")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An original, two releases, a key, and the attestation of the sound release."""
+    place = tmp_path_factory.mktemp("attested")
+    data = people(2000)
+    kept = {name: data[name] for name in ("name", "id", "birth", "sex", "income")}
+    pq.write_table(pa.table(kept), place / "o.parquet")
+    (place / "p.toml").write_text(POLICY, "utf-8")
+    (place / "weak.toml").write_text(WEAK, "utf-8")
+    desensitize.run(place / "o.parquet", policy=place / "p.toml", out=place / "good")
+    desensitize.run(place / "o.parquet", policy=place / "weak.toml", out=place / "weak")
+    new_signing_key(place / "key.pem")
+    gated: Gated = desensitize.gate(
+        place / "good", original=place / "o.parquet", signing_key=place / "key.pem"
+    )
+    assert gated.verdict.refusals == ()
+    assert gated.attestation == place / "good" / "attestation.json"
+    return place
+
+
+@pytest.fixture
+def release(world: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    shutil.copytree(world / "good", tmp_path / "good")
+    return tmp_path / "good"
+
+
+@pytest.fixture
+def signer(world: Path) -> str:
+    return did_of(read_signing_key(world / "key.pem").public_key())
+
+
+def states(found: Verification) -> dict[str, str]:
+    assert all(check.reason.en and check.reason.zh for check in found.checks)
+    return {check.name: check.state for check in found.checks}
+
+
+def fails(found: Verification) -> set[str]:
+    assert not found.valid
+    return {name for name, state in states(found).items() if state == "fails"}
+
+
+# ---- what is honest ----------------------------------------------------------------------------
+
+
+def test_an_honest_attestation_is_valid_by_did_and_by_fingerprint(
+    release: Path, signer: str
+) -> None:
+    for named in (signer, fingerprint_of(signer), fingerprint_of(signer).upper()):
+        found = verify(release / "attestation.json", signer=named)
+        assert found.valid, states(found)
+        assert found.dataset == "people"
+    # The data alone, elsewhere.
+    (release / "elsewhere").mkdir()
+    for name in ("attestation.json", "people.parquet"):
+        shutil.move(release / name, release / "elsewhere" / name)
+    here = release / "elsewhere"
+    assert verify(here / "attestation.json", signer=signer).valid
+
+
+def test_an_unknown_signer_is_said_and_never_valid(release: Path) -> None:
+    found = verify(release / "attestation.json")
+    assert not found.valid
+    assert states(found)["signer"] == "open"
+    assert "unknown signer" in next(c for c in found.checks if c.name == "signer").reason.en
+
+
+def test_data_that_are_not_there_are_not_valid(release: Path, signer: str) -> None:
+    (release / "people.parquet").unlink()
+    found = verify(release / "attestation.json", signer=signer)
+    assert not found.valid
+    assert states(found)["data"] == "open"
+
+
+@pytest.mark.parametrize("named", ["me", "did:key:zzz", "did:web:x", "1234", "z" * 32])
+def test_a_misspelt_signer_is_an_error(release: Path, named: str) -> None:
+    with pytest.raises(TrustError):
+        verify(release / "attestation.json", signer=named)
+
+
+# ---- changes -----------------------------------------------------------------------------------
+
+
+def leaves(body: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(body, dict | list):
+        items = body.items() if isinstance(body, dict) else enumerate(body)
+        yield from (found for name, each in items for found in leaves(each, (*path, name)))
+        if not body:
+            yield path
+    else:
+        yield path
+
+
+def changed(body: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
+    body = copy.deepcopy(body)
+    inner: Any = body
+    for step in path[:-1]:
+        inner = inner[step]
+    old = inner[path[-1]]
+    inner[path[-1]] = not old if isinstance(old, bool) else (
+        old + 1 if isinstance(old, int | float) else f"{old}x"
+    )  # fmt: skip
+    return body
+
+
+def test_every_single_figure_and_word_is_under_the_signature(release: Path, signer: str) -> None:
+    path = release / "attestation.json"
+    body = json.loads(path.read_text("utf-8"))
+    places = list(leaves(body))
+    assert len(places) > 150
+    for place in places:
+        path.write_text(json.dumps(changed(body, place)), "utf-8")
+        assert fails(verify(path, signer=signer)), place
+
+
+def test_tampered_files_are_named(release: Path, signer: str) -> None:
+    for name, check in (
+        ("people.parquet", "data"), ("policy.toml", "policy"), ("manifest.json", "manifest"),
+    ):  # fmt: skip
+        path = release / name
+        before = path.read_bytes()
+        path.write_bytes(before + b" ")
+        assert fails(verify(release / "attestation.json", signer=signer)) == {check}
+        path.write_bytes(before)
+    other = release / "other.parquet"
+    other.write_bytes(b"x")
+    assert fails(verify(release / "attestation.json", data=other, signer=signer)) == {"data"}
+
+
+def test_another_s_key_over_the_same_words(release: Path, signer: str) -> None:
+    """Whoever signs the same words with a key of his own is found, also if he leaves the issuer."""
+    path = release / "attestation.json"
+    body = json.loads(path.read_text("utf-8"))
+    del body["proof"]
+    key = Ed25519PrivateKey.generate()
+    now = dt.datetime.now(dt.UTC)
+    path.write_text(json.dumps(secure(body, key, now)), "utf-8")
+    assert "form" in fails(verify(path, signer=signer))
+    body["issuer"] = did_of(key.public_key())
+    path.write_text(json.dumps(secure(body, key, now)), "utf-8")
+    assert fails(verify(path, signer=signer)) == {"signer"}
+    assert not verify(path).valid
+
+
+def signed_again(world: Path, path: Path, change: dict[str, Any], when: dt.datetime) -> None:
+    """The steward's own key over other words."""
+    body = json.loads(path.read_text("utf-8"))
+    del body["proof"]
+    subject = body["credentialSubject"] | change.pop("credentialSubject", {})
+    body |= change | {"credentialSubject": subject}
+    path.write_text(json.dumps(secure(body, read_signing_key(world / "key.pem"), when)), "utf-8")
+
+
+def test_expired_and_not_yet_valid(world: Path, release: Path, signer: str) -> None:
+    path = release / "attestation.json"
+    now = dt.datetime.now(dt.UTC)
+    for later in (dt.timedelta(days=366), -dt.timedelta(days=1)):
+        assert fails(verify(path, signer=signer, now=now + later)) == {"time"}
+    for change in (
+        {"validUntil": "2999-01-01"}, {"validUntil": "2020-01-01T00:00:00Z"},
+        {"validFrom": "2999-01-01T00:00:00Z"}, {"validFrom": None},
+    ):  # fmt: skip
+        signed_again(world, path, dict(change), now)
+        assert fails(verify(path, signer=signer)) == {"time"}
+        shutil.copy(world / "good" / "attestation.json", path)
+
+
+def test_signed_figures_that_do_not_pass_the_policy(
+    world: Path, release: Path, signer: str
+) -> None:
+    """A steward's key does not make bad figures good."""
+    path = release / "attestation.json"
+    subject = json.loads(path.read_text("utf-8"))["credentialSubject"]
+    worse = copy.deepcopy(subject["attacks"])
+    next(f for f in worse["findings"] if f["attack"] == "linkage")["figure"] = 0.5
+    for change in (
+        {"attacks": worse}, {"attacks": None}, {"risk": None}, {"rescan": None},
+        {"risk": subject["risk"] | {"k": 1}}, {"attacks": {"rows": 1}}, {"attacks": []},
+        {"risk": "x"},
+    ):  # fmt: skip
+        signed_again(world, path, {"credentialSubject": change}, dt.datetime.now(dt.UTC))
+        assert fails(verify(path, signer=signer)) == {"figures"}
+        shutil.copy(world / "good" / "attestation.json", path)
+
+
+def test_an_attestation_cannot_point_elsewhere(world: Path, release: Path, signer: str) -> None:
+    path = release / "attestation.json"
+    subject = json.loads(path.read_text("utf-8"))["credentialSubject"]
+    for name in ("../good/people.parquet", "/etc/passwd", "."):
+        output = subject["output"] | {"name": name}
+        signed_again(world, path, {"credentialSubject": {"output": output}},
+                     dt.datetime.now(dt.UTC))  # fmt: skip
+        assert not verify(path, signer=signer).valid or name.endswith("people.parquet")
+
+
+# ---- odd files ---------------------------------------------------------------------------------
+
+
+def test_members_that_come_twice_are_refused(release: Path, signer: str) -> None:
+    path = release / "attestation.json"
+    text = path.read_text("utf-8")
+    for twice in (
+        text.replace('"dataset":', '"dataset":"other","dataset":', 1),
+        text.replace('"issuer":', '"issuer":"did:key:z6Mk","issuer":', 1),
+        text.replace('"proof":', '"proof":{},"proof":', 1),
+    ):
+        assert twice != text
+        path.write_text(twice, "utf-8")
+        assert fails(verify(path, signer=signer)) == {"file"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"{" * 100_000, b"[" * 100_000, b'{"a":NaN}',
+     b'{"a":1e999}', b'{"a":' + b"9" * 5000 + b"}", b'{"a":"\\ud800"}', b"\x00" * 100],
+)  # fmt: skip
+def test_odd_files_get_an_answer(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "attestation.json"
+    path.write_bytes(content)
+    assert fails(verify(path)) <= {"file", "proof"}
+
+
+def test_a_huge_file_a_pipe_and_a_directory_get_an_answer(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as file:
+        file.truncate(MOST_BYTES * 1000)  # sparse: never read to its end
+    os.mkfifo(tmp_path / "pipe")
+    for path in (huge, tmp_path / "pipe", tmp_path, tmp_path / "missing", Path("/dev/zero")):
+        assert fails(verify(path)) == {"file"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(member=st.sampled_from(["proof", "credentialSubject", "issuer", "type"]), value=JSON)
+def test_any_json_in_any_member_gets_an_answer(
+    world: Path, tmp_path: Path, member: str, value: object
+) -> None:
+    body = json.loads((world / "good" / "attestation.json").read_text("utf-8"))
+    path = tmp_path / "attestation.json"
+    path.write_text(json.dumps(body | {member: value}), "utf-8")
+    assert not verify(path).valid
+    del body["proof"]
+    if member != "proof":
+        try:
+            again = secure(
+                body | {member: value}, read_signing_key(world / "key.pem"),
+                dt.datetime.now(dt.UTC),
+            )  # fmt: skip
+        except InputError:
+            return  # no canonical form, so nobody can sign it
+        path.write_text(json.dumps(again), "utf-8")
+        assert not verify(path).valid
+
+
+# ---- the gate as a whole -----------------------------------------------------------------------
+
+
+def test_a_refusal_writes_nothing(world: Path) -> None:
+    before = sorted(path.name for path in (world / "weak").iterdir())
+    gated = desensitize.gate(
+        world / "weak", original=world / "o.parquet", signing_key=world / "key.pem"
+    )
+    assert gated.attestation is None
+    assert {"attack.mask_reversal", "attack.linkage"} <= {c.name for c in gated.verdict.refusals}
+    assert sorted(path.name for path in (world / "weak").iterdir()) == before
+
+
+def test_an_attestation_is_never_replaced_and_files_must_belong_together(
+    world: Path, tmp_path: Path, release: Path
+) -> None:
+    with pytest.raises(InputError, match="exists already"):
+        desensitize.gate(release, original=world / "o.parquet")
+    (release / "attestation.json").unlink()
+    other = tmp_path / "other.parquet"
+    shutil.copy(world / "good" / "people.parquet", other)
+    with pytest.raises(TrustError, match="not what the release was made from"):
+        desensitize.gate(release, original=other)
+    with pytest.raises(TrustError, match="not the policy"):
+        desensitize.gate(release, original=world / "o.parquet", policy=world / "weak.toml")
+    (release / "people.parquet").write_bytes(b"x")
+    with pytest.raises(TrustError, match="not the file that the manifest speaks of"):
+        desensitize.gate(release, original=world / "o.parquet")
+
+
+def test_a_signing_key_that_others_can_read_is_refused(world: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    shutil.copy(world / "key.pem", key)
+    key.chmod(0o644)
+    with pytest.raises(TrustError, match="0644"):
+        read_signing_key(key)
+    key.chmod(0o600)
+    key.write_bytes(b"no key")
+    with pytest.raises(TrustError, match="no Ed25519 key"):
+        read_signing_key(key)
+    with pytest.raises(InputError, match="exists"):
+        new_signing_key(key)

@@ -1,0 +1,242 @@
+"""Every attack wins where it should, and where it should not it does not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from desensitize.attacks import Finding, from_dict
+from protos.faults import InputError
+from tests.attack_world import attacked, people, policy_for, release_of
+
+CLASSIC = "{ keep_first = 6, keep_last = 4 }"
+
+
+def one(findings: tuple[Finding, ...]) -> Finding:
+    assert len(findings) == 1
+    return findings[0]
+
+
+# ---- mask reversal -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("beside", "least", "most"),
+    [
+        ({}, 2_900, 3_000),
+        ({"birth": '{ date = "5y" }'}, 150, 180),
+        ({"birth": '{ date = "month" }'}, 2, 4),
+        ({"age": "{ band = 5 }"}, 150, 185),
+        ({"age": '"keep"'}, 25, 45),
+    ],
+)
+def test_the_classic_mask_falls_with_what_stands_beside_it(
+    beside: dict[str, str], least: int, most: int
+) -> None:
+    policy = policy_for({"id": CLASSIC} | beside, "mask_candidates_min = 1000")
+    finding = one(attacked(people(600), policy).of("mask_reversal"))
+    assert finding.figure is not None
+    assert least <= finding.figures["beside_median"] <= most
+    assert finding.verdict == ("broken" if beside else "held")
+    assert set(finding.columns) == {"id", *beside}
+    assert bool(finding.remedy.en) == bool(beside)
+
+
+def test_sex_and_district_make_candidates_fewer_where_the_mask_hides_them() -> None:
+    hidden = "{ keep_first = 0, keep_last = 1 }"
+    alone = one(attacked(people(400), policy_for({"id": hidden})).of("mask_reversal"))
+    beside = {"sex": '"keep"', "district": '"keep"'}
+    both = one(attacked(people(400), policy_for({"id": hidden} | beside)).of("mask_reversal"))
+    assert set(both.columns) == {"id", "sex", "district"}
+    assert alone.figure is not None
+    assert both.figure is not None
+    assert both.figure * 1000 < alone.figure
+
+
+def test_what_would_hold_instead_holds() -> None:
+    policy = policy_for({"id": CLASSIC, "birth": '{ date = "year" }'}, "mask_candidates_min = 1000")
+    finding = one(attacked(people(300), policy).of("mask_reversal"))
+    first, last = re.findall(r"keep_first = (\d+), keep_last = (\d+)", finding.remedy.en)[0]
+    better = policy_for(
+        {"id": f"{{ keep_first = {first}, keep_last = {last} }}", "birth": '{ date = "year" }'},
+        "mask_candidates_min = 1000",
+    )
+    assert one(attacked(people(300), better).of("mask_reversal")).verdict == "held"
+
+
+def test_a_column_that_only_looks_related_is_not_believed() -> None:
+    data = people(300)
+    data["birth"] = [f"19{50 + place % 40}-01-01" for place in range(300)]  # nobody's birth
+    policy = policy_for({"id": CLASSIC, "birth": '{ date = "month" }'})
+    assert one(attacked(data, policy).of("mask_reversal")).columns == ("id",)
+
+
+def test_a_mask_of_an_unknown_type_is_not_passed() -> None:
+    policy = policy_for({"name": "{ keep_first = 1 }"}, "mask_candidates_min = 10")
+    finding = one(attacked(people(50), policy).of("mask_reversal"))
+    assert finding.verdict == "unknown"
+
+
+def test_a_mask_of_a_mobile_number() -> None:
+    policy = policy_for({"phone": "{ keep_first = 3, keep_last = 4 }"})
+    assert one(attacked(people(50), policy).of("mask_reversal")).figure == 10_000
+
+
+# ---- unkeyed hashes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["md5", "sha1", "sha256"])
+def test_a_hash_without_a_key_is_found(name: str) -> None:
+    data: dict[str, list[Any]] = people(80)
+    hashed = [hashlib.new(name, each.encode()).hexdigest().upper() for each in data["phone"]]
+    data["code"] = hashed
+    policy = policy_for({"code": '"keep"'}, roles={"code": "other"})
+    finding = one(attacked(data, policy).of("unkeyed_hash")[:1])
+    assert finding.columns == ("code", "phone")
+    assert finding.figure == 1.0
+    assert finding.verdict == "broken"
+
+
+def test_a_keyed_token_is_no_hash() -> None:
+    policy = policy_for({"phone": '{ token = "ids", length = 64 }'})
+    assert one(attacked(people(80), policy).of("unkeyed_hash")).verdict == "held"
+
+
+# ---- uniqueness, linkage -----------------------------------------------------------------------
+
+
+def test_uniqueness_is_the_share_of_rows_that_are_alone() -> None:
+    data = {"sex": ["a", "a", "b", "c"], "income": [1, 2, 3, 4]}
+    policy = policy_for({"sex": '"keep"', "income": '"keep"'}, "unique_share_max = 0.4")
+    finding = one(attacked(data, policy).of("uniqueness"))
+    assert (finding.figure, finding.verdict) == (0.5, "broken")
+    assert "'sex'" in finding.remedy.en
+
+
+def test_the_neighbour_links_who_is_alone() -> None:
+    data = {"sex": ["a", "a", "b", "c"], "income": [1, 2, 3, 4]}
+    policy = policy_for({"sex": '"keep"', "income": '"keep"'}, "linkage_correct_max = 0.5")
+    finding = one(attacked(data, policy).of("linkage"))
+    assert (finding.figure, finding.verdict) == (0.5, "held")
+    assert finding.figures["expected_at_random"] == pytest.approx(0.75)
+
+
+def test_a_file_of_names_links_people_and_wrong_claims_do_not_count() -> None:
+    data = people(200)
+    methods = {"name": '"drop"', "birth": '{ date = "month" }', "district": '"keep"'}
+    known = {name: data[name][:50] for name in ("name", "birth", "district")}
+    finding = one(attacked(data, policy_for(methods), auxiliary=known).of("linkage"))
+    assert finding.figures["people"] == 50
+    assert finding.figures["right"] == finding.figures["claimed"] > 30
+    # The same file under other names: every claim is wrong.
+    known["name"] = [f"x{place}" for place in range(50)]
+    wrong = one(attacked(data, policy_for(methods), auxiliary=known).of("linkage"))
+    assert wrong.figures["claimed"] > 30
+    assert wrong.figure == 0
+
+
+def test_noise_that_is_too_small_is_met_by_the_nearest_row() -> None:
+    data = people(300)
+    roles = {"income": "quasi"}
+    data["income"] = [place * 100 for place in range(300)]
+    figures = []
+    for scale in ("1", "100000"):
+        policy = policy_for({"income": f"{{ noise = {scale} }}"}, roles=roles)
+        figures.append(one(attacked(data, policy).of("linkage")).figure)
+    assert figures[0] is not None
+    assert figures[1] is not None
+    assert figures[0] > 0.9
+    assert figures[1] < 0.1
+
+
+def test_a_release_of_another_original_cannot_be_judged() -> None:
+    data, other = people(60), people(60, seed=2)
+    policy = policy_for({"birth": '{ date = "month" }'}, "linkage_correct_max = 0.5")
+    finding = one(attacked(data, policy, release_of(other, policy)).of("linkage"))
+    assert finding.verdict == "unknown"
+
+
+# ---- inference, singling out, differencing -----------------------------------------------------
+
+
+def test_a_class_in_which_all_have_the_same_value_tells_it() -> None:
+    data = {"sex": ["a"] * 4 + ["b"] * 4, "income": [7, 7, 7, 7, 1, 2, 3, 4]}
+    policy = policy_for({"sex": '"keep"', "income": '"keep"'}, "inference_share_max = 0.1")
+    finding = one(attacked(data, policy).of("inference"))
+    assert (finding.figure, finding.verdict) == (0.5, "broken")
+    assert finding.figures["base_rate"] == 0.5
+    assert finding.figures["right_without_own_row"] == pytest.approx(0.5)
+
+
+def test_singling_out_against_chance() -> None:
+    data = people(300)
+    fine = policy_for({"birth": '{ date = "day" }', "sex": '"keep"'}, "singling_out_max = 0.1")
+    assert one(attacked(data, fine).of("singling_out")).verdict == "broken"
+    coarse = policy_for({"sex": '"keep"'}, "singling_out_max = 0.1")
+    finding = one(attacked(data, coarse).of("singling_out"))
+    assert (finding.figure, finding.verdict) == (0, "held")
+
+
+def test_two_releases_that_differ_by_one_person() -> None:
+    data = people(400)
+    policy = policy_for({"sex": '"keep"', "district": '"keep"'}, "small_cell_differences = 0")
+    less = {name: values[1:] for name, values in data.items()}
+    before = release_of(less, policy)
+    finding = one(attacked(data, policy, earlier=[before]).of("differencing"))
+    # The cell of sex and district, and that of each by itself.
+    assert (finding.figure, finding.verdict) == (3, "broken")
+    same = one(attacked(data, policy, earlier=[release_of(data, policy)]).of("differencing"))
+    assert (same.figure, same.verdict) == (0, "held")
+
+
+def test_an_earlier_release_at_another_level_has_other_cells() -> None:
+    data = people(400)
+    policy = policy_for({"birth": '{ date = "year" }'})
+    before = release_of(data, policy_for({"birth": '{ date = "10y" }'}))
+    finding = one(attacked(data, policy, earlier=[before]).of("differencing"))
+    assert finding.figures["compared"] == 0
+
+
+# ---- the report --------------------------------------------------------------------------------
+
+
+def test_a_report_keeps_its_verdicts_and_holds_no_value() -> None:
+    data = people(100)
+    policy = policy_for(
+        {"id": CLASSIC, "birth": '{ date = "month" }', "income": '"keep"'},
+        "mask_candidates_min = 1000, linkage_correct_max = 0.01",
+    )
+    report = attacked(data, policy)
+    body = json.dumps(report.to_dict(), ensure_ascii=False)
+    assert from_dict(json.loads(body)) == report
+    assert not any(value in body for column in ("id", "name", "phone") for value in data[column])
+    assert not any(each[:7] in body for each in data["birth"])
+    assert all(f.reason.zh != f.reason.en for f in report.findings)
+
+
+@pytest.mark.parametrize("figure", [None, float("nan")])
+def test_no_figure_holds_no_limit(figure: float | None) -> None:
+    finding = attacked(people(5), policy_for({"sex": '"keep"'})).findings[0]
+    for at_least in (True, False):
+        changed = Finding("linkage", (), figure, finding.measures, 0.5, finding.reason,
+                          at_least=at_least)  # fmt: skip
+        assert changed.verdict in {"unknown", "broken"}
+
+
+def test_an_empty_release_is_attacked_too() -> None:
+    data = {name: values[:0] for name, values in people(1).items()}
+    table = {name: pa.array([], pa.string()) for name in data}
+    policy = policy_for({"id": CLASSIC, "sex": '"keep"'}, "mask_candidates_min = 10")
+    assert attacked(table, policy).broken == ()
+
+
+def test_a_release_without_the_policy_s_columns_is_refused() -> None:
+    data = people(5)
+    policy = policy_for({"sex": '"keep"', "birth": '"keep"'})
+    with pytest.raises(InputError, match="no column 'birth'"):
+        attacked(data, policy, pa.table({"sex": data["sex"]}))
