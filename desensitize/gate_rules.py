@@ -122,7 +122,7 @@ def _rescan(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
 
 def _risk(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
     models, level = policy.models, policy.gate.gbt42460_level_min
-    quasi = {column.name for column in policy.published if column.role == "quasi"}
+    quasi = {column.name for column in policy.published if column.quasi}
     report = figures.risk
     if not quasi and not models.asked and level is None:
         return
@@ -135,7 +135,7 @@ def _risk(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
         yield _limit("risk.k", "k", report.k, models.k, at_least=True)
     told = {column.name: column for column in report.sensitive}
     for column in policy.published:
-        if column.role != "sensitive" or (models.l, models.t) == (None, None):
+        if not column.sensitive or (models.l, models.t) == (None, None):
             continue
         if column.name not in told:
             yield _missing("risk.sensitive", Text(f"l and t of {column.name!r}",
@@ -193,7 +193,7 @@ def _not_tried(policy: PublishPolicy, report: AttackReport, attack: str) -> Iter
         wanted = [c.name for c in policy.published
                   if c.methods and isinstance(c.methods[-1], Ends)]  # fmt: skip
     elif attack == "inference":
-        wanted = [c.name for c in policy.published if c.role == "sensitive"]
+        wanted = [c.name for c in policy.published if c.sensitive]
     elif attack == "differencing":
         if len(report.of(attack)) != len(report.earlier):
             yield Text("comparison with every earlier release", "与此前每次发布的比较")

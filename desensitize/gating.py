@@ -94,8 +94,8 @@ def gate(
     _same(release, rules, source)
     begins = stages or (lambda _: None)
     output = place / release.output.name
-    quasi = [c.name for c in rules.published if c.role == "quasi"]
-    sensitive = [c.name for c in rules.published if c.role == "sensitive"]
+    quasi = [c.name for c in rules.published if c.quasi]
+    sensitive = [c.name for c in rules.published if c.sensitive]
     scanned = rescan(output, rules, begins(SCANNING))
     risk = None
     if quasi:

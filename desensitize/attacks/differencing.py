@@ -35,8 +35,8 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
     """
     present = {column.name for column in earlier.columns}
     columns, here, there = [], [], []
-    for each in view.with_role("quasi"):
-        if each not in present:
+    for each in view.known:
+        if each not in present or not view.policy.columns[each].quasi:
             continue
         (one, other), width = codes_of(view.cells(view.release, each), view.cells(earlier, each))
         shared = len(np.intersect1d(one, other)) / max(width, 1)

@@ -30,13 +30,13 @@ _MEASURES: Final = Text(
 
 def attack(view: View) -> list[Finding]:
     """Guesses each sensitive column of the release from what somebody can know."""
-    names = view.with_role("direct", "quasi")
+    names = view.identifying()
     member, count = classes([view.published[name] for name in names], view.rows)
     present = {column.name for column in view.release.columns}
     return [
         _column(view, names, member, count, column.name)
         for column in view.policy.published
-        if column.role == "sensitive" and column.name in present
+        if column.sensitive and column.name in present
     ]
 
 

@@ -55,7 +55,7 @@ def attack(view: View, auxiliary: Knowledge | None) -> Finding:
         return _with_file(view, auxiliary)
     if view.origin is None:
         return _unknown(view)
-    names = view.with_role("direct", "quasi")
+    names = view.identifying()
     near = [n for n in view.near if view.policy.columns[n].role in {"direct", "quasi"}]
     here, there, width = matching(view, names) if names else (
         np.zeros(view.rows, dtype=np.int64), np.zeros(len(view.origin), dtype=np.int64), 1
@@ -81,7 +81,7 @@ def attack(view: View, auxiliary: Knowledge | None) -> Finding:
 
 def _with_file(view: View, auxiliary: Knowledge) -> Finding:
     present = {column.name for column in auxiliary.table.columns}
-    names = [n for n in view.with_role("direct", "quasi") if n in present]
+    names = [n for n in view.identifying() if n in present]
     proof = [c.name for c in view.policy.columns.values()
              if c.role == "direct" and c.name in present]  # fmt: skip
     original = {column.name for column in view.original.columns}

@@ -16,7 +16,7 @@ _MEASURES: Final = Text("share of rows that are alone", "独一无二的行占�
 
 def attack(view: View) -> Finding:
     """Puts all columns together that somebody could know: direct ones, masked, and quasi ones."""
-    names = view.with_role("direct", "quasi")
+    names = view.identifying()
     member, count = classes([view.published[name] for name in names], view.rows)
     sizes = np.bincount(member, minlength=count)
     alone = int((sizes == 1).sum()) if names else 0

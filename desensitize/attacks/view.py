@@ -74,9 +74,10 @@ class View:
     before: dict[str, Floats]
     origin: Ints | None
 
-    def with_role(self, *roles: str) -> tuple[str, ...]:
-        """Returns the known columns of these roles."""
-        return tuple(name for name in self.known if self.policy.columns[name].role in roles)
+    def identifying(self) -> tuple[str, ...]:
+        """Returns the known columns that somebody may know of a person."""
+        columns = self.policy.columns
+        return tuple(n for n in self.known if columns[n].quasi or columns[n].role == "direct")
 
     def cells(self, table: Table, name: str) -> Any:  # noqa: ANN401 - Arrow has no types
         """Returns a column of one of the tables as Arrow text."""
@@ -216,8 +217,7 @@ def _origin(
     if rows == originals:
         origin = np.arange(rows)
     else:
-        quasi = [name for name in published if policy.columns[name].role == "quasi"
-                 or policy.columns[name].hierarchy is not None]  # fmt: skip
+        quasi = [name for name in published if policy.columns[name].quasi]
         if not quasi or not rows:
             return None
         here, there, width = together(

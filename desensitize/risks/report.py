@@ -129,7 +129,8 @@ class RiskReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types, the derived figures among them."""
-        return json.loads(json.dumps(asdict(self))) | {
+        body: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return body | {
             "prosecutor": self.prosecutor,
             "marketer": self.marketer,
             "journalist": self.journalist,
