@@ -22,6 +22,7 @@ BENCHMARKS = (
     ("end_to_end", "a whole answer on a real cluster"),
     ("recognition", "how well personal data is recognised"),
     ("scan", "a full scan beside Presidio's, cell by cell"),
+    ("attacks", "every attack on a release of a million rows"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),
 )
 

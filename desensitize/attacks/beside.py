@@ -26,7 +26,7 @@ from desensitize.recognisers.digits import Bytes, Ints
 AGREE: Final = 0.95
 """Share of rows that must agree for a column to tell something; the rest are typing errors."""
 _SAMPLE: Final = 5_000
-_FEWEST: Final = 20
+_FEWEST: Final = 8
 _YEAR: Final = 365.2425
 _ALWAYS: Final = (-(1 << 40), 1 << 40)
 _SEXES: Final = 6

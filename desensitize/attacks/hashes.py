@@ -17,7 +17,7 @@ import numpy as np
 
 from desensitize.attacks import other_spaces, resident_space
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.mask_reversal import kind_of
+from desensitize.attacks.mask_reversal import births_until, kind_of
 from desensitize.attacks.view import View
 from desensitize.sources import SourceColumn
 from protos.language import Text
@@ -119,7 +119,7 @@ def _space(view: View, source: str, today: dt.date) -> int:
     """Returns how many numbers of the column's type there are; 0 for not known."""
     kind = kind_of(view, source) if source in view.policy.columns else ""
     if kind == "cn_resident_id":
-        births = (today.replace(year=today.year - 90, day=min(today.day, 28)), today)
+        births = births_until(today)
         stars = np.full((1, resident_space.LENGTH), resident_space.HIDDEN, dtype=np.uint8)
         nothing = resident_space.nothing_beside(1, births)
         return int(resident_space.count(stars, nothing, births)[0])

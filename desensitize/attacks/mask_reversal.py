@@ -42,13 +42,18 @@ def attack(view: View, today: dt.date) -> list[Finding]:
         view: Both tables.
         today: Last possible day of birth; the first is ninety years before.
     """
-    births = (today.replace(year=today.year - _YEARS, day=min(today.day, 28)), today)
+    births = births_until(today)
     findings = []
     for name in view.known:
         steps = view.policy.columns[name].methods
         if steps and isinstance(steps[-1], Ends):
             findings.append(_column(view, name, steps[-1], births))
     return findings
+
+
+def births_until(today: dt.date) -> tuple[dt.date, dt.date]:
+    """Returns the days on which anybody was born: ninety years, until a day."""
+    return today.replace(year=today.year - _YEARS, day=min(today.day, 28)), today
 
 
 def _column(view: View, name: str, ends: Ends, births: tuple[dt.date, dt.date]) -> Finding:

@@ -87,3 +87,42 @@ def test_the_python_of_the_risk_guide_runs(
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "risk.md", "exec"), {})  # noqa: S102 - our own guide
     assert capsys.readouterr().out.startswith("5 0.2 3\n")
+
+
+def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (GUIDES / "attest.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    usual, better = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    attacked, passed = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    for name, content in (("people.csv", table), ("usual.toml", usual), ("better.toml", better)):
+        (tmp_path / name).write_text(content, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    veil = Path(sys.executable).with_name("veil")
+    ours = {"people.csv", "usual.toml", "better.toml", "usual", "release", "steward.pem"}
+    said = {}
+    for line in re.findall(r"^\$ veil (.*)$", text, re.MULTILINE)[:-1]:
+        words = [tmp_path / word if word in ours else word for word in line.split()]
+        said[line] = run(veil, *words)
+    attack = said["desensitize attack people.csv usual"]
+    gate = next(each for line, each in said.items() if line.startswith("desensitize gate"))
+    assert (attack.returncode, gate.returncode) == (1, 0), attack.stderr + gate.stderr
+    for shown, printed in ((attacked, attack.stdout), (passed, gate.stdout)):
+        lines = {
+            " ".join(line.split()) for line in printed.replace(f"{tmp_path}/", "").splitlines()
+        }
+        assert {" ".join(line.split()) for line in shown.splitlines()} <= lines
+    fingerprint = re.findall(
+        r"Fingerprint (\S+)", said["desensitize keys signing steward.pem"].stdout
+    )
+    verify = [veil, "desensitize", "verify", tmp_path / "release" / "attestation.json"]
+    assert run(*verify, "--signer", *fingerprint).returncode == 0
+    undecided = run(*verify)
+    assert undecided.returncode == 1
+    assert "Not decided: signer" in undecided.stdout
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, "attest.md", "exec"), {})  # noqa: S102 - our own guide
+    printed = capsys.readouterr().out
+    assert "mask_reversal 2.0 1000" in printed or "mask_reversal 2 1000" in printed
+    assert "('signer', 'open')" in printed
