@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from desensitize.masking.base import Secrets
+from desensitize.masking.chosen import choose
 from desensitize.masking.statement import Statement, prepare
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
@@ -102,18 +103,19 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    statement = prepare(table, policy, secrets)
+    chosen = choose(table, policy)
+    statement = prepare(table, policy, secrets, methods=chosen.methods, where=chosen.keep)
     rows, lost, schema = _write(table, statement, path, progress)
     return Written(
-        rows_in=rows,
+        rows_in=rows + chosen.suppressed,
         rows_out=rows,
         stored={field.name: str(field.type) for field in schema},
         lost=lost,
         unmentioned=statement.unmentioned,
         fresh=statement.fresh,
-        levels={},
-        suppressed=0,
-        figures={},
+        levels=dict(chosen.levels),
+        suppressed=chosen.suppressed,
+        figures=dict(chosen.figures),
         notes=table.notes,
     )
 
