@@ -73,7 +73,7 @@ def test_memory_hog_of_many_groups(pool: QueryPool, snapshot: Path) -> None:
 
 
 MANY_GROUPS = (
-    "SELECT repeat('x', 60) || i AS g, COUNT(*)::BIGINT AS n FROM range({n}) t(i) GROUP BY g"
+    "SELECT repeat('x', 150) || i AS g, COUNT(*)::BIGINT AS n FROM range({n}) t(i) GROUP BY g"
 )
 
 
