@@ -18,12 +18,12 @@ from catalog.codec import policy_version
 from catalog.dataset import Dataset
 from catalog.plan import Protocol
 from catalog.policy import Budget, Policy, family_of
-from catalog.toml_file import read_toml, validated
 from catalog.typing_rules import EPOCH
 from desensitize.column import Code, Column, ColumnType, Role, Use
 from protos.faults import InputError
 from protos.language import Text
 from protos.names import check_name
+from protos.toml_file import read_toml, validated
 
 M = TypeVar("M", bound=BaseModel)
 Written = bool | int | Decimal | date | str

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from catalog.toml_file import read_toml, validated
 from protos.language import Text
+from protos.toml_file import read_toml, validated
 
 # In the directory of a node that could not start: what was wrong, for who had started it.
 FAILED: Final = "failed.json"

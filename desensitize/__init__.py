@@ -1,11 +1,12 @@
-"""Finds and grades what is personal in a table; usable alone.
+"""Finds, grades and masks what is personal in a table; usable alone.
 
     import desensitize
 
     report = desensitize.scan("people.csv")
     print(report["备注"].evidence)
+    desensitize.run("people.csv", policy=Path("policy.toml"), out=Path("release"))
 
-The name is imported when it is first used: `import desensitize` alone stays light.
+A name is imported when it is first used: `import desensitize` alone stays light.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from desensitize.verbs import scan
+    from desensitize.verbs import run, scan
 
-__all__ = ["scan"]
+__all__ = ["run", "scan"]
 
 
 def __getattr__(name: str) -> object:

@@ -3,79 +3,260 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from protos.language import Text
 
+if TYPE_CHECKING:
+    from desensitize.findings import ScanReport
+
 app = typer.Typer(
     no_args_is_help=True,
-    help=str(Text("Find and grade what is personal in a table.", "识别并分级表中的个人信息。")),
+    help=str(
+        Text(
+            "Find, grade and mask what is personal in a table.", "识别、分级并脱敏表中的个人信息。"
+        )
+    ),
 )
+keys = typer.Typer(
+    no_args_is_help=True,
+    help=str(Text("Make, rotate and list token keys.", "生成、轮换、查看令牌密钥。")),
+)
+app.add_typer(keys, name="keys")
 
-
-@app.callback()
-def _group() -> None:
-    """Keeps ``scan`` a command of its own while it is the only one."""
+FileArgument = Annotated[
+    Path,
+    typer.Argument(
+        help=str(
+            Text(
+                "CSV (UTF-8 or GB18030), Parquet, Excel or OpenDocument.",
+                "CSV（UTF-8 或 GB18030）、Parquet、Excel 或 OpenDocument 文件。",
+            )
+        )
+    ),
+]
+FullOption = Annotated[
+    bool,
+    typer.Option(
+        "--full/--sample",
+        help=str(
+            Text(
+                "Look at every row (needed before a release), or at a random sample.",
+                "全量扫描（发布前必需），或随机抽样。",
+            )
+        ),
+    ),
+]
+SampleOption = Annotated[
+    int, typer.Option(min=100, help=str(Text("Rows of the sample.", "抽样行数。")))
+]
+SheetOption = Annotated[str, typer.Option(help=str(Text("Sheet of a workbook.", "工作表名称。")))]
+MemoryOption = Annotated[
+    int,
+    typer.Option(
+        min=256,
+        help=str(Text("Memory that reading may take, MB.", "读取文件的内存上限（MB）。")),
+    ),
+]
+KeyFileArgument = Annotated[
+    Path,
+    typer.Argument(help=str(Text("File of token keys, mode 0600.", "令牌密钥文件（权限 0600）。"))),
+]
 
 
 @app.command(help=str(Text("What is personal in a table, and why.", "识别表中的个人信息及依据。")))
 def scan(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help=str(
-                Text(
-                    "CSV (UTF-8 or GB18030), Parquet, Excel or OpenDocument.",
-                    "CSV(UTF-8 或 GB18030)、Parquet、Excel 或 OpenDocument 文件。",
-                )
-            )
-        ),
-    ],
+    file: FileArgument,
     json_file: Annotated[
         Path | None,
         typer.Option(
             "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
         ),
     ] = None,
-    full: Annotated[
-        bool,
-        typer.Option(
-            "--full/--sample",
-            help=str(
-                Text(
-                    "Look at every row (needed before a release), or at a random sample.",
-                    "全量扫描（发布前必需），或随机抽样。",
-                )
-            ),
-        ),
-    ] = True,
-    sample_rows: Annotated[
-        int, typer.Option(min=100, help=str(Text("Rows of the sample.", "抽样行数。")))
-    ] = 10_000,
-    sheet: Annotated[
-        str, typer.Option(help=str(Text("Sheet of a workbook.", "工作表名称。")))
-    ] = "",
-    memory_mb: Annotated[
-        int,
-        typer.Option(
-            min=256,
-            help=str(Text("Memory that reading may take, MB.", "读取文件的内存上限（MB）。")),
-        ),
-    ] = 2048,
+    full: FullOption = True,
+    sample_rows: SampleOption = 10_000,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
 ) -> None:
     """Scans a file in a limited process, prints a table and, if asked, writes JSON."""
     import json
 
-    import desensitize
-    from desensitize.engines.snapshot import LoadLimits
     from desensitize.show import show
     from protos import terminal
 
     out = _writable(json_file)
+    report = _scanned(file, full, sample_rows, sheet, memory_mb)
+    show(report)
+    if out is not None:
+        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
+        out.write_text(body + "\n", "utf-8")
+        terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+
+
+@app.command(
+    help=str(
+        Text(
+            "Propose a policy for a table, with the reasons; write it to a file and edit it.",
+            "为表生成建议策略并说明理由；请写入文件后修改。",
+        )
+    )
+)
+def plan(
+    file: FileArgument,
+    full: FullOption = True,
+    sample_rows: SampleOption = 10_000,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Scans a file and prints a policy (TOML) on standard output."""
+    import sys
+
+    from desensitize.proposal import proposal
+
+    report = _scanned(file, full, sample_rows, sheet, memory_mb)
+    sys.stdout.write(proposal(report))
+
+
+@app.command(
+    help=str(
+        Text(
+            "Make a release: the desensitized copy, its policy, and a manifest of what was done.",
+            "生成发布：脱敏后的数据、所用策略，以及处理清单。",
+        )
+    )
+)
+def run(
+    file: FileArgument,
+    policy: Annotated[
+        Path, typer.Option(help=str(Text("Policy file (TOML).", "策略文件（TOML）。")))
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help=str(Text("Directory to make; must not exist.", "要创建的目录；不得已存在。"))
+        ),
+    ],
+    token_keys: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "File of token keys; needed by token, ff1 and date_shift.",
+                    "令牌密钥文件；token、ff1、date_shift 需要。",
+                )
+            )
+        ),
+    ] = None,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Masks a file in a limited process, scans the output and publishes the directory whole."""
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.show_release import show_release
+    from protos import terminal
+
+    with terminal.row_progress(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")) as progress:
+        release = desensitize.run(
+            file,
+            policy=policy,
+            out=out,
+            token_keys=token_keys,
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            progress=progress,
+        )
+    show_release(release)
+    terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+
+
+@keys.command(
+    "new",
+    help=str(
+        Text(
+            "Make a key for each domain, in a new file or added to one.",
+            "为每个域生成密钥，写入新文件或加入已有文件。",
+        )
+    ),
+)
+def new(
+    file: KeyFileArgument,
+    domains: Annotated[
+        list[str],
+        typer.Argument(
+            help=str(Text("Domains, such as the policy names them.", "策略中使用的域名称。"))
+        ),
+    ],
+) -> None:
+    """Makes keys."""
+    from desensitize.keys import new_keys
+    from desensitize.show_release import show_keys
+
+    show_keys(new_keys(file, domains))
+
+
+@keys.command(
+    "rotate",
+    help=str(
+        Text(
+            "Retire keys and make new ones; tokens before and after do not match.",
+            "停用旧密钥并生成新密钥；轮换前后的令牌互不相同。",
+        )
+    ),
+)
+def rotate(
+    file: KeyFileArgument,
+    domains: Annotated[
+        list[str] | None,
+        typer.Argument(help=str(Text("Domains; all if none is named.", "域名称；缺省为全部。"))),
+    ] = None,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget",
+            help=str(
+                Text(
+                    "Erase the retired secrets for good; their record stays.",
+                    "彻底删除已停用的密钥内容，仅保留记录。",
+                )
+            ),
+        ),
+    ] = False,
+) -> None:
+    """Rotates keys."""
+    from desensitize.keys import rotate_keys
+    from desensitize.show_release import show_keys
+
+    show_keys(rotate_keys(file, domains or [], forget=forget))
+
+
+@keys.command(
+    "list",
+    help=str(
+        Text(
+            "Which keys there are and have been; never a secret.",
+            "列出现有和历史密钥，不含密钥内容。",
+        )
+    ),
+)
+def list_keys(file: KeyFileArgument) -> None:
+    """Lists keys."""
+    from desensitize.keys import read_keys
+    from desensitize.show_release import show_keys
+
+    show_keys(read_keys(file))
+
+
+def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: int) -> ScanReport:
+    """Scans a file with progress on standard error."""
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from protos import terminal
+
     with terminal.row_progress(Text(f"Scanning {file.name}", f"正在扫描 {file.name}")) as progress:
-        report = desensitize.scan(
+        return desensitize.scan(
             file,
             full=full,
             sample_rows=sample_rows,
@@ -83,11 +264,6 @@ def scan(
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=progress,
         )
-    show(report)
-    if out is not None:
-        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
-        out.write_text(body + "\n", "utf-8")
-        terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
 
 
 def _writable(path: Path | None) -> Path | None:

@@ -17,7 +17,8 @@ from protos.language import Text
 if TYPE_CHECKING:
     import pandas as pd
 
-ENGINE: Final[dict[str, str | bool | int | float | list[str]]] = {
+Setting = str | bool | int | float | list[str]
+ENGINE: Final[dict[str, Setting]] = {
     "python_enable_replacements": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -25,7 +26,6 @@ ENGINE: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 _OBJECT: Final = "veil_scanned"
 _FLOATS: Final = frozenset({"DOUBLE", "FLOAT"})
-_NOTHING: Final = frozenset({"BOOLEAN", "TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", '"NULL"'})
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,14 @@ class SourceColumn:
         stored: Type in which it is stored.
         sql: Expression that gives its cells as VARCHAR.
         rounded: Expression that is true for a number that a float cannot hold exactly.
+        raw: Expression that gives its cells as they are stored.
     """
 
     name: str
     stored: str
     sql: str
     rounded: str
+    raw: str
 
 
 @dataclass(frozen=True)
@@ -117,17 +119,16 @@ def columns_of(
     )
 
 
-def _column(name: str, sql: str, stored: str) -> SourceColumn:
+def _column(name: str, raw: str, stored: str) -> SourceColumn:
+    text, rounded = f"{raw}::VARCHAR", "false"
     if stored in _FLOATS:
-        integral = f"{sql} = trunc({sql}) AND abs({sql}) < 1e36"
-        text = f"CASE WHEN {integral} THEN {sql}::HUGEINT::VARCHAR ELSE {sql}::VARCHAR END"
-        return SourceColumn(name, stored, text, f"abs({sql}) > 9007199254740992")
-    if stored in _NOTHING:
-        return SourceColumn(name, stored, f"{sql}::VARCHAR", "false")
-    if stored == "VARCHAR":
-        rounded = f"regexp_full_match({sql}, '[0-9](?:[.][0-9]+)?[eE][+]?1[0-9]')"
-        return SourceColumn(name, stored, sql, rounded)
-    return SourceColumn(name, stored, f"{sql}::VARCHAR", "false")
+        integral = f"{raw} = trunc({raw}) AND abs({raw}) < 1e36"
+        text = f"CASE WHEN {integral} THEN {raw}::HUGEINT::VARCHAR ELSE {raw}::VARCHAR END"
+        rounded = f"abs({raw}) > 9007199254740992"
+    elif stored == "VARCHAR":
+        text = raw
+        rounded = f"regexp_full_match({raw}, '[0-9](?:[.][0-9]+)?[eE][+]?1[0-9]')"
+    return SourceColumn(name, stored, text, rounded, raw)
 
 
 def distinct_names(names: Sequence[str]) -> tuple[list[str], tuple[Text, ...]]:

@@ -1,4 +1,4 @@
-"""What a program asks of this package: `scan` finds what is personal, and grades it."""
+"""What a program asks of this package: `scan` finds what is personal, `run` makes a release."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.findings import ScanReport
+from desensitize.releasing import run
 from desensitize.sources import open_object
 from desensitize.table_scan import SAMPLE_ROWS, Progress, scan_table
 from protos.faults import InputError
 from protos.language import Text
+
+__all__ = ["run", "scan"]
 
 
 def scan(

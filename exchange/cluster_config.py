@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from catalog.toml_file import read_toml, validated
 from compute_nodes.config import Limits
 from protos.language import Text
+from protos.toml_file import read_toml, validated
 
 
 class ClusterData(BaseModel):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from catalog.toml_file import read_toml, validated
 from compute_nodes.rpc.membership import Membership
 from protos.cards import Pins
 from protos.identity import IdentityKey
 from protos.language import Text
 from protos.sealing import SealingKey
+from protos.toml_file import read_toml, validated
 
 
 class ProfileFile(BaseModel):

@@ -2,7 +2,7 @@
 
 Run as ``python -m desensitize.engines.scan_child`` by ``scan_file``, with an empty directory as
 its working directory. Reads its task as JSON on standard input; writes lines of JSON:
-``{"progress": [rows, all or null]}``, then one ``{"report": …}`` or ``{"fault": …}``. It has no
+``{"progress": [rows, all or null]}``, then one ``{"answer": …}`` or ``{"fault": …}``. It has no
 network, and no value of the file leaves it but masked.
 """
 
@@ -18,23 +18,13 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import duckdb
 
-from desensitize.engines.csv_source import CsvSource, sniff_csv
-from desensitize.engines.parquet_source import open_parquet
-from desensitize.engines.stored_values import literal
-from desensitize.engines.workbook import SUFFIXES, read_workbook
+from desensitize.engines.child import answer, tell_progress
+from desensitize.engines.foreign_file import engine_config, exhausted, open_file
 from desensitize.findings import ScanReport
-from desensitize.sources import ENGINE, Table, columns_of, distinct_names
 from desensitize.table_scan import scan_table
-from protos.faults import InputError, UnavailableError, VeilError
-from protos.language import Text
-
-_PARQUET: Final = "source.parquet"
-_SPILL: Final = "spill"
-_ROWS: Final = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -64,10 +54,7 @@ def main() -> None:
     """Runs one task from standard input."""
     task = ScanTask(**json.load(sys.stdin))
     bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
-    try:
-        _tell({"report": run(task).to_dict()})
-    except VeilError as error:
-        _tell({"fault": error.public() | {"detail": error.detail}})
+    answer(lambda: run(task).to_dict())
 
 
 def run(task: ScanTask) -> ScanReport:
@@ -77,126 +64,17 @@ def run(task: ScanTask) -> ScanReport:
         InputError: The file is wrong; says where.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    name = Path(task.source).name
-    config = ENGINE | {
-        "memory_limit": f"{task.memory_bytes * 7 // 10 // 2**20} MiB",
-        "temp_directory": _SPILL,
-        "threads": min(os.cpu_count() or 1, 8),
-    }
+    source = Path(task.source)
     try:
-        with duckdb.connect(config=config) as engine:
+        with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             return scan_table(
-                _open(task, name, engine),
+                open_file(source, task.sheet, engine),
                 full=task.full,
                 sample_rows=task.sample_rows,
-                progress=lambda rows, total: _tell({"progress": [rows, total]}),
+                progress=tell_progress,
             )
     except (duckdb.Error, MemoryError, OSError) as error:
-        raise _exhausted(name, error) from error
-
-
-def _open(task: ScanTask, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
-    source = Path(task.source)
-    if source.suffix.lower() in SUFFIXES:
-        header, rows, notes = read_workbook(source, name, task.sheet)
-        names, odd = distinct_names(header)
-        engine.register("veil_workbook", rows)
-        columns = columns_of(engine, "veil_workbook", names)
-        return Table(name, engine, "veil_workbook", columns, rows.num_rows, (*notes, *odd))
-    if task.sheet:
-        raise InputError(
-            Text(f"{name} is no workbook and has no sheets", f"{name} 不是工作簿，没有工作表"),
-            code="source.sheet",
-        )
-    if source.suffix.lower() == ".parquet":
-        return _parquet(source, name, engine)
-    return _csv(source, name, engine)
-
-
-def _parquet(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
-    # The engine expands wildcards in names; this link has none.
-    Path(_PARQUET).symlink_to(source)
-    open_parquet(_PARQUET, name, {}, _ROWS, engine)  # refuses what is no Parquet file
-    sql = f"read_parquet({literal(_PARQUET)}, hive_partitioning = false)"
-    told = engine.execute(
-        f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({literal(_PARQUET)})"  # noqa: S608
-    ).fetchall()[0][0]
-
-    def blame(error: duckdb.Error) -> VeilError:
-        if isinstance(error, duckdb.OutOfMemoryException):
-            return _exhausted(name, error)
-        return InputError(
-            Text(
-                f"{name} cannot be read to its end: the file is damaged",
-                f"{name} 无法读到末尾：文件已损坏",
-            ),
-            remedy=Text("export it again", "请重新导出"),
-            code="source.parquet",
-            detail=str(error),
-        )
-
-    return Table(name, engine, sql, columns_of(engine, sql), told, blame=blame)
-
-
-def _csv(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
-    found = sniff_csv(source, name, Path())
-    names, notes = distinct_names(found.header)
-    # The engine needs names that differ.
-    plain = tuple(f"c{i}" for i in range(len(names)))
-    read = CsvSource(name, found.path, found.delimiter, plain)
-
-    def blame(error: duckdb.Error) -> VeilError:
-        if isinstance(error, duckdb.OutOfMemoryException):
-            return _exhausted(name, error)
-        if "aximum line size" in str(error):
-            return InputError(
-                Text(f"{name} has a record of more than 2 MB", f"{name} 有一条记录超过 2 MB"),
-                remedy=Text(
-                    "look for a quote that is never closed, or take that column out",
-                    "请检查是否有未闭合的引号，或去掉该列",
-                ),
-                code="source.long_line",
-                detail=str(error),
-            )
-        return read.blame({}) or InputError(
-            Text(f"{name} cannot be read", f"{name} 无法读取"),
-            remedy=Text(
-                "save the file as CSV UTF-8 with one record a line",
-                "请另存为 CSV UTF-8，每行一条记录",
-            ),
-            code="source.unreadable",
-            detail=str(error),
-        )
-
-    columns = columns_of(engine, read.relation(), names)
-    return Table(name, engine, read.relation(), columns, _rows(found.path), notes, blame)
-
-
-def _rows(path: Path) -> int:
-    """Estimates the rows of a CSV file from its first megabyte; for progress only."""
-    with path.open("rb") as file:
-        head = file.read(1 << 20)
-    lines = max(head.count(b"\n"), 1)
-    return int(path.stat().st_size / max(len(head), 1) * lines)
-
-
-def _tell(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-
-
-def _exhausted(name: str, error: BaseException) -> UnavailableError:
-    return UnavailableError(
-        Text(
-            f"{name} needs more memory or disk than the scanner may take",
-            f"{name} 所需的内存或磁盘超过扫描程序的限额",
-        ),
-        remedy=Text(
-            "free disk space, or raise the scanner's limits", "请腾出磁盘空间，或提高扫描程序的限额"
-        ),
-        code="source.limits",
-        detail=f"{type(error).__name__}: {error}",
-    )
+        raise exhausted(source.name, error) from error
 
 
 if __name__ == "__main__":

@@ -66,22 +66,33 @@ def validated(model: type[M], body: Mapping[str, Any], where: str) -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        # A misspelt key is both unknown and missing; the unknown one says more.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"])
-        at = f"{where}: {key}" if key else where
-        if first["type"] == "extra_forbidden":
-            raise InputError(
-                Text(f"{at} is not a known key", f"{at} 不是已知的配置项"),
-                remedy=Text("remove it, or mend its spelling", "请删除，或改正拼写"),
-                code="file.key",
-            ) from error
-        said = _explained(first)
-        raise InputError(
-            Text(f"{at}: {said.en}", f"{at}：{said.zh}"),
-            remedy=Text("mend that key", "请改正该项"),
-            code="file.value",
-        ) from error
+        raise refused(error, where) from error
+
+
+def refused(error: ValidationError, where: str) -> InputError:
+    """Says what Pydantic found, at the place in the file.
+
+    Args:
+        error: Of any Pydantic check.
+        where: The file, or the file and a key in it.
+    """
+    # A misspelt key is both unknown and missing; the unknown one says more.
+    unknown = {"extra_forbidden", "unexpected_keyword_argument"}
+    first = min(error.errors(), key=lambda e: e["type"] not in unknown)
+    key = ".".join(str(part) for part in first["loc"])
+    at = f"{where}: {key}" if key else where
+    if first["type"] in unknown:
+        return InputError(
+            Text(f"{at} is not a known key", f"{at} 不是已知的配置项"),
+            remedy=Text("remove it, or mend its spelling", "请删除，或改正拼写"),
+            code="file.key",
+        )
+    said = _explained(first)
+    return InputError(
+        Text(f"{at}: {said.en}", f"{at}：{said.zh}"),
+        remedy=Text("mend that key", "请改正该项"),
+        code="file.value",
+    )
 
 
 def _explained(error: ErrorDetails) -> Text:
@@ -123,5 +134,11 @@ _FINDINGS: Final[dict[str, Text]] = {
     "greater_than_equal": Text("must be at least {ge}", "须不小于 {ge}"),
     "less_than": Text("must be less than {lt}", "须小于 {lt}"),
     "less_than_equal": Text("must be at most {le}", "须不大于 {le}"),
+    "string_pattern_mismatch": Text("must be of the form {pattern}", "须符合格式 {pattern}"),
+    "string_too_short": Text("must not be empty", "不能为空"),
+    "string_too_long": Text(
+        "must not be longer than {max_length} characters", "不能超过 {max_length} 个字符"
+    ),
+    "too_short": Text("must not be empty", "不能为空"),
     "finite_number": Text("must be a finite number", "须为有限数"),
 }

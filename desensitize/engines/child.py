@@ -1,0 +1,164 @@
+"""One limited child process for one foreign file: both ends of what is said to it and by it.
+
+The task goes in as JSON on standard input (keys too: neither arguments nor environment show
+them); lines of JSON come out: ``{"progress": [rows, all or null]}``, then one ``{"answer": …}`` or
+``{"fault": …}``. A file that was made to harm its reader ends the child and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Final
+
+from desensitize.engines.snapshot import LoadLimits
+from protos.faults import InputError, UnavailableError, VeilError, from_public
+from protos.language import Text
+
+_PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
+_LAST_WORDS: Final = 4000
+
+Progress = Callable[[int, int | None], None]
+
+
+# ---- in the parent -----------------------------------------------------------------------------
+
+
+def call(
+    module: str,
+    source: Path,
+    task: Mapping[str, Any],
+    *,
+    scratch: Path,
+    limits: LoadLimits,
+    program: Text,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Runs a module as a limited child process; returns what it answers.
+
+    Args:
+        module: Run with ``python -m``; takes its task from standard input.
+        source: The file that it reads; added to the task.
+        task: JSON types.
+        scratch: Its working directory, empty.
+        limits: What it may use; added to the task, but for the deadline, which is kept here.
+        program: What to call it in messages.
+        progress: Told about rows that are done.
+
+    Raises:
+        InputError: There is no such file, or it is wrong.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    if not source.is_file():
+        raise InputError(
+            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
+        )
+    body = {
+        **task,
+        "source": str(source.resolve()),
+        "memory_bytes": limits.memory_bytes,
+        "disk_bytes": limits.disk_bytes,
+        "cpu_s": limits.cpu_s,
+    }
+    with (
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(  # noqa: S603 - a module of our own
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            cwd=scratch,
+            env={
+                "PATH": os.defpath,
+                "PYTHONPATH": str(_PACKAGE_ROOT),
+                # Address space is limited: allocators that reserve it in advance are left out.
+                "ARROW_DEFAULT_MEMORY_POOL": "system",
+                "MALLOC_ARENA_MAX": "2",
+                "OPENBLAS_NUM_THREADS": "1",  # a user namespace needs a single thread
+            },
+        ) as child,
+    ):
+        timer = threading.Timer(limits.deadline_s, child.kill)
+        timer.start()
+        try:
+            said = _listen(child, body, progress)
+        finally:
+            timer.cancel()
+            child.kill()
+        if said is None:
+            words.seek(0)
+            raise _lost(source.name, program, words.read()[-_LAST_WORDS:])
+    if "fault" in said:
+        error = from_public(said["fault"])
+        error.detail = said["fault"]["detail"]
+        raise error
+    answered: dict[str, Any] = said["answer"]
+    return answered
+
+
+def _listen(
+    child: subprocess.Popen[bytes], task: dict[str, Any], progress: Progress | None
+) -> dict[str, Any] | None:
+    """Hands over the task; returns the last message, None if the process ended without one."""
+    to_child, from_child = _pipes(child)
+    with suppress(BrokenPipeError), to_child:  # it ended at once: it has nothing to say either
+        to_child.write(json.dumps(task).encode())
+    for line in from_child:
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return None  # it was killed while it wrote
+        if "progress" not in message:
+            return message
+        if progress is not None:
+            progress(*message["progress"])
+    return None
+
+
+def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError("the child was started without pipes")
+    return child.stdin, child.stdout
+
+
+def _lost(name: str, program: Text, last_words: bytes) -> UnavailableError:
+    return UnavailableError(
+        Text(
+            f"the {program.en} ended before {name} was read: a limit on memory or time",
+            f"{program.zh}在读完 {name} 之前已终止：超出内存或时间限额",
+        ),
+        remedy=Text(
+            f"raise the {program.en}'s limits, or split the file",
+            f"请提高{program.zh}的限额，或拆分文件",
+        ),
+        code="source.limits",
+        detail=last_words.decode("utf-8", "replace"),
+    )
+
+
+# ---- in the child ------------------------------------------------------------------------------
+
+
+def answer(work: Callable[[], dict[str, Any]]) -> None:
+    """Does the work and says what came of it."""
+    try:
+        _tell({"answer": work()})
+    except VeilError as error:
+        _tell({"fault": error.public() | {"detail": error.detail}})
+
+
+def tell_progress(rows: int, total: int | None) -> None:
+    """Says how far it is."""
+    _tell({"progress": [rows, total]})
+
+
+def _tell(message: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()

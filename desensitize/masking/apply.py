@@ -1,0 +1,191 @@
+"""Runs the statement of a policy over a table and writes what comes out, batch by batch.
+
+Rows come in the order of the source and are written in row groups of one size, so that the same
+rows make the same bytes whatever the number of processors. One thread asks the engine, another
+compresses and writes: memory holds a few batches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from desensitize.masking.base import Secrets
+from desensitize.masking.statement import Statement, prepare
+from desensitize.policy import PublishPolicy
+from desensitize.sources import Table
+from protos.language import Text
+
+Progress = Callable[[int, int | None], None]
+ROW_GROUP: Final = 131_072
+_BATCH_BYTES: Final = 32 << 20
+_BATCH_ROWS: Final = (64, 65_536)
+_TOLD_EVERY_S: Final = 0.2
+_OPTIONS: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1}
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of it; nothing in here is a value of the data.
+
+    Attributes:
+        rows_in: Rows of the source.
+        rows_out: Rows written.
+        stored: Arrow type of each published column.
+        lost: Values that became NULL, by column; those with none are left out.
+        unmentioned: Columns that the policy does not mention.
+        fresh: Columns that come out differently each time.
+        levels: Level of each generalised column.
+        suppressed: Rows left out so that the models hold.
+        figures: Of the models.
+        notes: What was odd about the source.
+    """
+
+    rows_in: int
+    rows_out: int
+    stored: dict[str, str]
+    lost: dict[str, int]
+    unmentioned: tuple[str, ...]
+    fresh: tuple[str, ...]
+    levels: dict[str, str]
+    suppressed: int
+    figures: dict[str, Any]
+    notes: tuple[Text, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, body: dict[str, Any]) -> Written:
+        """Rebuilds what `to_dict` wrote."""
+        return cls(
+            **body
+            | {
+                "unmentioned": tuple(body["unmentioned"]),
+                "fresh": tuple(body["fresh"]),
+                "notes": tuple(Text(**note) for note in body["notes"]),
+            }
+        )
+
+
+def write_masked(
+    table: Table,
+    policy: PublishPolicy,
+    secrets: Secrets,
+    path: Path,
+    *,
+    progress: Progress | None = None,
+) -> Written:
+    """Writes the released rows of a table to a Parquet file.
+
+    Args:
+        table: The source.
+        policy: What becomes of it.
+        secrets: Keys of the domains.
+        path: A file that does not exist.
+        progress: Told about rows that are done, a few times a second.
+
+    Raises:
+        InputError: Policy and table do not go together.
+        VeilError: The rows cannot be read.
+        OSError: The disk is full.
+        duckdb.Error: Memory or disk did not suffice.
+    """
+    # The same rows in the same order, whatever else the engine is used for.
+    table.engine.execute("SET preserve_insertion_order = true").fetchall()
+    statement = prepare(table, policy, secrets)
+    rows, lost, schema = _write(table, statement, path, progress)
+    return Written(
+        rows_in=rows,
+        rows_out=rows,
+        stored={field.name: str(field.type) for field in schema},
+        lost=lost,
+        unmentioned=statement.unmentioned,
+        fresh=statement.fresh,
+        levels={},
+        suppressed=0,
+        figures={},
+        notes=table.notes,
+    )
+
+
+def _write(
+    table: Table, statement: Statement, path: Path, progress: Progress | None
+) -> tuple[int, dict[str, int], pa.Schema]:
+    width = len(statement.names)
+    reader = table.engine.sql(statement.sql).to_arrow_reader(_batch_rows(table))
+    schema = pa.schema([_plain(field) for field in list(reader.schema)[:width]])
+    lost = dict.fromkeys(statement.names, 0)
+    rows, told = 0, float("-inf")  # the first batch is told at once
+    with (
+        ThreadPoolExecutor(1, "veil-write") as writing,
+        pq.ParquetWriter(path, schema, **_OPTIONS) as writer,
+    ):
+        last: Future[None] | None = None
+        for group, flags in _groups(reader, schema, width):
+            rows += group.num_rows
+            for place, flag in zip(statement.counted, flags, strict=True):
+                lost[statement.names[place]] += flag
+            if last is not None:
+                last.result()  # a full disk is met here
+            last = writing.submit(writer.write_table, group, ROW_GROUP)
+            if progress is not None and time.monotonic() - told > _TOLD_EVERY_S:
+                told = time.monotonic()
+                progress(rows, table.rows)
+        if last is not None:
+            last.result()
+        else:
+            writer.write_table(schema.empty_table())
+    return rows, {name: count for name, count in lost.items() if count}, schema
+
+
+def _groups(
+    reader: pa.RecordBatchReader, schema: pa.Schema, width: int
+) -> Iterator[tuple[pa.Table, list[int]]]:
+    """Yields row groups of `ROW_GROUP` rows, and how many values were lost in each column."""
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in reader:
+        held.append(batch)
+        count += batch.num_rows
+        if count >= ROW_GROUP:
+            whole = pa.Table.from_batches(held)
+            while whole.num_rows >= ROW_GROUP:
+                yield _split(whole.slice(0, ROW_GROUP), schema, width)
+                whole = whole.slice(ROW_GROUP)
+            held, count = whole.to_batches(), whole.num_rows
+    if count:
+        yield _split(pa.Table.from_batches(held), schema, width)
+
+
+def _split(group: pa.Table, schema: pa.Schema, width: int) -> tuple[pa.Table, list[int]]:
+    flags = [int(pc.sum(column).as_py() or 0) for column in group.columns[width:]]
+    # One chunk per column: where batches ended must not show in the file.
+    data = pa.Table.from_arrays(group.columns[:width], schema=schema).combine_chunks()
+    return data, flags
+
+
+def _batch_rows(table: Table) -> int:
+    """Long cells come in smaller batches, so that a batch is megabytes and not a gigabyte."""
+    listed = ", ".join(f"avg(strlen({column.sql}))" for column in table.columns)
+    head = f"SELECT * FROM {table.sql} LIMIT 1000"  # noqa: S608 - own expressions
+    [means] = table.engine.sql(f"SELECT {listed} FROM ({head})").fetchall()  # noqa: S608
+    bytes_a_row = sum(mean or 0 for mean in means)
+    return int(min(max(_BATCH_BYTES / max(bytes_a_row, 1), _BATCH_ROWS[0]), _BATCH_ROWS[1]))
+
+
+def _plain(field: pa.Field) -> pa.Field:
+    """A type that every reader of Parquet knows: no views, no extensions of the engine."""
+    kind = field.type
+    if pa.types.is_string_view(kind) or pa.types.is_large_string(kind):
+        kind = pa.string()
+    return pa.field(field.name, kind)

@@ -1,0 +1,203 @@
+"""What every masking method is: parameters that were checked, and the SQL that it becomes.
+
+A method sees one column as a `Cell`, an expression with the type of its values, and returns the
+`Cell` that it becomes. What cannot stand in the text of a statement (keys, random secrets) it
+leaves with the `Workshop`, which gives it a name. All methods keep these rules:
+
+- NULL stays NULL, and an empty text is NULL;
+- a value that is not of the kind that the method works on (a word where a number is needed)
+  becomes NULL, is counted, and the release says how many there were: nothing passes unmasked
+  because it could not be read;
+- equal input, parameters and keys give equal output, but for what says that it is fresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, Protocol
+
+from pydantic import StringConstraints
+
+from protos.language import Text
+
+Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+"""Name of a token key: equal values have equal tokens within one domain."""
+ROW: Final = "veil_row"
+
+NUMBERS: Final = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"}
+    | {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
+)
+WHOLE_NUMBERS: Final = NUMBERS - {"FLOAT", "DOUBLE", "DECIMAL"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One column on its way.
+
+    Attributes:
+        sql: Expression over what the layer below gives.
+        stored: The engine's type of its values, such as VARCHAR.
+    """
+
+    sql: str
+    stored: str
+
+    @property
+    def family(self) -> str:
+        """The type without its width: DECIMAL of DECIMAL(18,2)."""
+        return self.stored.split("(", maxsplit=1)[0]
+
+
+class Secrets(Protocol):
+    """Gives keys by the name of a domain; see ``desensitize.keys``."""
+
+    def subkey(self, domain: str, purpose: str) -> bytes:
+        """Returns the key of a domain for one purpose, 32 bytes.
+
+        Raises:
+            InputError: There is no such domain.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Function:
+    """What Python computes for the engine, a batch of values at a time.
+
+    Attributes:
+        compute: From an Arrow array to one of the same length; NULL comes in and goes out.
+        takes: The engine's type of what comes in.
+        gives: … and of what goes out.
+        pure: Whether equal values give equal results, so that the engine may ask once for many.
+    """
+
+    compute: Callable[[Any], Any]
+    takes: str = "VARCHAR"
+    gives: str = "VARCHAR"
+    pure: bool = True
+
+
+@dataclass
+class Workshop:
+    """What the methods of one release share while its statement is put together.
+
+    Attributes:
+        secrets: Keys by domain.
+        columns: Every column of the source, by name: for methods that look at another one.
+        measure: Returns one figure of the rows below, such as a percentile; it reads them once.
+        column: The column at work.
+        bounds: Least and greatest value that the policy declares for it.
+        variables: Bytes that the statement refers to as ``getvariable(name)``; never in its text.
+        functions: What Python computes.
+        helpers: Expressions that the next layer needs as columns (windows cannot be nested).
+        numbered: Whether rows need their numbers.
+        unordered: Whether rows leave their order, so that it has to be made again.
+        fresh: Columns that come out differently each time.
+        told: Variables and functions that the engine knows.
+    """
+
+    secrets: Secrets
+    columns: Mapping[str, Cell]
+    measure: Callable[[str], Any]
+    column: str = ""
+    bounds: tuple[Decimal, Decimal] | None = None
+    variables: dict[str, bytes] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    helpers: dict[str, str] = field(default_factory=dict)
+    numbered: bool = False
+    unordered: bool = False
+    fresh: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    _made: int = 0
+
+    def variable(self, content: bytes) -> str:
+        """Keeps bytes out of the statement's text; returns the expression that stands for them."""
+        for name, known in self.variables.items():
+            if known == content:
+                return f"getvariable('{name}')"
+        name = self._name("secret")
+        self.variables[name] = content
+        return f"getvariable('{name}')"
+
+    def function(self, function: Function) -> str:
+        """Makes a function known to the engine; returns its name."""
+        name = self._name("function")
+        self.functions[name] = function
+        return name
+
+    def helper(self, sql: str) -> str:
+        """Has an expression computed one layer below; returns its column."""
+        name = self._name("helper")
+        self.helpers[name] = sql
+        return name
+
+    def row_number(self) -> str:
+        """Returns the column with a row's number in the source, from 1."""
+        self.numbered = True
+        return ROW
+
+    def figure(self, cell: Cell, aggregate: str) -> Any:  # noqa: ANN401 - a value of the engine
+        """Measures a column before the statement runs.
+
+        Args:
+            cell: The column.
+            aggregate: SQL with ``{x}`` in the place of the column.
+        """
+        return self.measure(aggregate.format(x=f"({cell.sql})"))
+
+    def _name(self, what: str) -> str:
+        self._made += 1
+        return f"veil_{what}_{self._made}"
+
+
+class Method(Protocol):
+    """One masking method with its parameters; a frozen dataclass.
+
+    Attributes:
+        title: For people.
+        concludes: What a reader of the release can still conclude about a person.
+    """
+
+    # Two more that only some have: ``domain``, the name of its key, and ``needs``, the other
+    # columns that it looks at; see `domain_of` and `needs_of`.
+
+    title: ClassVar[Text]
+    concludes: ClassVar[Text]
+
+    def apply(self, cell: Cell, shop: Workshop) -> Cell:
+        """Returns what the column becomes.
+
+        Raises:
+            InputError: The column is of no type that the method works on.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a method is written in a policy.
+
+    Attributes:
+        name: The key that begins it: ``{ name = value }``, or ``"name"`` alone.
+        make: Its dataclass.
+        value: Field that the value fills; empty if it has none.
+        options: Other keys that belong to it, and the fields that they fill.
+    """
+
+    name: str
+    make: type[Any]
+    value: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def domain_of(method: Method) -> str:
+    """Returns the domain whose key the method uses; empty for none."""
+    return getattr(method, "domain", None) or ""
+
+
+def needs_of(method: Method) -> tuple[str, ...]:
+    """Returns the names of other columns that the method looks at."""
+    return tuple(getattr(method, "needs", ()))

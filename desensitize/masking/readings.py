@@ -1,0 +1,59 @@
+"""How a column is read as text, number or date before a method works on it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from desensitize.engines.stored_values import DATE_FORMATS, literal
+from desensitize.masking.base import NUMBERS, WHOLE_NUMBERS, Cell
+
+_FORMATS: Final = (*DATE_FORMATS, "%Y.%m.%d", "%Y-%m", "%Y/%m", "%Y年%m月")
+_PLAIN: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+_GROUPED: Final = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+
+
+def as_text(cell: Cell) -> Cell:
+    """Reads any column as text; whole floats without a point, as they were typed."""
+    if cell.stored == "VARCHAR":
+        return cell
+    if cell.family in {"FLOAT", "DOUBLE"}:
+        whole = f"{cell.sql} = trunc({cell.sql}) AND abs({cell.sql}) < 1e36"
+        sql = f"CASE WHEN {whole} THEN {cell.sql}::HUGEINT::VARCHAR ELSE {cell.sql}::VARCHAR END"
+        return Cell(f"({sql})", "VARCHAR")
+    return Cell(f"{cell.sql}::VARCHAR", "VARCHAR")
+
+
+def as_number(cell: Cell) -> Cell:
+    """Reads a column as numbers: whole ones as BIGINT, others as DOUBLE.
+
+    Text is a number if it is written in ASCII digits with at most one point, commas between
+    thousands or an exponent; blanks around it do not count. NaN, infinities and all else are NULL.
+    """
+    if cell.family in WHOLE_NUMBERS:
+        return Cell(f"TRY_CAST({cell.sql} AS BIGINT)", "BIGINT")
+    if cell.family in NUMBERS:
+        number = f"({cell.sql})::DOUBLE"
+    elif cell.family in {"VARCHAR", "ENUM"}:
+        text = f"trim(({cell.sql})::VARCHAR)"
+        number = (
+            f"CASE WHEN regexp_full_match({text}, '{_PLAIN}') THEN TRY_CAST({text} AS DOUBLE) "
+            f"WHEN regexp_full_match({text}, '{_GROUPED}') "
+            f"THEN TRY_CAST(replace({text}, ',', '') AS DOUBLE) END"
+        )
+    else:
+        return Cell("NULL::DOUBLE", "DOUBLE")
+    return Cell(f"CASE WHEN isfinite({number}) THEN {number} END", "DOUBLE")
+
+
+def as_date(cell: Cell) -> Cell:
+    """Reads a column as days; text in the forms that departments write (see `DATE_FORMATS`).
+
+    A month without a day is its first day. The time of day is left out. Infinite dates, days that
+    no calendar has and all else are NULL.
+    """
+    if cell.family == "DATE" or cell.family.startswith("TIMESTAMP"):
+        return Cell(f"CASE WHEN isfinite({cell.sql}) THEN ({cell.sql})::DATE END", "DATE")
+    if cell.family in WHOLE_NUMBERS | {"VARCHAR", "ENUM"}:
+        formats = ", ".join(map(literal, _FORMATS))
+        return Cell(f"try_strptime(trim(({cell.sql})::VARCHAR), [{formats}])::DATE", "DATE")
+    return Cell("NULL::DATE", "DATE")

@@ -1,0 +1,273 @@
+"""One policy becomes one SELECT, in layers: read, then one layer for each step of the methods.
+
+    SELECT c0 AS "身份证号", …, p1 AND c1 IS NULL AS lost1        the release, and what was lost
+    FROM (SELECT *, step(c0) AS c0 …                              second methods
+    FROM (SELECT *, …                                             first methods
+    FROM (SELECT s0, s1 …, row_number() OVER () AS veil_row       what is read
+
+Every layer names plain columns of the one below, so an expression is written and computed once.
+What only one column of the source needs is pruned by the engine everywhere else.
+"""
+
+# ruff: noqa: S608 - own SQL: names pass `quoted`, texts pass `literal`, numbers are Decimals
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import duckdb
+from duckdb import func
+
+from desensitize.engines.stored_values import literal, quoted
+from desensitize.masking.base import NUMBERS, ROW, Cell, Method, Secrets, Workshop
+from desensitize.masking.readings import as_date, as_number
+from desensitize.masking.visible import Keep
+from desensitize.policy import PublishedColumn, PublishPolicy
+from desensitize.sources import Table
+from protos.faults import InputError
+from protos.language import Text
+
+_TRUE: Final = ["true", "t", "1", "yes", "y", "是"]
+_FALSE: Final = ["false", "f", "0", "no", "n", "否"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The SELECT of a release, ready to run in the engine of its table.
+
+    Attributes:
+        sql: Without any secret in it.
+        names: Of the published columns, in order. As many columns follow in ``sql`` as are in
+            ``counted``, each true where a value was lost.
+        counted: Places of the columns in which values can be lost.
+        unmentioned: Columns of the table that the policy does not publish or drop.
+        fresh: Columns that come out differently each time.
+        workshop: What the statement refers to.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    counted: tuple[int, ...]
+    unmentioned: tuple[str, ...]
+    fresh: tuple[str, ...]
+    workshop: Workshop = field(repr=False)
+
+
+def prepare(
+    table: Table,
+    policy: PublishPolicy,
+    secrets: Secrets,
+    *,
+    methods: Mapping[str, tuple[Method, ...]] | None = None,
+    where: str = "",
+) -> Statement:
+    """Puts the statement together and tells the engine what it refers to.
+
+    Args:
+        table: What is released; its engine keeps the order of rows.
+        policy: What becomes of it.
+        secrets: Keys of the domains.
+        methods: Of columns whose policy leaves the method to the models, by name.
+        where: Condition that the rows of the source meet that are released, over its own columns.
+
+    Raises:
+        InputError: The policy and the table do not go together.
+    """
+    matched = match_columns(table, policy)
+    layers, cells = _source(table, where)
+    shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
+    chosen = methods or {}
+    steps = [chosen.get(c.name, c.methods) for c in policy.published]
+    current: list[Cell] = []
+    for place, column in enumerate(policy.published):
+        shop.column, shop.bounds = column.name, column.bounds
+        current.append(_read(cells[column.name], column, steps[place]))
+    layers.compute(
+        {f"c{i}": cell.sql for i, cell in enumerate(current)}
+        | {f"p{i}": _present(cells[c.name]) for i, c in enumerate(policy.published)}
+    )
+    current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(current)]
+    for depth in range(max((len(each) for each in steps), default=0)):
+        made: dict[int, Cell] = {}
+        for place, column in enumerate(policy.published):
+            if depth < len(steps[place]) and not isinstance(steps[place][depth], Keep):
+                shop.column, shop.bounds = column.name, column.bounds
+                made[place] = steps[place][depth].apply(current[place], shop)
+        if shop.helpers:
+            layers.compute(shop.helpers)
+            shop.helpers.clear()
+        if made:
+            layers.compute({f"c{place}": cell.sql for place, cell in made.items()})
+        for place, cell in made.items():
+            current[place] = Cell(f"c{place}", cell.stored)
+    sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
+    _tell(table.engine, shop)
+    return Statement(
+        sql,
+        tuple(column.name for column in policy.published),
+        counted,
+        tuple(column.name for column in table.columns if column.name not in matched),
+        tuple(name for name in (c.name for c in policy.published) if name in shop.fresh),
+        shop,
+    )
+
+
+def match_columns(table: Table, policy: PublishPolicy) -> frozenset[str]:
+    """Compares the columns of table and policy; returns those that the policy speaks of.
+
+    Raises:
+        InputError: The table lacks one, has one that the policy refuses, or nothing is published.
+    """
+    present = [column.name for column in table.columns]
+    if missing := [name for name in policy.columns if name not in present]:
+        raise InputError(
+            Text(
+                f"{table.name} has no column {', '.join(map(repr, missing))}, which the policy "
+                "declares",
+                f"{table.name} 没有策略中声明的列：{'、'.join(missing)}",
+            ),
+            remedy=Text(
+                f"it has: {', '.join(present[:30])}; names must match exactly",
+                f"现有的列：{'、'.join(present[:30])}；列名须完全一致",
+            ),
+            code="policy.missing_column",
+        )
+    spoken = frozenset(c.name for c in policy.columns.values() if c.published or c.dropped)
+    unknown = [name for name in present if name not in spoken]
+    if unknown and policy.unknown_column == "refuse":
+        raise InputError(
+            Text(
+                f"the policy says nothing about {', '.join(map(repr, unknown[:10]))}",
+                f"策略未提及这些列：{'、'.join(unknown[:10])}",
+            ),
+            remedy=Text(
+                'say in publish.methods what becomes of them, or write unknown_column = "drop"',
+                '请在 publish.methods 中写明处理方式，或写 unknown_column = "drop"',
+            ),
+            code="policy.unknown_column",
+        )
+    if not policy.published:
+        raise InputError(
+            Text("the policy publishes no column", "策略没有发布任何列"),
+            remedy=Text(
+                "name methods in publish.methods", "请在 publish.methods 中为要发布的列写明方法"
+            ),
+            code="policy.nothing",
+        )
+    return spoken
+
+
+class _Layers:
+    """Subqueries, one inside the other; each names the columns that it hands up.
+
+    ``SELECT *`` would say the same, but costs the engine's binder the square of their number.
+    """
+
+    def __init__(self, source: str, names: Iterable[str]) -> None:
+        self.sql = source
+        self._names = list(names)
+
+    def compute(self, columns: Mapping[str, str]) -> None:
+        """Computes columns, new ones or anew, by name."""
+        kept = [name for name in self._names if name not in columns]
+        listed = [*kept, *(f"{sql} AS {name}" for name, sql in columns.items())]
+        self.sql = f"(SELECT {', '.join(listed)} FROM {self.sql})"
+        self._names = [*kept, *columns]
+
+
+def _source(table: Table, where: str) -> tuple[_Layers, dict[str, Cell]]:
+    """The innermost layer: columns under plain names, with the numbers of rows."""
+    cells = {c.name: Cell(f"s{i}", c.stored) for i, c in enumerate(table.columns)}
+    listed = ", ".join(f"{column.raw} AS s{i}" for i, column in enumerate(table.columns))
+    condition = f" WHERE {where}" if where else ""
+    numbered = f"SELECT {listed}, row_number() OVER () AS {ROW} FROM {table.sql}{condition}"
+    return _Layers(f"({numbered})", [*(cell.sql for cell in cells.values()), ROW]), cells
+
+
+def _read(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> Cell:
+    """Reads a column as what the policy says that it is.
+
+    Empty text, what is of another kind, and what is out of bounds become NULL.
+    """
+    if cell.stored == "VARCHAR":
+        cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")
+    match column.type:
+        case "integer":
+            number = as_number(cell)
+            whole = f"CASE WHEN {number.sql} = trunc({number.sql}) "
+            cell = Cell(f"{whole}THEN TRY_CAST({number.sql} AS BIGINT) END", "BIGINT")
+        case "decimal":
+            cell = cell if cell.family in NUMBERS else as_number(cell)
+        case "date":
+            cell = as_date(cell)
+        case "boolean" if cell.family != "BOOLEAN":
+            text = f"lower(trim({cell.sql}::VARCHAR))"
+            yes, no = (", ".join(map(literal, words)) for words in (_TRUE, _FALSE))
+            cell = Cell(
+                f"CASE WHEN {text} IN ({yes}) THEN true WHEN {text} IN ({no}) THEN false END",
+                "BOOLEAN",
+            )
+    if column.bounds is not None:
+        low, high = column.bounds
+        number = as_number(cell)
+        # A column that is only kept stays in its own type.
+        keep = cell.sql if all(isinstance(m, Keep) for m in methods) else number.sql
+        stored = cell.stored if keep == cell.sql else number.stored
+        cell = Cell(f"CASE WHEN {number.sql} BETWEEN {low:f} AND {high:f} THEN {keep} END", stored)
+    return cell
+
+
+def _present(cell: Cell) -> str:
+    if cell.stored == "VARCHAR":
+        return f"coalesce({cell.sql} <> '', false)"
+    return f"{cell.sql} IS NOT NULL"
+
+
+def _outermost(
+    below: str,
+    columns: tuple[PublishedColumn, ...],
+    steps: list[tuple[Method, ...]],
+    cells: list[Cell],
+    shop: Workshop,
+) -> tuple[str, tuple[int, ...]]:
+    outer, counted = [], []
+    for place, column in enumerate(columns):
+        value = f"c{place}"
+        if column.type == "integer" and cells[place].stored == "DOUBLE":
+            value = f"round({value})::BIGINT"
+        outer.append(f"{value} AS {quoted(column.name)}")
+        if (
+            column.type in {"integer", "decimal", "date", "boolean"}
+            or column.bounds
+            or any(not isinstance(method, Keep) for method in steps[place])
+        ):
+            counted.append(place)
+    # The names of flags cannot be those of columns: these are compared by the engine.
+    taken = {column.name.casefold() for column in columns}
+    for place in counted:
+        name = f"lost{place}"
+        while name in taken:
+            name += "_"
+        outer.append(f"p{place} AND c{place} IS NULL AS {name}")
+    order = f" ORDER BY {ROW}" if shop.unordered else ""
+    return f"SELECT {', '.join(outer)} FROM {below}{order}", tuple(counted)
+
+
+def _measured(table: Table, aggregate: str, below: str, shop: Workshop) -> object:
+    _tell(table.engine, shop)
+    return table.engine.sql(f"SELECT {aggregate} FROM {below}").fetchall()[0][0]
+
+
+def _tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
+    """Makes known what the statement refers to, each thing once."""
+    for name in shop.variables.keys() - shop.told:
+        engine.execute(f"SET VARIABLE {name} = $it", {"it": shop.variables[name]}).fetchall()
+    for name in shop.functions.keys() - shop.told:
+        each = shop.functions[name]
+        engine.create_function(
+            name, each.compute, [each.takes], each.gives,
+            type=func.ARROW, null_handling=func.SPECIAL, side_effects=not each.pure,
+        )  # fmt: skip
+    shop.told |= shop.variables.keys() | shop.functions.keys()

@@ -1,0 +1,446 @@
+"""The policy of a release: what becomes of each column, what must hold, what is tried.
+
+Read from the ``[columns]`` and ``[publish]`` parts of a policy file (TOML); ``[query]``, which is
+the exchange's, is left alone. A policy fails closed: what it does not name is not published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from desensitize.attributes import ATTRIBUTES
+from desensitize.column import ColumnType, Role
+from desensitize.masking import KINDS
+from desensitize.masking.base import Kind, Method, domain_of, needs_of
+from desensitize.masking.visible import Drop, Keep
+from desensitize.recognisers import by_name
+from protos.faults import InputError
+from protos.language import Text
+from protos.toml_file import read_toml, refused, validated
+
+FREE_TEXT: Final = "free_text"
+DATA_TYPES: Final[tuple[str, ...]] = get_args(ColumnType)
+_KINDS: Final = {kind.name: kind for kind in KINDS}
+_WRITE: Final = Text(
+    "begin with what 'veil desensitize plan FILE' proposes",
+    "可先用 veil desensitize plan FILE 生成建议策略",
+)
+
+
+@dataclass(frozen=True)
+class HierarchyRule:
+    """How a quasi-identifier may be made coarser.
+
+    Attributes:
+        levels: From fine to coarse, such as ``month, year, 5y, *``; ``*`` says nothing at all.
+        file: CSV beside the policy with one line per value: the value, then its levels; empty if
+            levels are named.
+    """
+
+    levels: tuple[str, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """One column of ``[columns]``.
+
+    Attributes:
+        name: As the scan shows it.
+        type: What it holds: a type of the scan (``cn_resident_id``), ``free_text``, a data type
+            (``integer``), or empty.
+        role: How it identifies its subject.
+        grade: Sensitivity, 1 (public) to 4 (core); None if nobody has said.
+        bounds: Least and greatest value; others are not published. None for no limit.
+        methods: Applied one after the other; empty if the column has a hierarchy or is not named
+            in ``[publish]``.
+        hierarchy: Its levels, from which the models choose one.
+    """
+
+    name: str
+    type: str = ""
+    role: Role = "other"
+    grade: int | None = None
+    bounds: tuple[Decimal, Decimal] | None = None
+    methods: tuple[Method, ...] = ()
+    hierarchy: HierarchyRule | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether the release has the column."""
+        return self.hierarchy is not None or bool(self.methods and not self.dropped)
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the policy says that it is dropped."""
+        return any(isinstance(method, Drop) for method in self.methods)
+
+
+@dataclass(frozen=True)
+class Models:
+    """What must hold of the released quasi-identifiers; None for what is not asked.
+
+    Attributes:
+        k: Least size of an equivalence class (Sweeney 2002).
+        l: Least number of distinct values of each sensitive column in a class.
+        t: Greatest distance of a class's distribution from the table's, 0 to 1.
+        max_suppressed: Greatest share of rows that may be left out to reach it, 0 to 1.
+    """
+
+    k: int | None = None
+    l: int | None = None  # noqa: E741 - the model's own name
+    t: float | None = None
+    max_suppressed: float = 0.0
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything is asked."""
+        return (self.k, self.l, self.t) != (None, None, None)
+
+
+@dataclass(frozen=True)
+class Attacks:
+    """Limits that the attacks on a release must not break; None for what is not tried.
+
+    Attributes:
+        mask_candidates_min: Least number of values that a masked one could have been.
+        linkage_correct_max: Greatest share of rows that linkage finds.
+        small_cell_differences: Cells in which two releases differ by few people.
+    """
+
+    mask_candidates_min: int | None = None
+    linkage_correct_max: float | None = None
+    small_cell_differences: int | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a release must pass.
+
+    Attributes:
+        rescan: ``fail_on_any_hit``: one direct identifier that the scan of the output finds
+            refuses the release; ``report``: it is said only.
+        gbt42460_level_min: Least level of GB/T 42460-2023; None if not asked.
+    """
+
+    rescan: Literal["fail_on_any_hit", "report"] = "fail_on_any_hit"
+    gbt42460_level_min: int | None = None
+
+
+@dataclass(frozen=True)
+class PublishPolicy:
+    """A policy that was checked in itself; whether a table suits it is seen when it is applied.
+
+    Attributes:
+        dataset: Name of the dataset, and of its file in the release.
+        open: Under which conditions it is opened.
+        columns: By name, in the order of the file.
+        unknown_column: What to do with columns of the table that nobody named: ``drop`` them and
+            say so, or ``refuse`` the table.
+        models: What must hold.
+        attacks: What is tried.
+        gate: What must be passed.
+        text: The policy as it was written; a release carries it along.
+        folder: Where the files lie that it names.
+    """
+
+    dataset: str
+    open: Literal["unconditional", "conditional"]
+    columns: Mapping[str, PublishedColumn]
+    unknown_column: Literal["drop", "refuse"] = "drop"
+    models: Models = field(default_factory=Models)
+    attacks: Attacks = field(default_factory=Attacks)
+    gate: Gate = field(default_factory=Gate)
+    text: str = ""
+    folder: Path = Path()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, 64 hexadecimal digits: what ``sha256sum policy.toml`` says."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def published(self) -> tuple[PublishedColumn, ...]:
+        """The columns of the release, in the order of the policy."""
+        return tuple(column for column in self.columns.values() if column.published)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains whose keys are needed, each once."""
+        named = (domain_of(method) for column in self.published for method in column.methods)
+        return tuple(dict.fromkeys(filter(None, named)))
+
+
+# ---- as it is written --------------------------------------------------------------------------
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Column(_Strict):
+    """``[columns.NAME]``; the keys below ``bounds`` are the query policy's, and read there."""
+
+    type: str = ""
+    role: Role = "other"
+    grade: Annotated[int, Field(ge=1, le=4)] | None = None
+    bounds: tuple[Decimal, Decimal] | None = None
+    decimals: int | None = None
+    codes: tuple[Any, ...] | None = None
+    nullable: bool = True
+    uses: tuple[str, ...] = ()
+
+
+class _Hierarchy(_Strict):
+    file: Annotated[str, Field(min_length=1)]
+
+
+class _Models(_Strict):
+    k: Annotated[int, Field(ge=2)] | None = None
+    l: Annotated[int, Field(ge=2)] | None = None  # noqa: E741 - the model's own name
+    t: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_suppressed: Share = 0.0
+
+
+class _Attacks(_Strict):
+    mask_candidates_min: Annotated[int, Field(ge=1)] | None = None
+    linkage_correct_max: Share | None = None
+    small_cell_differences: Annotated[int, Field(ge=0)] | None = None
+
+
+class _Gate(_Strict):
+    rescan: Literal["fail_on_any_hit", "report"] = "fail_on_any_hit"
+    gbt42460_level_min: Annotated[int, Field(ge=1, le=4)] | None = None
+
+
+class _Publish(_Strict):
+    unknown_column: Literal["drop", "refuse"] = "drop"
+    methods: dict[str, str | dict[str, Any]] = {}
+    hierarchies: dict[str, Annotated[tuple[str, ...], Field(min_length=1)] | _Hierarchy] = {}
+    models: _Models = _Models()
+    attacks: _Attacks = _Attacks()
+    gate: _Gate = _Gate()
+
+
+class _File(_Strict):
+    dataset: Name
+    open: Literal["unconditional", "conditional"] = "conditional"
+    columns: Annotated[dict[str, _Column], Field(min_length=1)]
+    publish: _Publish
+    query: dict[str, Any] = {}
+
+
+def read_policy(path: Path) -> PublishPolicy:
+    """Reads a policy file.
+
+    Raises:
+        InputError: It is missing, no TOML, or says what cannot be; names the place.
+    """
+    read_toml(path, _WRITE, parse_float=Decimal)  # says what is wrong with the file
+    # What is applied is what the digest is of, also if somebody saves the file just now.
+    return parse_policy(path.read_text("utf-8"), where=path.name, folder=path.parent)
+
+
+def parse_policy(text: str, *, where: str = "policy", folder: Path | None = None) -> PublishPolicy:
+    """Reads the text of a policy; as `read_policy`.
+
+    Args:
+        text: TOML.
+        where: What to call it in errors.
+        folder: Where files lie that it names; the working directory by default.
+    """
+    try:
+        body = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            Text(f"{where} is not TOML: {error}", f"{where} 不是有效的 TOML：{error}"),
+            remedy=Text("mend that line", "请改正该行"),
+            code="file.toml",
+        ) from error
+    return _checked(body, text, where, folder or Path())
+
+
+def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> PublishPolicy:
+    written = validated(_File, body, where)
+    publish = written.publish
+    for part, names in (("methods", publish.methods), ("hierarchies", publish.hierarchies)):
+        for name in names:
+            if name not in written.columns:
+                raise _undeclared(f'{where}: publish.{part}."{name}"', name, written.columns)
+    columns = {}
+    for name, column in written.columns.items():
+        at = f'{where}: columns."{name}"'
+        _check_column(column, at)
+        methods: tuple[Method, ...] = ()
+        if name in publish.methods:
+            methods = read_methods(publish.methods[name], f'{where}: publish.methods."{name}"')
+        columns[name] = PublishedColumn(
+            name, column.type, column.role, column.grade, column.bounds, methods,
+            _hierarchy(publish.hierarchies.get(name)),
+        )  # fmt: skip
+    for each in columns.values():
+        _check_release(each, columns, where)
+    models = Models(**publish.models.model_dump())
+    if any(column.hierarchy for column in columns.values()) and not models.asked:
+        raise InputError(
+            Text(
+                f"{where}: publish.hierarchies: nothing chooses a level, for publish.models asks "
+                "nothing",
+                f"{where}：publish.hierarchies：publish.models 未提出要求，无法选定层级",
+            ),
+            remedy=Text(
+                "write publish.models = { k = 20 }, or a method such as { date = 'month' }",
+                "请写 publish.models = { k = 20 }，或改用固定方法，如 { date = 'month' }",
+            ),
+            code="policy.models",
+        )
+    return PublishPolicy(
+        written.dataset, written.open, columns, publish.unknown_column, models,
+        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), text, folder,
+    )  # fmt: skip
+
+
+def _hierarchy(written: tuple[str, ...] | _Hierarchy | None) -> HierarchyRule | None:
+    if written is None:
+        return None
+    if isinstance(written, _Hierarchy):
+        return HierarchyRule(file=written.file)
+    return HierarchyRule(written)
+
+
+def read_methods(written: str | Mapping[str, Any], where: str) -> tuple[Method, ...]:
+    """Reads what a policy says about one column: ``"drop"`` or ``{ top_code = "p99", … }``.
+
+    Methods are applied in the order in which they are written; a key that belongs to the method
+    before it (``days`` of ``date_shift``) is that one's.
+
+    Raises:
+        InputError: A method or a parameter is unknown or wrong.
+    """
+    if isinstance(written, str):
+        kind = _kind(written, where)
+        return (_made(kind, {}, f"{where}.{kind.name}"),)
+    steps: list[tuple[Kind, dict[str, Any]]] = []
+    for key, value in written.items():
+        if steps and key in steps[-1][0].options:
+            steps[-1][1][steps[-1][0].options[key]] = value
+            continue
+        kind = _kind(key, where)
+        if not kind.value:
+            raise InputError(
+                Text(f"{where}.{key} takes no value", f"{where}.{key} 不带参数"),
+                remedy=Text(f'write it alone: "{key}"', f'请单独写："{key}"'),
+                code="policy.method",
+            )
+        steps.append((kind, {kind.value: value}))
+    if not steps:
+        raise InputError(
+            Text(f"{where} names no method", f"{where} 没有写方法"),
+            remedy=_known_methods(),
+            code="policy.method",
+        )
+    return tuple(_made(kind, values, f"{where}.{kind.name}") for kind, values in steps)
+
+
+def _kind(name: str, where: str) -> Kind:
+    if name not in _KINDS:
+        raise InputError(
+            Text(f"{where}: {name!r} is no method", f"{where}：没有名为 {name!r} 的方法"),
+            remedy=_known_methods(),
+            code="policy.method",
+        )
+    return _KINDS[name]
+
+
+def _known_methods() -> Text:
+    return Text(f"methods: {', '.join(_KINDS)}", f"可用的方法：{'、'.join(_KINDS)}")
+
+
+def _made(kind: Kind, values: Mapping[str, Any], where: str) -> Method:
+    try:
+        method: Method = TypeAdapter(kind.make).validate_python(dict(values))
+    except ValidationError as error:
+        raise refused(error, where) from error
+    return method
+
+
+# ---- what does not go together -----------------------------------------------------------------
+
+
+def _check_column(column: _Column, at: str) -> None:
+    known = {*by_name(), *(a.name for a in ATTRIBUTES), FREE_TEXT, *DATA_TYPES, ""}
+    if column.type not in known:
+        listed = ", ".join(sorted(known - {""}))
+        raise InputError(
+            Text(f"{at}.type: {column.type!r} is no type", f"{at}.type：没有类型 {column.type!r}"),
+            remedy=Text(f"types: {listed}; or leave it out", f"类型：{listed}；也可省略"),
+            code="policy.type",
+        )
+    if column.bounds is not None and column.bounds[0] >= column.bounds[1]:
+        raise InputError(
+            Text(f"{at}.bounds must rise", f"{at}.bounds 须递增"),
+            remedy=Text("write [lowest, highest]", "请写 [最小值, 最大值]"),
+            code="policy.bounds",
+        )
+
+
+def _check_release(
+    column: PublishedColumn, columns: Mapping[str, PublishedColumn], where: str
+) -> None:
+    at = f'{where}: publish.methods."{column.name}"'
+    if column.hierarchy and column.methods:
+        raise InputError(
+            Text(
+                f"{at}: the column has a hierarchy too, and only one of both can decide",
+                f"{at}：该列同时写了层级（hierarchies），两者只能取一",
+            ),
+            remedy=Text("take it out of one", "请删去其中之一"),
+            code="policy.twice",
+        )
+    if column.dropped and len(column.methods) > 1:
+        raise InputError(
+            Text(f"{at}: what is dropped has no other method", f"{at}：已删除的列不能再用其他方法"),
+            remedy=Text('write "drop" alone', '请只写 "drop"'),
+            code="policy.twice",
+        )
+    if column.role == "direct" and any(isinstance(m, Keep) for m in column.methods):
+        raise InputError(
+            Text(
+                f"{at}: a direct identifier cannot be kept as it is",
+                f"{at}：直接标识符不能原样保留",
+            ),
+            remedy=Text(
+                'write "drop", or { token = "a-domain" } if rows must stay linkable',
+                '请写 "drop"；如需保持可关联，写 { token = "域名" }',
+            ),
+            code="policy.keep",
+        )
+    for method in column.methods:
+        for name in needs_of(method):
+            if name not in columns:
+                raise _undeclared(at, name, columns)
+
+
+def _undeclared(at: str, name: str, columns: Mapping[str, object]) -> InputError:
+    return InputError(
+        Text(
+            f"{at}: [columns] declares no column {name!r}",
+            f"{at}：[columns] 中没有声明列“{name}”",
+        ),
+        remedy=Text(
+            f'write [columns."{name}"], or mend the name; declared: {", ".join(columns)}',
+            f'请写 [columns."{name}"]，或改正列名；已声明：{"、".join(columns)}',
+        ),
+        code="policy.column",
+    )

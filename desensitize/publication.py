@@ -1,0 +1,139 @@
+"""A directory that comes into being whole or not at all.
+
+Everything is written under a hidden name beside the final one, brought to disk, and renamed in
+one step. Whatever ends the process before that (a signal, a full disk, a power failure) leaves
+nothing under the final name; what it leaves under the hidden one is swept away by the next run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from protos.faults import InputError, UnavailableError
+from protos.language import Text
+
+
+@contextmanager
+def publication(final: Path) -> Iterator[Path]:
+    """Yields a private directory to write into; it gets its final name at a regular end.
+
+    Args:
+        final: What does not exist yet, in a directory that does.
+
+    Raises:
+        InputError: It exists, or its parent does not.
+        UnavailableError: The disk is full, or the parent is not writable.
+    """
+    check_final(final)
+    # Absolute: the working directory may change meanwhile.
+    final = final.absolute()
+    try:
+        _sweep(final)
+        draft, lock = _locked_draft(final)
+        try:
+            yield draft
+            _bring_to_disk(draft)
+            check_final(final)
+            draft.rename(final)
+            _sync(final.parent)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)  # not there any more if all went well
+            os.close(lock)
+    except OSError as error:
+        raise UnavailableError(
+            Text(
+                f"{final} cannot be written: {error.strerror or error}",
+                f"{final} 无法写入：{error.strerror or error}",
+            ),
+            remedy=Text(
+                "free disk space, or check the rights on its directory",
+                "请腾出磁盘空间，或检查所在目录的权限",
+            ),
+            code="release.disk",
+            detail=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def check_final(final: Path) -> None:
+    """Refuses, before any work, a directory that could not be made after it.
+
+    Raises:
+        InputError: It exists, or its parent does not or is not writable.
+    """
+    if os.path.lexists(final):
+        raise InputError(
+            Text(f"{final} exists already", f"{final} 已存在"),
+            remedy=Text(
+                "name a directory that does not exist; a release is never overwritten",
+                "请指定尚不存在的目录；已有的发布不会被覆盖",
+            ),
+            code="release.exists",
+        )
+    parent = final.absolute().parent
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
+        raise InputError(
+            Text(
+                f"{final} cannot be made: {parent} is no directory that you may write to",
+                f"无法创建 {final}：{parent} 不是可写的目录",
+            ),
+            remedy=Text("make that directory first", "请先创建该目录"),
+            code="release.output",
+        )
+
+
+def _hidden(final: Path) -> str:
+    return f".{final.name}.partial-"
+
+
+def _locked_draft(final: Path) -> tuple[Path, int]:
+    """Makes the hidden directory; the lock on it says that its run lives."""
+    while True:
+        draft = final.with_name(f"{_hidden(final)}{secrets.token_hex(8)}")
+        draft.mkdir(mode=0o700)
+        try:
+            lock = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # another run took it for a dead one's before it was locked
+        except OSError:
+            draft.rmdir()
+            raise
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if draft.exists():
+            return draft, lock
+        os.close(lock)
+
+
+def _sweep(final: Path) -> None:
+    """Removes what dead runs have left; a run that lives holds its lock."""
+    for left in final.parent.glob(f"{_glob_safe(_hidden(final))}*"):
+        with suppress(OSError):
+            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _glob_safe(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _bring_to_disk(directory: Path) -> None:
+    for path in directory.iterdir():
+        _sync(path)
+    _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

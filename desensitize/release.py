@@ -1,0 +1,254 @@
+"""The facts of a release: what went in, what came out, what was done to every column.
+
+A release is a directory with three files: ``DATASET.parquet``, ``policy.toml`` as it was applied,
+and ``manifest.json``, which this module writes and reads. The manifest never holds a value of
+the data: names of columns, counts, digests and figures only. What the privacy models, the risk
+measures and the attacks found stands in ``figures``, under a name of each one's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from desensitize.column import Role
+from protos.faults import InputError, TrustError
+from protos.language import Text
+
+MANIFEST: Final = "manifest.json"
+POLICY: Final = "policy.toml"
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """One file, or one table in memory.
+
+    Attributes:
+        name: File name without a path, or the kind of object.
+        sha256: 64 hexadecimal digits; of an object in memory, of its rows as an Arrow stream.
+        rows: Rows in it.
+        bytes: Size; 0 for an object in memory.
+    """
+
+    name: str
+    sha256: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """One method as it was applied.
+
+    Attributes:
+        method: Its name in a policy, such as ``token``.
+        parameters: As written; a domain's name, never its key.
+        concludes: What a reader can still conclude from it.
+    """
+
+    method: str
+    parameters: Mapping[str, Any]
+    concludes: Text
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """One published column.
+
+    Attributes:
+        name: In the output.
+        stored: Arrow type in the output.
+        type: What the policy says that it holds.
+        role: How it identifies its subject.
+        methods: What was done, in order; for a hierarchy, ``level``.
+        lost: Values that became NULL because the methods could not read them or the bounds
+            exclude them.
+    """
+
+    name: str
+    stored: str
+    type: str
+    role: Role
+    methods: tuple[Done, ...]
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class RescanFacts:
+    """What the scan of the output found.
+
+    Attributes:
+        rows: Rows looked at: all.
+        hits: Cells with a direct identifier, by column and type; empty is what passes.
+        expected: The same where the policy keeps a form on purpose (ff1): not counted as hits.
+    """
+
+    rows: int
+    hits: Mapping[str, Mapping[str, int]]
+    expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Release:
+    """Everything that is known about a release but its rows.
+
+    Attributes:
+        dataset: Its name.
+        open: Under which conditions it is opened.
+        input: What went in.
+        output: The Parquet file.
+        policy_sha256: Of ``policy.toml``.
+        versions: Packages by name, and what read and wrote.
+        columns: The published ones, in order.
+        dropped: Columns that the policy drops.
+        unmentioned: Columns that it does not mention, and which were dropped for that.
+        levels: Level of each generalised column, by name.
+        suppressed_rows: Rows that were left out so that the models hold.
+        token_keys: Id of the key that was used, by domain; an id tells nothing about a key.
+        repeatable: Whether the same input, policy and keys give the same bytes.
+        fresh: Columns because of which they do not.
+        rescan: What the scan of the output found.
+        notes: What was odd about the input.
+        figures: What models, risk measures and attacks say: JSON types only.
+        format: Of the manifest.
+    """
+
+    dataset: str
+    open: str
+    input: FileFacts
+    output: FileFacts
+    policy_sha256: str
+    versions: Mapping[str, str]
+    columns: tuple[ColumnFacts, ...]
+    dropped: tuple[str, ...] = ()
+    unmentioned: tuple[str, ...] = ()
+    levels: Mapping[str, str] = field(default_factory=dict)
+    suppressed_rows: int = 0
+    token_keys: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+    fresh: tuple[str, ...] = ()
+    rescan: RescanFacts | None = None
+    notes: tuple[Text, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON types."""
+        return asdict(self)
+
+
+def write_manifest(release: Release, directory: Path) -> None:
+    """Writes ``manifest.json`` and brings it to disk.
+
+    Raises:
+        OSError: The disk is full, or the directory is not ours.
+    """
+    body = json.dumps(release.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    with (directory / MANIFEST).open("w", encoding="utf-8") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_release(directory: Path, *, check: bool = True) -> Release:
+    """Reads the manifest of a release.
+
+    Args:
+        directory: The release.
+        check: Whether the other two files must be those that the manifest speaks of.
+
+    Raises:
+        InputError: It is no release.
+        TrustError: A file is not the one that the manifest speaks of.
+    """
+    try:
+        release = from_dict(json.loads((directory / MANIFEST).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            Text(f"{directory} is no release", f"{directory} 不是发布目录"),
+            remedy=Text(
+                "name the directory that 'veil desensitize run' has written",
+                "请指定 veil desensitize run 写出的目录",
+            ),
+            code="release.missing",
+            detail=f"{type(error).__name__}: {error}",
+        ) from error
+    if check:
+        for name, said in (
+            (release.output.name, release.output.sha256),
+            (POLICY, release.policy_sha256),
+        ):
+            _check_file(directory, name, said)
+    return release
+
+
+def from_dict(body: Mapping[str, Any]) -> Release:
+    """Rebuilds what `Release.to_dict` wrote.
+
+    Raises:
+        KeyError: A field is missing.
+        TypeError: A field is there that no release has.
+        ValueError: It is of a format that this version does not know.
+    """
+    if body["format"] != FORMAT:
+        raise ValueError(f"format {body['format']} is not {FORMAT}")
+    columns = tuple(
+        ColumnFacts(
+            **column
+            | {
+                "methods": tuple(
+                    Done(**done | {"concludes": Text(**done["concludes"])})
+                    for done in column["methods"]
+                )
+            }
+        )
+        for column in body["columns"]
+    )
+    return Release(
+        **dict(body)
+        | {
+            "input": FileFacts(**body["input"]),
+            "output": FileFacts(**body["output"]),
+            "columns": columns,
+            "rescan": RescanFacts(**body["rescan"]) if body["rescan"] else None,
+            "notes": tuple(Text(**note) for note in body["notes"]),
+            "dropped": tuple(body["dropped"]),
+            "unmentioned": tuple(body["unmentioned"]),
+            "fresh": tuple(body["fresh"]),
+        }
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(directory: Path, name: str, said: str) -> None:
+    # The manifest is not trusted to name a file: it names one beside itself, or none.
+    path = directory / Path(name).name
+    if path.name != name or not path.is_file():
+        raise TrustError(
+            Text(f"{path.name} is missing from the release", f"发布目录中缺少 {path.name}"),
+            remedy=Text("make the release again", "请重新生成发布"),
+            code="release.file",
+        )
+    if sha256_of(path) != said:
+        raise TrustError(
+            Text(
+                f"{path.name} is not the file that the manifest speaks of",
+                f"{path.name} 与清单记录的不是同一文件",
+            ),
+            remedy=Text(
+                "it was changed after the release was made: make the release again",
+                "文件在发布后被改动：请重新生成发布",
+            ),
+            code="release.changed",
+        )

@@ -1,0 +1,118 @@
+"""A release and token keys, for people: what was done, what is left, what was left out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from desensitize.keys import TokenKeys
+from desensitize.release import ColumnFacts, Release
+from desensitize.show import ROLES
+from protos import terminal
+from protos.language import Text, joined
+
+_HEADINGS: Final = (
+    Text("Column", "列"),
+    Text("Role", "角色"),
+    Text("Done", "处理"),
+    Text("A reader can conclude", "读者可推断"),
+    Text("Lost", "丢失"),
+)
+_KEY_HEADINGS: Final = (
+    Text("Domain", "域"),
+    Text("Id", "编号"),
+    Text("Made", "生成时间"),
+    Text("Retired", "停用时间"),
+)
+
+
+def show_release(release: Release) -> None:
+    """Prints what was done."""
+    terminal.table(
+        [str(heading) for heading in _HEADINGS],
+        [_row(column, release) for column in release.columns],
+        right=[4],
+    )
+    for note in (*_notes(release), *release.notes):
+        terminal.say(f"! {note}", style=terminal.WARN)
+    terminal.say(
+        Text(
+            f"{release.output.rows:,} of {release.input.rows:,} rows, "
+            f"{len(release.columns)} columns; SHA-256 {release.output.sha256}.",
+            f"输出 {release.output.rows:,} 行（输入 {release.input.rows:,} 行），"
+            f"{len(release.columns)} 列；SHA-256 {release.output.sha256}。",
+        )
+    )
+
+
+def show_keys(keys: TokenKeys) -> None:
+    """Prints which keys there are; never a secret."""
+    terminal.table(
+        [str(heading) for heading in _KEY_HEADINGS],
+        [(key.domain, key.id, key.made, key.retired or "–") for key in keys.keys],
+        styles=[terminal.SOFT if key.retired else "" for key in keys.keys],
+    )
+
+
+def _row(column: ColumnFacts, release: Release) -> tuple[str, ...]:
+    done = " → ".join(
+        " ".join([each.method, *(_written(value) for value in each.parameters.values())]).strip()
+        for each in column.methods
+    )
+    if column.name in release.levels:
+        done = str(Text("level {l}", "层级 {l}").format(l=release.levels[column.name]))
+    return (
+        " ".join(column.name.split()),
+        str(ROLES[column.role]),
+        done,
+        str(joined(each.concludes for each in column.methods)) or "–",
+        f"{column.lost:,}" if column.lost else "–",
+    )
+
+
+def _written(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+
+
+def _notes(release: Release) -> list[Text]:
+    notes = []
+    if release.unmentioned:
+        listed = ", ".join(map(repr, release.unmentioned))
+        notes.append(
+            Text(
+                f"dropped, because the policy does not mention them: {listed}",
+                f"策略未提及，已删除：{listed}",
+            )
+        )
+    if lost := {column.name: column.lost for column in release.columns if column.lost}:
+        listed = ", ".join(f"{name!r} {count:,}" for name, count in lost.items())
+        notes.append(
+            Text(
+                "values that the methods could not read or the bounds exclude are empty now: "
+                f"{listed}",
+                f"无法识别或超出范围的值已置空：{listed}",
+            )
+        )
+    if release.suppressed_rows:
+        notes.append(
+            Text(
+                f"{release.suppressed_rows:,} rows were left out so that the models hold",
+                f"为满足隐私模型，删去 {release.suppressed_rows:,} 行",
+            )
+        )
+    if release.fresh:
+        listed = ", ".join(map(repr, release.fresh))
+        notes.append(
+            Text(
+                f"drawn afresh, so the next run differs: {listed}",
+                f"使用了新的随机数，再次运行结果会不同：{listed}",
+            )
+        )
+    if release.rescan and release.rescan.hits:
+        listed = ", ".join(map(repr, release.rescan.hits))
+        notes.append(
+            Text(
+                f"the output still holds direct identifiers: {listed}",
+                f"输出中仍有直接标识符：{listed}",
+            )
+        )
+    return notes

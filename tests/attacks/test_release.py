@@ -1,0 +1,289 @@
+"""Killing a release at any point, filling its disk, and looking for its keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import desensitize
+from desensitize import publication
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.keys import TokenKeys, new_keys
+from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.release import read_release
+from protos.faults import InputError, TrustError, UnavailableError, VeilError
+from tests.masking_world import KEYS, masked
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+VEIL = Path(sys.executable).with_name("veil")
+MIB = 1 << 20
+POLICY = """dataset = "people"
+[columns.id]
+role = "direct"
+[columns.x]
+[publish]
+methods = { id = { token = "ids", length = 64 }, x = { microaggregate = 3 } }
+"""
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    path = tmp_path / "people.parquet"
+    rows = 400_000
+    ids = [f"{i:018d}" for i in range(rows)]
+    pq.write_table(pa.table({"id": ids, "x": [i % 977 for i in range(rows)]}), path)
+    return path
+
+
+@pytest.fixture
+def policy() -> PublishPolicy:
+    return parse_policy(POLICY)
+
+
+def hidden(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def stages(folder: Path) -> Iterator[str]:
+    """How far a run in another process has come, as one sees it in its directory."""
+    for draft in hidden(folder):
+        files = {path.name: path.stat().st_size for path in draft.iterdir()}
+        if "manifest.json" in files:
+            yield "manifest"
+        if "policy.toml" in files:
+            yield "policy"
+        if files.get("people.parquet", 0) > MIB:
+            yield "rows"
+        yield "begun"
+
+
+@pytest.mark.parametrize("stage", ["begun", "rows", "policy"])
+def test_a_run_that_is_killed_leaves_nothing_under_the_final_name(
+    people: Path, tmp_path: Path, stage: str
+) -> None:
+    out, keys, rules = tmp_path / "out", tmp_path / "k.toml", tmp_path / "p.toml"
+    new_keys(keys, ["ids"])
+    rules.write_text(POLICY, "utf-8")
+    command = [VEIL, "desensitize", "run", people, "--policy", rules, "--out", out]
+    with subprocess.Popen(
+        [*command, "--token-keys", keys],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        give_up = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < give_up:
+            try:
+                if stage in stages(tmp_path):
+                    break
+            except FileNotFoundError:  # it was renamed while we looked
+                continue
+        ended = process.poll()
+        process.send_signal(signal.SIGKILL)
+    if ended is None and not out.exists():
+        assert hidden(tmp_path), "it was killed in the middle"
+    else:  # it was quicker than we: then it is whole
+        assert read_release(out).output.rows == 400_000
+        out.rename(tmp_path / "done")
+    # The next run sweeps up and succeeds.
+    release = desensitize.run(people, policy=parse_policy(POLICY), out=out, token_keys=KEYS)
+    assert release.output.rows == 400_000
+    assert read_release(out) == release
+    assert hidden(tmp_path) == []
+
+
+class Stop(BaseException):
+    """Like a kill: nothing in the program expects it."""
+
+
+@pytest.mark.parametrize("step", range(40))
+def test_an_end_at_any_step_of_publishing_leaves_all_or_nothing(
+    tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every call that touches the disk is the last one, in turn."""
+    out, count = tmp_path / "out", 0
+
+    def last(real):  # noqa: ANN001, ANN202 - stands for any function
+        def call(*args: object, **more: object) -> object:
+            nonlocal count
+            count += 1
+            if count == step:
+                raise OSError(28, "No space left on device")
+            return real(*args, **more)
+
+        return call
+
+    for name in ("fsync", "open", "mkdir", "rename", "unlink"):
+        monkeypatch.setattr(os, name, last(getattr(os, name)))
+    try:
+        with publication.publication(out) as draft:
+            (draft / "a").write_text("a")
+            (draft / "b").write_text("b")
+    except UnavailableError as error:
+        assert error.code == "release.disk"
+    monkeypatch.undo()
+    if out.exists():
+        assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
+    else:
+        with publication.publication(out) as draft:
+            (draft / "c").write_text("c")
+    assert [path for path in tmp_path.iterdir() if path.name != "out"] == []
+
+
+def test_a_disk_that_is_full_publishes_nothing(
+    people: Path, tmp_path: Path, policy: PublishPolicy
+) -> None:
+    limits = LoadLimits(disk_bytes=2 * MIB)
+    with pytest.raises(UnavailableError) as caught:
+        desensitize.run(people, policy=policy, out=tmp_path / "out", token_keys=KEYS, limits=limits)
+    assert caught.value.code == "source.limits"
+    assert [path.name for path in tmp_path.iterdir()] == ["people.parquet"]
+
+
+def test_a_file_made_to_exhaust_memory_ends_the_child_only(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    big = pa.array(["\0" * (250 * MIB)], pa.large_string())
+    pq.write_table(pa.table({"id": big, "x": [1]}), path, compression="zstd")
+    del big
+    with pytest.raises(UnavailableError) as caught:
+        desensitize.run(
+            path, policy=parse_policy(POLICY), out=tmp_path / "out", token_keys=KEYS,
+            limits=LoadLimits(memory_bytes=256 * MIB, deadline_s=60),
+        )  # fmt: skip
+    assert caught.value.code == "source.limits"
+    assert [each.name for each in tmp_path.iterdir()] == ["bomb.parquet"]
+
+
+def test_a_parquet_file_that_lies_about_its_rows(tmp_path: Path, policy: PublishPolicy) -> None:
+    """Rows are counted as they are read: a lie is an error or the truth."""
+    path = tmp_path / "liar.parquet"
+    table = pa.table({"id": [str(i) for i in range(300)], "x": pa.array(range(300), pa.int64())})
+    pq.write_table(table, path, compression="none")
+    honest = path.read_bytes()
+    # Thrift writes varints in zigzag form: 300 is d8 04. The footer is at the end.
+    place = honest.rindex(b"\xd8\x04")
+    path.write_bytes(honest[:place] + b"\xd8\x44" + honest[place + 2 :])  # 4396
+    out = tmp_path / "out"
+    try:
+        release = desensitize.run(path, policy=policy, out=out, token_keys=KEYS)
+    except VeilError as error:
+        assert error.code in {"source.parquet", "source.limits"}
+        assert not out.exists()
+    else:
+        rows = pq.read_table(out / "people.parquet").num_rows
+        assert release.input.rows == release.output.rows == rows == 300
+
+
+def test_the_keys_are_seen_nowhere(tmp_path: Path) -> None:
+    """Neither in the release, nor in what its processes show to other users of the machine."""
+    keys = new_keys(tmp_path / "k.toml", ["ids"])
+    secret = keys.in_use()["ids"].secret
+    subkey = keys.subkey("ids", "token")
+    path, rules, out = tmp_path / "t.csv", tmp_path / "p.toml", tmp_path / "out"
+    path.write_text("id,x\n" + "".join(f"{i},{i}\n" for i in range(300_000)), "utf-8")
+    rules.write_text(POLICY, "utf-8")
+    command = [VEIL, "desensitize", "run", path, "--policy", rules, "--out", out]
+    shown = b""
+    with subprocess.Popen(
+        [*command, "--token-keys", tmp_path / "k.toml"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        while process.poll() is None:
+            shown += b"".join(seen_of(process.pid))
+        assert process.stdout is not None
+        shown += process.stdout.read()
+    assert process.returncode == 0, shown[-500:]
+    assert b"release_child" in shown
+    shown += b"".join(each.read_bytes() for each in out.iterdir())
+    for each in (secret, subkey):
+        assert each not in shown
+        assert each.hex().encode() not in shown
+
+
+def seen_of(pid: int) -> Iterator[bytes]:
+    """Arguments and environment of a process and its children."""
+    for each in [pid, *children_of(pid)]:
+        for name in ("cmdline", "environ"):
+            try:
+                yield Path(f"/proc/{each}/{name}").read_bytes()
+            except OSError:  # it has just ended, or does not let itself be looked at
+                continue
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def test_the_masking_process_has_no_network(run: Run) -> None:
+    code = (
+        "import os\nfrom desensitize.engines.limits import isolate\n"
+        "before = os.readlink('/proc/self/ns/net')\nisolate()\n"
+        "import desensitize.engines.release_child\n"
+        "after = os.readlink('/proc/self/ns/net')\n"
+        "print('same' if before == after else open('/proc/self/net/dev').read())"
+    )
+    said = run(sys.executable, "-c", code)
+    assert said.returncode == 0, said.stderr
+    head = Path("desensitize/engines/release_child.py").read_text("utf-8").split("import json")[0]
+    assert "isolate()" in head, "the network is given up before the libraries are loaded"
+    if said.stdout.strip() == "same":
+        pytest.skip("this system allows no network namespace")
+    devices = [line.split(":")[0].strip() for line in said.stdout.splitlines()[2:] if line]
+    assert devices == ["lo"]
+
+
+def test_no_call_to_the_network_while_an_object_is_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    data = pa.table({"id": ["1", "2"] * 5, "x": [1.0] * 10})
+    release = desensitize.run(
+        data, policy=parse_policy(POLICY), out=tmp_path / "out", token_keys=KEYS
+    )
+    assert release.output.rows == 10
+
+
+@pytest.mark.parametrize(
+    "text", ["", "'", '"); DROP TABLE x; --', "${x}", "{0}", "a\nb", "字" * 60]
+)
+def test_texts_of_a_policy_are_texts_in_the_statement(text: str) -> None:
+    """Names of columns and parameters cannot become SQL."""
+    name, mark = text or "x", (text or "***")[:60]
+    how = f"{{ redact = {json.dumps(mark, ensure_ascii=False)} }}"
+    assert masked({name: ["v", None]}, {name: how}) == {name: [mark, None], "lost": [0]}
+
+
+def test_an_unkeyed_hash_is_not_on_offer() -> None:
+    """The attack: all ids of a district are hashed in seconds; only a key stops that."""
+    with pytest.raises(InputError, match="'hash' is no method"):
+        masked({"x": ["1"]}, {"x": '"hash"'})
+    with pytest.raises(InputError, match="no token key"):
+        masked({"x": ["1"]}, {"x": '{ token = "ids" }'}, keys=TokenKeys())
+
+
+def test_a_key_file_that_others_can_read_is_refused_before_any_work(
+    people: Path, tmp_path: Path, policy: PublishPolicy
+) -> None:
+    keys = tmp_path / "k.toml"
+    new_keys(keys, ["ids"])
+    keys.chmod(0o644)
+    with pytest.raises(TrustError):
+        desensitize.run(people, policy=policy, out=tmp_path / "out", token_keys=keys)
+    assert not (tmp_path / "out").exists()

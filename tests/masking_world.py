@@ -1,0 +1,60 @@
+"""Masks a small table in memory, as the release of a file does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from desensitize.keys import TokenKey, TokenKeys
+from desensitize.masking.statement import Statement, prepare
+from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.proposal import quoted_key
+from desensitize.sources import open_object
+
+SECRET = bytes(range(7, 71))
+KEYS = TokenKeys(
+    (
+        TokenKey("ids", "0001", "2026-01-01T00:00:00+00:00", SECRET[:32]),
+        TokenKey("visits", "0002", "2026-01-01T00:00:00+00:00", SECRET[32:]),
+    )
+)
+
+
+def policy_of(
+    methods: Mapping[str, str], columns: Mapping[str, str] | None = None
+) -> PublishPolicy:
+    """A policy with one method (TOML) for each column, and what else is said of columns."""
+    lines = ['dataset = "t"']
+    for name in {**methods, **(columns or {})}:
+        lines += [f"[columns.{quoted_key(name)}]", (columns or {}).get(name, "")]
+    lines += ["[publish.methods]", *(f"{quoted_key(n)} = {how}" for n, how in methods.items())]
+    return parse_policy("\n".join(lines))
+
+
+def masked(
+    table: Mapping[str, Sequence[Any]] | pa.Table,
+    methods: Mapping[str, str],
+    columns: Mapping[str, str] | None = None,
+    keys: TokenKeys = KEYS,
+) -> dict[str, list[Any]]:
+    """The released values by column, and under ``lost`` how many were lost in each."""
+    data = table if isinstance(table, pa.Table) else pa.table(dict(table))
+    source = open_object(data)
+    source.engine.execute("SET preserve_insertion_order = true").fetchall()
+    policy = policy_of(methods, columns)
+    statement = prepare(source, policy, keys)
+    rows = source.engine.sql(statement.sql).to_arrow_table()
+    names = statement.names
+    result = {name: rows.column(i).to_pylist() for i, name in enumerate(names)}
+    flags = rows.columns[len(names) :]
+    result["lost"] = [sum(flag.to_pylist()) for flag in flags]
+    return result
+
+
+def statement_of(
+    table: Mapping[str, Sequence[Any]], methods: Mapping[str, str], keys: TokenKeys = KEYS
+) -> Statement:
+    """The statement of a policy."""
+    return prepare(open_object(pa.table(dict(table))), policy_of(methods), keys)
