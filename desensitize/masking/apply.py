@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from desensitize.generalise import choose
 from desensitize.masking.base import Secrets
 from desensitize.masking.statement import Statement, prepare
 from desensitize.policy import PublishPolicy
@@ -102,18 +103,23 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    statement = prepare(table, policy, secrets)
+    chosen = choose(table, policy, secrets)
+    if chosen is None:
+        statement = prepare(table, policy, secrets)
+    else:
+        statement = prepare(table, policy, secrets, methods=chosen.methods, kept=chosen.kept)
     rows, lost, schema = _write(table, statement, path, progress)
+    suppressed = 0 if chosen is None else chosen.found.suppressed
     return Written(
-        rows_in=rows,
+        rows_in=rows + suppressed,
         rows_out=rows,
         stored={field.name: str(field.type) for field in schema},
         lost=lost,
         unmentioned=statement.unmentioned,
         fresh=statement.fresh,
-        levels={},
-        suppressed=0,
-        figures={},
+        levels={} if chosen is None else chosen.levels,
+        suppressed=suppressed,
+        figures={} if chosen is None else chosen.figures(),
         notes=table.notes,
     )
 
