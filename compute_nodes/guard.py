@@ -99,7 +99,8 @@ class Guard:
                 Text("the plan ends later than in a day", "计划的截止时间超过一天"),
                 code="plan.expires",
             )
-        judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now).enforce()
+        verdict = judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now)
+        verdict.enforce(named=False)
         if is_homomorphic(plan):
             from compute_nodes.jobs.homomorphic import check_key_digest
 

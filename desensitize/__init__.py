@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from desensitize.verbs import run, scan
+    from desensitize.verbs import risk, run, scan
 
-__all__ = ["run", "scan"]
+__all__ = ["risk", "run", "scan"]
 
 
 def __getattr__(name: str) -> object:

@@ -172,6 +172,94 @@ def run(
     terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
 
 
+@app.command(
+    help=str(
+        Text(
+            "How identifying a table or a release is, and what a reader may conclude.",
+            "度量表或发布数据的重标识风险，并说明读者可推断的内容。",
+        )
+    )
+)
+def risk(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=str(Text("A table, or the directory of a release.", "数据文件，或发布目录。"))
+        ),
+    ],
+    quasi: Annotated[
+        str,
+        typer.Option(
+            help=str(
+                Text(
+                    "Columns that an attacker knows, divided by commas; a release knows its own.",
+                    "攻击者掌握的列，以逗号分隔；发布目录可省略。",
+                )
+            )
+        ),
+    ] = "",
+    sensitive: Annotated[
+        str,
+        typer.Option(
+            help=str(
+                Text(
+                    "Columns that he wants to know, divided by commas.",
+                    "攻击者想得知的列，以逗号分隔。",
+                )
+            )
+        ),
+    ] = "",
+    population: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "File with everybody from whom the rows were drawn.",
+                    "总体数据文件：表中各行所取自的全部人员。",
+                )
+            )
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
+        ),
+    ] = None,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Measures a file in a limited process, prints sentences and tables."""
+    import json
+
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.show_risk import show_risk
+    from protos import terminal
+
+    json_out = _writable(json_file)
+    with terminal.row_progress(Text(f"Measuring {file.name}", f"正在度量 {file.name}")) as progress:
+        report = desensitize.risk(
+            file,
+            _listed(quasi),
+            _listed(sensitive),
+            population=population,
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            progress=progress,
+        )
+    show_risk(report)
+    if json_out is not None:
+        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
+        json_out.write_text(body + "\n", "utf-8")
+        terminal.done(Text(f"Wrote {json_out}.", f"已写入 {json_out}。"))
+
+
+def _listed(written: str) -> list[str]:
+    """Column names between commas, ASCII or full-width."""
+    return [name.strip() for name in written.replace("，", ",").split(",") if name.strip()]
+
+
 @keys.command(
     "new",
     help=str(

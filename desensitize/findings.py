@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from desensitize.column import Role
+from desensitize.recognisers import by_name
 from protos.language import Text
 
 
@@ -108,6 +109,17 @@ def from_dict(body: dict[str, Any]) -> ScanReport:
     )
     notes = tuple(Text(**text) for text in body["notes"])
     return ScanReport(**body | {"columns": columns, "notes": notes})
+
+
+def direct_cells(report: ScanReport) -> dict[str, dict[str, int]]:
+    """Counts cells with a direct identifier, by column and type; those with none are left out."""
+    found: dict[str, dict[str, int]] = {}
+    for column in report.columns:
+        for name, count in column.counts.items():
+            cells = count.whole + count.inside
+            if cells and by_name()[name].role == "direct":
+                found.setdefault(column.name, {})[name] = cells
+    return found
 
 
 def masked(value: str, most: int = 40) -> str:

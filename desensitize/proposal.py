@@ -21,7 +21,9 @@ _PERSONS: Final = frozenset(
     {"cn_resident_id", "cn_passport", "cn_hk_macao_permit", "cn_taiwan_permit"}
     | {"cn_driving_licence", "cn_social_security", "medical_record"}
 )
-_COMMON_GRADE: Final = 2  # sex, age, district: what every statistic is broken down by
+
+
+_K: Final = 5
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ class Rule:
 
     Attributes:
         applies: To which columns.
-        method: As a policy writes it (TOML); ``DATASET`` stands for the dataset's name.
+        method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name; or the
+            levels of a hierarchy, from fine to coarse, of which the models choose one.
         why: For people.
     """
 
     applies: Callable[[ColumnFinding], bool]
-    method: str
+    method: str | tuple[str, ...]
     why: Text
 
 
@@ -47,30 +50,27 @@ RULES: Final[tuple[Rule, ...]] = (
         "rows of one person stay linkable, and only the key holder can make tokens; drop it if "
         "nothing is linked",
         "同一人的记录仍可关联，仅密钥持有者可生成令牌；无需关联时请改为 drop")),
-    Rule(lambda c: c.type == "cn_address", '{ district = "district" }', Text(
-        "the district is enough for statistics; city or province if it is small",
-        "统计用到区县即可；人口较少时请改为 city 或 province")),
+    Rule(lambda c: c.type == "cn_address", ("district", "city", "province", "*"), Text(
+        "the division is enough for statistics; the models choose how coarse",
+        "统计用到行政区划即可；粗细由隐私模型选定")),
     Rule(lambda c: c.role == "direct" or c.type == "secret", '"drop"', Text(
         "names a person or opens an account; nothing is computed with it",
         "可直接识别个人或账户，统计中用不到")),
-    Rule(lambda c: c.type == "birth_date", '{ date = "year" }', Text(
-        "a day of birth singles people out; the year is what statistics use",
-        "出生日期可辨识个人；统计通常用到年份即可")),
-    Rule(lambda c: c.type == "event_date", '{ date = "month" }', Text(
-        "the month shows the course of things", "按月即可看出变化趋势")),
-    Rule(lambda c: c.type == "age", "{ band = 5 }", Text("bands of five years", "按五岁分段")),
-    Rule(lambda c: c.role == "quasi" and c.grade > _COMMON_GRADE, '"drop"', Text(
-        'singles people out with the other columns: write "keep" only if it is needed',
-        '与其他列结合可辨识个人：确有需要时再改为 "keep"')),
-    Rule(lambda c: c.role == "quasi", '"keep"', Text(
-        "singles people out only together with other columns: look for rare values",
-        "与其他列结合才可能辨识个人：请留意罕见取值")),
+    Rule(lambda c: c.type in {"birth_date", "event_date"},
+         ("month", "year", "5y", "10y", "*"), Text(
+        "a day singles people out; the models choose how coarse",
+        "具体日期可辨识个人；粗细由隐私模型选定")),
+    Rule(lambda c: c.type == "age", ("value", "5", "10", "20", "*"), Text(
+        "years or bands of them; the models choose how wide", "岁数或年龄段；宽度由隐私模型选定")),
+    Rule(lambda c: c.role == "quasi", ("value", "*"), Text(
+        "kept, unless the models need it gone; a file can give it levels between",
+        "除非隐私模型要求，否则保留；可用文件给出中间层级")),
     Rule(lambda c: c.type in {"income", "amount"}, '{ top_code = "p99.5", round = 100 }', Text(
         "the greatest amounts are known in public; exact ones can be looked up",
         "最大的金额众所周知，精确金额可用于比对")),
     Rule(lambda c: c.role == "sensitive", '"keep"', Text(
-        "what the dataset is about; nobody must be singled out by the other columns",
-        "数据集的研究内容；须确保无法通过其他列辨识个人")),
+        "what the dataset is about; l keeps it from being learnt about a person",
+        "数据集的研究内容；由 l 防止推断到个人")),
     Rule(lambda _: True, '"drop"', Text(
         'nothing is known about it: write "keep" if everybody may read it',
         '内容不明：如确认可公开，请改为 "keep"')),
@@ -94,13 +94,38 @@ def proposal(report: ScanReport) -> str:
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
     for column in report.columns:
         lines += _column(column)
-    lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }', ""]
-    lines.append("[publish.methods]")
-    for column in report.columns:
-        rule = propose(column)
-        method = rule.method.replace("DATASET", dataset)
-        lines += [f"# {_line(rule.why)}", f"{quoted_key(column.name)} = {method}"]
+    rules = {column.name: propose(column) for column in report.columns}
+    lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
+    if any(isinstance(rule.method, tuple) for rule in rules.values()):
+        lines += _models(report)
+    methods = {name: rule for name, rule in rules.items() if isinstance(rule.method, str)}
+    hierarchies = {name: rule for name, rule in rules.items() if name not in methods}
+    for part, named in (("methods", methods), ("hierarchies", hierarchies)):
+        if named:
+            lines += ["", f"[publish.{part}]"]
+        for name, rule in named.items():
+            lines += [f"# {_line(rule.why)}", f"{quoted_key(name)} = {_written(rule, dataset)}"]
     return "\n".join(lines) + "\n"
+
+
+def _models(report: ScanReport) -> Iterator[str]:
+    sensitive = any(propose(c).method != '"drop"' and c.role == "sensitive" for c in report.columns)
+    yield "# " + _line(
+        Text(
+            f"Every combination of quasi-identifiers is shared by at least {_K} rows"
+            f"{', with at least two sensitive values' if sensitive else ''}; at most 2 % of the "
+            "rows may be left out for it.",
+            f"每一种准标识符组合至少有 {_K} 行"
+            f"{'，且敏感值至少有两种' if sensitive else ''}；为此最多可删去 2% 的行。",
+        )
+    )
+    yield f"models = {{ k = {_K}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
+
+
+def _written(rule: Rule, dataset: str) -> str:
+    if isinstance(rule.method, tuple):
+        return json.dumps(rule.method)
+    return rule.method.replace("DATASET", dataset)
 
 
 def dataset_name(source: str) -> str:

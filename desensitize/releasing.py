@@ -16,9 +16,10 @@ import duckdb
 import pyarrow as pa
 
 from desensitize.engines.child import call
+from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.findings import ScanReport
+from desensitize.findings import direct_cells
 from desensitize.keys import TokenKeys, read_keys
 from desensitize.masking import KINDS
 from desensitize.masking.apply import Progress, Written, write_masked
@@ -37,11 +38,13 @@ from desensitize.release import (
     sha256_of,
     write_manifest,
 )
+from desensitize.risks import RiskReport
 from desensitize.sources import Table, open_object
 from protos.faults import InputError, PolicyError, UnavailableError
 from protos.language import Text
 
 _PACKAGES: Final = ("veil-exchange", "duckdb", "pyarrow", "cryptography", "opendp")
+_ROUNDING: Final = 1e-9
 _KIND_OF: Final = {kind.make: kind for kind in reversed(KINDS)}
 
 
@@ -95,8 +98,9 @@ def run(
         else:
             facts, written = _from_object(data, rules, keys, path, sheet, limits, progress)
         rescan = _rescan(path, rules)
+        risk = _risk(path, rules)
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = _release(rules, keys, facts, written, path, rescan)
+        release = _release(rules, keys, facts, written, path, rescan, risk)
         write_manifest(release, draft)
     return release
 
@@ -230,7 +234,7 @@ def _rescan(path: Path, policy: PublishPolicy) -> RescanFacts:
         for column in policy.published
         if column.methods and isinstance(column.methods[-1], FormatPreserving)
     }
-    hits = _hits(report)
+    hits = direct_cells(report)
     facts = RescanFacts(
         report.rows,
         {name: found for name, found in hits.items() if name not in encrypted},
@@ -240,16 +244,6 @@ def _rescan(path: Path, policy: PublishPolicy) -> RescanFacts:
     if facts.hits and policy.gate.rescan == "fail_on_any_hit":
         raise _refused(facts.hits)
     return facts
-
-
-def _hits(report: ScanReport) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for column in report.columns:
-        for name, count in column.counts.items():
-            cells = count.whole + count.inside
-            if cells and by_name()[name].role == "direct":
-                found.setdefault(column.name, {})[name] = cells
-    return found
 
 
 def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
@@ -274,6 +268,45 @@ def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
     )
 
 
+# ---- the risk of the output --------------------------------------------------------------------
+
+
+def _risk(path: Path, policy: PublishPolicy) -> RiskReport | None:
+    """Measures what was written, whatever the search has found: only this is published.
+
+    Raises:
+        PolicyError: A model does not hold of it.
+    """
+    quasi = [column.name for column in policy.published if column.role == "quasi"]
+    if not quasi:
+        return None
+    sensitive = [column.name for column in policy.published if column.role == "sensitive"]
+    report = risk_file(path, quasi, sensitive)
+    models, wrong = policy.models, []
+    if report.rows:
+        if models.k is not None and report.k < models.k:
+            wrong.append(f"k = {report.k} < {models.k}")
+        for each in report.sensitive:
+            if models.l is not None and each.l < models.l:
+                wrong.append(f"{each.name}: l = {each.l} < {models.l}")
+            if models.t is not None and each.t > models.t + _ROUNDING:
+                wrong.append(f"{each.name}: t = {each.t:.3f} > {models.t:g}")
+    if wrong:
+        raise PolicyError(
+            Text(
+                f"refused: the models do not hold of the output: {'; '.join(wrong)}. Nothing was "
+                "published",
+                f"拒绝发布：输出不满足隐私模型：{'；'.join(wrong)}。未发布任何内容",
+            ),
+            remedy=Text(
+                "give every quasi-identifier a hierarchy, and none of them noise",
+                "请为每个准标识符设置层级，且不要对其加噪声",
+            ),
+            code="release.models",
+        )
+    return report
+
+
 # ---- the facts ---------------------------------------------------------------------------------
 
 
@@ -284,6 +317,7 @@ def _release(
     written: Written,
     path: Path,
     rescan: RescanFacts,
+    risk: RiskReport | None,
 ) -> Release:
     in_use = keys.in_use()
     return Release(
@@ -313,7 +347,7 @@ def _release(
         fresh=written.fresh,
         rescan=rescan,
         notes=written.notes,
-        figures=written.figures,
+        figures=written.figures | ({} if risk is None else {"risk": risk.to_dict()}),
     )
 
 

@@ -1,20 +1,24 @@
-"""What a program asks of this package: `scan` finds what is personal, `run` makes a release."""
+"""What a program asks of this package: `scan` finds, `run` makes a release, `risk` measures."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.findings import ScanReport
+from desensitize.findings import ScanReport, direct_cells
+from desensitize.release import read_release
 from desensitize.releasing import run
+from desensitize.risks import RiskReport, measure
 from desensitize.sources import open_object
 from desensitize.table_scan import SAMPLE_ROWS, Progress, scan_table
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["run", "scan"]
+__all__ = ["risk", "run", "scan"]
 
 
 def scan(
@@ -65,3 +69,66 @@ def scan(
         limits=limits,
         progress=progress,
     )
+
+
+def risk(
+    data: object,
+    quasi: Sequence[str] = (),
+    sensitive: Sequence[str] = (),
+    *,
+    population: str | os.PathLike[str] | None = None,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
+) -> RiskReport:
+    """Measures how identifying a table is; every cell is searched for direct identifiers too.
+
+    Args:
+        data: As for `scan`; or the directory of a release, whose policy says which columns are
+            quasi-identifiers and which are sensitive.
+        quasi: Columns that an attacker is taken to know.
+        sensitive: Columns that he wants to know.
+        population: File with everybody from whom the rows were drawn, with the same columns. For
+            files only.
+        sheet: Sheet of a workbook; empty for the first that has cells.
+        limits: What the process that reads a file may use.
+        progress: Called with the rows that are done and, if known, all there are.
+
+    Raises:
+        InputError: The data cannot be read, has no such columns, or no quasi-identifier is named.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    if isinstance(data, str | os.PathLike):
+        source = Path(os.fspath(data))
+        if source.is_dir():
+            release = read_release(source)
+            source = source / release.output.name
+            quasi = quasi or [c.name for c in release.columns if c.role == "quasi"]
+            sensitive = sensitive or [c.name for c in release.columns if c.role == "sensitive"]
+        return risk_file(
+            source,
+            quasi,
+            sensitive,
+            population=None if population is None else Path(os.fspath(population)),
+            sheet=sheet,
+            limits=limits,
+            progress=progress,
+        )
+    if sheet or limits is not None or population is not None:
+        raise InputError(
+            Text(
+                "`sheet`, `limits` and `population` are for files",
+                "`sheet`、`limits` 和 `population` 只用于文件",
+            ),
+            remedy=Text(
+                "leave them out; what is in memory is measured in this process",
+                "请去掉这些参数；内存中的数据在当前进程内度量",
+            ),
+            code="source.kind",
+        )
+    table = open_object(data)
+    try:
+        found = scan_table(table, full=True, progress=progress)
+        return measure(table, quasi, sensitive, direct=tuple(direct_cells(found)))
+    finally:
+        table.engine.close()

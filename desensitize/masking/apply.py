@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from desensitize.generalise import choose
 from desensitize.masking.base import Secrets
-from desensitize.masking.chosen import choose
 from desensitize.masking.statement import Statement, prepare
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
@@ -103,19 +103,23 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    chosen = choose(table, policy)
-    statement = prepare(table, policy, secrets, methods=chosen.methods, where=chosen.keep)
+    chosen = choose(table, policy, secrets)
+    if chosen is None:
+        statement = prepare(table, policy, secrets)
+    else:
+        statement = prepare(table, policy, secrets, methods=chosen.methods, kept=chosen.kept)
     rows, lost, schema = _write(table, statement, path, progress)
+    suppressed = 0 if chosen is None else chosen.found.suppressed
     return Written(
-        rows_in=rows + chosen.suppressed,
+        rows_in=rows + suppressed,
         rows_out=rows,
         stored={field.name: str(field.type) for field in schema},
         lost=lost,
         unmentioned=statement.unmentioned,
         fresh=statement.fresh,
-        levels=dict(chosen.levels),
-        suppressed=chosen.suppressed,
-        figures=dict(chosen.figures),
+        levels={} if chosen is None else chosen.levels,
+        suppressed=suppressed,
+        figures={} if chosen is None else chosen.figures(),
         notes=table.notes,
     )
 

@@ -13,7 +13,7 @@ What only one column of the source needs is pruned by the engine everywhere else
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,7 +61,7 @@ def prepare(
     secrets: Secrets,
     *,
     methods: Mapping[str, tuple[Method, ...]] | None = None,
-    where: str = "",
+    kept: Callable[[Mapping[str, str]], str] = lambda _: "",
 ) -> Statement:
     """Puts the statement together and tells the engine what it refers to.
 
@@ -70,13 +70,14 @@ def prepare(
         policy: What becomes of it.
         secrets: Keys of the domains.
         methods: Of columns whose policy leaves the method to the models, by name.
-        where: Condition that the rows of the source meet that are released, over its own columns.
+        kept: Says which rows are released, as a condition over columns as they are published; is
+            given the expression of each by name. Empty for all.
 
     Raises:
         InputError: The policy and the table do not go together.
     """
     matched = match_columns(table, policy)
-    layers, cells = _source(table, where)
+    layers, cells = _source(table)
     shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
     chosen = methods or {}
     steps = [chosen.get(c.name, c.methods) for c in policy.published]
@@ -102,8 +103,10 @@ def prepare(
             layers.compute({f"c{place}": cell.sql for place, cell in made.items()})
         for place, cell in made.items():
             current[place] = Cell(f"c{place}", cell.stored)
+    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
+        layers.filter(condition)
     sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
-    _tell(table.engine, shop)
+    tell(table.engine, shop)
     return Statement(
         sql,
         tuple(column.name for column in policy.published),
@@ -176,13 +179,16 @@ class _Layers:
         self.sql = f"(SELECT {', '.join(listed)} FROM {self.sql})"
         self._names = [*kept, *columns]
 
+    def filter(self, condition: str) -> None:
+        """Leaves rows out."""
+        self.sql = f"(SELECT * FROM {self.sql} WHERE {condition})"
 
-def _source(table: Table, where: str) -> tuple[_Layers, dict[str, Cell]]:
+
+def _source(table: Table) -> tuple[_Layers, dict[str, Cell]]:
     """The innermost layer: columns under plain names, with the numbers of rows."""
     cells = {c.name: Cell(f"s{i}", c.stored) for i, c in enumerate(table.columns)}
     listed = ", ".join(f"{column.raw} AS s{i}" for i, column in enumerate(table.columns))
-    condition = f" WHERE {where}" if where else ""
-    numbered = f"SELECT {listed}, row_number() OVER () AS {ROW} FROM {table.sql}{condition}"
+    numbered = f"SELECT {listed}, row_number() OVER () AS {ROW} FROM {table.sql}"
     return _Layers(f"({numbered})", [*(cell.sql for cell in cells.values()), ROW]), cells
 
 
@@ -256,11 +262,11 @@ def _outermost(
 
 
 def _measured(table: Table, aggregate: str, below: str, shop: Workshop) -> object:
-    _tell(table.engine, shop)
+    tell(table.engine, shop)
     return table.engine.sql(f"SELECT {aggregate} FROM {below}").fetchall()[0][0]
 
 
-def _tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
+def tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
     """Makes known what the statement refers to, each thing once."""
     for name in shop.variables.keys() - shop.told:
         engine.execute(f"SET VARIABLE {name} = $it", {"it": shop.variables[name]}).fetchall()
@@ -271,3 +277,13 @@ def _tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
             type=func.ARROW, null_handling=func.SPECIAL, side_effects=not each.pure,
         )  # fmt: skip
     shop.told |= shop.variables.keys() | shop.functions.keys()
+
+
+def forget(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:
+    """Undoes `tell`, so that another statement can use the names."""
+    for name in shop.told:
+        if name in shop.functions:
+            engine.remove_function(name)
+        else:
+            engine.execute(f"RESET VARIABLE {name}").fetchall()
+    shop.told.clear()

@@ -12,13 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
-from desensitize.masking.dates import DateTo
 from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Keep
-from desensitize.policy import parse_policy
+from desensitize.policy import HierarchyRule, Models, parse_policy
 from desensitize.proposal import dataset_name, proposal, quoted_key
 from desensitize.release import read_release
-from protos.faults import InputError
 from tests.chinese_tables import Maker
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,7 +35,7 @@ def table() -> pa.Table:
         "出生日期": [f"19{50 + i % 50}-0{1 + i % 9}-11" for i in range(rows)],
         "住址": [make.address() for _ in range(rows)],
         "月收入": [str(3000 + i * 7) for i in range(rows)],
-        "诊断": ["感冒"] * rows,
+        "诊断": ["感冒", "肺炎", "骨折"] * (rows // 3),
         "备注": ["材料齐全,电话" + make.mobile() if i == 77 else "无" for i in range(rows)],
         "代码": [f"x{i % 9}" for i in range(rows)],
     })  # fmt: skip
@@ -46,11 +44,13 @@ def table() -> pa.Table:
 def test_it_fails_closed(table: pa.Table) -> None:
     policy = parse_policy(proposal(desensitize.scan(table)))
     methods = {name: column.methods for name, column in policy.columns.items()}
-    for name in ("姓名", "手机", "民族", "备注", "代码"):
+    for name in ("姓名", "手机", "备注", "代码"):
         assert methods[name] == (Drop(),), name
     assert methods["身份证号\n(必填)"] == (Token("arrow"),)
-    assert methods["出生日期"] == (DateTo("year"),)
-    assert methods["性别"] == methods["诊断"] == (Keep(),)
+    assert methods["诊断"] == (Keep(),)
+    for name in ("性别", "民族", "出生日期", "住址"):
+        assert (policy.columns[name].hierarchy or HierarchyRule()).levels[-1] == "*", name
+    assert policy.models == Models(k=5, l=2, max_suppressed=0.02)
     assert policy.gate.rescan == "fail_on_any_hit"
 
 
@@ -99,20 +99,10 @@ def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     release = read_release(out)
-    assert release.output.rows == table.num_rows
+    assert release.output.rows == table.num_rows - release.suppressed_rows
+    assert release.suppressed_rows <= 0.02 * table.num_rows
     assert [column.name for column in release.columns] == [
-        "身份证号\n(必填)", "性别", "出生日期", "住址", "月收入", "诊断",
+        "身份证号\n(必填)", "性别", "民族", "出生日期", "住址", "月收入", "诊断",
     ]  # fmt: skip
-
-
-def test_a_policy_that_asks_for_models_is_not_run_without_them(
-    table: pa.Table, tmp_path: Path
-) -> None:
-    """What nobody checks must not be promised."""
-    policy = parse_policy(
-        'dataset = "t"\n[columns."性别"]\nrole = "quasi"\n[publish]\nmodels = { k = 5 }\n'
-        'hierarchies = { "性别" = ["*"] }\n'
-    )
-    with pytest.raises(InputError, match=r"publish\.models is not supported"):
-        desensitize.run(table, policy=policy, out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert set(release.levels) == {"性别", "民族", "出生日期", "住址"}
+    assert release.figures["smallest_class"] >= 5

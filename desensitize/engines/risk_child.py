@@ -1,0 +1,102 @@
+"""Measures the risk of one foreign file: a limited child process, as ``scan_child``.
+
+Looks for direct identifiers in every cell first, then groups. Answers with the report as JSON;
+figures only, no value of the file.
+"""
+
+from __future__ import annotations
+
+from desensitize.engines.limits import bind, isolate
+
+if __name__ == "__main__":
+    isolate()
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from desensitize.engines.child import answer, tell_progress
+from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.engines.stored_values import quoted
+from desensitize.findings import direct_cells
+from desensitize.risks import RiskReport, measure
+from desensitize.sources import Table, columns_of
+from desensitize.table_scan import scan_table
+
+
+@dataclass(frozen=True)
+class RiskTask:
+    """What to measure.
+
+    Attributes:
+        source: The file; its suffix says what it is, anything unknown is read as CSV.
+        sheet: Sheet of a workbook; empty for the first.
+        population: Another file, or empty.
+        quasi: Quasi-identifiers.
+        sensitive: Sensitive columns.
+        memory_bytes: Address space of this process beyond what it has at its start.
+        disk_bytes: Largest file that it may write.
+        cpu_s: CPU seconds.
+    """
+
+    source: str
+    sheet: str
+    population: str
+    quasi: list[str]
+    sensitive: list[str]
+    memory_bytes: int
+    disk_bytes: int
+    cpu_s: int
+
+
+def main() -> None:
+    """Runs one task from standard input."""
+    task = RiskTask(**json.load(sys.stdin))
+    bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
+    answer(lambda: run(task).to_dict())
+
+
+def run(task: RiskTask) -> RiskReport:
+    """Measures the file.
+
+    Raises:
+        InputError: The file is wrong, or has no such columns.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    source = Path(task.source)
+    try:
+        with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
+            table = open_file(source, task.sheet, engine)
+            population = _population(task, engine) if task.population else None
+            found = scan_table(table, full=True, progress=tell_progress)
+            return measure(
+                table, task.quasi, task.sensitive,
+                population=population, direct=tuple(direct_cells(found)),
+            )  # fmt: skip
+    except (duckdb.Error, MemoryError, OSError) as error:
+        raise exhausted(source.name, error) from error
+
+
+def _population(task: RiskTask, engine: duckdb.DuckDBPyConnection) -> Table:
+    """Takes what is needed of the population into the engine."""
+    # Each file needs a directory of its own for what lies beside the engine.
+    here = Path.cwd()
+    (here / "population").mkdir()
+    os.chdir(here / "population")
+    read = open_file(Path(task.population), "", engine)
+    raw = {column.name: column.raw for column in read.columns}
+    names = [name for name in task.quasi if name in raw]  # what is missing is said by `measure`
+    listed = ", ".join(f"{raw[name]} AS {quoted(name)}" for name in names) or "1 AS nothing"
+    engine.execute(f"CREATE TEMP TABLE veil_population AS SELECT {listed} FROM {read.sql}")  # noqa: S608
+    os.chdir(here)
+    columns = columns_of(engine, "veil_population", tuple(names))
+    return Table(read.name, engine, "veil_population", columns)
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # the engine's extension module complains at an orderly exit

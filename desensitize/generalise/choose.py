@@ -1,0 +1,148 @@
+"""From a table and a policy to the levels of its quasi-identifiers and the rows to leave out."""
+
+# ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from desensitize.engines.stored_values import quoted
+from desensitize.generalise.groups import Groups, group
+from desensitize.generalise.lattice import Found, search, suppressed_groups
+from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
+from desensitize.masking.base import Method, Secrets
+from desensitize.masking.statement import forget, prepare, tell
+from desensitize.policy import PublishedColumn, PublishPolicy
+from desensitize.sources import Table
+
+SUPPRESSED: Final = "veil_suppressed"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the models chose.
+
+    Attributes:
+        found: The node, its loss and what it costs.
+        levels: Name of the chosen level, by column.
+        methods: What becomes of these columns, by name; for `prepare`.
+        columns: All quasi-identifiers, in the order of the node; one whose methods the policy has
+            fixed takes part with its one level.
+    """
+
+    found: Found
+    levels: dict[str, str]
+    methods: dict[str, tuple[Method, ...]]
+    columns: tuple[str, ...]
+
+    def figures(self) -> dict[str, Any]:
+        """Returns what the search found, for the manifest."""
+        found = self.found
+        return {
+            "loss": found.loss,
+            "losses": dict(zip(self.columns, found.losses, strict=True)),
+            "smallest_class": found.smallest,
+            "classes": found.classes,
+            "nodes": found.nodes,
+            "nodes_tried": found.tried,
+        }
+
+    def kept(self, published: Mapping[str, str]) -> str:
+        """Returns the condition that a row is not suppressed.
+
+        Args:
+            published: Expression of each quasi-identifier as it is published, by name.
+        """
+        if not self.found.suppressed:
+            return ""
+        same = " AND ".join(
+            f"veil_s.q{i} IS NOT DISTINCT FROM ({published[name]})::VARCHAR"
+            for i, name in enumerate(self.columns)
+        )
+        return f"NOT EXISTS (SELECT 1 FROM {SUPPRESSED} veil_s WHERE {same})"
+
+
+def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | None:
+    """Chooses levels; leaves the table `SUPPRESSED` in the engine if rows have to go.
+
+    Models hold of what is published: sensitive values are taken as their methods leave them. Where
+    a method draws at random (noise), the release draws anew; what is written is measured again.
+
+    Args:
+        table: The source; read once.
+        policy: Its hierarchies and models.
+        secrets: Keys of the domains.
+
+    Returns:
+        None if the policy asks for no model, or publishes no quasi-identifier.
+
+    Raises:
+        InputError: Hierarchies and values do not go together.
+        PolicyError: Nothing meets the models.
+    """
+    if not policy.models.asked:
+        return None
+    hierarchies = [_of(c, policy) for c in policy.published if c.role == "quasi" or c.hierarchy]
+    if not hierarchies:
+        return None
+    groups = read_groups(table, policy, secrets, hierarchies)
+    found = search(groups, policy.models)
+    _keep_suppressed(table, groups, policy, found)
+    named = [
+        (each, level)
+        for each, level in zip(hierarchies, found.node, strict=True)
+        if policy.columns[each.column].hierarchy is not None
+    ]
+    return Chosen(
+        found,
+        {each.column: each.names[level] for each, level in named},
+        {each.column: (each.methods[level],) for each, level in named},
+        tuple(each.column for each in hierarchies),
+    )
+
+
+def _of(column: PublishedColumn, policy: PublishPolicy) -> Hierarchy:
+    """The column's hierarchy; one level, as published, where the policy has fixed its methods."""
+    if column.hierarchy is None:
+        return Hierarchy(column.name, ("as the policy says",), (AsRead(),))
+    return hierarchy(column.name, column.hierarchy, policy.folder)
+
+
+def read_groups(
+    table: Table, policy: PublishPolicy, secrets: Secrets, hierarchies: list[Hierarchy]
+) -> Groups:
+    """Reads the quasi-identifiers and sensitive columns of a table into groups."""
+    statement = prepare(
+        table, policy, secrets,
+        methods={h.column: (AsRead(),) for h in hierarchies if policy.columns[h.column].hierarchy},
+    )  # fmt: skip
+    models = policy.models
+    asked = models.l is not None or models.t is not None
+    sensitive = [c.name for c in policy.published if asked and c.role == "sensitive"]
+    listed = [f"{quoted(each.column)} AS q{i}" for i, each in enumerate(hierarchies)]
+    listed += [f"{quoted(name)} AS s{i}" for i, name in enumerate(sensitive)]
+    select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
+    try:
+        return group(table.engine, select, hierarchies, sensitive, statement.workshop, tell)
+    finally:
+        forget(table.engine, statement.workshop)
+
+
+def _keep_suppressed(table: Table, groups: Groups, policy: PublishPolicy, found: Found) -> None:
+    """Leaves the labels of suppressed classes where the statement finds them."""
+    if not found.suppressed:
+        return
+    out = groups.codes[:, suppressed_groups(groups, policy.models, found.node)]
+    labels = {}
+    for place, (domain, level) in enumerate(zip(groups.domains, found.node, strict=True)):
+        known = pa.array(domain.labels[level], pa.string())
+        labels[f"q{place}"] = known.take(pa.array(domain.codes[level][out[place]]))
+    table.engine.register("veil_out", pa.table(labels))
+    table.engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {SUPPRESSED} AS SELECT DISTINCT * FROM veil_out"
+    )
+    table.engine.unregister("veil_out")

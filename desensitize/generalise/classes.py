@@ -1,0 +1,101 @@
+"""Equivalence classes at one node of the lattice, and which of them break the models.
+
+Models: k-anonymity (Sweeney, "k-anonymity: a model for protecting privacy", 2002): every class
+has k rows. l-diversity, distinct (Machanavajjhala et al., "l-diversity", ICDE 2006): every class
+has l different sensitive values. t-closeness (Li, Li, Venkatasubramanian, "t-closeness", ICDE
+2007): the earth mover's distance between a class's sensitive values and the table's is at most t,
+with ordered distance for numbers and dates, equal distance for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desensitize.generalise.groups import Groups, Ints, Sensitive
+from desensitize.policy import Models
+
+Flags = NDArray[np.bool_]
+_CELLS: Final = 4_000_000
+"""Classes x sensitive values that are laid out at once."""
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of one node.
+
+    Attributes:
+        member: Class of each group.
+        sizes: Rows of each class.
+    """
+
+    member: Ints
+    sizes: Ints
+
+
+def classes_at(groups: Groups, node: tuple[int, ...]) -> Classes:
+    """Puts groups together that have the same labels at a node."""
+    keys = np.zeros(len(groups.counts), np.int64)
+    room = 1
+    for column, (domain, level) in enumerate(zip(groups.domains, node, strict=True)):
+        width = len(domain.labels[level])
+        if room > (1 << 62) // max(width, 1):
+            _, keys = np.unique(keys, return_inverse=True)
+            room = int(keys.max(initial=0)) + 1
+        keys = keys * width + domain.codes[level][groups.codes[column]]
+        room *= max(width, 1)
+    order = np.argsort(keys)
+    ordered = keys[order]
+    new = np.ones(len(ordered), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    member = np.empty(len(ordered), np.int64)
+    member[order] = np.cumsum(new) - 1
+    starts = np.flatnonzero(new)
+    sizes = np.add.reduceat(groups.counts[order], starts) if len(starts) else groups.counts
+    return Classes(member, sizes)
+
+
+def broken(groups: Groups, classes: Classes, models: Models) -> Flags:
+    """Returns the classes that break a model."""
+    wrong = np.zeros(len(classes.sizes), bool)
+    if models.k is not None:
+        wrong |= classes.sizes < models.k
+    for column in groups.sensitive:
+        if models.l is not None:
+            wrong |= distinct(column, classes) < models.l
+        if models.t is not None:
+            wrong |= distances(column, classes) > models.t + _ROUNDING
+    return wrong
+
+
+def distinct(column: Sensitive, classes: Classes) -> Ints:
+    """Returns how many different sensitive values each class has."""
+    pairs = np.unique(classes.member[column.group] * column.values + column.code)
+    return np.bincount(pairs // max(column.values, 1), minlength=len(classes.sizes))
+
+
+def distances(column: Sensitive, classes: Classes) -> NDArray[np.float64]:
+    """Returns the earth mover's distance of each class from the table, 0 to 1."""
+    width, number = max(column.values, 1), len(classes.sizes)
+    counted = np.bincount(column.code, weights=column.count, minlength=width)
+    table = counted / max(counted.sum(), 1)
+    found = np.zeros(number)
+    member = classes.member[column.group]
+    order = np.argsort(member, kind="stable")
+    member, code, count = member[order], column.code[order], column.count[order]
+    step = max(1, _CELLS // width)
+    for start in range(0, number, step):
+        end = min(start + step, number)
+        low, high = np.searchsorted(member, (start, end))
+        cells = (member[low:high] - start) * width + code[low:high]
+        laid = np.bincount(cells, weights=count[low:high], minlength=(end - start) * width)
+        off = laid.reshape(-1, width) / classes.sizes[start:end, None] - table
+        if column.ordered:
+            found[start:end] = np.abs(off.cumsum(1)).sum(1) / max(width - 1, 1)
+        else:
+            found[start:end] = np.abs(off).sum(1) / 2
+    return found

@@ -1,0 +1,10 @@
+"""How identifying a table is: classes, models, chances of an attacker, and what a reader learns."""
+
+from __future__ import annotations
+
+from desensitize.risks.measure import measure
+from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk, from_dict
+
+__all__ = [
+    "PRESENT", "Bucket", "Presence", "RiskReport", "SensitiveRisk", "from_dict", "measure",
+]  # fmt: skip

@@ -1,0 +1,162 @@
+"""Measures the risk of a table: one GROUP BY over the quasi-identifiers, and what follows from it.
+
+The attackers are those of El Emam, "Guide to the De-Identification of Personal Health
+Information" (2013): the prosecutor knows that his target is in the table, the journalist does not,
+the marketer wants as many as possible. A missing value is a value like any other: it is what a
+reader sees.
+"""
+
+# ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from desensitize.generalise.classes import Classes, distances, distinct
+from desensitize.generalise.groups import DATES, Ints, Sensitive, ints
+from desensitize.masking.base import NUMBERS
+from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk
+from desensitize.sources import Table
+from protos.faults import InputError
+from protos.language import Text
+
+_CLASSES: Final = "veil_classes"
+_EDGES: Final = (1, 2, 3, 5, 10, 20, 50, 100, 1000)
+
+
+def measure(
+    table: Table,
+    quasi: Sequence[str],
+    sensitive: Sequence[str] = (),
+    *,
+    population: Table | None = None,
+    direct: Sequence[str] = (),
+) -> RiskReport:
+    """Measures a table.
+
+    Args:
+        table: What would be published.
+        quasi: Columns that an attacker is taken to know.
+        sensitive: Columns that he wants to know.
+        population: Everybody from whom the rows were drawn, with the same columns, in the same
+            engine.
+        direct: Columns in which direct identifiers were found.
+
+    Raises:
+        InputError: A column is missing, twice in the lists, or no quasi-identifier is named.
+    """
+    _check(table, quasi, sensitive)
+    engine = table.engine
+    raw = {column.name: column.raw for column in table.columns}
+    keys = ", ".join(f"{raw[name]} AS q{i}" for i, name in enumerate(quasi))
+    named = [f"q{i}" for i in range(len(quasi))]
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_CLASSES} AS SELECT *, row_number() OVER () - 1 AS class "
+        f"FROM (SELECT {keys}, count(*) AS n FROM {table.sql} GROUP BY ALL)"
+    )
+    sizes = ints(
+        engine.sql(f"SELECT n FROM {_CLASSES} ORDER BY class").to_arrow_table().column("n")
+    )
+    report = RiskReport(
+        rows=int(sizes.sum()),
+        quasi=tuple(quasi),
+        classes=len(sizes),
+        k=int(sizes.min()) if len(sizes) else 0,
+        unique_rows=int((sizes == 1).sum()),
+        above_present=int(sizes[sizes * PRESENT < 1].sum()),
+        sizes=_buckets(sizes),
+        sensitive=tuple(_sensitive(table, raw, quasi, name, sizes) for name in sensitive),
+        direct=tuple(direct),
+        presence=None if population is None else _presence(table, population, quasi, named),
+    )
+    engine.execute(f"DROP TABLE {_CLASSES}")
+    return report
+
+
+def _sensitive(
+    table: Table, raw: dict[str, str], quasi: Sequence[str], name: str, sizes: Ints
+) -> SensitiveRisk:
+    same = " AND ".join(f"c.q{i} IS NOT DISTINCT FROM t.q{i}" for i in range(len(quasi)))
+    keys = ", ".join(f"{raw[column]} AS q{i}" for i, column in enumerate(quasi))
+    counted = f"SELECT {keys}, {raw[name]} AS s, count(*) AS n FROM {table.sql} GROUP BY ALL"
+    lines = table.engine.sql(
+        f"SELECT c.class, dense_rank() OVER (ORDER BY t.s) - 1 AS code, t.n "
+        f"FROM ({counted}) t JOIN {_CLASSES} c ON {same}"
+    ).to_arrow_table()
+    member, code, count = (ints(lines.column(column)) for column in ("class", "code", "n"))
+    stored = next(column.stored for column in table.columns if column.name == name)
+    kind = stored.partition("(")[0]
+    width = int(code.max(initial=-1)) + 1
+    column = Sensitive(name, width, kind in NUMBERS or kind in DATES, member, code, count)
+    classes = Classes(np.arange(len(sizes)), sizes)
+    values = distinct(column, classes)
+    share = count / sizes[member]
+    entropy = np.bincount(member, weights=-share * np.log(share), minlength=len(sizes))
+    return SensitiveRisk(
+        name,
+        int(values.min()) if len(values) else 0,
+        float(np.exp(entropy.min())) if len(values) else 0.0,
+        float(distances(column, classes).max()) if len(values) else 0.0,
+        int(sizes[values == 1].sum()),
+    )
+
+
+def _presence(table: Table, population: Table, quasi: Sequence[str], named: list[str]) -> Presence:
+    _check(population, quasi, ())
+    raw = {column.name: column.sql for column in population.columns}
+    keys = ", ".join(f"{raw[name]} AS q{i}" for i, name in enumerate(quasi))
+    same = " AND ".join(f"p.{q}::VARCHAR IS NOT DISTINCT FROM c.{q}::VARCHAR" for q in named)
+    counted = f"SELECT {keys}, count(*) AS n FROM {population.sql} GROUP BY ALL"
+    found = table.engine.sql(
+        f"SELECT c.n AS here, p.n AS there FROM {_CLASSES} c LEFT JOIN ({counted}) p ON {same}"
+    ).to_arrow_table()
+    here = ints(found.column("here"))
+    there = ints(found.column("there").fill_null(0))
+    [(everybody,)] = table.engine.sql(f"SELECT count(*) FROM {population.sql}").fetchall()
+    inside = there > 0
+    shares = here[inside] / there[inside]
+    return Presence(
+        population=everybody,
+        smallest=int(there[inside].min()) if inside.any() else 0,
+        least=float(min(shares.min(), 1.0)) if inside.any() else 0.0,
+        most=float(min(shares.max(), 1.0)) if inside.any() else 0.0,
+        # More here than there: the population lacks some of the table's own people.
+        outside=int(np.maximum(here - there, 0).sum()),
+    )
+
+
+def _buckets(sizes: Ints) -> tuple[Bucket, ...]:
+    place = np.searchsorted(_EDGES, sizes, side="right") - 1
+    mosts = (*(edge - 1 for edge in _EDGES[1:]), None)
+    return tuple(
+        Bucket(least, most, int((place == i).sum()), int(sizes[place == i].sum()))
+        for i, (least, most) in enumerate(zip(_EDGES, mosts, strict=True))
+        if (place == i).any()
+    )
+
+
+def _check(table: Table, quasi: Sequence[str], sensitive: Sequence[str]) -> None:
+    present = [column.name for column in table.columns]
+    if missing := [name for name in (*quasi, *sensitive) if name not in present]:
+        raise InputError(
+            Text(
+                f"{table.name} has no column {', '.join(map(repr, missing))}",
+                f"{table.name} 没有这些列：{'、'.join(missing)}",
+            ),
+            remedy=Text(
+                f"it has: {', '.join(present[:30])}", f"现有的列：{'、'.join(present[:30])}"
+            ),
+            code="risk.column",
+        )
+    twice = [name for name in sensitive if name in quasi]
+    if not quasi or twice or len(set(quasi)) < len(quasi):
+        raise InputError(
+            Text(
+                "name each quasi-identifier once, and no column as quasi-identifier and sensitive",
+                "准标识符须逐一列出，不得重复；同一列不能既是准标识符又是敏感属性",
+            ),
+            code="risk.columns",
+        )
