@@ -11,8 +11,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desensitize.masking.fpe import Ff1
 from desensitize.masking.format_preserving import ALPHABETS, encrypter
+from desensitize.masking.fpe import Ff1
 from tests.masking_world import KEYS, masked
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
@@ -55,13 +55,13 @@ def test_ends_show_so_many_characters_and_no_more(
 
 
 @FEW
-@given(
-    st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=20), st.integers(1, 10**6)
-)
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=20), st.integers(1, 10**6))
 def test_rounding_goes_to_the_nearest_multiple_and_bands_hold_their_value(
     values: list[int], base: int
 ) -> None:
-    got = masked({"r": values, "b": values}, {"r": f"{{ round = {base} }}", "b": f"{{ band = {base} }}"})
+    got = masked(
+        {"r": values, "b": values}, {"r": f"{{ round = {base} }}", "b": f"{{ band = {base} }}"}
+    )
     for value, near, band in zip(values, got["r"], got["b"], strict=True):
         assert near % base == 0
         assert abs(near - value) * 2 <= base
@@ -108,7 +108,9 @@ def test_a_shuffle_is_a_permutation_within_groups_of_five_or_more(
     values: list[int], groups: int
 ) -> None:
     group = [i * 7 % groups for i in range(len(values))]
-    got = masked({"x": values, "g": group}, {"x": '{ shuffle = ["g"], key = "ids" }'}, {"g": ""})["x"]
+    got = masked({"x": values, "g": group}, {"x": '{ shuffle = ["g"], key = "ids" }'}, {"g": ""})[
+        "x"
+    ]
     for each in set(group):
         mine = [i for i, g in enumerate(group) if g == each]
         before, after = [values[i] for i in mine], [got[i] for i in mine]
@@ -118,7 +120,10 @@ def test_a_shuffle_is_a_permutation_within_groups_of_five_or_more(
             assert after == [None] * len(mine)
 
 
-@given(st.lists(st.none() | TEXTS | st.text("0123456789X", max_size=34), max_size=20), st.integers(0, 6))
+@given(
+    st.lists(st.none() | TEXTS | st.text("0123456789X", max_size=34), max_size=20),
+    st.integers(0, 6),
+)
 def test_ff1_of_any_texts_can_be_undone_or_is_null(values: list[str | None], clear: int) -> None:
     letters = ALPHABETS["digits_x"]
     cipher = Ff1(b"k" * 32, len(letters))
