@@ -34,6 +34,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks import summary
 from compute_nodes.crypto import shamir
 from compute_nodes.crypto.masks import expand
 from compute_nodes.crypto.ring import Ring
@@ -55,6 +56,8 @@ HERE: Final = Path(__file__).parent
 MASK: Final = 1_000_000
 HOLDERS: Final = 100
 THRESHOLD: Final = 66
+LEAST_MASKS: Final = {"mask of 1 M, u64": 4.0, "mask of 1 M, u32": 8.0}
+LEAST: Final = 8.0
 HIGHEST_S: Final = {"10 x 1 M": 0.2, "100 x 100 k, 30 dropped": 1.5}  # critical path, u64
 
 
@@ -105,7 +108,8 @@ def main(cases: Sequence[Case] = CASES) -> None:
         ours = min(before[name], after[name])
         theirs = peer[{"m": "mask_s", "S": "share_s", "…": "rebuild_s"}[name[0]]]
         print(_line(name, ours, theirs))
-    missed = []
+        if name in LEAST_MASKS:
+            summary.record(name, theirs / ours, "x Flower", least=LEAST_MASKS[name])
     for case, flower in zip(cases, peer["runs"], strict=True):
         theirs = Times(flower["server_s"], flower["slowest_s"], flower["all_s"])
         for bits in (64, 32):
@@ -116,9 +120,20 @@ def main(cases: Sequence[Case] = CASES) -> None:
             print(_line("  slowest party", ours.slowest_s, theirs.slowest_s))
             print(_line("  critical path", ours.critical_s, theirs.critical_s))
             print(_line("  all work", ours.all_s, theirs.all_s))
-            if bits == 64 and ours.critical_s > HIGHEST_S.get(case.name, np.inf):
-                missed.append(case.name)
-    print("\ncritical path:", f"MISSED {', '.join(missed)}" if missed else "within the targets")
+            if case.name in HIGHEST_S:
+                _record(case.name, bits, ours, theirs)
+
+
+def _record(name: str, bits: int, ours: Times, theirs: Times) -> None:
+    """Flower computes modulo 2**32, so the factor is wanted at 32 bits; 64 are twice the bytes."""
+    if bits == 64:
+        summary.record(f"{name}, critical path", ours.critical_s, "s", most=HIGHEST_S[name])
+    least = LEAST if bits == 32 else 0.0
+    for part, ratio in (
+        ("critical path", theirs.critical_s / ours.critical_s),
+        ("all work on one core", theirs.all_s / ours.all_s),
+    ):
+        summary.record(f"{name}, u{bits}, {part}", ratio, "x Flower", least=least)
 
 
 def flower_python() -> Path:

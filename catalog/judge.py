@@ -7,7 +7,7 @@ a node runs it over its own policy file, and only that run counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from catalog.dataset import Dataset
 from catalog.plan import Plan
@@ -37,13 +37,18 @@ class Verdict:
         """Whether no rule refuses."""
         return not self.refusals
 
-    def enforce(self) -> None:
-        """Raises PolicyError with every refusal, unless the plan is allowed."""
+    def enforce(self, *, named: bool = True) -> None:
+        """Raises PolicyError with every refusal, unless the plan is allowed.
+
+        Args:
+            named: Say whose policy refuses. A node does not: the exchange says whose word it is.
+        """
         if self.allowed:
             return
         first = self.refusals[0]
+        told = [r if named else replace(r, department="") for r in self.refusals]
         raise PolicyError(
-            joined(spoken(self.refusals, self.departments)),
+            joined(spoken(told, self.departments)),
             remedy=joined(dict.fromkeys(w for r in self.refusals for w in r.advice)),
             code=f"policy.{first.rule}",
         )

@@ -19,7 +19,7 @@ from catalog.judge import judge
 from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.jobs.opening import Opening
-from compute_nodes.jobs.setups import is_homomorphic
+from compute_nodes.jobs.runs import is_homomorphic
 from protos.canonical import digest
 from protos.cards import Card, Pins
 from protos.faults import InputError, PolicyError, TrustError
@@ -99,7 +99,8 @@ class Guard:
                 Text("the plan ends later than in a day", "计划的截止时间超过一天"),
                 code="plan.expires",
             )
-        judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now).enforce()
+        verdict = judge(plan, admitted.dataset, {self._department: admitted.policy}, now=now)
+        verdict.enforce(named=False)
         if is_homomorphic(plan):
             from compute_nodes.jobs.homomorphic import check_key_digest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -17,135 +17,129 @@ from desensitize.findings import ColumnFinding, ScanReport
 from desensitize.show import ROLES
 from protos.language import Text, joined
 
-_TOKENS: Final = frozenset(
+_PERSONS: Final = frozenset(
     {"cn_resident_id", "cn_passport", "cn_hk_macao_permit", "cn_taiwan_permit"}
     | {"cn_driving_licence", "cn_social_security", "medical_record"}
 )
-_DATES: Final = frozenset({"birth_date", "event_date"})
-_PLACES: Final = frozenset({"cn_address", "division"})
-_AMOUNTS: Final = frozenset({"income", "amount"})
-_STEP: Final = 100
+
+
+_K: Final = 5
+_NUMBERS: Final = 0.95
+_CODES: Final = 20
 
 
 @dataclass(frozen=True)
-class Proposed:
-    """What is proposed for one column.
+class Rule:
+    """What is proposed for one kind of column.
 
     Attributes:
+        applies: To which columns.
+        method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name and
+            ``STEP`` for a hundredth of the usual value; or the levels of a hierarchy, from fine to
+            coarse, of which the models choose one.
         why: For people.
-        method: As a policy writes it (TOML); empty if the column gets a hierarchy.
-        hierarchy: Levels from fine to coarse; empty if it gets a method.
     """
 
+    applies: Callable[[ColumnFinding], bool]
+    method: str | tuple[str, ...]
     why: Text
-    method: str = ""
-    hierarchy: tuple[str, ...] = ()
 
 
-def propose(column: ColumnFinding, domain: str) -> Proposed:
-    """Proposes what becomes of one column.
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(lambda c: c.type != "cn_address" and _is_text(c), '"drop"', Text(
+        "text in which people are named cannot be masked reliably; review it by hand if needed",
+        "文本中可能出现个人信息，无法可靠脱敏；如确有需要，请人工审核")),
+    Rule(lambda c: c.type in _PERSONS, '{ token = "DATASET" }', Text(
+        "rows of one person stay linkable, and only the key holder can make tokens; drop it if "
+        "nothing is linked",
+        "同一人的记录仍可关联，仅密钥持有者可生成令牌；无需关联时请改为 drop")),
+    Rule(lambda c: c.type == "cn_address", ("district", "city", "province", "*"), Text(
+        "the division is enough for statistics; the models choose how coarse",
+        "统计用到行政区划即可；粗细由隐私模型选定")),
+    Rule(lambda c: c.role == "direct" or c.type == "secret", '"drop"', Text(
+        "names a person or opens an account; nothing is computed with it",
+        "可直接识别个人或账户，统计中用不到")),
+    Rule(lambda c: c.type in {"birth_date", "event_date"},
+         ("month", "year", "5y", "10y", "*"), Text(
+        "a day singles people out; the models choose how coarse",
+        "具体日期可辨识个人；粗细由隐私模型选定")),
+    Rule(lambda c: c.type == "age", ("value", "5", "10", "20", "*"), Text(
+        "years or bands of them; the models choose how wide", "岁数或年龄段；宽度由隐私模型选定")),
+    Rule(lambda c: c.role == "quasi", ("value", "*"), Text(
+        "kept, unless the models need it gone; a file can give it levels between",
+        "除非隐私模型要求，否则保留；可用文件给出中间层级")),
+    Rule(lambda c: c.role == "sensitive" and _is_measured(c),
+         '{ top_code = "p99.5", round = STEP }', Text(
+        "the greatest amounts are known in public; exact ones can be looked up",
+        "最大的金额众所周知，精确金额可用于比对")),
+    Rule(lambda c: c.role == "sensitive", '"keep"', Text(
+        "what the dataset is about; l keeps it from being learnt about a person",
+        "数据集的研究内容；由 l 防止推断到个人")),
+    Rule(lambda _: True, '"drop"', Text(
+        'nothing is known about it: write "keep" if everybody may read it',
+        '内容不明：如确认可公开，请改为 "keep"')),
+)  # fmt: skip
+"""The first that applies is proposed."""
 
-    Args:
-        column: As the scan found it.
-        domain: Of token keys.
-    """
-    leaks = any(count.inside for count in column.counts.values()) or column.type == "free_text"
-    if leaks and column.type not in _PLACES:
-        return Proposed(
-            Text(
-                "text in which people are named cannot be masked reliably; review it by hand if it "
-                "is needed",
-                "文本中可能出现个人信息，无法可靠脱敏；如确有需要，请人工审核",
-            ),
-            method='"drop"',
-        )
-    if column.type in _TOKENS:
-        return Proposed(
-            Text(
-                "rows of one person stay linkable, and only the key holder can make tokens; "
-                "drop it if nothing is linked",
-                "同一人的记录仍可关联，仅密钥持有者可生成令牌；无需关联时请改为 drop",
-            ),
-            method=f'{{ token = "{domain}" }}',
-        )
-    if column.type in _PLACES:
-        return Proposed(
-            Text(
-                "the division is enough for statistics; the models choose how coarse",
-                "统计用到行政区划即可，粗细由隐私模型选定",
-            ),
-            hierarchy=("district", "city", "province", "*"),
-        )
-    if column.role == "direct" or column.type == "secret":
-        return Proposed(
-            Text(
-                "names a person or opens an account; nothing is computed with it",
-                "可直接识别个人或账户，统计中用不到",
-            ),
-            method='"drop"',
-        )
-    if column.type in _DATES and column.role == "quasi":
-        return Proposed(
-            Text(
-                "a day of birth singles people out; the models choose how coarse",
-                "出生日期等可辨识个人，粗细由隐私模型选定",
-            ),
-            hierarchy=("month", "year", "5y", "10y", "*"),
-        )
-    if column.type == "age":
-        return Proposed(
-            Text("bands of years; the models choose how wide", "按年龄段分组，宽度由隐私模型选定"),
-            hierarchy=("5", "10", "20", "*"),
-        )
-    if column.role == "quasi":
-        return Proposed(
-            Text("kept unless the models need it gone", "除非隐私模型要求，否则保留"),
-            hierarchy=("*",),
-        )
-    if column.type in _AMOUNTS:
-        return Proposed(
-            Text(
-                "the greatest amounts are known in public; exact ones can be looked up",
-                "最大的金额众所周知，精确金额可用于比对",
-            ),
-            method=f'{{ top_code = "p99.5", round = {_STEP} }}',
-        )
-    if column.role == "sensitive":
-        return Proposed(
-            Text(
-                "what the dataset is about; l and t keep it from being learnt about a person",
-                "数据集的研究内容；由 l 与 t 防止推断到个人",
-            ),
-            method='"keep"',
-        )
-    return Proposed(
-        Text(
-            'nothing is known about it: write "keep" if everybody may read it',
-            '内容不明：如确认可公开，请改为 "keep"',
-        ),
-        method='"drop"',
-    )
+
+def _is_text(column: ColumnFinding) -> bool:
+    """Whether cells are sentences, or hold identifiers among other words."""
+    return column.type == "free_text" or any(c.inside for c in column.counts.values())
+
+
+def _is_measured(column: ColumnFinding) -> bool:
+    """Whether values are amounts: numbers of three digits and more, and no codes."""
+    return column.numeric >= _NUMBERS and column.magnitude >= 2 and column.different > _CODES
+
+
+def propose(column: ColumnFinding) -> Rule:
+    """Proposes what becomes of one column."""
+    return next(rule for rule in RULES if rule.applies(column))
 
 
 def proposal(report: ScanReport) -> str:
     """Returns a policy file as text, in the language of this process."""
     dataset = dataset_name(report.source)
-    proposed = {column.name: propose(column, dataset) for column in report.columns}
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
     for column in report.columns:
         lines += _column(column)
+    columns = {column.name: column for column in report.columns}
+    rules = {name: propose(column) for name, column in columns.items()}
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
-    if any(each.hierarchy for each in proposed.values()):
+    if any(isinstance(rule.method, tuple) for rule in rules.values()):
         lines += _models(report)
-    lines.append("")
-    for part in ("methods", "hierarchies"):
-        own = [(name, _value(each, part), each.why) for name, each in proposed.items()]
-        if own := [(name, value, why) for name, value, why in own if value]:
-            lines.append(f"[publish.{part}]")
-            for name, value, why in own:
-                lines += [f"# {_line(why)}", f"{quoted_key(name)} = {value}"]
-            lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
+    methods = {name: rule for name, rule in rules.items() if isinstance(rule.method, str)}
+    hierarchies = {name: rule for name, rule in rules.items() if name not in methods}
+    for part, named in (("methods", methods), ("hierarchies", hierarchies)):
+        if named:
+            lines += ["", f"[publish.{part}]"]
+        for name, rule in named.items():
+            lines += [
+                f"# {_line(rule.why)}",
+                f"{quoted_key(name)} = {_written(rule, dataset, columns[name])}",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _models(report: ScanReport) -> Iterator[str]:
+    sensitive = any(propose(c).method != '"drop"' and c.role == "sensitive" for c in report.columns)
+    yield "# " + _line(
+        Text(
+            f"Every combination of quasi-identifiers is shared by at least {_K} rows"
+            f"{', with at least two sensitive values' if sensitive else ''}; at most 2 % of the "
+            "rows may be left out for it.",
+            f"每一种准标识符组合至少有 {_K} 行"
+            f"{'，且敏感值至少有两种' if sensitive else ''}；为此最多可删去 2% 的行。",
+        )
+    )
+    yield f"models = {{ k = {_K}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
+
+
+def _written(rule: Rule, dataset: str, column: ColumnFinding) -> str:
+    if isinstance(rule.method, tuple):
+        return json.dumps(rule.method)
+    step = str(10 ** max(column.magnitude - 2, 0))
+    return rule.method.replace("DATASET", dataset).replace("STEP", step)
 
 
 def dataset_name(source: str) -> str:
@@ -157,12 +151,6 @@ def dataset_name(source: str) -> str:
 def quoted_key(name: str) -> str:
     """Returns a name as a quoted key of TOML; headers have blanks and line breaks in them."""
     return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _value(each: Proposed, part: str) -> str:
-    if part == "methods":
-        return each.method
-    return json.dumps(each.hierarchy) if each.hierarchy else ""
 
 
 def _head(report: ScanReport) -> Iterator[str]:
@@ -198,19 +186,6 @@ def _column(column: ColumnFinding) -> Iterator[str]:
     yield f'role = "{column.role}"'
     yield f"grade = {column.grade}"
     yield ""
-
-
-def _models(report: ScanReport) -> Iterator[str]:
-    sensitive = any(column.role == "sensitive" for column in report.columns)
-    yield "# " + _line(
-        Text(
-            "Every combination of quasi-identifiers is shared by at least k people; at most 2 % of "
-            "the rows may be left out for it.",
-            "每一种准标识符组合至少由 k 人共有；为此最多可删去 2% 的记录。",
-        )
-    )
-    extra = ", l = 2" if sensitive else ""
-    yield f"models = {{ k = 5{extra}, max_suppressed = 0.02 }}"
 
 
 def _line(text: Text) -> str:

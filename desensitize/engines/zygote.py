@@ -14,7 +14,8 @@ are no cap (``memory_limit`` is exceeded by one large string):
 
 Wire between node and worker, on one stream socket per worker: zygote → node one byte ``g`` with
 the worker's pidfd attached; node → worker ``!Q`` length and a JSON task; worker → node one byte
-(``+`` result, ``-`` private reason), ``!Q`` length, and an Arrow IPC stream or UTF-8 text.
+(``+`` result, ``-`` private reason, ``m`` a reason that more memory would do away with), ``!Q``
+length, and an Arrow IPC stream or UTF-8 text.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from desensitize.engines.limits import address_space, die_with_parent, isolate
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 GREETING: Final = b"g"
 RESULT: Final = b"+"
 REASON: Final = b"-"
+MORE: Final = b"m"
 LENGTH: Final = struct.Struct("!Q")
 MAX_TASK_BYTES: Final = 16 * 1024 * 1024
 MAX_REASON_BYTES: Final = 4096
@@ -73,7 +75,7 @@ class Limits:
 def main(control: socket.socket, limits: Limits) -> None:
     """Forks a worker for every channel that arrives, until the node is gone."""
     isolate()
-    engine = _warm_engine(limits)
+    engine = _warm_engine()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; nodes watch by pidfd
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's to handle
     gc.collect()
@@ -129,17 +131,22 @@ def serve(channel: socket.socket, engine: duckdb.DuckDBPyConnection, limits: Lim
     if task is None:
         return  # never needed
     try:
-        _lock(engine, task["snapshot"], limits)
+        _lock(engine, task["snapshot"], task["memory_bytes"], limits)
         reply = _answer(engine, task["sql"])
         mark = RESULT
+    except duckdb.OutOfMemoryException as error:
+        reply, mark = _reason(error), MORE
     except (duckdb.Error, pa.ArrowException, MemoryError, OSError, ValueError) as error:
-        reply = f"{type(error).__name__}: {error}".encode()[:MAX_REASON_BYTES]
-        mark = REASON
+        reply, mark = _reason(error), REASON
     channel.sendall(mark + LENGTH.pack(len(reply)))
     channel.sendall(reply)
 
 
-def _task(channel: socket.socket) -> dict[str, str] | None:
+def _reason(error: BaseException) -> bytes:
+    return f"{type(error).__name__}: {error}".encode()[:MAX_REASON_BYTES]
+
+
+def _task(channel: socket.socket) -> dict[str, Any] | None:
     head = _exactly(channel, LENGTH.size)
     if head is None:
         return None
@@ -148,8 +155,12 @@ def _task(channel: socket.socket) -> dict[str, str] | None:
     return None if body is None else json.loads(body)
 
 
-def _lock(engine: duckdb.DuckDBPyConnection, snapshot: str, limits: Limits) -> None:
+def _lock(
+    engine: duckdb.DuckDBPyConnection, snapshot: str, memory_bytes: int, limits: Limits
+) -> None:
     """Opens the snapshot, then closes every other way out."""
+    # The engine gives up politely at this; the operating system ends it at its own limit.
+    engine.execute(f"SET memory_limit = '{memory_bytes // 2**10} KiB'")
     path = snapshot.replace("'", "''")
     engine.execute(f"ATTACH '{path}' AS snapshot (READ_ONLY)")
     engine.execute("USE snapshot")
@@ -185,7 +196,7 @@ def _die_with(zygote: int) -> None:
         os._exit(1)
 
 
-def _warm_engine(limits: Limits) -> duckdb.DuckDBPyConnection:
+def _warm_engine() -> duckdb.DuckDBPyConnection:
     """Opens the engine and runs each step once, so that workers inherit loaded pages."""
     import duckdb
 
@@ -193,8 +204,6 @@ def _warm_engine(limits: Limits) -> duckdb.DuckDBPyConnection:
     engine.execute("ATTACH ':memory:' AS snapshot")
     engine.execute("USE snapshot")
     engine.execute("CREATE TABLE data AS SELECT i::VARCHAR AS k, i FROM range(10) t(i)")
-    # The engine gives up politely at 80 %; the operating system ends it at 100 %.
-    engine.execute(f"SET memory_limit = '{limits.memory_bytes * 8 // 10 // 2**20} MiB'")
     _answer(engine, "SELECT k, COUNT(*) AS m0, SUM(i)::BIGINT AS m1 FROM data GROUP BY k")
     engine.execute("USE memory")
     engine.execute("DETACH snapshot")

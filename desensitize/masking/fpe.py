@@ -2,8 +2,8 @@
 
 AES-256 comes from ``cryptography``; ten Feistel rounds run on NumPy columns of values of equal
 length, so that a round is one call of AES in ECB mode on all of them (the blocks of a CBC-MAC).
-The published samples of NIST are in ``tests/vectors``. FF3 is not offered: NIST has withdrawn it
-(SP 800-38G rev. 1, 2025).
+The published samples of NIST are in ``tests/vectors``. FF3 is not offered: it was broken (Durak and
+Vaudenay 2017), and NIST's second draft of revision 1 (February 2025) leaves it out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.uint64]
 
 _ROUNDS: Final = 10
-_LEAST_DOMAIN: Final = 1_000_000  # SP 800-38G rev. 1: radix ** length must not be smaller
+_LEAST_DOMAIN: Final = 1_000_000  # radix ** length must not be smaller (draft of revision 1)
 _HALF_BITS: Final = 55
 """A half is a number below 2**55: its remainders by a byte at a time then fit 64 bits."""
 

@@ -8,6 +8,7 @@ floating-point samplers that OpenDP has closed (Mironov 2012).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -45,7 +46,7 @@ class Noise:
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns noisy numbers."""
-        if shop.bounds is None:
+        if shop.bounds is None or not isinstance(shop.bounds[0], Decimal):
             raise InputError(
                 Text(
                     f"noise on {shop.column!r} needs bounds: without them it promises nothing",
@@ -60,8 +61,7 @@ class Noise:
         number = as_number(cell)
         shop.fresh.add(shop.column)
         adder = _adder(float(self.scale), number.stored)
-        name = shop.function(Function(adder, number.stored, number.stored, pure=False))
-        return Cell(f"{name}({number.sql})", number.stored)
+        return shop.call(Function(adder, number.stored, number.stored, pure=False), number.sql)
 
 
 def _adder(scale: float, stored: str) -> Any:  # noqa: ANN401 - from an Arrow array to another

@@ -72,6 +72,22 @@ def test_memory_hog_of_many_groups(pool: QueryPool, snapshot: Path) -> None:
     assert query(pool, snapshot, COUNT) == [{"n": 20000}]
 
 
+MANY_GROUPS = (
+    "SELECT COUNT(*) AS groups FROM "
+    "(SELECT repeat('x', 150) || i AS g, COUNT(*) FROM range(700000) t(i) GROUP BY g)"
+)
+
+
+def test_who_needs_more_memory_than_at_first_gets_it(pool: QueryPool, snapshot: Path) -> None:
+    little = QueryPool(memory_bytes=120 * 2**20, cpu_s=20)
+    little.start()
+    try:
+        assert "emory" in refused(little, snapshot, MANY_GROUPS)
+    finally:
+        little.close()
+    assert query(pool, snapshot, MANY_GROUPS) == [{"groups": 700_000}]
+
+
 def test_endless_query_is_killed_at_its_deadline(pool: QueryPool, snapshot: Path) -> None:
     start = time.monotonic()
     assert "deadline" in refused(pool, snapshot, ENDLESS, deadline_s=0.5)

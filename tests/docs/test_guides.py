@@ -1,5 +1,6 @@
 """What the guides tell people to write is accepted as it stands."""
 
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -7,9 +8,12 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from catalog.config import load_dataset, load_policy
+from desensitize.masking import KINDS
+from desensitize.policy import parse_policy
 from exchange.cluster_config import ClusterConfig
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -53,6 +57,59 @@ def test_the_python_of_the_scan_guide_runs(
     printed = capsys.readouterr().out
     assert "cn_resident_id direct 4" in printed
     assert "CN_RESIDENT_ID" in printed
+
+
+def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: Run) -> None:
+    text = (GUIDES / "release.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    [policy] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    [shown] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "visits.csv").write_text(table, "utf-8")
+    (tmp_path / "policy.toml").write_text(policy, "utf-8")
+    veil, out = Path(sys.executable).with_name("veil"), tmp_path / "release"
+    planned = run(veil, "desensitize", "plan", tmp_path / "visits.csv")
+    assert parse_policy(planned.stdout).dataset == "visits"
+    assert (
+        run(veil, "desensitize", "keys", "new", tmp_path / "keys.toml", "patients").returncode == 0
+    )
+    said = run(
+        veil, "desensitize", "run", tmp_path / "visits.csv", "--policy", tmp_path / "policy.toml",
+        "--out", out, "--token-keys", tmp_path / "keys.toml",
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    printed = [" ".join(line.split()) for line in said.stdout.splitlines()]
+    for line in shown.splitlines():
+        begin = " ".join(line.split())
+        assert any(whole.startswith(begin) for whole in printed), line
+    assert sorted(path.name for path in out.iterdir()) == [
+        "manifest.json", "policy.toml", "visits.parquet",
+    ]  # fmt: skip
+    rows = pq.read_table(out / "visits.parquet").to_pylist()
+    assert [row["住址"] for row in rows] == ["北京市", "北京市", "广东省广州市"]
+    assert [row["费用"] for row in rows] == [1300, 300, 50000]
+    assert rows[1]["就诊日期"] - rows[0]["就诊日期"] == dt.timedelta(14)
+
+
+def test_the_guide_names_every_method(tmp_path: Path) -> None:
+    text = (GUIDES / "release.md").read_text("utf-8")
+    methods = text[text.index("## Methods") : text.index("## In Python")]
+    for kind in KINDS:
+        for key in (kind.name, *kind.options):
+            assert re.search(rf"\b{key}\b", methods), key
+
+
+def test_the_python_of_the_release_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (GUIDES / "release.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    [policy] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "visits.csv").write_text(table, "utf-8")
+    (tmp_path / "policy.toml").write_text(policy, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, "release.md", "exec"), {})  # noqa: S102 - our own guide
+    assert "3 ('备注',) dict_keys(['patients'])" in capsys.readouterr().out
 
 
 def test_the_risks_of_the_guide_are_what_the_guide_shows(tmp_path: Path, run: Run) -> None:

@@ -241,3 +241,6 @@ def test_one_refusal_of_many_departments_is_said_once():
     assert [text.zh for text in spoken(some.refusals, some.departments)] == ["a、b：过多"]
     alone = Verdict((no[0],), ("a",))
     assert [text.en for text in spoken(alone.refusals, alone.departments)] == ["a: too much"]
+    with pytest.raises(PolicyError) as own:
+        alone.enforce(named=False)
+    assert own.value.message == "too much"

@@ -266,6 +266,27 @@ def test_values_out_of_bounds_are_lost_and_counted() -> None:
         assert got == {"x": [None, 0, 9, None, None], "lost": [2]}
 
 
+def test_days_out_of_bounds_are_lost_and_counted() -> None:
+    of = {"x": 'type = "date"\nbounds = [2020-01-01, 2020-12-31]'}
+    got = masked({"x": ["2019-12-31", "2020/1/1", "2020-12-31", "2021-01-01"]}, {"x": '"keep"'}, of)
+    assert got == {"x": [None, dt.date(2020, 1, 1), dt.date(2020, 12, 31), None], "lost": [2]}
+    with pytest.raises(InputError, match="noise on 'x' needs bounds"):
+        masked({"x": ["2020-01-01"]}, {"x": "{ noise = 3 }"}, of)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("440106199003071231", 440106199003071231),  # not through a float
+        ("-9223372036854775808", -(2**63)), ("9223372036854775808", None), ("8e3", 8000),
+        ("9007199254740993.0", None), ("1.5", None), ("1,234", 1234), (2.0, 2), (2.5, None),
+        (1e300, None), (Decimal("3.00"), 3), (Decimal("3.01"), None), (2**63 - 1, 2**63 - 1),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_exact_or_lost(value: object, expected: int | None) -> None:
+    assert one([value], '"keep"', of='type = "integer"') == [expected]
+
+
 def test_declared_types_are_those_of_the_output() -> None:
     table = {"a": ["1", "2.5", "x"], "b": ["是", "false", "?"], "c": ["2024-01-02", "", "x"]}
     declared = {"a": 'type = "integer"', "b": 'type = "boolean"', "c": 'type = "date"'}
@@ -295,6 +316,12 @@ def test_noise_is_centred_and_as_wide_as_it_says() -> None:
     floats = np.array(one([0.5] * 4000, "{ noise = 0.1 }", of="bounds = [0, 1]")) - 0.5
     assert 0.08 < np.abs(floats).mean() < 0.12
     assert one([None, 5], "{ noise = 10 }", of="bounds = [0, 10]")[0] is None
+
+
+def test_whole_numbers_stay_whole_whatever_is_done_to_them() -> None:
+    of = 'type = "integer"\nbounds = [0, 100]'
+    for how in ("{ round = 0.4, noise = 3 }", "{ top_code = 7.5 }", "{ noise = 3, round = 0.4 }"):
+        assert all(isinstance(v, int) for v in one([9] * 20, how, of=of)), how
 
 
 def test_noise_without_bounds_is_refused() -> None:

@@ -1,0 +1,130 @@
+"""A proposed policy: it fails closed, says why, and can be run as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import desensitize
+from desensitize.masking.token import Token
+from desensitize.masking.visible import Drop, Keep
+from desensitize.policy import HierarchyRule, Models, parse_policy
+from desensitize.proposal import dataset_name, proposal, quoted_key
+from desensitize.release import read_release
+from tests.chinese_tables import Maker
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+VEIL = Path(sys.executable).with_name("veil")
+
+
+@pytest.fixture
+def table() -> pa.Table:
+    make, rows = Maker(5), 300
+    return pa.table({
+        "姓名": [make.person() for _ in range(rows)],
+        "身份证号\n(必填)": [make.resident_id() for _ in range(rows)],
+        "手机": [make.mobile() for _ in range(rows)],
+        "性别": ["男", "女"] * (rows // 2),
+        "民族": ["汉族"] * rows,
+        "出生日期": [f"19{50 + i % 50}-0{1 + i % 9}-11" for i in range(rows)],
+        "住址": [make.address() for _ in range(rows)],
+        "月收入": [str(3000 + i * 7) for i in range(rows)],
+        "诊断": ["感冒", "肺炎", "骨折"] * (rows // 3),
+        "备注": ["材料齐全,电话" + make.mobile() if i == 77 else "无" for i in range(rows)],
+        "代码": [f"x{i % 9}" for i in range(rows)],
+    })  # fmt: skip
+
+
+def test_it_fails_closed(table: pa.Table) -> None:
+    policy = parse_policy(proposal(desensitize.scan(table)))
+    methods = {name: column.methods for name, column in policy.columns.items()}
+    for name in ("姓名", "手机", "备注", "代码"):
+        assert methods[name] == (Drop(),), name
+    assert methods["身份证号\n(必填)"] == (Token("arrow"),)
+    assert methods["诊断"] == (Keep(),)
+    for name in ("性别", "民族", "出生日期", "住址"):
+        assert (policy.columns[name].hierarchy or HierarchyRule()).levels[-1] == "*", name
+    assert policy.models == Models(k=5, l=2, max_suppressed=0.02)
+    assert policy.gate.rescan == "fail_on_any_hit"
+
+
+def test_a_header_that_speaks_of_a_person_is_enough() -> None:
+    """Values that fit nothing do not make names publishable."""
+    report = desensitize.scan(pa.table({"姓名": ["#1", "#2"], "x": [1, 2]}))
+    policy = parse_policy(proposal(report))
+    assert all(column.dropped for column in policy.columns.values())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_it_says_why_in_both_languages(
+    table: pa.Table, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VEIL_LANG", language)
+    text = proposal(desensitize.scan(table))
+    for line in text.splitlines():
+        if line.startswith("#"):
+            assert any("一" <= c <= "鿿" for c in line) or language == "en", line
+    assert ("statistics" in text, "统计" in text) == (language == "en", language == "zh")
+    comments = sum(line.startswith("#") for line in text.splitlines())
+    assert comments >= 2 * table.num_columns
+
+
+@pytest.mark.parametrize(
+    ("values", "proposed"),
+    [
+        ([str(3000 + i * 7) for i in range(100)], '{ top_code = "p99.5", round = 10 }'),
+        ([f"{i}e+05" for i in range(1, 100)], '{ top_code = "p99.5", round = 10000 }'),
+        ([250_000.5 + i for i in range(100)], '{ top_code = "p99.5", round = 1000 }'),
+        ([str(i % 3) for i in range(100)], '"keep"'),  # codes: rounding would make them equal
+        (["<=50K", ">50K"] * 50, '"keep"'),
+        ([None] * 100, '"keep"'),
+    ],
+)
+def test_amounts_are_rounded_to_a_hundredth_of_the_usual_one(
+    values: list[object], proposed: str
+) -> None:
+    text = proposal(desensitize.scan(pa.table({"income": values})))
+    assert f'"income" = {proposed}' in text
+
+
+def test_names_of_datasets_and_columns_are_written_as_toml_wants_them() -> None:
+    assert dataset_name("住房 2024.csv") == "dataset_2024"
+    assert dataset_name("Public-Housing.v2.parquet") == "public_housing_v2"
+    assert dataset_name("数据.csv") == "dataset"
+    for name in ('a"b', "a\nb", "a\\b", "\x7f\x01", "住址 (必填)"):
+        report = desensitize.scan(pa.table({name: ["1"]}))
+        assert list(parse_policy(proposal(report)).columns) == [name]
+        assert quoted_key(name).startswith('"')
+
+
+def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path, run: Run) -> None:
+    file, policy, out = tmp_path / "people.parquet", tmp_path / "policy.toml", tmp_path / "out"
+    pq.write_table(table, file)
+    planned = run(VEIL, "desensitize", "plan", file)
+    assert planned.returncode == 0, planned.stderr
+    policy.write_text(planned.stdout, "utf-8")
+    made = run(VEIL, "desensitize", "keys", "new", tmp_path / "k.toml", "people")
+    assert made.returncode == 0, made.stderr
+    said = run(
+        VEIL, "desensitize", "run", file, "--policy", policy, "--out", out,
+        "--token-keys", tmp_path / "k.toml",
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    release = read_release(out)
+    assert release.output.rows == table.num_rows - release.suppressed_rows
+    assert release.suppressed_rows <= 0.02 * table.num_rows
+    assert [column.name for column in release.columns] == [
+        "身份证号\n(必填)", "性别", "民族", "出生日期", "住址", "月收入", "诊断",
+    ]  # fmt: skip
+    assert set(release.levels) == {"性别", "民族", "出生日期", "住址"}
+    assert release.figures["smallest_class"] >= 5
+    facts = {column.name: column.methods[0] for column in release.columns}
+    for name, level in release.levels.items():
+        assert (facts[name].method, facts[name].parameters) == ("level", {"level": level})
+        assert facts[name].concludes.zh
