@@ -149,15 +149,22 @@ def _form(body: Mapping[str, Any], proof: Proof) -> VerifyCheck:
         wrong = Text("what it is about is incomplete", "证明内容不完整")
     else:
         try:
-            output = FileFacts(**subject["output"])
-            FileFacts(**subject["input"])
-            if subject["id"] != f"urn:sha256:{output.sha256}":
+            output, source = FileFacts(**subject["output"]), FileFacts(**subject["input"])
+            if not all(map(_typed, (output, source))) or not isinstance(subject["dataset"], str):
+                wrong = Text("input or output is incomplete", "输入或输出信息不完整")
+            elif subject["id"] != f"urn:sha256:{output.sha256}":
                 wrong = Text("it names two outputs", "所述输出前后不一致")
         except TypeError:
             wrong = Text("input or output is incomplete", "输入或输出信息不完整")
     if wrong is not None:
         return _fails("form", wrong)
     return _holds("form", Text("it is an attestation by its signer", "是签名者本人出具的发布证明"))
+
+
+def _typed(file: FileFacts) -> bool:
+    """Whether its fields are what they should be: anybody can sign anything with his own key."""
+    texts = all(isinstance(each, str) for each in (file.name, file.sha256))
+    return texts and all(type(each) is int for each in (file.rows, file.bytes))
 
 
 def _time(body: Mapping[str, Any], proof: Proof, now: dt.datetime) -> VerifyCheck:
@@ -245,6 +252,8 @@ def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
             None if attacks is None else attacks_from(attacks),
         )
         verdict = judge(read_policy(policy), figures)
+        english = "; ".join(each.reason.en for each in verdict.refusals)
+        chinese = "；".join(each.reason.zh for each in verdict.refusals)
     except (VeilError, TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         return _fails("figures", Text(
             f"the figures cannot be read: {type(error).__name__}",
@@ -252,9 +261,8 @@ def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
         ))  # fmt: skip
     if not verdict.passed:
         return _fails("figures", Text(
-            "the signed figures do not pass the policy: "
-            + "; ".join(each.reason.en for each in verdict.refusals),
-            "所签指标未达到策略要求：" + "；".join(each.reason.zh for each in verdict.refusals),
+            f"the signed figures do not pass the policy: {english}",
+            f"所签指标未达到策略要求：{chinese}",
         ))  # fmt: skip
     return _holds("figures", Text(
         f"the signed figures pass all {len(verdict.checks)} checks of the policy",

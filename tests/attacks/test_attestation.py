@@ -310,6 +310,45 @@ def test_any_json_in_any_member_gets_an_answer(
         assert not verify(path).valid
 
 
+PARTS = ("output", "input", "dataset", "rescan", "risk", "attacks", "policySha256", "checks", "id")
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_anything_that_a_stranger_signs_gets_an_answer(
+    world: Path, release: Path, data: st.DataObject
+) -> None:
+    """Anybody can sign anything with a key of his own, about data that lie there."""
+    body = json.loads((world / "good" / "attestation.json").read_text("utf-8"))
+    del body["proof"]
+    places = [path for path in leaves(body["credentialSubject"]) if path[0] in PARTS]
+    place = data.draw(st.sampled_from(places))
+    place = place[: data.draw(st.integers(1, len(place)))]
+    inner = body["credentialSubject"]
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = data.draw(JSON)
+    key = Ed25519PrivateKey.generate()
+    body["issuer"] = did_of(key.public_key())
+    try:
+        signed = secure(body, key, dt.datetime.now(dt.UTC))
+    except InputError:
+        return  # no canonical form, so nobody can sign it
+    path = release / "attestation.json"
+    path.write_text(json.dumps(signed), "utf-8")
+    assert not verify(path).valid
+
+
+def test_sizes_that_are_words_get_an_answer(world: Path, release: Path, signer: str) -> None:
+    path = release / "attestation.json"
+    subject = json.loads(path.read_text("utf-8"))["credentialSubject"]
+    for change in ({"bytes": "many"}, {"rows": True}, {"name": 5}, {"sha256": None}):
+        odd = {"credentialSubject": {"output": subject["output"] | change}}
+        signed_again(world, path, odd, dt.datetime.now(dt.UTC))
+        assert fails(verify(path, signer=signer)) == {"form"}
+        shutil.copy(world / "good" / "attestation.json", path)
+
+
 # ---- the gate as a whole -----------------------------------------------------------------------
 
 
