@@ -11,9 +11,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
+from desensitize.generalise.classes import Flags
 from desensitize.generalise.groups import Groups, group
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
+from desensitize.generalise.utility import Utility, utility
 from desensitize.masking.base import Method, Secrets
 from desensitize.masking.statement import forget, prepare, tell
 from desensitize.policy import PublishedColumn, PublishPolicy
@@ -32,12 +34,14 @@ class Chosen:
         methods: What becomes of these columns, by name; for `prepare`.
         columns: All quasi-identifiers, in the order of the node; one whose methods the policy has
             fixed takes part with its one level.
+        utility: What is lost, by other measures.
     """
 
     found: Found
     levels: dict[str, str]
     methods: dict[str, tuple[Method, ...]]
     columns: tuple[str, ...]
+    utility: Utility
 
     def figures(self) -> dict[str, Any]:
         """Returns what the search found, for the manifest."""
@@ -49,6 +53,9 @@ class Chosen:
             "classes": found.classes,
             "nodes": found.nodes,
             "nodes_tried": found.tried,
+            "discernibility": self.utility.discernibility,
+            "entropies": dict(zip(self.columns, self.utility.entropy, strict=True)),
+            "marginal_errors": dict(zip(self.columns, self.utility.marginals, strict=True)),
         }
 
     def kept(self, published: Mapping[str, str]) -> str:
@@ -91,7 +98,8 @@ def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | No
         return None
     groups = read_groups(table, policy, secrets, hierarchies)
     found = search(groups, policy.models)
-    _keep_suppressed(table, groups, policy, found)
+    out = suppressed_groups(groups, policy.models, found.node)
+    _keep_suppressed(table, groups, out, found)
     named = [
         (each, level)
         for each, level in zip(hierarchies, found.node, strict=True)
@@ -102,6 +110,7 @@ def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | No
         {each.column: each.names[level] for each, level in named},
         {each.column: (each.methods[level],) for each, level in named},
         tuple(each.column for each in hierarchies),
+        utility(groups, found.node, out),
     )
 
 
@@ -132,11 +141,11 @@ def read_groups(
         forget(table.engine, statement.workshop)
 
 
-def _keep_suppressed(table: Table, groups: Groups, policy: PublishPolicy, found: Found) -> None:
+def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:
     """Leaves the labels of suppressed classes where the statement finds them."""
     if not found.suppressed:
         return
-    out = groups.codes[:, suppressed_groups(groups, policy.models, found.node)]
+    out = groups.codes[:, flags]
     labels = {}
     for place, (domain, level) in enumerate(zip(groups.domains, found.node, strict=True)):
         known = pa.array(domain.labels[level], pa.string())

@@ -60,15 +60,26 @@ def classes_at(groups: Groups, node: tuple[int, ...]) -> Classes:
 
 
 def broken(groups: Groups, classes: Classes, models: Models) -> Flags:
-    """Returns the classes that break a model."""
+    """Returns the classes that break a model and have to be left out.
+
+    What is published has to be close to itself: a reader knows no other table. So what breaks k or
+    l goes first, for neither depends on other rows. Leaving classes out changes the distribution
+    that the rest has to be close to, so for t they are looked at again until none breaks it.
+    """
     wrong = np.zeros(len(classes.sizes), bool)
     if models.k is not None:
         wrong |= classes.sizes < models.k
-    for column in groups.sensitive:
-        if models.l is not None:
+    if models.l is not None:
+        for column in groups.sensitive:
             wrong |= distinct(column, classes) < models.l
-        if models.t is not None:
-            wrong |= distances(column, classes) > models.t + _ROUNDING
+    if models.t is None:
+        return wrong
+    before = -1
+    while (now := int(wrong.sum())) != before:
+        before = now
+        far = [distances(each, classes, ~wrong) > models.t + _ROUNDING for each in groups.sensitive]
+        for flags in far:
+            wrong |= flags
     return wrong
 
 
@@ -78,10 +89,19 @@ def distinct(column: Sensitive, classes: Classes) -> Ints:
     return np.bincount(pairs // max(column.values, 1), minlength=len(classes.sizes))
 
 
-def distances(column: Sensitive, classes: Classes) -> NDArray[np.float64]:
-    """Returns the earth mover's distance of each class from the table, 0 to 1."""
+def distances(
+    column: Sensitive, classes: Classes, kept: Flags | None = None
+) -> NDArray[np.float64]:
+    """Returns the earth mover's distance of each class from the table, 0 to 1.
+
+    Args:
+        column: The sensitive values.
+        classes: The classes.
+        kept: Classes of which the table consists; all by default.
+    """
     width, number = max(column.values, 1), len(classes.sizes)
-    counted = np.bincount(column.code, weights=column.count, minlength=width)
+    weights = column.count if kept is None else column.count * kept[classes.member[column.group]]
+    counted = np.bincount(column.code, weights=weights, minlength=width)
     table = counted / max(counted.sum(), 1)
     found = np.zeros(number)
     member = classes.member[column.group]

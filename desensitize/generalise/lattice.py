@@ -9,8 +9,9 @@ to a share of all rows. Two things keep the search short, and the optimum exact:
 - k and distinct l are monotone: a class that holds stays one that holds when it is merged with
   others (Samarati 2001; Machanavajjhala et al. 2006). So a node that has to suppress too much
   rules out all nodes below it, and the widest nodes are tried first. t-closeness is monotone only
-  if nothing may be suppressed (merging a close class with one that was suppressed can break it);
-  otherwise nothing is ruled out by it, and nodes are tried by their bound.
+  if nothing may be suppressed (merging a close class with one that was suppressed can break it, and
+  what is suppressed changes the table that the others have to be close to); otherwise nothing is
+  ruled out by it, and nodes are tried by their bound.
 """
 
 from __future__ import annotations

@@ -110,3 +110,37 @@ def test_the_python_of_the_release_guide_runs(
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(compile(code, "release.md", "exec"), {})  # noqa: S102 - our own guide
     assert "3 ('备注',) dict_keys(['patients'])" in capsys.readouterr().out
+
+
+def test_the_risks_of_the_guide_are_what_the_guide_shows(tmp_path: Path, run: Run) -> None:
+    text = (GUIDES / "risk.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    [policy] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    before, after = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "patients.csv").write_text(table, "utf-8")
+    (tmp_path / "policy.toml").write_text(policy, "utf-8")
+    veil, file, out = (
+        Path(sys.executable).with_name("veil"),
+        tmp_path / "patients.csv",
+        tmp_path / "r",
+    )
+    columns = ("--quasi", "性别,年龄,区县", "--sensitive", "诊断")
+    first = run(veil, "desensitize", "risk", file, *columns)
+    made = run(veil, "desensitize", "run", file, "--policy", tmp_path / "policy.toml", "--out", out)
+    second = run(veil, "desensitize", "risk", out)
+    assert made.returncode == 0, made.stderr
+    for said, shown in ((first, before), (second, after)):
+        assert said.returncode == 0, said.stderr
+        assert set(shown.splitlines()) <= {line.rstrip() for line in said.stdout.splitlines()}
+
+
+def test_the_python_of_the_risk_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (GUIDES / "risk.md").read_text("utf-8")
+    [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "patients.csv").write_text(table, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "risk.md", "exec"), {})  # noqa: S102 - our own guide
+    assert capsys.readouterr().out.startswith("5 0.2 3\n")

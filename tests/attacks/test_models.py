@@ -1,0 +1,238 @@
+"""What a reader of a release can do to the people in it, and what the models keep him from."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import desensitize
+from desensitize.generalise import search
+from desensitize.generalise.groups import Domain, Groups, Sensitive
+from desensitize.policy import Models, PublishPolicy, parse_policy
+from protos.faults import PolicyError
+from protos.language import Text
+
+# Machanavajjhala et al., "l-diversity" (ICDE 2006), figure 2: the 4-anonymous inpatient table.
+INPATIENTS = pd.DataFrame(
+    [("130**", "<30", d) for d in ("heart", "heart", "viral", "viral")]
+    + [("1485*", ">=40", d) for d in ("cancer", "heart", "viral", "viral")]
+    + [("130**", "3*", "cancer")] * 4,
+    columns=["zip", "age", "condition"],
+)
+
+
+def policy(
+    models: str, *, levels: str = '["value", "*"]', methods: str = '"keep"'
+) -> PublishPolicy:
+    return parse_policy(
+        f"""dataset = "d"
+[columns.q]
+role = "quasi"
+[columns.s]
+role = "sensitive"
+[publish]
+models = {models}
+methods = {{ s = {methods} }}
+hierarchies = {{ q = {levels} }}
+"""
+    )
+
+
+def test_four_alike_who_have_the_same_are_no_secret() -> None:
+    """The homogeneity attack: k = 4 holds, and Bob's cancer is known all the same."""
+    report = desensitize.risk(INPATIENTS, ["zip", "age"], ["condition"])
+    assert (report.k, report.classes) == (4, 3)
+    [condition] = report.sensitive
+    assert (condition.l, condition.homogeneous_rows) == (1, 4)
+    assert condition.entropy_l == pytest.approx(1)
+    assert any("4 rows" in sentence.en for sentence in report.sentences())
+
+
+def test_l_keeps_everybody_alike_from_having_the_same(tmp_path: Path) -> None:
+    people = pd.DataFrame({"q": list("aaaabbbb"), "s": list("xxxxxyxy")})
+    desensitize.run(people, policy=policy("{ k = 4 }"), out=tmp_path / "k")
+    release = desensitize.run(people, policy=policy("{ k = 4, l = 2 }"), out=tmp_path / "l")
+    assert pq.read_table(tmp_path / "k" / "d.parquet")["q"].to_pylist() == people["q"].tolist()
+    assert set(pq.read_table(tmp_path / "l" / "d.parquet")["q"].to_pylist()) == {"*"}
+    assert release.levels == {"q": "*"}
+
+
+def test_salaries_that_differ_but_are_all_low_are_told_by_t() -> None:
+    """The similarity attack: Li et al., "t-closeness" (ICDE 2007), table 3 and section 4.2."""
+    # Salaries of 3k to 11k.
+    salaries = [3, 4, 5, 6, 11, 8, 7, 9, 10]
+    people = pd.DataFrame({"q": list("aaabbbccc"), "s": salaries})
+    report = desensitize.risk(people, ["q"], ["s"])
+    [salary] = report.sensitive
+    assert salary.l == 3
+    assert salary.t == pytest.approx(0.375)  # of {3k, 4k, 5k}; that of {6k, 8k, 11k} is 0.167
+    others = desensitize.risk(people[people["q"] != "a"].assign(q="b"), ["q"], ["s"])
+    assert others.sensitive[0].t == 0
+
+
+def test_an_empty_cell_hides_nobody() -> None:
+    people = pd.DataFrame({"q": ["a", "a", None], "s": ["x", "y", "z"]})
+    report = desensitize.risk(people, ["q"], ["s"])
+    assert (report.k, report.unique_rows) == (1, 1)
+
+
+def test_noise_does_not_count_as_being_alike(tmp_path: Path) -> None:
+    """A quasi-identifier that is drawn anew is measured as it was written, and refuses."""
+    rules = parse_policy(
+        """dataset = "d"
+[columns.age]
+role = "quasi"
+bounds = [0, 100]
+[columns.q]
+role = "quasi"
+[publish]
+models = { k = 2 }
+methods = { age = { noise = 5 } }
+hierarchies = { q = ["value", "*"] }
+"""
+    )
+    people = pd.DataFrame({"age": [30] * 8, "q": list("aaaabbbb")})
+    with pytest.raises(PolicyError) as refused:
+        desensitize.run(people, policy=rules, out=tmp_path / "o")
+    assert refused.value.code in {"release.models", "lattice.impossible"}
+    assert not (tmp_path / "o").exists()
+
+
+def test_rows_left_out_do_not_make_the_others_stand_out(tmp_path: Path) -> None:
+    """Leaving a class out changes the table that t compares with; the search knows that.
+
+    Of the table as it was, both classes that are left were within 0.3; of what is left, one is not.
+    """
+    rows = [("a", x) for x in (1, 9) * 5] + [("b", 1)] * 20 + [("c", 9)] * 5
+    people = pd.DataFrame(rows, columns=["q", "s"])
+    release = desensitize.run(
+        people, policy=policy("{ k = 2, t = 0.3, max_suppressed = 0.2 }"), out=tmp_path / "o"
+    )
+    assert release.levels == {"q": "*"}
+    assert release.figures["risk"]["sensitive"][0]["t"] <= 0.3
+
+
+def test_figures_carry_no_value_of_the_table() -> None:
+    people = pd.DataFrame({"q": ["SECRET-Q"] * 3, "s": ["SECRET-S", "SECRET-S", "other"]})
+    report = desensitize.risk(people, ["q"], ["s"])
+    said = json.dumps(report.to_dict()) + "".join(str(each) for each in report.sentences())
+    assert "SECRET" not in said
+
+
+def test_who_is_certainly_in_the_table_is_told(tmp_path: Path) -> None:
+    """δ-presence: two of two like this are in it, one of four like that."""
+    table, everybody = tmp_path / "table.csv", tmp_path / "everybody.csv"
+    table.write_text("q\na\na\nb\n", "utf-8")
+    everybody.write_text("q\na\na\nb\nb\nb\nb\nc\n", "utf-8")
+    report = desensitize.risk(table, ["q"], population=everybody)
+    assert report.presence is not None
+    assert (report.presence.least, report.presence.most) == (0.25, 1.0)
+    assert report.journalist == 0.5
+    assert (report.presence.population, report.presence.outside) == (7, 0)
+
+
+def random_groups(seed: int) -> Groups:
+    """Three columns of up to four values and three levels, and a sensitive one."""
+    rng = np.random.default_rng(seed)
+    domains, codes = [], []
+    for _ in range(3):
+        finest = np.arange(4)
+        middle = finest // 2
+        stacked = np.stack([finest, middle, np.zeros(4, np.int64)])
+        shares = (np.zeros(4), np.full(2, 1 / 3), np.ones(1))
+        labels = (tuple("abcd"), tuple("ef"), ("*",))
+        domains.append(Domain(("value", "half", "*"), stacked, labels, shares))
+        codes.append(rng.integers(0, 4, 60))
+    sensitive = rng.integers(0, 3, 60)
+    lines, counts = np.unique(np.stack([*codes, sensitive]), axis=1, return_counts=True)
+    combined, member = np.unique(lines[:3], axis=1, return_inverse=True)
+    member = member.reshape(-1)
+    beside = Sensitive("s", 3, bool(seed % 2), member, lines[3], counts)
+    return Groups(
+        tuple(domains), combined, np.bincount(member, weights=counts).astype(np.int64), (beside,)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "models",
+    [
+        Models(k=3),
+        Models(k=3, max_suppressed=0.1),
+        Models(k=2, l=2, max_suppressed=0.05),
+        Models(k=2, t=0.4),
+        Models(k=2, l=2, t=0.35, max_suppressed=0.3),
+    ],
+    ids=str,
+)
+def test_no_other_levels_would_lose_less(seed: int, models: Models) -> None:
+    """Row by row, over all nodes: what the search finds, it finds because nothing is better."""
+    groups = random_groups(seed)
+    best = min(
+        (loss, node)
+        for node in product(range(3), repeat=3)
+        if (loss := loss_of(groups, models, node)) is not None
+    )
+    found = search(groups, models)
+    assert found.loss == pytest.approx(best[0])
+    assert loss_of(groups, models, found.node) == pytest.approx(best[0])
+
+
+def loss_of(groups: Groups, models: Models, node: tuple[int, ...]) -> float | None:
+    """A node's loss in plain Python, row by row; None if the models do not hold of it."""
+    [beside] = groups.sensitive
+    rows = []
+    for group, value, count in zip(beside.group, beside.code, beside.count, strict=True):
+        labels = tuple(
+            int(d.codes[level][groups.codes[i, group]])
+            for i, (d, level) in enumerate(zip(groups.domains, node, strict=True))
+        )
+        rows += [(labels, int(value))] * int(count)
+    classes = {labels: [v for one, v in rows if one == labels] for labels, _ in rows}
+    # k and l do not depend on the other rows, so what breaks them goes first.
+    kept = {labels for labels, values in classes.items() if is_diverse(values, models)}
+    while models.t is not None:
+        table = [value for labels, value in rows if labels in kept]
+        far = {
+            labels for labels in kept
+            if distance(classes[labels], table, beside.ordered) > models.t + 1e-9
+        }  # fmt: skip
+        if not far:
+            break
+        kept -= far
+    out = sum(labels not in kept for labels, _ in rows)
+    if out > int(models.max_suppressed * len(rows)):
+        return None
+    product_ = 1.0
+    for i, (domain, level) in enumerate(zip(groups.domains, node, strict=True)):
+        lost = [
+            float(domain.shares[level][labels[i]]) if labels in kept else 1.0 for labels, _ in rows
+        ]
+        product_ *= 1 + sum(lost) / len(lost)
+    return float(product_ ** (1 / 3) - 1)
+
+
+def is_diverse(values: list[int], models: Models) -> bool:
+    """Whether one class meets k and l."""
+    return len(values) >= (models.k or 0) and len(set(values)) >= (models.l or 0)
+
+
+def distance(values: list[int], table: list[int], ordered: bool) -> float:
+    """Earth mover's distance of one class from a table, as the paper writes it."""
+    off = [values.count(v) / len(values) - table.count(v) / len(table) for v in range(3)]
+    if ordered:
+        return sum(abs(sum(off[: i + 1])) for i in range(3)) / 2
+    return sum(map(abs, off)) / 2
+
+
+def test_sentences_are_in_both_languages() -> None:
+    for sentence in desensitize.risk(INPATIENTS, ["zip", "age"], ["condition"]).sentences():
+        assert isinstance(sentence, Text)
+        assert sentence.zh
+        assert sentence.zh != sentence.en
