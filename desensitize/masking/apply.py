@@ -104,10 +104,14 @@ def write_masked(
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
     chosen = choose(table, policy, secrets)
+    late = {column.name for column in policy.published}
     if chosen is None:
-        statement = prepare(table, policy, secrets)
+        statement = prepare(table, policy, secrets, late=late)
     else:
-        statement = prepare(table, policy, secrets, methods=chosen.methods, kept=chosen.kept)
+        late -= set(chosen.columns)
+        statement = prepare(
+            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late
+        )
     rows, lost, schema = _write(table, statement, path, progress)
     suppressed = 0 if chosen is None else chosen.found.suppressed
     return Written(
@@ -137,13 +141,11 @@ def _write(
         pq.ParquetWriter(path, schema, **_OPTIONS) as writer,
     ):
         last: Future[None] | None = None
-        for group, flags in _groups(reader, schema, width):
+        for group in _groups(reader):
             rows += group.num_rows
-            for place, flag in zip(statement.counted, flags, strict=True):
-                lost[statement.names[place]] += flag
             if last is not None:
                 last.result()  # a full disk is met here
-            last = writing.submit(writer.write_table, group, ROW_GROUP)
+            last = writing.submit(_finish, group, statement, schema, lost, writer)
             if progress is not None and time.monotonic() - told > _TOLD_EVERY_S:
                 told = time.monotonic()
                 progress(rows, table.rows)
@@ -154,10 +156,8 @@ def _write(
     return rows, {name: count for name, count in lost.items() if count}, schema
 
 
-def _groups(
-    reader: pa.RecordBatchReader, schema: pa.Schema, width: int
-) -> Iterator[tuple[pa.Table, list[int]]]:
-    """Yields row groups of `ROW_GROUP` rows, and how many values were lost in each column."""
+def _groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Yields groups of `ROW_GROUP` rows."""
     held: list[pa.RecordBatch] = []
     count = 0
     for batch in reader:
@@ -166,18 +166,36 @@ def _groups(
         if count >= ROW_GROUP:
             whole = pa.Table.from_batches(held)
             while whole.num_rows >= ROW_GROUP:
-                yield _split(whole.slice(0, ROW_GROUP), schema, width)
+                yield whole.slice(0, ROW_GROUP)
                 whole = whole.slice(ROW_GROUP)
             held, count = whole.to_batches(), whole.num_rows
     if count:
-        yield _split(pa.Table.from_batches(held), schema, width)
+        yield pa.Table.from_batches(held)
 
 
-def _split(group: pa.Table, schema: pa.Schema, width: int) -> tuple[pa.Table, list[int]]:
-    flags = [int(pc.sum(column).as_py() or 0) for column in group.columns[width:]]
+def _finish(
+    group: pa.Table,
+    statement: Statement,
+    schema: pa.Schema,
+    lost: dict[str, int],
+    writer: pq.ParquetWriter,
+) -> None:
+    """Does what is left to Python, counts what was lost, and writes."""
     # One chunk per column: where batches ended must not show in the file.
-    data = pa.Table.from_arrays(group.columns[:width], schema=schema).combine_chunks()
-    return data, flags
+    columns = [_one(column) for column in group.columns]
+    width = len(statement.names)
+    flags = dict(zip(statement.counted, columns[width:], strict=True))
+    for place, function in statement.late.items():
+        columns[place] = function.compute(columns[place])
+        flags[place] = pc.and_(flags[place], columns[place].is_null())
+    for place, flag in flags.items():
+        lost[statement.names[place]] += int(pc.sum(flag).as_py() or 0)
+    writer.write_table(pa.Table.from_arrays(columns[:width], schema=schema), ROW_GROUP)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _batch_rows(table: Table) -> int:

@@ -34,16 +34,50 @@ WHOLE_NUMBERS: Final = NUMBERS - {"FLOAT", "DOUBLE", "DECIMAL"}
 
 
 @dataclass(frozen=True)
+class Function:
+    """What Python computes for the engine, a batch of values at a time.
+
+    Attributes:
+        compute: From an Arrow array to one of the same length; NULL comes in and goes out.
+        takes: The engine's type of what comes in.
+        gives: … and of what goes out.
+        pure: Whether equal values give equal results, so that the engine may ask once for many.
+    """
+
+    compute: Callable[[Any], Any]
+    takes: str = "VARCHAR"
+    gives: str = "VARCHAR"
+    pure: bool = True
+
+
+@dataclass(frozen=True)
+class Late:
+    """A call of Python that can be made after the engine has done its part.
+
+    Attributes:
+        argument: What the engine computes.
+        function: What is left to do.
+    """
+
+    argument: str
+    function: Function
+
+
+@dataclass(frozen=True)
 class Cell:
     """One column on its way.
 
     Attributes:
         sql: Expression over what the layer below gives.
         stored: The engine's type of its values, such as VARCHAR.
+        late: The same in two parts, if the expression is a call of Python: what the engine
+            computes, and the call on the rows that leave it. Quicker, for there a batch has
+            131,072 values, and in the engine 2,048.
     """
 
     sql: str
     stored: str
+    late: Late | None = None
 
     @property
     def family(self) -> str:
@@ -61,23 +95,6 @@ class Secrets(Protocol):
             InputError: There is no such domain.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Function:
-    """What Python computes for the engine, a batch of values at a time.
-
-    Attributes:
-        compute: From an Arrow array to one of the same length; NULL comes in and goes out.
-        takes: The engine's type of what comes in.
-        gives: … and of what goes out.
-        pure: Whether equal values give equal results, so that the engine may ask once for many.
-    """
-
-    compute: Callable[[Any], Any]
-    takes: str = "VARCHAR"
-    gives: str = "VARCHAR"
-    pure: bool = True
 
 
 @dataclass
@@ -127,6 +144,11 @@ class Workshop:
         name = self._name("function")
         self.functions[name] = function
         return name
+
+    def call(self, function: Function, argument: str) -> Cell:
+        """Returns a cell that is the result of a function."""
+        late = Late(argument, function)
+        return Cell(f"{self.function(function)}({argument})", function.gives, late)
 
     def helper(self, sql: str) -> str:
         """Has an expression computed one layer below; returns its column."""

@@ -49,12 +49,12 @@ class District:
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns names such as 广东省广州市天河区."""
-        name = shop.function(Function(_reader(self.level)))
         # Streets and numbers differ from cell to cell, what stands before them does not: cut
         # there, few different texts are left to be looked up.
         head = f"left(replace(trim({as_text(cell).sql}), ' ', ''), {_HEAD})"
         cut = rf"regexp_extract({head}, '^(?:[0-9]{{6}}|.*[省市区县旗州盟岛])')"
-        return Cell(f"{name}(CASE WHEN {cut} <> '' THEN {cut} ELSE {head} END)", "VARCHAR")
+        beginning = f"CASE WHEN {cut} <> '' THEN {cut} ELSE {head} END"
+        return shop.call(Function(_reader(self.level)), beginning)
 
 
 def _reader(level: Level) -> Callable[[pa.Array], pa.Array]:

@@ -57,20 +57,19 @@ class FormatPreserving:
         """Returns encrypted text."""
         letters = ALPHABETS[self.alphabet]
         key = shop.secrets.subkey(self.domain, f"ff1 {self.alphabet}")
-        name = shop.function(Function(encrypter(Ff1(key, len(letters)), letters)))
-        text = f"upper(trim({as_text(cell).sql}))"
-        if not self.clear:
-            return Cell(f"{name}({text})", "VARCHAR")
-        kept = f"left({text}, {self.clear})"
-        return Cell(f"{kept} || {name}(substr({text}, {self.clear + 1}))", "VARCHAR")
+        encrypt = encrypter(Ff1(key, len(letters)), letters, clear=self.clear)
+        return shop.call(Function(encrypt), f"upper(trim({as_text(cell).sql}))")
 
 
-def encrypter(cipher: Ff1, letters: str, *, back: bool = False) -> Callable[[pa.Array], pa.Array]:
+def encrypter(
+    cipher: Ff1, letters: str, *, clear: int = 0, back: bool = False
+) -> Callable[[pa.Array], pa.Array]:
     """Returns the function that encrypts (or decrypts) an array of texts.
 
     Args:
         cipher: Of radix ``len(letters)``.
         letters: The alphabet, ASCII, in the order of the digits that they stand for.
+        clear: Characters at the beginning that stay as they are.
         back: Decrypt.
     """
     places = np.full(256, -1, dtype=np.int64)
@@ -81,7 +80,8 @@ def encrypter(cipher: Ff1, letters: str, *, back: bool = False) -> Callable[[pa.
     def compute(values: pa.Array) -> pa.Array:
         values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         coded = values.dictionary_encode()  # equal values are encrypted once
-        texts = coded.dictionary.cast(pa.binary())
+        kept = pc.utf8_slice_codeunits(coded.dictionary, 0, clear)
+        texts = pc.utf8_slice_codeunits(coded.dictionary, clear).cast(pa.binary())
         lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
         result = np.full(len(texts), None, dtype=object)
         for length in set(lengths.tolist()) & set(cipher.lengths()):
@@ -90,8 +90,9 @@ def encrypter(cipher: Ff1, letters: str, *, back: bool = False) -> Callable[[pa.
             digits = places[np.frombuffer(raw, dtype=np.uint8)].reshape(-1, length)
             right = (digits >= 0).all(axis=1)
             if right.any():
-                turned = written[turn(digits[right])]
-                result[mine[right]] = np.ascontiguousarray(turned).view(f"S{length}").ravel()
-        return pa.array(result, pa.binary()).cast(pa.string()).take(coded.indices)
+                out = written[turn(digits[right])]
+                result[mine[right]] = np.ascontiguousarray(out).view(f"S{length}").ravel()
+        turned = pa.array(result, pa.binary()).cast(pa.string())
+        return pc.binary_join_element_wise(kept, turned, "").take(coded.indices)
 
     return compute

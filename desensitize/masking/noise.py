@@ -60,8 +60,7 @@ class Noise:
         number = as_number(cell)
         shop.fresh.add(shop.column)
         adder = _adder(float(self.scale), number.stored)
-        name = shop.function(Function(adder, number.stored, number.stored, pure=False))
-        return Cell(f"{name}({number.sql})", number.stored)
+        return shop.call(Function(adder, number.stored, number.stored, pure=False), number.sql)
 
 
 def _adder(scale: float, stored: str) -> Any:  # noqa: ANN401 - from an Arrow array to another

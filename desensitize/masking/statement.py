@@ -13,15 +13,15 @@ What only one column of the source needs is pruned by the engine everywhere else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import duckdb
 from duckdb import func
 
 from desensitize.engines.stored_values import literal, quoted
-from desensitize.masking.base import NUMBERS, ROW, Cell, Method, Secrets, Workshop
+from desensitize.masking.base import NUMBERS, ROW, Cell, Function, Method, Secrets, Workshop
 from desensitize.masking.readings import as_date, as_number
 from desensitize.masking.visible import Keep
 from desensitize.policy import PublishedColumn, PublishPolicy
@@ -44,6 +44,8 @@ class Statement:
         counted: Places of the columns in which values can be lost.
         unmentioned: Columns of the table that the policy does not publish or drop.
         fresh: Columns that come out differently each time.
+        late: What Python has still to do, by place; the flag in ``counted`` then says where there
+            was a value.
         workshop: What the statement refers to.
     """
 
@@ -52,6 +54,7 @@ class Statement:
     counted: tuple[int, ...]
     unmentioned: tuple[str, ...]
     fresh: tuple[str, ...]
+    late: dict[int, Function] = field(repr=False)
     workshop: Workshop = field(repr=False)
 
 
@@ -62,6 +65,7 @@ def prepare(
     *,
     methods: Mapping[str, tuple[Method, ...]] | None = None,
     kept: Callable[[Mapping[str, str]], str] = lambda _: "",
+    late: Container[str] = (),
 ) -> Statement:
     """Puts the statement together and tells the engine what it refers to.
 
@@ -72,6 +76,8 @@ def prepare(
         methods: Of columns whose policy leaves the method to the models, by name.
         kept: Says which rows are released, as a condition over columns as they are published; is
             given the expression of each by name. Empty for all.
+        late: Columns of which Python may do its part on the rows that leave the engine, which is
+            quicker; ``kept`` must not look at them.
 
     Raises:
         InputError: The policy and the table do not go together.
@@ -96,13 +102,16 @@ def prepare(
             if depth < len(steps[place]) and not isinstance(steps[place][depth], Keep):
                 shop.column, shop.bounds = column.name, column.bounds
                 made[place] = steps[place][depth].apply(current[place], shop)
+                last = depth == len(steps[place]) - 1 and not _to_be_rounded(column, made[place])
+                if column.name not in late or not last:
+                    made[place] = replace(made[place], late=None)
         if shop.helpers:
             layers.compute(shop.helpers)
             shop.helpers.clear()
         if made:
-            layers.compute({f"c{place}": cell.sql for place, cell in made.items()})
+            layers.compute({f"c{i}": c.late.argument if c.late else c.sql for i, c in made.items()})
         for place, cell in made.items():
-            current[place] = Cell(f"c{place}", cell.stored)
+            current[place] = Cell(f"c{place}", cell.stored, cell.late)
     if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
         layers.filter(condition)
     sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
@@ -113,6 +122,7 @@ def prepare(
         counted,
         tuple(column.name for column in table.columns if column.name not in matched),
         tuple(name for name in (c.name for c in policy.published) if name in shop.fresh),
+        {place: cell.late.function for place, cell in enumerate(current) if cell.late},
         shop,
     )
 
@@ -231,6 +241,11 @@ def _present(cell: Cell) -> str:
     return f"{cell.sql} IS NOT NULL"
 
 
+def _to_be_rounded(column: PublishedColumn, cell: Cell) -> bool:
+    """Whether a method has made fractions of what is declared to be whole."""
+    return column.type == "integer" and cell.stored == "DOUBLE"
+
+
 def _outermost(
     below: str,
     columns: tuple[PublishedColumn, ...],
@@ -241,7 +256,7 @@ def _outermost(
     outer, counted = [], []
     for place, column in enumerate(columns):
         value = f"c{place}"
-        if column.type == "integer" and cells[place].stored == "DOUBLE":
+        if _to_be_rounded(column, cells[place]):
             value = f"round({value})::BIGINT"
         outer.append(f"{value} AS {quoted(column.name)}")
         if (
@@ -256,7 +271,8 @@ def _outermost(
         name = f"lost{place}"
         while name in taken:
             name += "_"
-        outer.append(f"p{place} AND c{place} IS NULL AS {name}")
+        lost = f"p{place}" if cells[place].late else f"p{place} AND c{place} IS NULL"
+        outer.append(f"{lost} AS {name}")
     order = f" ORDER BY {ROW}" if shop.unordered else ""
     return f"SELECT {', '.join(outer)} FROM {below}{order}", tuple(counted)
 

@@ -297,6 +297,12 @@ def test_noise_is_centred_and_as_wide_as_it_says() -> None:
     assert one([None, 5], "{ noise = 10 }", of="bounds = [0, 10]")[0] is None
 
 
+def test_whole_numbers_stay_whole_whatever_is_done_to_them() -> None:
+    of = 'type = "integer"\nbounds = [0, 100]'
+    for how in ("{ round = 0.4, noise = 3 }", "{ top_code = 7.5 }", "{ noise = 3, round = 0.4 }"):
+        assert all(isinstance(v, int) for v in one([9] * 20, how, of=of)), how
+
+
 def test_noise_without_bounds_is_refused() -> None:
     with pytest.raises(InputError, match="noise on 'x' needs bounds"):
         one([1], "{ noise = 10 }")
