@@ -78,12 +78,7 @@ def every_node(
         members: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place, label in enumerate(labels):
             members[label].append(place)
-        out = {
-            place
-            for places in members.values()
-            if not holds([secrets[p] for p in places], secrets, models)
-            for place in places
-        }
+        out = left_out(list(members.values()), secrets, models)
         losses = []
         for column, level in enumerate(node):
             finest = {row[column] for row in rows}
@@ -102,17 +97,28 @@ def every_node(
     return found
 
 
-def holds(here: Sequence[str], everywhere: Sequence[str], models: Models) -> bool:
-    """Whether one class meets the models; sensitive values are digits, so distance is ordered."""
-    if models.k is not None and len(here) < models.k:
-        return False
-    if models.l is not None and len(set(here)) < models.l:
-        return False
-    if models.t is None:
-        return True
-    values = sorted(set(everywhere), key=int)
+def left_out(classes: Sequence[list[int]], secrets: Sequence[str], models: Models) -> set[int]:
+    """Rows of the classes that break a model; t against what is left, until nothing changes."""
+    kept = [
+        places
+        for places in classes
+        if (models.k is None or len(places) >= models.k)
+        and (models.l is None or len({secrets[p] for p in places}) >= models.l)
+    ]
+    while models.t is not None:
+        table = [secrets[p] for places in kept for p in places]
+        close = [c for c in kept if distance([secrets[p] for p in c], table) <= models.t + ROUNDING]
+        if len(close) == len(kept):
+            break
+        kept = close
+    return set(range(len(secrets))) - {p for places in kept for p in places}
+
+
+def distance(here: Sequence[str], table: Sequence[str]) -> float:
+    """Ordered earth mover's distance; values are digits."""
+    values = sorted(set(table), key=int)
     total, moved = 0.0, 0.0
     for value in values:
-        moved += here.count(value) / len(here) - everywhere.count(value) / len(everywhere)
+        moved += here.count(value) / len(here) - table.count(value) / len(table)
         total += abs(moved)
-    return total / max(len(values) - 1, 1) <= models.t + ROUNDING
+    return total / max(len(values) - 1, 1)
