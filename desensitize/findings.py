@@ -43,6 +43,9 @@ class ColumnFinding:
         counts: By recogniser, those that were seen at all.
         evidence: Why, one reason each.
         examples: Masked values, at most three.
+        numeric: Share of numbers among the values at the beginning, 0 to 1.
+        magnitude: Power of ten of the median of their absolute values; 0 below ten.
+        different: Different values at the beginning.
     """
 
     name: str
@@ -55,6 +58,9 @@ class ColumnFinding:
     counts: dict[str, Count]
     evidence: tuple[Text, ...]
     examples: tuple[str, ...]
+    numeric: float = 0.0
+    magnitude: int = 0
+    different: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from desensitize.attributes import ATTRIBUTES
 from desensitize.column import ColumnType, Role
 from desensitize.masking import KINDS
-from desensitize.masking.base import Kind, Method, domain_of, needs_of
+from desensitize.masking.base import Bounds, Kind, Method, domain_of, needs_of
 from desensitize.masking.visible import Drop, Keep
 from desensitize.recognisers import by_name
 from protos.faults import InputError
@@ -59,7 +59,7 @@ class PublishedColumn:
             (``integer``), or empty.
         role: How it identifies its subject.
         grade: Sensitivity, 1 (public) to 4 (core); None if nobody has said.
-        bounds: Least and greatest value; others are not published. None for no limit.
+        bounds: Least and greatest value, or day; others are not published. None for no limit.
         methods: Applied one after the other; empty if the column has a hierarchy or is not named
             in ``[publish]``.
         hierarchy: Its levels, from which the models choose one.
@@ -69,7 +69,7 @@ class PublishedColumn:
     type: str = ""
     role: Role = "other"
     grade: int | None = None
-    bounds: tuple[Decimal, Decimal] | None = None
+    bounds: Bounds | None = None
     methods: tuple[Method, ...] = ()
     hierarchy: HierarchyRule | None = None
 
@@ -195,7 +195,7 @@ class _Column(_Strict):
     type: str = ""
     role: Role = "other"
     grade: Annotated[int, Field(ge=1, le=4)] | None = None
-    bounds: tuple[Decimal, Decimal] | None = None
+    bounds: Bounds | None = None
     decimals: int | None = None
     codes: tuple[Any, ...] | None = None
     nullable: bool = True
@@ -387,7 +387,8 @@ def _check_column(column: _Column, at: str) -> None:
             remedy=Text(f"types: {listed}; or leave it out", f"类型：{listed}；也可省略"),
             code="policy.type",
         )
-    if column.bounds is not None and column.bounds[0] >= column.bounds[1]:
+    # Neither equal nor the other way round; both are numbers, or both days.
+    if column.bounds is not None and sorted(column.bounds) != list(dict.fromkeys(column.bounds)):
         raise InputError(
             Text(f"{at}.bounds must rise", f"{at}.bounds 须递增"),
             remedy=Text("write [lowest, highest]", "请写 [最小值, 最大值]"),

@@ -24,6 +24,8 @@ _PERSONS: Final = frozenset(
 
 
 _K: Final = 5
+_NUMBERS: Final = 0.95
+_CODES: Final = 20
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Rule:
 
     Attributes:
         applies: To which columns.
-        method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name; or the
-            levels of a hierarchy, from fine to coarse, of which the models choose one.
+        method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name and
+            ``STEP`` for a hundredth of the usual value; or the levels of a hierarchy, from fine to
+            coarse, of which the models choose one.
         why: For people.
     """
 
@@ -65,7 +68,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda c: c.role == "quasi", ("value", "*"), Text(
         "kept, unless the models need it gone; a file can give it levels between",
         "除非隐私模型要求，否则保留；可用文件给出中间层级")),
-    Rule(lambda c: c.type in {"income", "amount"}, '{ top_code = "p99.5", round = 100 }', Text(
+    Rule(lambda c: c.role == "sensitive" and _is_measured(c),
+         '{ top_code = "p99.5", round = STEP }', Text(
         "the greatest amounts are known in public; exact ones can be looked up",
         "最大的金额众所周知，精确金额可用于比对")),
     Rule(lambda c: c.role == "sensitive", '"keep"', Text(
@@ -83,6 +87,11 @@ def _is_text(column: ColumnFinding) -> bool:
     return column.type == "free_text" or any(c.inside for c in column.counts.values())
 
 
+def _is_measured(column: ColumnFinding) -> bool:
+    """Whether values are amounts: numbers of three digits and more, and no codes."""
+    return column.numeric >= _NUMBERS and column.magnitude >= 2 and column.different > _CODES
+
+
 def propose(column: ColumnFinding) -> Rule:
     """Proposes what becomes of one column."""
     return next(rule for rule in RULES if rule.applies(column))
@@ -94,7 +103,8 @@ def proposal(report: ScanReport) -> str:
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
     for column in report.columns:
         lines += _column(column)
-    rules = {column.name: propose(column) for column in report.columns}
+    columns = {column.name: column for column in report.columns}
+    rules = {name: propose(column) for name, column in columns.items()}
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
     if any(isinstance(rule.method, tuple) for rule in rules.values()):
         lines += _models(report)
@@ -104,7 +114,10 @@ def proposal(report: ScanReport) -> str:
         if named:
             lines += ["", f"[publish.{part}]"]
         for name, rule in named.items():
-            lines += [f"# {_line(rule.why)}", f"{quoted_key(name)} = {_written(rule, dataset)}"]
+            lines += [
+                f"# {_line(rule.why)}",
+                f"{quoted_key(name)} = {_written(rule, dataset, columns[name])}",
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -122,10 +135,11 @@ def _models(report: ScanReport) -> Iterator[str]:
     yield f"models = {{ k = {_K}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
 
 
-def _written(rule: Rule, dataset: str) -> str:
+def _written(rule: Rule, dataset: str, column: ColumnFinding) -> str:
     if isinstance(rule.method, tuple):
         return json.dumps(rule.method)
-    return rule.method.replace("DATASET", dataset)
+    step = str(10 ** max(column.magnitude - 2, 0))
+    return rule.method.replace("DATASET", dataset).replace("STEP", step)
 
 
 def dataset_name(source: str) -> str:

@@ -66,7 +66,7 @@ class ColumnFacts:
         stored: Arrow type in the output.
         type: What the policy says that it holds.
         role: How it identifies its subject.
-        methods: What was done, in order; for a hierarchy, ``level``.
+        methods: What was done, in order; for a hierarchy one, ``level``, with its name.
         lost: Values that became NULL because the methods could not read them or the bounds
             exclude them.
     """

@@ -20,12 +20,13 @@ from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.findings import direct_cells
+from desensitize.generalise.levels import hierarchy
 from desensitize.keys import TokenKeys, read_keys
 from desensitize.masking import KINDS
 from desensitize.masking.apply import Progress, Written, write_masked
 from desensitize.masking.base import Method
 from desensitize.masking.format_preserving import FormatPreserving
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishedColumn, PublishPolicy, read_policy
 from desensitize.publication import check_final, publication
 from desensitize.recognisers import by_name
 from desensitize.release import (
@@ -333,7 +334,7 @@ def _release(
                 written.stored[column.name],
                 column.type,
                 column.role,
-                tuple(map(_done, column.methods)),
+                _all_done(column, written.levels.get(column.name), policy.folder),
                 written.lost.get(column.name, 0),
             )
             for column in policy.published
@@ -349,6 +350,14 @@ def _release(
         notes=written.notes,
         figures=written.figures | ({} if risk is None else {"risk": risk.to_dict()}),
     )
+
+
+def _all_done(column: PublishedColumn, level: str | None, folder: Path) -> tuple[Done, ...]:
+    if column.hierarchy is None or level is None:
+        return tuple(map(_done, column.methods))
+    levels = hierarchy(column.name, column.hierarchy, folder)
+    method = levels.methods[levels.names.index(level)]
+    return (Done("level", {"level": level}, method.concludes),)
 
 
 def _done(method: Method) -> Done:

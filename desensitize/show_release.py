@@ -29,7 +29,7 @@ def show_release(release: Release) -> None:
     """Prints what was done."""
     terminal.table(
         [str(heading) for heading in _HEADINGS],
-        [_row(column, release) for column in release.columns],
+        [_row(column) for column in release.columns],
         right=[4],
     )
     for note in (*_notes(release), *release.notes):
@@ -53,13 +53,11 @@ def show_keys(keys: TokenKeys) -> None:
     )
 
 
-def _row(column: ColumnFacts, release: Release) -> tuple[str, ...]:
+def _row(column: ColumnFacts) -> tuple[str, ...]:
     done = " → ".join(
         " ".join([each.method, *(_written(value) for value in each.parameters.values())]).strip()
         for each in column.methods
     )
-    if column.name in release.levels:
-        done = str(Text("level {l}", "层级 {l}").format(l=release.levels[column.name]))
     return (
         " ".join(column.name.split()),
         str(ROLES[column.role]),

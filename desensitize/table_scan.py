@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 import duckdb
@@ -49,9 +49,25 @@ _COLUMNS_PER_PASS: Final = 250
 _MOST_FORMS: Final = 3
 _FORM_SHARE: Final = 0.02
 _PENDING: Final = 50_000
+_NUMBER: Final = r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE][+-]?[0-9]{1,2})?"
 _PENDING_CHARACTERS: Final = 4_000_000
 _EXAMPLES: Final = 3
 _LOOK: Final = -1  # kind of a cell that the finder must look at
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the numbers of a column look like; the fields are those of `ColumnFinding`.
+
+    Attributes:
+        numeric: Share of numbers.
+        magnitude: Power of ten of the median.
+        different: Different values.
+    """
+
+    numeric: float
+    magnitude: int
+    different: int
 
 
 @dataclass
@@ -65,6 +81,7 @@ class _Column:
     mean_bytes: float
     damaged: float
     examples: tuple[str, ...]
+    figures: Figures
     values: int = 0
     whole: Counter[str] = field(default_factory=Counter)
     invalid: Counter[str] = field(default_factory=Counter)
@@ -119,7 +136,7 @@ def scan_table(
         if table.blame is None:
             raise
         raise table.blame(error) from error
-    found = tuple(classify(column.seen()) for column in columns)
+    found = tuple(replace(classify(column.seen()), **asdict(column.figures)) for column in columns)
     seconds = time.perf_counter() - start
     return ScanReport(table.name, rows, full, found, table.notes, round(seconds, 3))
 
@@ -166,8 +183,22 @@ def _look_at_head(table: Table) -> list[_Column]:
         examples = tuple(masked(v) for v in text.unique()[:_EXAMPLES].to_pylist())
         seen = Seen(source.name, source.stored, len(text), counts[i], distinct, length, damaged, ())
         width = float(pc.mean(head.column(3 * i + 2)).as_py() or 0)
-        result.append(_Column(source, _forms(seen), distinct, length, width, damaged, examples))
+        result.append(
+            _Column(
+                source, _forms(seen), distinct, length, width, damaged, examples, _figures(text)
+            )
+        )
     return result
+
+
+def _figures(text: pa.StringArray) -> Figures:
+    """What a column of numbers looks like, without any of its values."""
+    number = pc.match_substring_regex(text, f"^{_NUMBER}$")
+    found = text.filter(number).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    median = float(np.median(np.abs(found))) if len(found) else 0.0
+    magnitude = int(np.log10(median)) if 10 <= median < np.inf else 0
+    share = len(found) / max(len(text), 1)
+    return Figures(round(share, 4), magnitude, pc.count_distinct(text).as_py())
 
 
 def _present(column: pa.ChunkedArray) -> pa.StringArray:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
@@ -24,6 +25,8 @@ from protos.language import Text
 
 Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 """Name of a token key: equal values have equal tokens within one domain."""
+Bounds = tuple[Decimal, Decimal] | tuple[date, date]
+"""Least and greatest value, both included."""
 ROW: Final = "veil_row"
 
 NUMBERS: Final = frozenset(
@@ -120,7 +123,7 @@ class Workshop:
     columns: Mapping[str, Cell]
     measure: Callable[[str], Any]
     column: str = ""
-    bounds: tuple[Decimal, Decimal] | None = None
+    bounds: Bounds | None = None
     variables: dict[str, bytes] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     helpers: dict[str, str] = field(default_factory=dict)

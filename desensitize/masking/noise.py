@@ -8,6 +8,7 @@ floating-point samplers that OpenDP has closed (Mironov 2012).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -45,7 +46,7 @@ class Noise:
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns noisy numbers."""
-        if shop.bounds is None:
+        if shop.bounds is None or not isinstance(shop.bounds[0], Decimal):
             raise InputError(
                 Text(
                     f"noise on {shop.column!r} needs bounds: without them it promises nothing",

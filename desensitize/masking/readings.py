@@ -8,6 +8,7 @@ from desensitize.engines.stored_values import DATE_FORMATS, literal
 from desensitize.masking.base import NUMBERS, WHOLE_NUMBERS, Cell
 
 _FORMATS: Final = (*DATE_FORMATS, "%Y.%m.%d", "%Y-%m", "%Y/%m", "%Y年%m月")
+_EXACT: Final = 2**53 - 1  # a greater one may stand for its neighbour
 _PLAIN: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _GROUPED: Final = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 
@@ -43,6 +44,32 @@ def as_number(cell: Cell) -> Cell:
     else:
         return Cell("NULL::DOUBLE", "DOUBLE")
     return Cell(f"CASE WHEN isfinite({number}) THEN {number} END", "DOUBLE")
+
+
+def as_whole(cell: Cell) -> Cell:
+    """Reads a column as whole numbers of up to 64 bits, exactly; a fraction is NULL.
+
+    Digits are not taken through a float, which would change those of an id. Numbers that a float
+    or an exponent holds count below 2**53: beyond, they are not known exactly.
+    """
+    if cell.family in WHOLE_NUMBERS:
+        return Cell(f"TRY_CAST({cell.sql} AS BIGINT)", "BIGINT")
+    if cell.family == "DECIMAL":
+        whole = f"CASE WHEN {cell.sql} = trunc({cell.sql}) THEN TRY_CAST({cell.sql} AS BIGINT) END"
+        return Cell(whole, "BIGINT")
+    number = as_number(cell).sql
+    by_float = (
+        f"CASE WHEN {number} = trunc({number}) AND abs({number}) <= {_EXACT} "
+        f"THEN TRY_CAST({number} AS BIGINT) END"
+    )
+    if cell.family not in {"VARCHAR", "ENUM"}:
+        return Cell(by_float, "BIGINT")
+    text = f"trim(({cell.sql})::VARCHAR)"
+    return Cell(
+        f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN TRY_CAST({text} AS BIGINT) "
+        f"ELSE {by_float} END",
+        "BIGINT",
+    )
 
 
 def as_date(cell: Cell) -> Cell:

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Final
 
 import duckdb
 from duckdb import func
 
 from desensitize.engines.stored_values import literal, quoted
-from desensitize.masking.base import NUMBERS, ROW, Cell, Function, Method, Secrets, Workshop
-from desensitize.masking.readings import as_date, as_number
+from desensitize.masking.base import NUMBERS, ROW, Bounds, Cell, Function, Method, Secrets, Workshop
+from desensitize.masking.readings import as_date, as_number, as_whole
 from desensitize.masking.visible import Keep
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table
@@ -211,9 +212,7 @@ def _read(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> C
         cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")
     match column.type:
         case "integer":
-            number = as_number(cell)
-            whole = f"CASE WHEN {number.sql} = trunc({number.sql}) "
-            cell = Cell(f"{whole}THEN TRY_CAST({number.sql} AS BIGINT) END", "BIGINT")
+            cell = as_whole(cell)
         case "decimal":
             cell = cell if cell.family in NUMBERS else as_number(cell)
         case "date":
@@ -226,13 +225,19 @@ def _read(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> C
                 "BOOLEAN",
             )
     if column.bounds is not None:
-        low, high = column.bounds
-        number = as_number(cell)
-        # A column that is only kept stays in its own type.
-        keep = cell.sql if all(isinstance(m, Keep) for m in methods) else number.sql
-        stored = cell.stored if keep == cell.sql else number.stored
-        cell = Cell(f"CASE WHEN {number.sql} BETWEEN {low:f} AND {high:f} THEN {keep} END", stored)
+        cell = _within(cell, column.bounds, kept=all(isinstance(m, Keep) for m in methods))
     return cell
+
+
+def _within(cell: Cell, bounds: Bounds, *, kept: bool) -> Cell:
+    """Leaves what is within bounds; a column that is only kept stays in its own type."""
+    low, high = bounds
+    if isinstance(low, Decimal):
+        value, ends = as_number(cell), f"{low:f} AND {high:f}"
+    else:
+        value, ends = as_date(cell), f"DATE '{low}' AND DATE '{high}'"
+    left = cell if kept else value
+    return Cell(f"CASE WHEN {value.sql} BETWEEN {ends} THEN {left.sql} END", left.stored)
 
 
 def _present(cell: Cell) -> str:

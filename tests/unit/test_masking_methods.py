@@ -266,6 +266,27 @@ def test_values_out_of_bounds_are_lost_and_counted() -> None:
         assert got == {"x": [None, 0, 9, None, None], "lost": [2]}
 
 
+def test_days_out_of_bounds_are_lost_and_counted() -> None:
+    of = {"x": 'type = "date"\nbounds = [2020-01-01, 2020-12-31]'}
+    got = masked({"x": ["2019-12-31", "2020/1/1", "2020-12-31", "2021-01-01"]}, {"x": '"keep"'}, of)
+    assert got == {"x": [None, dt.date(2020, 1, 1), dt.date(2020, 12, 31), None], "lost": [2]}
+    with pytest.raises(InputError, match="noise on 'x' needs bounds"):
+        masked({"x": ["2020-01-01"]}, {"x": "{ noise = 3 }"}, of)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("440106199003071231", 440106199003071231),  # not through a float
+        ("-9223372036854775808", -(2**63)), ("9223372036854775808", None), ("8e3", 8000),
+        ("9007199254740993.0", None), ("1.5", None), ("1,234", 1234), (2.0, 2), (2.5, None),
+        (1e300, None), (Decimal("3.00"), 3), (Decimal("3.01"), None), (2**63 - 1, 2**63 - 1),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_exact_or_lost(value: object, expected: int | None) -> None:
+    assert one([value], '"keep"', of='type = "integer"') == [expected]
+
+
 def test_declared_types_are_those_of_the_output() -> None:
     table = {"a": ["1", "2.5", "x"], "b": ["是", "false", "?"], "c": ["2024-01-02", "", "x"]}
     declared = {"a": 'type = "integer"', "b": 'type = "boolean"', "c": 'type = "date"'}

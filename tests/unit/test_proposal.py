@@ -75,6 +75,24 @@ def test_it_says_why_in_both_languages(
     assert comments >= 2 * table.num_columns
 
 
+@pytest.mark.parametrize(
+    ("values", "proposed"),
+    [
+        ([str(3000 + i * 7) for i in range(100)], '{ top_code = "p99.5", round = 10 }'),
+        ([f"{i}e+05" for i in range(1, 100)], '{ top_code = "p99.5", round = 10000 }'),
+        ([250_000.5 + i for i in range(100)], '{ top_code = "p99.5", round = 1000 }'),
+        ([str(i % 3) for i in range(100)], '"keep"'),  # codes: rounding would make them equal
+        (["<=50K", ">50K"] * 50, '"keep"'),
+        ([None] * 100, '"keep"'),
+    ],
+)
+def test_amounts_are_rounded_to_a_hundredth_of_the_usual_one(
+    values: list[object], proposed: str
+) -> None:
+    text = proposal(desensitize.scan(pa.table({"income": values})))
+    assert f'"income" = {proposed}' in text
+
+
 def test_names_of_datasets_and_columns_are_written_as_toml_wants_them() -> None:
     assert dataset_name("住房 2024.csv") == "dataset_2024"
     assert dataset_name("Public-Housing.v2.parquet") == "public_housing_v2"
@@ -106,3 +124,7 @@ def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path
     ]  # fmt: skip
     assert set(release.levels) == {"性别", "民族", "出生日期", "住址"}
     assert release.figures["smallest_class"] >= 5
+    facts = {column.name: column.methods[0] for column in release.columns}
+    for name, level in release.levels.items():
+        assert (facts[name].method, facts[name].parameters) == ("level", {"level": level})
+        assert facts[name].concludes.zh

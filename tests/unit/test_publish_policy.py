@@ -103,6 +103,8 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
         ('role = "quasi"', 'rolle = "quasi"', "columns.出生日期.rolle is not a known key"),
         ("cn_person", "person", "columns.\"姓名\".type: 'person' is no type"),
         ("[0, 1000000]", "[5, 5]", 'columns."收入".bounds must rise'),
+        ("[0, 1000000]", "[5, 3]", 'columns."收入".bounds must rise'),
+        ("[0, 1000000]", "[2020-01-02, 2020-01-01]", 'columns."收入".bounds must rise'),
         ('open = "unconditional"', 'open = "yes"', "open: must be one of"),
         ('dataset = "public', 'dataset = "Public', "dataset: must be of the form"),
         ("[publish]", "[publish", "is not TOML"),
