@@ -292,7 +292,22 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
     for each in columns.values():
         _check_release(each, columns, where)
     models = Models(**publish.models.model_dump())
-    if any(column.hierarchy for column in columns.values()) and not models.asked:
+    _check_models(models, columns, where)
+    return PublishPolicy(
+        written.dataset, written.open, columns, publish.unknown_column, models,
+        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), text, folder,
+    )  # fmt: skip
+
+
+def _check_models(models: Models, columns: Mapping[str, PublishedColumn], where: str) -> None:
+    """Refuses hierarchies without models, and models that would have nothing to hold of.
+
+    Raises:
+        InputError: As said.
+    """
+    published = [column for column in columns.values() if column.published]
+    roles = {column.role for column in published}
+    if any(column.hierarchy for column in published) and not models.asked:
         raise InputError(
             Text(
                 f"{where}: publish.hierarchies: nothing chooses a level, for publish.models asks "
@@ -305,10 +320,33 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
             ),
             code="policy.models",
         )
-    return PublishPolicy(
-        written.dataset, written.open, columns, publish.unknown_column, models,
-        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), text, folder,
-    )  # fmt: skip
+    if models.asked and not any(c.role == "quasi" or c.hierarchy for c in published):
+        raise InputError(
+            Text(
+                f"{where}: publish.models: no quasi-identifier is published, so they say nothing",
+                f"{where}：publish.models：没有发布任何准标识符，模型无从约束",
+            ),
+            remedy=Text(
+                'write role = "quasi" for columns that others may know of a person, or leave '
+                "models out",
+                '请为他人可能掌握的列写上 role = "quasi"，或删去 models',
+            ),
+            code="policy.models",
+        )
+    if (models.l, models.t) != (None, None) and "sensitive" not in roles:
+        raise InputError(
+            Text(
+                f"{where}: publish.models: l and t are about sensitive columns, and none is "
+                "published",
+                f"{where}：publish.models：l 与 t 针对敏感属性，但没有发布任何敏感属性",
+            ),
+            remedy=Text(
+                'write role = "sensitive" for what nobody should learn about a person, or leave '
+                "l and t out",
+                '请为不应被得知的列写上 role = "sensitive"，或删去 l 与 t',
+            ),
+            code="policy.models",
+        )
 
 
 def _hierarchy(written: tuple[str, ...] | _Hierarchy | None) -> HierarchyRule | None:

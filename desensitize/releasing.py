@@ -278,10 +278,11 @@ def _risk(path: Path, policy: PublishPolicy) -> RiskReport | None:
     Raises:
         PolicyError: A model does not hold of it.
     """
-    quasi = [column.name for column in policy.published if column.role == "quasi"]
+    # As the search sees it: what has levels is known of people, whatever the policy calls it.
+    quasi = [c.name for c in policy.published if c.role == "quasi" or c.hierarchy]
     if not quasi:
         return None
-    sensitive = [column.name for column in policy.published if column.role == "sensitive"]
+    sensitive = [c.name for c in policy.published if c.role == "sensitive" and c.name not in quasi]
     report = risk_file(path, quasi, sensitive)
     models, wrong = policy.models, []
     if report.rows:

@@ -15,7 +15,7 @@ import desensitize
 from desensitize.generalise import search
 from desensitize.generalise.groups import Domain, Groups, Sensitive
 from desensitize.policy import Models, PublishPolicy, parse_policy
-from protos.faults import PolicyError
+from protos.faults import InputError, PolicyError
 from protos.language import Text
 
 # Machanavajjhala et al., "l-diversity" (ICDE 2006), figure 2: the 4-anonymous inpatient table.
@@ -116,6 +116,37 @@ def test_rows_left_out_do_not_make_the_others_stand_out(tmp_path: Path) -> None:
     )
     assert release.levels == {"q": "*"}
     assert release.figures["risk"]["sensitive"][0]["t"] <= 0.3
+
+
+@pytest.mark.parametrize(
+    ("role", "models", "said"),
+    [
+        ("other", "{ l = 2 }", "none is published"),
+        ("other", "{ k = 2, t = 0.1 }", "none is published"),
+        ("quasi", "{ k = 2, l = 2 }", "none is published"),
+    ],
+)
+def test_models_with_nothing_to_hold_of_are_no_promise(role: str, models: str, said: str) -> None:
+    text = policy("{ k = 2 }").text.replace('"sensitive"', f'"{role}"')
+    parse_policy(text)
+    with pytest.raises(InputError, match=said) as refused:
+        parse_policy(text.replace("{ k = 2 }", models))
+    assert refused.value.code == "policy.models"
+
+
+def test_k_of_no_column_is_no_promise() -> None:
+    published = '[publish]\nmodels = { k = 5 }\nmethods = { s = "keep" }'
+    with pytest.raises(InputError, match="no quasi-identifier is published"):
+        parse_policy(f'dataset = "d"\n[columns.s]\n{published}')
+
+
+def test_a_column_with_levels_counts_whatever_it_is_called(tmp_path: Path) -> None:
+    text = policy("{ k = 2 }").text.replace('"quasi"', '"other"')
+    people = pd.DataFrame({"q": list("aab"), "s": list("xyz")})
+    release = desensitize.run(people, policy=parse_policy(text), out=tmp_path / "o")
+    assert release.levels == {"q": "*"}
+    assert release.figures["risk"]["quasi"] == ["q"]
+    assert release.figures["risk"]["k"] == 3
 
 
 def test_figures_carry_no_value_of_the_table() -> None:
