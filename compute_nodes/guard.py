@@ -19,7 +19,7 @@ from catalog.judge import judge
 from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.jobs.opening import Opening
-from compute_nodes.jobs.setups import is_homomorphic
+from compute_nodes.jobs.runs import is_homomorphic
 from protos.canonical import digest
 from protos.cards import Card, Pins
 from protos.faults import InputError, PolicyError, TrustError

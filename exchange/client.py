@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 from catalog.calibration import calibrate
 from catalog.plan import Mode, Plan, Protocol
 from catalog.policy import Policy
-from compute_nodes.jobs.setups import order_key_info
+from compute_nodes.jobs.runs import order_key_info
 from compute_nodes.rpc.membership import TlsFiles
 from exchange.federation import Federation, read_federation
 from exchange.history import History

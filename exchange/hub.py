@@ -17,7 +17,7 @@ from catalog.plan import Plan
 from compute_nodes.crypto.signatures import signer
 from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
-from compute_nodes.jobs.setups import CANCEL_ROUND
+from compute_nodes.jobs.runs import CANCEL_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.link import UNREGISTERED
 from exchange.coordinator.archive import Archive, JobRow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from catalog.certificates.receipts import PLAN_TYPE
 from catalog.codec import to_json
 from catalog.plan import Plan, Protocol
-from compute_nodes.jobs.setups import is_homomorphic
+from compute_nodes.jobs.runs import is_homomorphic
 from exchange.federation import Federation
 from exchange.he_key import make_he_key
 from exchange.history import Remembered, question_key, same_question

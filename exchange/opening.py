@@ -9,15 +9,8 @@ from compute_nodes.cell_order import scatter
 from compute_nodes.crypto.ring import Ring
 from compute_nodes.crypto.signatures import verifier
 from compute_nodes.jobs.bitmap import read_bitmap
-from compute_nodes.jobs.setups import (
-    MAIN,
-    VALUES,
-    flag_blocks,
-    is_homomorphic,
-    sealing_info,
-    shape_of,
-    values_setup,
-)
+from compute_nodes.jobs.runs import MAIN, VALUES, flag_blocks, is_homomorphic, shape_of
+from compute_nodes.jobs.setups import sealing_info, values_setup
 from compute_nodes.protocols.base import Setup
 from compute_nodes.protocols.masked_sum.envelope import envelope_info, open_envelope
 from exchange.coordinator.outcome import Aggregate

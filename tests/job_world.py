@@ -29,7 +29,7 @@ from compute_nodes.jobs.job import Job, JobTools
 from compute_nodes.jobs.machines import Keys
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.jobs.part import Computed, Source
-from compute_nodes.jobs.setups import order_key_info
+from compute_nodes.jobs.runs import order_key_info
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import NodeStore
 from exchange.coordinator.inputs import Input

@@ -19,7 +19,7 @@ import pytest
 
 from catalog.certificates.receipts import plan_hash
 from catalog.plan import Plan, Protocol
-from compute_nodes.jobs.setups import is_homomorphic
+from compute_nodes.jobs.runs import is_homomorphic
 from compute_nodes.protocols.simulation import Dice, Weather
 from compute_nodes.rpc import wire
 from compute_nodes.rpc.delivery import Delivery

@@ -14,7 +14,7 @@ from catalog.plan import Plan
 from catalog.typing_rules import magnitude
 from compute_nodes.crypto.bfv import BfvKey
 from compute_nodes.crypto.paillier import PaillierKey, RandomBytes
-from compute_nodes.jobs.setups import parties_of
+from compute_nodes.jobs.runs import parties_of
 from compute_nodes.protocols.base import Setup, Sign, Verify
 from compute_nodes.protocols.he_sum.coordinator import HeSumCoordinator
 from compute_nodes.protocols.he_sum.masking import pair_seed_from

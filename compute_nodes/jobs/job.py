@@ -28,7 +28,7 @@ from compute_nodes.jobs.bitmap import read_bitmap
 from compute_nodes.jobs.machines import Keys, party_of, setup_of
 from compute_nodes.jobs.opening import read_opening
 from compute_nodes.jobs.part import Computed, Source, secret_order
-from compute_nodes.jobs.setups import (
+from compute_nodes.jobs.runs import (
     BITMAP_ROUND,
     CANCEL_ROUND,
     COUNT_BITS,

@@ -8,13 +8,8 @@ from dataclasses import dataclass, field
 from compute_nodes.crypto.seed import PartySeed
 from compute_nodes.crypto.signatures import signer, verifier
 from compute_nodes.guard import Admitted
-from compute_nodes.jobs.setups import (
-    COUNTS,
-    counts_setup,
-    is_homomorphic,
-    sealing_info,
-    values_setup,
-)
+from compute_nodes.jobs.runs import COUNTS, is_homomorphic
+from compute_nodes.jobs.setups import counts_setup, sealing_info, values_setup
 from compute_nodes.protocols.base import Party, Setup
 from compute_nodes.protocols.masked_sum.envelope import envelope_info
 from compute_nodes.protocols.masked_sum.party import MaskedSumParty

@@ -26,7 +26,7 @@ from compute_nodes.engines.render import (
     to_vector,
 )
 from compute_nodes.guard import Admitted
-from compute_nodes.jobs.setups import flag_blocks, shape_of
+from compute_nodes.jobs.runs import flag_blocks, shape_of
 from compute_nodes.noise import draw_noise
 from desensitize.engines.snapshot import Snapshot
 from desensitize.engines.worker import QueryPool, QueryTask, RenderedSql

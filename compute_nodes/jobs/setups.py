@@ -1,39 +1,17 @@
-"""From a signed plan to the protocol runs that it means: names of rounds, setups, machines.
+"""From a signed plan to the setups and machines of its protocol runs.
 
 Pure, and shared by the exchange, the nodes and the analyst, so that all three derive the same.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from catalog.dataset import Dataset
 from catalog.plan import Plan
-from compute_nodes.protocols.base import Coordinator, PartyInfo, Setup, Verify
+from compute_nodes.jobs.runs import COUNT_BITS, COUNTS, flag_blocks, is_homomorphic, parties_of
+from compute_nodes.protocols.base import Coordinator, Setup, Verify
 from compute_nodes.protocols.masked_sum.coordinator import MaskedSumCoordinator
 from compute_nodes.protocols.sealed import SealedCoordinator
 from protos.faults import InputError
-
-PLAN_ROUND: Final = "plan"
-BITMAP_ROUND: Final = "bitmap"
-RECEIPT_ROUND: Final = "receipt"
-CANCEL_ROUND: Final = "cancel"
-
-MAIN: Final = "main"
-COUNTS: Final = "counts"
-VALUES: Final = "values"
-
-COUNT_BITS: Final = 64
-
-
-def parties_of(plan: Plan) -> tuple[PartyInfo, ...]:
-    """The plan's roster as the protocols' parties; positions are party numbers."""
-    return tuple(PartyInfo(i, m.name, m.fingerprint) for i, m in enumerate(plan.roster))
-
-
-def shape_of(plan: Plan) -> tuple[int, ...]:
-    """Size of each group key's domain, last key fastest."""
-    return tuple(len(key.domain) for key in plan.aggregate.keys)
 
 
 def counts_setup(plan: Plan, plan_hash: str) -> Setup:
@@ -80,35 +58,9 @@ def values_setup(plan: Plan, plan_hash: str, instance: str, cells: int, dataset:
     )
 
 
-def is_homomorphic(plan: Plan) -> bool:
-    """Whether the values travel as ciphertexts under the analyst's HE key."""
-    return plan.protocol.startswith("he_sum.")
-
-
-def runs_of(plan: Plan) -> tuple[str, ...]:
-    """The protocol runs that a plan consists of, in order; a node takes part in no other."""
-    if plan.mode == "exact" and plan.protocol != "sealed":
-        return (COUNTS, VALUES)
-    return (MAIN,)
-
-
-def flag_blocks(plan: Plan) -> int:
-    """Blocks of 0/1 flags ahead of the measures: 1 where a single owner suppresses by itself.
-
-    An exact `sealed` answer has no exchange between two phases: its vector says first, per cell,
-    whether it is shown; hidden cells hold 0.
-    """
-    return int(plan.mode == "exact" and plan.protocol == "sealed")
-
-
 def sealing_info(setup: Setup) -> bytes:
     """HPKE info under which a single department seals its vector to the analyst."""
     return f"veil/v1/sealed/{setup.digest}".encode()
-
-
-def order_key_info(plan: Plan, department: str) -> bytes:
-    """HPKE info under which the analyst seals the cell-order key to one department."""
-    return f"veil/v1/cell-order/{plan.job}/{department}".encode()
 
 
 def coordinator_for(

@@ -7,14 +7,8 @@ from dataclasses import replace
 from catalog.codec import to_json
 from catalog.dataset import Dataset
 from catalog.plan import Plan
-from compute_nodes.jobs.setups import (
-    COUNTS,
-    MAIN,
-    VALUES,
-    counts_setup,
-    is_homomorphic,
-    values_setup,
-)
+from compute_nodes.jobs.runs import COUNTS, MAIN, VALUES, is_homomorphic
+from compute_nodes.jobs.setups import counts_setup, values_setup
 from compute_nodes.protocols import sealed
 from compute_nodes.protocols.base import Setup
 from compute_nodes.protocols.masked_sum.sizes import predicted_sizes

@@ -310,7 +310,8 @@ def _exactly(channel: socket.socket, size: int, deadline: float) -> bytearray:
     received = bytearray(size)
     view, have = memoryview(received), 0
     while have < size:
-        if not _readable(channel, deadline):
+        # Late is late, also if the answer lies there because this thread was late itself.
+        if time.monotonic() > deadline or not _readable(channel, deadline):
             raise _failed("the deadline passed; the worker was killed")
         try:
             count = channel.recv_into(view[have:])

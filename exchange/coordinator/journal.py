@@ -7,7 +7,7 @@ that others can see, and deleted when the job has ended. A record is
 
 in network byte order; the first one says what the job began with. Reading stops at the first
 record that is cut off or does not match its checksum: what comes before is a prefix of what
-happened, and a prefix is enough (``docs/decisions/0018``). For that reason nothing is synced: a
+happened, and a prefix is enough (``docs/decisions/0019``). For that reason nothing is synced: a
 killed process loses nothing, a power cut at most the last inputs, which the departments send again.
 """
 

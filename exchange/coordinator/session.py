@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from catalog.certificates.receipts import statements_needed
-from compute_nodes.jobs.setups import BITMAP_ROUND, CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
+from compute_nodes.jobs.runs import BITMAP_ROUND, CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.protocols.base import Message, Step
 from exchange.coordinator.inputs import Input
 from exchange.coordinator.outcome import Aggregate

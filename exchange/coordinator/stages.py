@@ -18,17 +18,8 @@ from compute_nodes.crypto.ring import Ring
 from compute_nodes.crypto.signatures import verifier
 from compute_nodes.disclosure import suppress
 from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
-from compute_nodes.jobs.setups import (
-    COUNT_BITS,
-    COUNTS,
-    MAIN,
-    VALUES,
-    coordinator_for,
-    counts_setup,
-    is_homomorphic,
-    shape_of,
-    values_setup,
-)
+from compute_nodes.jobs.runs import COUNT_BITS, COUNTS, MAIN, VALUES, is_homomorphic, shape_of
+from compute_nodes.jobs.setups import coordinator_for, counts_setup, values_setup
 from compute_nodes.protocols.base import Coordinator, Setup, Step, Verify
 from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector

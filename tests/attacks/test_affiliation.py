@@ -12,7 +12,7 @@ import pytest
 
 from catalog.judge import judge
 from catalog.plan import Plan
-from compute_nodes.jobs.setups import PLAN_ROUND
+from compute_nodes.jobs.runs import PLAN_ROUND
 from protos.faults import PolicyError
 from tests.job_world import NAMES, World, pinned
 

@@ -12,7 +12,7 @@ import pytest
 from catalog.codec import to_json
 from catalog.plan import Member
 from compute_nodes.jobs.opening import write_opening
-from compute_nodes.jobs.setups import PLAN_ROUND
+from compute_nodes.jobs.runs import PLAN_ROUND
 from exchange.federation import read_federation
 from exchange.planner.draft import draft
 from protos.cards import read_card

@@ -14,7 +14,7 @@ from catalog.calibration import calibrate
 from catalog.codec import dataset_digest
 from catalog.plan import Member
 from compute_nodes.jobs.opening import write_opening
-from compute_nodes.jobs.setups import PLAN_ROUND, RECEIPT_ROUND
+from compute_nodes.jobs.runs import PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.outcome import Outcome, read_aggregate
 from protos.canonical import canonical

@@ -570,7 +570,7 @@ def test_an_exchange_cannot_cut_a_department_off_from_the_honest_ones(n: int):
 
     All sign that, and the run ends well, so the exchange has rebuilt the masks of those left out
     and the self masks. Somebody honest always stays whose mask it does not know: everybody is
-    everybody's neighbour (docs/decisions/0011). A graph of fewer neighbours does not promise it.
+    everybody's neighbour (docs/decisions/0016). A graph of fewer neighbours does not promise it.
     """
     world = World(n=n, envelope=False, length=64)
     dropped = n - world.setup.threshold

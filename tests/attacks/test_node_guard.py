@@ -15,7 +15,7 @@ from catalog.algebra import ColumnRef, Compare, Constant
 from catalog.certificates.grants import issue_grant
 from catalog.plan import Plan
 from compute_nodes.jobs.opening import write_opening
-from compute_nodes.jobs.setups import PLAN_ROUND
+from compute_nodes.jobs.runs import PLAN_ROUND
 from protos.canonical import canonical
 from protos.faults import PolicyError
 from tests.job_world import COUNT, Person, Town, World

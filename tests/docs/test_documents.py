@@ -97,6 +97,12 @@ def test_every_decision_is_listed_and_has_its_four_parts() -> None:
         assert len(text.split()) < 600, f"{path.name} is longer than a page"
 
 
+@pytest.mark.parametrize("path", documents(), ids=by_name)
+def test_a_decision_is_called_by_its_number(path: Path) -> None:
+    said = re.findall(r"\[decision (\d+)\]\([^)]*?(\d{4})-", path.read_text("utf-8"))
+    assert [(a, int(b)) for a, b in said if int(a) != int(b)] == []
+
+
 def test_every_dependency_says_why_it_is_there() -> None:
     lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
     wanted = [line for line in lines if re.match(r'\s+"[a-z0-9-]+(\[.*\])?[><=]', line)]

@@ -16,13 +16,8 @@ from catalog.plan import Plan, Protocol
 from catalog.typing_rules import magnitude
 from compute_nodes.jobs.homomorphic import he_coordinator, he_party, homomorphic
 from compute_nodes.jobs.opening import read_opening
-from compute_nodes.jobs.setups import (
-    MAIN,
-    PLAN_ROUND,
-    coordinator_for,
-    counts_setup,
-    values_setup,
-)
+from compute_nodes.jobs.runs import MAIN, PLAN_ROUND
+from compute_nodes.jobs.setups import coordinator_for, counts_setup, values_setup
 from compute_nodes.jobs.sizes import predicted_bytes
 from compute_nodes.protocols.base import COORDINATOR, compose
 from compute_nodes.protocols.he_sum import generate_bfv_key

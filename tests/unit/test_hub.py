@@ -14,7 +14,7 @@ import pytest
 from catalog.codec import to_json
 from catalog.dataset import Dataset
 from catalog.plan import Plan
-from compute_nodes.jobs.setups import RECEIPT_ROUND
+from compute_nodes.jobs.runs import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.journal import Journals

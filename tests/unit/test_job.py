@@ -15,7 +15,7 @@ from catalog.certificates.receipts import read_statement
 from compute_nodes.guard import Admitted
 from compute_nodes.jobs.job import Job
 from compute_nodes.jobs.part import Computed
-from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
+from compute_nodes.jobs.runs import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.jobs.sizes import predicted_bytes
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.views import show_jobs

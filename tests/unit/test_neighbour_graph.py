@@ -1,4 +1,4 @@
-"""The figures of docs/decisions/0011: how many neighbours a masked sum would need.
+"""The figures of docs/decisions/0016: how many neighbours a masked sum would need.
 
 Instead of with everybody, each department would share its secrets and its masks with k others
 drawn at random (Bell et al. 2020). How many of them collude, and how many stay, is then

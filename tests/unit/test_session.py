@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from compute_nodes.jobs.setups import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
+from compute_nodes.jobs.runs import CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.session import Clocks
 from protos.canonical import canonical

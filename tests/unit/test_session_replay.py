@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from compute_nodes.jobs.setups import RECEIPT_ROUND
+from compute_nodes.jobs.runs import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator.inputs import Input
 from exchange.coordinator.journal import Begun, Journals
