@@ -66,12 +66,7 @@ def broken(groups: Groups, classes: Classes, models: Models) -> Flags:
     l goes first, for neither depends on other rows. Leaving classes out changes the distribution
     that the rest has to be close to, so for t they are looked at again until none breaks it.
     """
-    wrong = np.zeros(len(classes.sizes), bool)
-    if models.k is not None:
-        wrong |= classes.sizes < models.k
-    if models.l is not None:
-        for column in groups.sensitive:
-            wrong |= distinct(column, classes) < models.l
+    wrong = alike(groups, classes, models)
     if models.t is None:
         return wrong
     before = -1
@@ -80,6 +75,17 @@ def broken(groups: Groups, classes: Classes, models: Models) -> Flags:
         far = [distances(each, classes, ~wrong) > models.t + _ROUNDING for each in groups.sensitive]
         for flags in far:
             wrong |= flags
+    return wrong
+
+
+def alike(groups: Groups, classes: Classes, models: Models) -> Flags:
+    """Returns the classes that break k or l, whatever becomes of the other classes."""
+    wrong = np.zeros(len(classes.sizes), bool)
+    if models.k is not None:
+        wrong |= classes.sizes < models.k
+    if models.l is not None:
+        for column in groups.sensitive:
+            wrong |= distinct(column, classes) < models.l
     return wrong
 
 
@@ -102,7 +108,9 @@ def distances(
     width, number = max(column.values, 1), len(classes.sizes)
     weights = column.count if kept is None else column.count * kept[classes.member[column.group]]
     counted = np.bincount(column.code, weights=weights, minlength=width)
-    table = counted / max(counted.sum(), 1)
+    # A value that is in none of the kept classes is in no published table: nothing moves past it.
+    seen = counted > 0
+    table = counted[seen] / max(counted.sum(), 1)
     found = np.zeros(number)
     member = classes.member[column.group]
     order = np.argsort(member, kind="stable")
@@ -113,9 +121,9 @@ def distances(
         low, high = np.searchsorted(member, (start, end))
         cells = (member[low:high] - start) * width + code[low:high]
         laid = np.bincount(cells, weights=count[low:high], minlength=(end - start) * width)
-        off = laid.reshape(-1, width) / classes.sizes[start:end, None] - table
+        off = laid.reshape(-1, width)[:, seen] / classes.sizes[start:end, None] - table
         if column.ordered:
-            found[start:end] = np.abs(off.cumsum(1)).sum(1) / max(width - 1, 1)
+            found[start:end] = np.abs(off.cumsum(1)).sum(1) / max(len(table) - 1, 1)
         else:
             found[start:end] = np.abs(off).sum(1) / 2
     return found

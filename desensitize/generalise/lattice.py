@@ -8,10 +8,9 @@ to a share of all rows. Two things keep the search short, and the optimum exact:
   looked at;
 - k and distinct l are monotone: a class that holds stays one that holds when it is merged with
   others (Samarati 2001; Machanavajjhala et al. 2006). So a node that has to suppress too much
-  rules out all nodes below it, and the widest nodes are tried first. t-closeness is monotone only
-  if nothing may be suppressed (merging a close class with one that was suppressed can break it, and
-  what is suppressed changes the table that the others have to be close to); otherwise nothing is
-  ruled out by it, and nodes are tried by their bound.
+  rules out all nodes below it, and the widest nodes are tried first. t-closeness rules nothing out
+  if rows may be suppressed: merging a close class with one that was suppressed can break it, and
+  what is suppressed changes the table that the others have to be close to.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desensitize.generalise.classes import Flags, broken, classes_at
+from desensitize.generalise.classes import Classes, Flags, alike, broken, classes_at
 from desensitize.generalise.groups import Groups
 from desensitize.generalise.loss import of_nodes, of_table
 from desensitize.policy import Models
@@ -84,22 +83,27 @@ def search(groups: Groups, models: Models) -> Found:
     most = int(models.max_suppressed * groups.rows)
     best: Found | None = None
     tried = 0
-    # Widest first where a failure rules out what is below; by the bound where nothing does.
-    order = np.lexsort((bound, -nodes.sum(1, dtype=np.int64))) if monotone else np.argsort(bound)
+    order = np.lexsort((bound, -nodes.sum(1, dtype=np.int64)))
     nodes, bound = nodes[order], bound[order]
     open_ = np.ones(number, bool)
     at = 0
     while (at := _next(open_, at)) >= 0:
         node = tuple(map(int, nodes[at]))
         open_[at] = False
-        found = at_node(groups, models, node, unsuppressed=unsuppressed, most=most)
         tried += 1
-        if found.suppressed > most:
-            if monotone:
-                open_ &= ~(nodes <= nodes[at]).all(1)
-        elif best is None or (found.loss, found.node) < (best.loss, best.node):
-            best = found
-            open_ &= bound <= best.loss
+        classes = classes_at(groups, node)
+        wrong = alike(groups, classes, models)
+        hopeless = _rows(groups, classes, wrong) > most
+        if not hopeless:
+            wrong = broken(groups, classes, models)
+            if not (late := _rows(groups, classes, wrong) > most):
+                found = _measured(groups, classes, wrong, node, unsuppressed)
+                if best is None or (found.loss, found.node) < (best.loss, best.node):
+                    best = found
+                    open_ &= bound <= best.loss
+            hopeless = late and monotone
+        if hopeless:
+            open_ &= ~(nodes <= nodes[at]).all(1)
     if best is None:
         raise _impossible(groups, models)
     return Found(
@@ -127,41 +131,31 @@ def per_level(groups: Groups) -> list[NDArray[np.float64]]:
     return losses
 
 
-def at_node(
-    groups: Groups,
-    models: Models,
-    node: tuple[int, ...],
-    *,
-    unsuppressed: list[NDArray[np.float64]] | None = None,
-    most: int | None = None,
-) -> Found:
-    """Measures one node.
+def _rows(groups: Groups, classes: Classes, wrong: Flags) -> int:
+    return int(groups.counts[wrong[classes.member]].sum())
 
-    Args:
-        groups: The table.
-        models: What must hold.
-        node: Level of each quasi-identifier.
-        unsuppressed: What `per_level` returns, if it is known.
-        most: If more rows have to be suppressed, nobody asks for the loss: it is told as 1.
-    """
-    classes = classes_at(groups, node)
-    wrong = broken(groups, classes, models)
+
+def _measured(
+    groups: Groups,
+    classes: Classes,
+    wrong: Flags,
+    node: tuple[int, ...],
+    unsuppressed: list[NDArray[np.float64]],
+) -> Found:
+    """Measures one node, of which some classes are left out."""
     out = np.flatnonzero(wrong[classes.member])
-    weights = groups.counts[out]
-    suppressed = int(weights.sum())
-    losses = [1.0] * len(node)
-    if most is None or suppressed <= most:
-        rows = max(groups.rows, 1)
-        known = unsuppressed or per_level(groups)
-        for column, (domain, level) in enumerate(zip(groups.domains, node, strict=True)):
-            # Of a suppressed row all is lost, not its label's share.
-            shares = domain.shares[level][domain.codes[level][groups.codes[column, out]]]
-            losses[column] = float(known[column][level] + ((1 - shares) * weights).sum() / rows)
+    weights, rows = groups.counts[out], max(groups.rows, 1)
+    losses = []
+    for column, (domain, level) in enumerate(zip(groups.domains, node, strict=True)):
+        # Of a suppressed row all is lost, not its label's share.
+        shares = domain.shares[level][domain.codes[level][groups.codes[column, out]]]
+        more = float(((1 - shares) * weights).sum())
+        losses.append(float(unsuppressed[column][level]) + more / rows)
     left = classes.sizes[~wrong]
+    smallest = int(left.min()) if len(left) else 0
     return Found(
-        node, of_table(losses), tuple(losses), suppressed,
-        int(left.min()) if len(left) else 0, len(left), 1, 1,
-    )  # fmt: skip
+        node, of_table(losses), tuple(losses), int(weights.sum()), smallest, len(left), 1, 1
+    )
 
 
 def suppressed_groups(groups: Groups, models: Models, node: tuple[int, ...]) -> Flags:
@@ -172,14 +166,14 @@ def suppressed_groups(groups: Groups, models: Models, node: tuple[int, ...]) -> 
 
 
 def _impossible(groups: Groups, models: Models) -> PolicyError:
-    top = tuple(len(domain.names) - 1 for domain in groups.domains)
-    found = at_node(groups, models, top)
+    classes = classes_at(groups, tuple(len(domain.names) - 1 for domain in groups.domains))
+    out = _rows(groups, classes, broken(groups, classes, models))
     return PolicyError(
         Text(
-            f"no combination of levels meets the models: at the coarsest one, {found.suppressed:,} "
+            f"no combination of levels meets the models: at the coarsest one, {out:,} "
             f"of {groups.rows:,} rows would have to be left out",
             f"没有满足模型要求的层级组合：即使在最粗的层级，{groups.rows:,} 行中仍需删除 "
-            f"{found.suppressed:,} 行",
+            f"{out:,} 行",
         ),
         remedy=Text(
             'end each hierarchy with "*", raise max_suppressed, or ask for a smaller k or l or a '

@@ -152,7 +152,8 @@ class RiskReport:
                 f"{'、'.join(self.direct)} 中有直接标识符，可直接识别到个人。",
             ))  # fmt: skip
         said.append(Text(
-            f"Who knows a person's {known} finds at least {self.k:,} rows that could be theirs: "
+            f"Who knows a person's {known} finds at least {self.k:,} row{'s' * (self.k != 1)} that "
+            "could be theirs: "
             f"the chance to pick the right one is at most {_share(self.prosecutor)}.",
             f"掌握某人的{known_zh}后，至少有 {self.k:,} 行与其相符，选中本人的概率不超过 "
             f"{_share(self.prosecutor)}。",

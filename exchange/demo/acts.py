@@ -160,7 +160,7 @@ def check_receipt(stage: Stage) -> None:
     if not report.complete:
         raise wrong("the receipt does not hold")
     tell(
-        "Now somebody writes into it that a tenth of the privacy was spent:",
+        "Now somebody changes it to say that only a tenth of the privacy was spent:",
         "现在有人把回执里的隐私消耗改成十分之一：",
     )
     found = verify_receipt(altered(receipt, _understate), pins=profile.pins, table=table)

@@ -1,0 +1,308 @@
+"""Hierarchies, classes by hand, and releases whose levels the models choose."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import desensitize
+from desensitize.generalise.classes import broken, classes_at, distances, distinct
+from desensitize.generalise.lattice import search
+from desensitize.generalise.levels import from_file, hierarchy
+from desensitize.policy import HierarchyRule, Models
+from desensitize.sources import open_object
+from protos.faults import InputError, PolicyError
+from tests.generalise_world import groups_of, hierarchies_of, policy_of
+
+DATA = Path(os.environ.get("VEIL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+# Table 3 of Li, Li, Venkatasubramanian, "t-Closeness" (ICDE 2007): salaries in thousands, and the
+# distances that the paper works out for two classes of it, 0.375 and 0.167.
+SALARIES = [3, 4, 5, 6, 8, 11, 7, 9, 10]
+
+
+def released(directory: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = duckdb.sql(f"FROM '{directory}/t.parquet'").df()
+    return frame
+
+
+def test_the_distances_of_the_t_closeness_paper() -> None:
+    policy = policy_of({"class": '["value"]'}, ["salary"], "t = 0.9")
+    table = {"class": ["a"] * 3 + ["b"] * 3 + ["c"] * 3, "salary": SALARIES}
+    groups = groups_of(table, policy)
+    classes = classes_at(groups, (0,))
+    found = distances(groups.sensitive[0], classes)
+    names = [groups.domains[0].labels[0][c] for c in groups.codes[0]]
+    assert found[names.index("a")] == pytest.approx(0.375)
+    other = {"class": [("a", "b")[s in (6, 8, 11)] for s in SALARIES], "salary": SALARIES}
+    groups = groups_of(other, policy)
+    found = distances(groups.sensitive[0], classes_at(groups, (0,)))
+    names = [groups.domains[0].labels[0][c] for c in groups.codes[0]]
+    assert found[names.index("b")] == pytest.approx(1 / 6, abs=1e-3)
+
+
+def test_equal_distance_for_what_has_no_order() -> None:
+    policy = policy_of({"class": '["value"]'}, ["illness"], "t = 0.9")
+    groups = groups_of({"class": list("aabb"), "illness": list("xxxy")}, policy)
+    assert distances(groups.sensitive[0], classes_at(groups, (0,))) == pytest.approx([0.25, 0.25])
+
+
+def test_large_tables_of_values_are_laid_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = policy_of({"class": '["value"]'}, ["n"], "t = 0.9")
+    rng = np.random.default_rng(1)
+    table = {"class": rng.integers(0, 50, 500).tolist(), "n": rng.integers(0, 30, 500).tolist()}
+    groups = groups_of(table, policy)
+    classes = classes_at(groups, (0,))
+    whole = distances(groups.sensitive[0], classes)
+    monkeypatch.setattr("desensitize.generalise.classes._CELLS", 90)
+    assert distances(groups.sensitive[0], classes) == pytest.approx(whole)
+
+
+def test_no_value_is_a_value_of_its_own() -> None:
+    policy = policy_of({"class": '["value", "*"]'}, ["illness"], "l = 2")
+    groups = groups_of({"class": ["a", "a", None, None], "illness": ["x", None, "x", "x"]}, policy)
+    classes = classes_at(groups, (0,))
+    assert sorted(distinct(groups.sensitive[0], classes)) == [1, 2]
+    assert sorted(broken(groups, classes, Models(l=2))) == [False, True]
+    assert classes_at(groups, (1,)).sizes.tolist() == [4]
+
+
+def test_keys_of_many_columns_do_not_collide() -> None:
+    """Their product is beyond 64 bits, so they are packed anew on the way."""
+    names = [f"q{i}" for i in range(12)]
+    rng = np.random.default_rng(2)
+    table = {name: rng.permutation(300).tolist() for name in names}
+    policy = policy_of(dict.fromkeys(names, '["value", "*"]'), models="k = 2")
+    groups = groups_of(table, policy)
+    assert classes_at(groups, (0,) * 12).sizes.tolist() == [1] * 300
+    assert classes_at(groups, (*(1,) * 11, 0)).sizes.tolist() == [1] * 300
+    assert classes_at(groups, (1,) * 12).sizes.tolist() == [300]
+
+
+@pytest.mark.parametrize(
+    ("levels", "values", "expected"),
+    [
+        (["month", "quarter", "year", "10y", "*"], ["1990-03-07", "1994-12-31", None],
+         [["1990-03", "1994-12", None], ["1990-Q1", "1994-Q4", None], ["1990", "1994", None],
+          ["1990-1999", "1990-1999", None], ["*", "*", "*"]]),
+        (["5", "10", "*"], [-3, 0, 17],
+         [["[-5,0)", "[0,5)", "[15,20)"], ["[-10,0)", "[0,10)", "[10,20)"], ["*"] * 3]),
+        (["street", "district", "city", "province"],
+         ["广东省广州市天河区体育西路103号", "深圳市南山区", "某处"],
+         [["广东省广州市天河区体育西路", "广东省深圳市南山区", None],
+          ["广东省广州市天河区", "广东省深圳市南山区", None],
+          ["广东省广州市", "广东省深圳市", None], ["广东省", "广东省", None]]),
+        (["value", "first3", "first1"], ["J06.9", "E11", ""],
+         [["J06.9", "E11", None], ["J06", "E11", None], ["J", "E", None]]),
+    ],
+    ids=["dates", "numbers", "addresses", "codes"],
+)  # fmt: skip
+def test_built_in_levels(
+    levels: list[str], values: list[object], expected: list[list[str | None]]
+) -> None:
+    policy = policy_of({"x": json.dumps(levels)})
+    groups = groups_of({"x": values}, policy)
+    domain = groups.domains[0]
+    for level, labels in enumerate(expected):
+        got = {domain.labels[level][c] for c in domain.codes[level]}
+        assert got == set(labels), levels[level]
+
+
+def test_a_level_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(InputError, match="no level 'mnth'") as refused:
+        hierarchy("born", HierarchyRule(("mnth",)), Path())
+    assert "month" in refused.value.remedy
+
+
+@pytest.mark.parametrize("levels", [["5", "7"], ["year", "month"], ["*", "value"]], ids=str)
+def test_levels_that_are_no_hierarchy_are_refused(levels: list[str]) -> None:
+    values = [1, 6, 8, 13] if levels[0] == "5" else ["1990-01-02", "1990-02-02", "1991-02-02"]
+    with pytest.raises(InputError, match="no coarser level") as refused:
+        groups_of({"x": values}, policy_of({"x": json.dumps(levels)}))
+    assert refused.value.code == "hierarchy.order"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: no values"),
+        ("a;x;*\nb;x\n", "line 2: 2 fields, not 3"),
+        ("a;x;*\na;y;*\n", "line 2: 'a' a second time"),
+        ("a;x;1\nb;x;2\n", "line 2: 'x' becomes '2' here and '1' above"),
+        ("a;x\x00\n" + ";".join("a" * 40), "fields"),
+        ('a;"x', "no table"),
+    ],
+)
+def test_hierarchy_files_that_are_none(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "h.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=said) as refused:
+        from_file("x", path)
+    assert refused.value.code == "hierarchy.file"
+
+
+def test_a_hierarchy_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        from_file("x", tmp_path / "none.csv")
+    (tmp_path / "gb.csv").write_bytes("男;人\n".encode("gb18030"))
+    with pytest.raises(InputError, match="cannot be read") as refused:
+        from_file("x", tmp_path / "gb.csv")
+    assert "UTF-8" in refused.value.remedy
+
+
+def test_leaves_are_those_of_the_file_not_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("\ufeffa,x,*\nb,x,*\nc,y,*\nd,y,*\ne,z,*\n", "utf-8")
+    found = from_file("x", tmp_path / "h.csv")
+    assert found.names == ("value", "1", "*")
+    assert found.leaves[1] == {"x": 2, "y": 2, "z": 1}
+    policy = parsed = policy_of({"x": '{ file = "h.csv" }'})
+    policy = parsed.__class__(**{**vars(parsed), "folder": tmp_path})
+    groups = groups_of({"x": list("aabbc")}, policy)
+    loss = search(groups, Models(k=4, max_suppressed=0.2))
+    assert loss.node == (1,)
+    assert loss.losses[0] == pytest.approx((4 * 1 / 4 + 1) / 5)  # c is suppressed
+    with pytest.raises(InputError, match="1 values of 'x' do not stand in its hierarchy file"):
+        groups_of({"x": list("aq")}, policy)
+
+
+def test_too_large_a_lattice_is_refused() -> None:
+    names = [f"q{i}" for i in range(8)]
+    levels = json.dumps(["value", *(f"first{n}" for n in range(9, 0, -1)), "*"])
+    groups = groups_of(
+        {name: ["a", "b"] for name in names}, policy_of(dict.fromkeys(names, levels))
+    )
+    with pytest.raises(InputError, match="214,358,881 combinations"):
+        search(groups, Models(k=2))
+
+
+def test_an_empty_table_has_a_release(tmp_path: Path) -> None:
+    policy = policy_of({"age": '["5", "*"]'}, ["wage"], "k = 5, l = 2, t = 0.3")
+    table = pa.table({"age": pa.array([], pa.int64()), "wage": pa.array([], pa.int64())})
+    facts = desensitize.run(table, policy=policy, out=tmp_path / "r")
+    assert (facts.output.rows, facts.suppressed_rows) == (0, 0)
+
+
+PEOPLE = {
+    "age": [21, 22, 23, 41, 42, 43, 77],
+    "town": ["440106"] * 3 + ["440305"] * 3 + ["440106"],
+    "wage": [1, 2, 3, 4, 5, 6, 7],
+}
+
+
+def test_the_models_hold_of_what_is_written(tmp_path: Path) -> None:
+    policy = policy_of(
+        {"age": '["5", "10", "20", "*"]', "town": '["district", "city", "*"]'},
+        ["wage"], "k = 3, l = 3, max_suppressed = 0.15",
+    )  # fmt: skip
+    out = tmp_path / "r"
+    facts = desensitize.run(pa.table(PEOPLE), policy=policy, out=out)
+    frame = released(out)
+    assert facts.levels == {"age": "5", "town": "district"}
+    assert (facts.input.rows, facts.output.rows, facts.suppressed_rows) == (7, 6, 1)
+    assert frame["age"].tolist() == ["[20,25)"] * 3 + ["[40,45)"] * 3
+    assert frame["wage"].tolist() == [1, 2, 3, 4, 5, 6]  # the one of 77 is gone, the order stays
+    assert facts.figures["risk"]["k"] == 3
+    assert facts.figures["smallest_class"] == 3
+    again = desensitize.run(pa.table(PEOPLE), policy=policy, out=tmp_path / "again")
+    assert again.output.sha256 == facts.output.sha256
+
+
+def test_without_suppression_it_costs_more(tmp_path: Path) -> None:
+    hierarchies = {"age": '["5", "10", "20", "*"]', "town": '["district", "city", "*"]'}
+    policy = policy_of(hierarchies, ["wage"], "k = 3")
+    facts = desensitize.run(pa.table(PEOPLE), policy=policy, out=tmp_path / "r")
+    assert facts.suppressed_rows == 0
+    assert facts.levels["age"] == "*"
+    assert facts.figures["risk"]["k"] >= 3
+
+
+def test_a_quasi_identifier_with_a_method_of_its_own_counts_too(tmp_path: Path) -> None:
+    """Or it would single out people within classes that the other columns make."""
+    policy = policy_of({"age": '["20", "*"]'}, (), "k = 3", "")
+    text = policy.text.replace("[publish]", '[columns.sex]\nrole = "quasi"\n[publish]')
+    text = text.replace("[publish.methods]", '[publish.methods]\nsex = "keep"')
+    from desensitize.policy import parse_policy
+
+    table = pa.table({"age": [21, 22, 23, 24, 25, 26, 41], "sex": list("fffmmmm")})
+    facts = desensitize.run(table, policy=parse_policy(text), out=tmp_path / "r")
+    assert facts.levels == {"age": "*"}
+    assert facts.figures["risk"]["k"] == 3
+    assert facts.figures["risk"]["quasi"] == ["age", "sex"]
+
+
+def test_values_as_their_methods_leave_them_decide_about_l(tmp_path: Path) -> None:
+    """Five wages that are rounded to one are one value to the reader."""
+    text = policy_of({"age": '["10", "*"]'}, ["wage"], "l = 2").text.replace(
+        '"wage" = "keep"', '"wage" = { round = 100 }'
+    )
+    from desensitize.policy import parse_policy
+
+    table = pa.table({"age": [21, 22, 31, 32], "wage": [101, 99, 100, 501]})
+    facts = desensitize.run(table, policy=parse_policy(text), out=tmp_path / "r")
+    assert facts.levels == {"age": "*"}
+
+
+def test_noise_on_a_quasi_identifier_is_refused_by_what_was_written(tmp_path: Path) -> None:
+    text = policy_of({"age": '["10", "*"]'}, (), "k = 2").text
+    text = text.replace(
+        "[publish]",
+        '[columns.hours]\ntype = "integer"\nrole = "quasi"\nbounds = [0, 1000000]\n[publish]',
+    )
+    text = text.replace("[publish.methods]", "[publish.methods]\nhours = { noise = 1e6 }")
+    from desensitize.policy import parse_policy
+
+    table = pa.table({"age": [21, 22, 23, 24], "hours": [1, 2, 3, 4]})
+    with pytest.raises(PolicyError):
+        desensitize.run(table, policy=parse_policy(text), out=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_what_no_level_can_meet_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    policy = policy_of({"age": '["10", "*"]'}, ["wage"], "l = 9")
+    with pytest.raises(PolicyError, match="7 of 7 rows would have to be left out") as refused:
+        desensitize.run(pa.table(PEOPLE), policy=policy, out=tmp_path / "r")
+    assert "max_suppressed" in refused.value.remedy
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_file_is_released_like_a_table(tmp_path: Path) -> None:
+    text = policy_of(
+        {"age": '["5", "10", "20", "*"]', "town": '["district", "city", "*"]'},
+        ["wage"], "k = 3, l = 3, max_suppressed = 0.15",
+    ).text  # fmt: skip
+    (tmp_path / "p.toml").write_text(text, "utf-8")
+    pd.DataFrame(PEOPLE).to_csv(tmp_path / "people.csv", index=False)
+    facts = desensitize.run(tmp_path / "people.csv", policy=tmp_path / "p.toml", out=tmp_path / "r")
+    assert facts.levels == {"age": "5", "town": "district"}
+    assert released(tmp_path / "r")["age"].tolist() == ["[20,25)"] * 3 + ["[40,45)"] * 3
+
+
+@pytest.mark.skipif(not (DATA / "adult.csv").exists(), reason=f"no adult.csv in {DATA}")
+@pytest.mark.parametrize(
+    ("models", "node", "suppressed"),
+    [("k = 5, max_suppressed = 0.05", (0, 3, 0, 0, 2, 1, 1, 2, 0), 1346)],
+    ids=["ARX's optimum"],
+)
+def test_the_optimum_that_arx_finds_for_adult(
+    tmp_path: Path, models: str, node: tuple[int, ...], suppressed: int
+) -> None:
+    frame = pd.read_csv(DATA / "adult.csv", sep=";", dtype=str)
+    for name in frame.columns:
+        shutil.copy(DATA / f"adult_hierarchy_{name}.csv", tmp_path / f"{name}.csv")
+    files = {name: f'{{ file = "{name}.csv" }}' for name in frame.columns}
+    parsed = policy_of(files, (), models)
+    policy = parsed.__class__(**{**vars(parsed), "folder": tmp_path})
+    source = open_object(frame)
+    from desensitize.generalise.choose import read_groups
+    from desensitize.keys import TokenKeys
+
+    groups = read_groups(source, policy, TokenKeys(), hierarchies_of(policy))
+    found = search(groups, policy.models)
+    assert (found.node, found.suppressed, found.nodes) == (node, suppressed, 12_960)
