@@ -134,7 +134,7 @@ def span_of(label: str) -> Span | None:
         if re.fullmatch(r"[0-9]{4}-W[0-9]{2}", label):
             monday = dt.date.fromisocalendar(int(label[:4]), int(label[6:]), 1)
             return days_of(monday), days_of(monday) + 6
-        if years := re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", label):
+        if years := re.fullmatch(r"([0-9]{4})(?:[-–]([0-9]{4}))?", label):
             return _days(int(years[1]), 1, int(years[2] or years[1]), 12)
     except ValueError:  # a month or week that no calendar has
         return None

@@ -32,7 +32,7 @@ class DateTo:
     concludes: ClassVar = Text("the week, month or years that are left", "可知所保留的时间单位")
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:  # noqa: ARG002 - one shape for all
-        """Returns the unit as text, such as 1990-03 or 1990-1994."""
+        """Returns the unit as text, such as 1990-03 or 1990–1994."""
         return Cell(in_unit(as_date(cell).sql, self.unit), "VARCHAR")
 
 
@@ -51,8 +51,9 @@ def in_unit(date: str, unit: Unit) -> str:
             return f"strftime({date}, '%Y')"
         case "5y" | "10y":
             years = int(unit[:-1])
+            # With a dash, not a hyphen: 0200-0209 is the form of a landline number.
             first = f"(year({date}) // {years}) * {years}"
-            return f"printf('%04d-%04d', {first}, {first} + {years - 1})"
+            return f"printf('%04d–%04d', {first}, {first} + {years - 1})"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import desensitize
+from desensitize.findings import direct_cells
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking import KINDS
 from desensitize.masking.district import division_of
@@ -141,7 +143,7 @@ def test_what_ff1_cannot_encrypt_is_lost_and_counted(value: str) -> None:
     ("unit", "expected"),
     [
         ("day", "1990-03-07"), ("week", "1990-W10"), ("month", "1990-03"),
-        ("quarter", "1990-Q1"), ("year", "1990"), ("5y", "1990-1994"), ("10y", "1990-1999"),
+        ("quarter", "1990-Q1"), ("year", "1990"), ("5y", "1990–1994"), ("10y", "1990–1999"),
     ],
 )  # fmt: skip
 def test_dates_become_coarser_however_they_are_written(unit: str, expected: str) -> None:
@@ -469,3 +471,11 @@ def test_keys_of_two_domains_give_what_nothing_links() -> None:
     a = masked({"x": ids}, {"x": '{ token = "ids" }'})["x"]
     b = masked({"x": ids}, {"x": '{ token = "ids" }'}, keys=other)["x"]
     assert not set(a) & set(b)
+
+
+def test_what_dates_become_is_no_other_type_to_the_scan_of_the_output() -> None:
+    """Decades from 2000 on, with a hyphen, have the form of landline numbers."""
+    days = [dt.date(year, month, 7) for year in range(1930, 2026) for month in (1, 12)]
+    for unit in ("day", "week", "month", "quarter", "year", "5y", "10y"):
+        labels = masked({"d": days}, {"d": f'{{ date = "{unit}" }}'})["d"]
+        assert direct_cells(desensitize.scan(pa.table({"d": labels}))) == {}, unit
