@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from protos.language import Text
 
 if TYPE_CHECKING:
     from desensitize.findings import ScanReport
+    from desensitize.table_scan import Progress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -184,6 +187,19 @@ def run(
             )
         ),
     ] = None,
+    attack: Annotated[
+        bool,
+        typer.Option(
+            "--attack/--no-attack",
+            help=str(
+                Text(
+                    "Try the attacks that the policy limits, and refuse what they defeat; the gate "
+                    "tries them in any case.",
+                    "执行策略设限的攻击测试，未通过则拒绝发布；门禁无论如何都会测试。",
+                )
+            ),
+        ),
+    ] = True,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
@@ -193,15 +209,17 @@ def run(
     from desensitize.show_release import show_release
     from protos import terminal
 
-    with terminal.row_progress(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")) as progress:
+    with _bars() as begins:
         release = desensitize.run(
             file,
             policy=policy,
             out=out,
             token_keys=token_keys,
             sheet=sheet,
+            attack=attack,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
-            progress=progress,
+            progress=begins(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")),
+            stages=begins,
         )
     show_release(release)
     terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
@@ -396,20 +414,11 @@ def gate(
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Attests a release or refuses; exit code 1 if it refuses."""
-    from contextlib import ExitStack
-
     import desensitize
     from desensitize.engines.snapshot import LoadLimits
     from desensitize.show_attack import show_gate
-    from desensitize.table_scan import Progress
-    from protos import terminal
 
-    with ExitStack() as stack:
-
-        def begins(what: Text) -> Progress:
-            stack.close()
-            return stack.enter_context(terminal.row_progress(what))
-
+    with _bars() as begins:
         gated = desensitize.gate(
             directory,
             original=original,
@@ -470,6 +479,20 @@ def verify(
     show_verification(found)
     if not found.valid:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Text], Progress]]:
+    """Shows one progress bar after the other: what begins ends what was before."""
+    from protos import terminal
+
+    with ExitStack() as stack:
+
+        def begins(what: Text) -> Progress:
+            stack.close()
+            return stack.enter_context(terminal.row_progress(what))
+
+        yield begins
 
 
 def _listed(written: str) -> list[str]:

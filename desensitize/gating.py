@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from desensitize.attacking import attack
 from desensitize.attestation import (
@@ -23,16 +22,10 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.release import POLICY, Release, read_release, sha256_of
-from desensitize.releasing import rescan
+from desensitize.releasing import ATTACKING, MEASURING, SCANNING, Stages, rescan
 from desensitize.signing import read_signing_key
-from desensitize.table_scan import Progress
 from protos.faults import TrustError
 from protos.language import Text
-
-Stages = Callable[[Text], Progress | None]
-SCANNING: Final = Text("scanning the output", "复扫输出")
-MEASURING: Final = Text("measuring its risk", "度量风险")
-ATTACKING: Final = Text("attacking it", "攻击测试")
 
 
 @dataclass(frozen=True)

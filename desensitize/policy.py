@@ -136,6 +136,15 @@ class Attacks:
     inference_share_max: float | None = None
     singling_out_max: float | None = None
 
+    @property
+    def asked(self) -> bool:
+        """Whether a limit is set for an attack that needs no earlier release."""
+        return any(
+            value is not None
+            for name, value in vars(self).items()
+            if name != "small_cell_differences"
+        )
+
 
 @dataclass(frozen=True)
 class Gate:

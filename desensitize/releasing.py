@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import importlib.metadata
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +15,15 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from desensitize.attacks import AttackReport
+from desensitize.engines.attack_file import attack_file
 from desensitize.engines.child import call
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.stored_values import quoted
 from desensitize.findings import direct_cells
 from desensitize.generalise.levels import hierarchy
 from desensitize.keys import TokenKeys, read_keys
@@ -42,10 +47,16 @@ from desensitize.release import (
 from desensitize.risks import RiskReport
 from desensitize.sources import Table, open_object
 from protos.faults import InputError, PolicyError, UnavailableError
-from protos.language import Text
+from protos.language import Text, joined
 
 _PACKAGES: Final = ("veil-exchange", "duckdb", "pyarrow", "cryptography", "opendp")
 _ROUNDING: Final = 1e-9
+_ORIGINAL: Final = "original.parquet"
+
+Stages = Callable[[Text], Progress | None]
+SCANNING: Final = Text("Scanning the output", "正在复扫输出")
+MEASURING: Final = Text("Measuring its risk", "正在度量风险")
+ATTACKING: Final = Text("Attacking it", "正在进行攻击测试")
 _KIND_OF: Final = {kind.make: kind for kind in reversed(KINDS)}
 
 
@@ -56,13 +67,16 @@ def run(
     out: Path,
     token_keys: Path | TokenKeys | None = None,
     sheet: str = "",
+    attack: bool = True,
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
+    stages: Stages | None = None,
 ) -> Release:
     """Makes a release: a desensitized copy, the policy, and a manifest of what was done.
 
     A file is read in a child process with limits on memory, disk and time and without network;
-    an object is read in this process. The output is scanned before it gets its name.
+    an object is read in this process. Before the output gets its name it is scanned, measured and,
+    where the policy sets limits for them, attacked.
 
     Args:
         data: Path of a CSV, Parquet, Excel or OpenDocument file; pandas DataFrame; Arrow table,
@@ -71,8 +85,10 @@ def run(
         out: Directory to make; must not exist.
         token_keys: Key file, or keys that were read; needed by tokens, FF1 and date shifts.
         sheet: Sheet of a workbook; empty for the first that has cells.
+        attack: Try the attacks before publishing. The gate tries them in any case.
         limits: What the process that reads a file may use.
         progress: Called with the rows that are done and, if known, all there are.
+        stages: Told what begins after the masking; returns whom to tell about rows.
 
     Returns:
         What stands in the manifest.
@@ -80,7 +96,8 @@ def run(
     Raises:
         InputError: The policy, the keys or the data are wrong, or ``out`` exists.
         TrustError: The key file is open to others, or a key is weak.
-        PolicyError: The scan of the output found a direct identifier: nothing is published.
+        PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
+            or an attack defeats it: nothing is published.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
     rules = policy if isinstance(policy, PublishPolicy) else read_policy(policy)
@@ -89,6 +106,7 @@ def run(
         keys = read_keys(Path(token_keys))
     keys.check(rules.domains)
     check_final(out)
+    begins = stages or (lambda _: None)
     with publication(out) as draft:
         path = draft / f"{rules.dataset}.parquet"
         if isinstance(data, str | os.PathLike):
@@ -98,10 +116,14 @@ def run(
             )
         else:
             facts, written = _from_object(data, rules, keys, path, sheet, limits, progress)
-        rescanned = _rescan(path, rules)
-        risk = _risk(path, rules)
+        rescanned = _rescan(path, rules, begins(SCANNING))
+        risk = _risk(path, rules, begins(MEASURING))
+        attacked = None
+        if attack and rules.attacks.asked:
+            origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
+            attacked = _attacked(origin, draft, path, rules, written, sheet, begins(ATTACKING))
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = _release(rules, keys, facts, written, path, rescanned, risk)
+        release = _release(rules, keys, facts, written, path, rescanned, risk, attacked)
         write_manifest(release, draft)
     return release
 
@@ -176,6 +198,8 @@ def _from_object(
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         sha256 = _sha256_of_rows(table)
         written = write_masked(table, policy, keys, path, progress=progress)
+        if policy.attacks.asked:
+            _lay_down(table, path.parent / _ORIGINAL)
     except (duckdb.Error, MemoryError) as error:
         raise UnavailableError(
             Text(
@@ -192,6 +216,15 @@ def _from_object(
     finally:
         table.engine.close()
     return FileFacts(table.name, sha256, written.rows_in, 0), written
+
+
+def _lay_down(table: Table, path: Path) -> None:
+    """Writes an object's rows where the attacking process can read them."""
+    listed = ", ".join(f"{column.raw} AS {quoted(column.name)}" for column in table.columns)
+    reader = table.engine.sql(f"SELECT {listed} FROM {table.sql}").to_arrow_reader(65_536)  # noqa: S608
+    with pq.ParquetWriter(path, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
 
 
 def _sha256_of_rows(table: Table) -> str:
@@ -223,13 +256,13 @@ def _sha256_of_rows(table: Table) -> str:
 # ---- the scan of the output --------------------------------------------------------------------
 
 
-def _rescan(path: Path, policy: PublishPolicy) -> RescanFacts:
+def _rescan(path: Path, policy: PublishPolicy, progress: Progress | None) -> RescanFacts:
     """Looks at every released cell for direct identifiers.
 
     Raises:
         PolicyError: There is one, and the policy's gate is ``fail_on_any_hit``.
     """
-    facts = rescan(path, policy)
+    facts = rescan(path, policy, progress)
     if facts.hits and policy.gate.rescan == "fail_on_any_hit":
         raise _refused(facts.hits)
     return facts
@@ -261,8 +294,8 @@ def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
             chinese.append(f"“{column}”有 {cells:,} 个单元格含{title.zh}")
     return PolicyError(
         Text(
-            f"refused: the output still holds {'; '.join(english)}. Nothing was published",
-            f"拒绝发布：输出中仍有直接标识符：{'；'.join(chinese)}。未发布任何内容",
+            f"the output still holds {'; '.join(english)}. Nothing was published",
+            f"输出中仍有直接标识符：{'；'.join(chinese)}。未发布任何内容",
         ),
         remedy=Text(
             "drop, redact or tokenise these columns in the policy; "
@@ -277,7 +310,7 @@ def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
 # ---- the risk of the output --------------------------------------------------------------------
 
 
-def _risk(path: Path, policy: PublishPolicy) -> RiskReport | None:
+def _risk(path: Path, policy: PublishPolicy, progress: Progress | None) -> RiskReport | None:
     """Measures what was written, whatever the search has found: only this is published.
 
     Raises:
@@ -288,7 +321,7 @@ def _risk(path: Path, policy: PublishPolicy) -> RiskReport | None:
     if not quasi:
         return None
     sensitive = [c.name for c in policy.published if c.role == "sensitive" and c.name not in quasi]
-    report = risk_file(path, quasi, sensitive)
+    report = risk_file(path, quasi, sensitive, progress=progress)
     models, wrong = policy.models, []
     if report.rows:
         if models.k is not None and report.k < models.k:
@@ -301,15 +334,60 @@ def _risk(path: Path, policy: PublishPolicy) -> RiskReport | None:
     if wrong:
         raise PolicyError(
             Text(
-                f"refused: the models do not hold of the output: {'; '.join(wrong)}. Nothing was "
-                "published",
-                f"拒绝发布：输出不满足隐私模型：{'；'.join(wrong)}。未发布任何内容",
+                f"the models do not hold of the output: {'; '.join(wrong)}. Nothing was published",
+                f"输出不满足隐私模型：{'；'.join(wrong)}。未发布任何内容",
             ),
             remedy=Text(
                 "give every quasi-identifier a hierarchy, and none of them noise",
                 "请为每个准标识符设置层级，且不要对其加噪声",
             ),
             code="release.models",
+        )
+    return report
+
+
+# ---- attacks on the output ---------------------------------------------------------------------
+
+
+def _attacked(
+    origin: Path | None,
+    draft: Path,
+    path: Path,
+    policy: PublishPolicy,
+    written: Written,
+    sheet: str,
+    progress: Progress | None,
+) -> AttackReport:
+    """Tries the attacks for which the policy sets limits, and the others with them.
+
+    Raises:
+        PolicyError: One of them breaks its limit, or could not be tried.
+    """
+    copy = draft / _ORIGINAL
+    report = attack_file(
+        origin or copy,
+        path,
+        policy,
+        levels=written.levels,
+        today=dt.datetime.now(dt.UTC).date(),
+        sheet=sheet,
+        progress=progress,
+    )
+    copy.unlink(missing_ok=True)
+    beaten = [
+        finding
+        for finding in report.findings
+        if finding.verdict == "broken"
+        or (finding.verdict == "unknown" and finding.threshold is not None)
+    ]
+    if beaten:
+        raise PolicyError(
+            Text(
+                f"{joined(f.reason for f in beaten).en}. Nothing was published",
+                f"{joined(f.reason for f in beaten).zh}。未发布任何内容",
+            ),
+            remedy=joined(dict.fromkeys(f.remedy for f in beaten if str(f.remedy))),
+            code="release.attacks",
         )
     return report
 
@@ -325,6 +403,7 @@ def _release(
     path: Path,
     rescan: RescanFacts,
     risk: RiskReport | None,
+    attacked: AttackReport | None,
 ) -> Release:
     in_use = keys.in_use()
     return Release(
@@ -354,7 +433,9 @@ def _release(
         fresh=written.fresh,
         rescan=rescan,
         notes=written.notes,
-        figures=written.figures | ({} if risk is None else {"risk": risk.to_dict()}),
+        figures=written.figures
+        | ({} if risk is None else {"risk": risk.to_dict()})
+        | ({} if attacked is None else {"attacks": attacked.to_dict()}),
     )
 
 

@@ -29,6 +29,7 @@ from desensitize.publication import publication
 from desensitize.release import Release, from_dict, read_release
 from desensitize.sources import Table, columns_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError
+from tests.chinese_tables import Maker
 from tests.masking_world import KEYS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -405,3 +406,34 @@ def test_a_release_says_how_it_differs(people: Path, tmp_path: Path) -> None:
     ).read_bytes()
     assert isinstance(first, Release)
     assert replace(second, figures={"k": 5}).to_dict()["figures"] == {"k": 5}
+
+
+def test_run_refuses_what_its_own_attacks_defeat(tmp_path: Path) -> None:
+    """The classic 6 + 8 stars + 4 mask, beside the birth month: a file and a table in memory."""
+    maker = Maker(5)
+    ids = pd.Series([maker.resident_id() for _ in range(400)])
+    frame = pd.DataFrame({"id": ids, "born": ids.str[6:14]})
+    text = """dataset = "people"
+[columns.id]
+type = "cn_resident_id"
+role = "direct"
+[columns.born]
+type = "date"
+role = "quasi"
+[publish]
+methods = { id = { keep_first = 6, keep_last = 4 }, born = { date = "month" } }
+attacks = { mask_candidates_min = 1000 }
+"""
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    for data in (frame, tmp_path / "people.csv"):
+        with pytest.raises(PolicyError, match="with born beside it at least") as refused:
+            desensitize.run(data, policy=parse_policy(text), out=tmp_path / "r")
+        assert refused.value.code == "release.attacks"
+        assert "drop born, and keep the mask" in refused.value.remedy
+        assert list(tmp_path.iterdir()) == [tmp_path / "people.csv"]
+    alone = text.replace(', born = { date = "month" }', "")
+    release = desensitize.run(frame, policy=parse_policy(alone), out=tmp_path / "r")
+    assert release.figures["attacks"]["findings"][0]["figure"] >= 1000
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == [
+        "manifest.json", "people.parquet", "policy.toml",
+    ]  # fmt: skip
