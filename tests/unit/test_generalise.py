@@ -22,7 +22,9 @@ from desensitize.sources import open_object
 from protos.faults import InputError, PolicyError
 from tests.generalise_world import groups_of, hierarchies_of, policy_of
 
-DATA = Path(os.environ.get("VEIL_PUBLIC_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+DATA = Path(
+    os.environ.get("VEIL_PUBLIC_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+)
 # Table 3 of Li, Li, Venkatasubramanian, "t-Closeness" (ICDE 2007): salaries in thousands, and the
 # distances that the paper works out for two classes of it, 0.375 and 0.167.
 SALARIES = [3, 4, 5, 6, 8, 11, 7, 9, 10]
