@@ -39,7 +39,7 @@ models = st.builds(
 ).filter(lambda each: each.asked)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows, models)
 def test_it_is_the_optimum(table: list[tuple[str, str, str]], asked: Models) -> None:
     written = ", ".join(

@@ -81,7 +81,7 @@ def test_dates_are_in_the_unit_that_is_left(values: list[dt.date]) -> None:
         assert got["month"][place] == f"{day:%Y-%m}"
         assert got["quarter"][place] == f"{day.year}-Q{(day.month + 2) // 3}"
         for unit, years in (("5y", 5), ("10y", 10)):
-            low, high = map(int, got[unit][place].split("-"))
+            low, high = map(int, got[unit][place].split("–"))
             assert low <= day.year <= high == low + years - 1
 
 

@@ -140,7 +140,7 @@ def test_a_release_knows_its_columns(tmp_path: Path) -> None:
     assert found.to_dict() == facts.figures["risk"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.integers(0, 4)),
                 min_size=1, max_size=30))  # fmt: skip
 def test_it_is_what_pandas_counts(rows: list[tuple[str, str, int]]) -> None:
