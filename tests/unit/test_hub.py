@@ -21,6 +21,7 @@ from exchange.coordinator.journal import Journals
 from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.coordinator.session import Clocks
 from exchange.desk import GrantDesk
+from exchange.federation import read_federation
 from exchange.hub import MOST_JOBS_PER_ANALYST, Hub
 from exchange.inbox import Inbox
 from exchange.ports import Caller, Progress, Registration
@@ -441,3 +442,25 @@ def test_a_grant_request_reaches_every_owner_also_one_that_comes_later(exchange:
         InputError, "grant.unknown",
         lambda: exchange.hub.push(mid, Delivery("", "grant/xx", 1, "mid", "", "denied", b"")),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policies", "snapshots"),
+    [
+        ([{"department": "mid"}], []),
+        ([{"department": "mid", "dataset": "visits", "min_group": "many"}], []),
+        ([], [{"dataset": "visits"}]),
+        ([], [{"dataset": ["visits"], "snapshot": "5a"}]),
+    ],
+)
+def test_what_would_stop_every_reader_of_the_directory_is_not_registered(
+    exchange: Exchange, policies: list[dict[str, Any]], snapshots: list[dict[str, Any]]
+) -> None:
+    """One department's rubbish must not keep all analysts from reading who takes part."""
+    caller, card = exchange.department("mid"), exchange.people["department", "mid"].card
+    before = exchange.hub.directory(ANA)
+    with pytest.raises(InputError):
+        exchange.hub.register(caller, Registration(card, policies, snapshots))
+    assert exchange.hub.directory(ANA) == before
+    read_federation(exchange.hub.directory(ANA), exchange.world.pins)
+    assert exchange.run(exchange.world.plan())[-1].what == "done"
