@@ -306,7 +306,8 @@ class Hub:
         """Passes a signed request to the owners."""
         identity = self._identity_of(caller)
         now = int(self._clock())
-        opened = self._desk.take(caller.name, identity, request, now)
+        departments = [name for role, name in self._members() if role == "department"]
+        opened = self._desk.take(caller.name, identity, request, now, departments)
         for department in opened.departments:
             self._ask_owner(department, opened.id, request)
         return opened.id
