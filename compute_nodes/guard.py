@@ -177,6 +177,19 @@ class Guard:
             grant=grants.get(self._department, ""),
         )
 
+    def stand_by(self, admitted: Admitted) -> None:
+        """Checks, before a value leaves, that everybody in the job is still believed.
+
+        A plan may wait for a day; who has been unpinned since gets nothing more.
+
+        Raises:
+            TrustError: Somebody is not pinned any more, or otherwise.
+        """
+        pins = self._pins()
+        for card in admitted.cards.values():
+            pins.check(card)
+        _check_affiliation(admitted.plan, pins)
+
     def _held(self, dataset: str) -> tuple[Policy, Dataset]:
         if dataset not in self._policies or dataset not in self._datasets:
             raise PolicyError(

@@ -7,6 +7,7 @@ its own pins.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from protos.language import Text
 from protos.names import check_name
 
 MOST_OPEN: Final = 100  # requests of one analyst that wait for an answer
+MOST_CHARACTERS: Final = 100_000  # of a request or an answer; each owner is sent a copy
 ROUND_PREFIX: Final = "grant/"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS request (
@@ -62,14 +64,34 @@ class GrantDesk:
         """Closes the file."""
         self._db.close()
 
-    def take(self, analyst: str, identity: PublicIdentity, token: str, now: int) -> Opened:
+    def take(
+        self,
+        analyst: str,
+        identity: PublicIdentity,
+        token: str,
+        now: int,
+        departments: Collection[str],
+    ) -> Opened:
         """Keeps a signed request.
+
+        Args:
+            analyst: Who asks, as certified.
+            identity: The analyst's.
+            token: The request.
+            now: Unix seconds.
+            departments: Who is enrolled: a request waits in memory for each one that it asks.
 
         Raises:
             TrustError: It is not signed by this analyst, or its time is over.
-            InputError: It is malformed.
+            InputError: It is malformed, or asks somebody who is not enrolled.
             PolicyError: Too many requests wait already.
         """
+        if len(token) > MOST_CHARACTERS:
+            raise InputError(
+                Text("the request is too long", "申请过长"),
+                remedy=Text("ask for fewer groups", "请减少分组"),
+                code="grant.too_long",
+            )
         claims = identity.verify(REQUEST_TYPE, token, now=now)
         try:
             names = tuple(check_name(member["name"]) for member in claims["members"])
@@ -83,6 +105,17 @@ class GrantDesk:
             raise TrustError(
                 Text("the request names another analyst", "申请署名的是另一位分析员"),
                 code="grant.analyst",
+            )
+        strangers = sorted(set(names) - set(departments))
+        if strangers or len(set(names)) < len(names):
+            raise InputError(
+                Text(
+                    f"the request asks {strangers[0]}, which is not enrolled here"
+                    if strangers
+                    else "the request asks a department twice",
+                    f"申请涉及 {strangers[0]}，其未在此注册" if strangers else "申请中有部门重复",
+                ),
+                code="grant.departments",
             )
         request = digest(claims)
         with self._db.write() as db:
@@ -147,7 +180,7 @@ class GrantDesk:
         with self._db.write() as db:
             changed = db.execute(
                 "UPDATE answer SET state = ?, body = ? WHERE id = ? AND department = ?",
-                (state, text[:100_000], request, department),
+                (state, text[:MOST_CHARACTERS], request, department),
             ).rowcount
         if not changed:
             raise InputError(

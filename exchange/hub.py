@@ -14,6 +14,7 @@ from typing import Any, Final
 from catalog.certificates.receipts import issue_receipt, receipt_of
 from catalog.codec import from_json
 from catalog.plan import Plan
+from catalog.policy import Policy
 from compute_nodes.crypto.signatures import signer
 from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
@@ -188,12 +189,23 @@ class Hub:
         return not settled
 
     def register(self, caller: Caller, registration: Registration) -> None:
-        """Notes what a department offers."""
-        for policy in registration.policies:
-            if policy.get("department") != caller.name:
+        """Notes what a department offers.
+
+        Raises:
+            InputError: It is malformed, and would stop everybody who reads the directory.
+        """
+        for body in registration.policies:
+            if from_json(Policy, body).department != caller.name:
                 raise InputError(
                     Text("a policy names another department", "策略署名的是另一个部门"),
                     code="register.policy",
+                )
+        for snapshot in registration.snapshots:
+            if not isinstance(snapshot.get("dataset"), str) or not isinstance(
+                snapshot.get("snapshot"), str
+            ):
+                raise InputError(
+                    Text("a snapshot is malformed", "快照信息格式有误"), code="register.snapshot"
                 )
         with self._lock:
             self._registered[caller.name] = registration
@@ -294,7 +306,8 @@ class Hub:
         """Passes a signed request to the owners."""
         identity = self._identity_of(caller)
         now = int(self._clock())
-        opened = self._desk.take(caller.name, identity, request, now)
+        departments = [name for role, name in self._members() if role == "department"]
+        opened = self._desk.take(caller.name, identity, request, now, departments)
         for department in opened.departments:
             self._ask_owner(department, opened.id, request)
         return opened.id

@@ -25,6 +25,7 @@ from protos.sealing import public_key
 
 CARD_TYPE: Final = "veil-card+jwt"
 _KNOWN_CARDS: Final = 4096
+_MAX_CARD: Final = 2048  # characters; a card has about 700, and thousands are kept
 _KEYS: Final = frozenset({"role", "name", "fingerprint"})  # of every pin
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -73,16 +74,28 @@ def make_card(
     return key.sign(CARD_TYPE, claims)
 
 
-@lru_cache(maxsize=_KNOWN_CARDS)
-def read_card(token: str) -> Card:
+def read_card(token: object) -> Card:
     """Reads a card and checks that the key inside signed it. It is not yet trusted: see `Pins`.
 
     A card verifies the same every time, so one that did is remembered by its token; one that did
     not is checked again.
 
+    Args:
+        token: As received; anything.
+
     Raises:
         TrustError: The card is malformed or not signed by its own key.
     """
+    # Whoever has a key can sign any number of cards: each that is remembered must be small.
+    if not isinstance(token, str) or len(token) > _MAX_CARD:
+        raise TrustError(
+            Text("the card is no text, or too long", "身份卡不是文本，或过长"), code="card.invalid"
+        )
+    return _read_card(token)
+
+
+@lru_cache(maxsize=_KNOWN_CARDS)
+def _read_card(token: str) -> Card:
     identity = PublicIdentity.from_jwk(unverified_claims(token).get("jwk"))
     claims = identity.verify(CARD_TYPE, token)
     try:
@@ -91,6 +104,8 @@ def read_card(token: str) -> Card:
                 Text("the card has missing or unknown fields", "身份卡缺少字段或有未知字段"),
                 code="card.invalid",
             )
+        if type(claims["iat"]) is not int:
+            raise TrustError(Text("the card has no date", "身份卡没有日期"), code="card.invalid")
         public_key(claims["sealing_key"])
         name, role = check_name(claims["sub"]), check_role(claims["role"])
     except InputError as error:

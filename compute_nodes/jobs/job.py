@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from catalog.budget import rho_for
 from catalog.certificates.receipts import Statement, sign_statement
+from catalog.codec import dataset_digest
 from compute_nodes.cell_order import gather
 from compute_nodes.crypto.ring import Ring, Vector
 from compute_nodes.crypto.seed import PartySeed
@@ -64,6 +65,7 @@ STATEMENT: Final = "statement"
 FAULT: Final = "fault"
 PART: Final = "part"
 SNAPSHOT: Final = "snapshot"
+LAW: Final = "law"
 # Before the value is masked: answered again after a power cut, these give nothing away.
 REPEATABLE: Final = frozenset({"advertise", "shares"})
 ENDED: Final = frozenset({"done", "cancelled", "refused"})
@@ -206,7 +208,9 @@ class Job:
             store.check_grant(admitted.grant, source.snapshot_id, self._job)
             if runs_of(plan)[0] == COUNTS:
                 self._order_key(admitted)
-        store.keep_values(self._job, {SNAPSHOT: source.snapshot_id.encode("ascii")})
+        store.keep_values(
+            self._job, {SNAPSHOT: source.snapshot_id.encode("ascii"), LAW: _law(admitted)}
+        )
         self._admitted = admitted
         # The reservation is on disk before anything is computed.
         accepted = self._keep(delivery, ACCEPTED, b"")
@@ -219,6 +223,8 @@ class Job:
         message = Message(inner, COORDINATOR, delivery.body)
         if not party.needs_value(message):
             return self._keep(delivery, MESSAGE, _sent(party.receive(message)))
+        self._tools.guard.stand_by(admitted)
+        self._check_law(admitted)
         self._claim_grant(admitted, instance)
         try:
             value = self._value(admitted, instance)
@@ -259,6 +265,8 @@ class Job:
                 store.use_grant(admitted.grant, snapshot, self._job)
 
     def _take_bitmap(self, admitted: Admitted, body: bytes) -> None:
+        if runs_of(admitted.plan)[0] != COUNTS:
+            raise ProtocolError("this plan has no bitmap", code="job.order")
         exchange = next(card for (role, _), card in admitted.cards.items() if role == "exchange")
         self._visible = read_bitmap(admitted.plan, admitted.plan_hash, exchange.identity, body)
 
@@ -266,13 +274,14 @@ class Job:
         try:
             notice = json.loads(delivery.body)
             survivors, outcome = tuple(notice["survivors"]), str(notice["outcome"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ProtocolError("the receipt's notice is malformed", code="job.receipt") from error
         if not self._agreed(admitted, survivors):
             raise ProtocolError(
                 "the receipt names other survivors than this department has signed",
                 code="job.receipt",
             )
+        self._check_law(admitted)
         statement = Statement(
             job=self._job,
             plan_hash=admitted.plan_hash,
@@ -300,7 +309,8 @@ class Job:
         run = runs_of(plan)[-1]
         party = self._parties.get(run)
         if isinstance(party, MaskedSumParty):
-            return survivors == tuple(names[index] for index in party.survivors)
+            signed = tuple(names[index] for index in party.survivors)
+            return bool(signed) and survivors == signed
         if not any(round_.startswith(f"{run}/") for round_ in self._bytes_out()):
             return False
         if plan.is_open:  # any that are enough, itself among them; only the analyst sees who came
@@ -309,6 +319,25 @@ class Job:
             return survivors == chosen and enough and self._tools.department in chosen
         # One message from each of the roster, and no total without all of them.
         return survivors == names
+
+    def _check_law(self, admitted: Admitted) -> None:
+        """Checks that policy and declaration are those that the plan was judged under.
+
+        A restarted node has the present ones: a plan that they would refuse must not be answered
+        because earlier ones did not, nor with other noise than it was charged for.
+
+        Raises:
+            UnavailableError: One has changed.
+        """
+        if self._tools.store.value(self._job, LAW) != _law(admitted):
+            raise UnavailableError(
+                Text(
+                    "policy or declaration have changed while the job ran",
+                    "任务运行期间策略或数据声明已更改",
+                ),
+                remedy=Text("ask again", "请重新查询"),
+                code="job.law",
+            )
 
     def _snapshot(self, admitted: Admitted) -> str:
         """The data version that the job was admitted for.
@@ -342,7 +371,18 @@ class Job:
             return Ring(COUNT_BITS).encode(secret_order(admitted, computed.counts, key))
         values = list(computed.values)
         if self._visible is not None:
-            values = gather(values, self._visible, shape_of(plan), self._order_key(admitted))
+            key = self._order_key(admitted)
+            vetoes = secret_order(admitted, computed.counts, key)[plan.aggregate.cells :]
+            if np.any(self._visible & (np.array(vetoes) > 0)):
+                # Whatever the exchange has signed, nobody else decides on this owner's veto.
+                raise TrustError(
+                    Text(
+                        "the bitmap shows a cell that this owner has vetoed",
+                        "位图显示了本数据方已否决的分组",
+                    ),
+                    code="bitmap.veto",
+                )
+            values = gather(values, self._visible, shape_of(plan), key)
         return Ring(plan.bits).encode(values)
 
     def _computed(self, admitted: Admitted) -> Computed:
@@ -460,6 +500,11 @@ class Job:
 
 def _sent(step: Step) -> bytes:
     return step.send[0][1].body if step.send else b""
+
+
+def _law(admitted: Admitted) -> bytes:
+    """What the plan was judged under: the versions of policy and declaration."""
+    return f"{admitted.policy.version} {dataset_digest(admitted.dataset)}".encode("ascii")
 
 
 def _charge(admitted: Admitted) -> Charge:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from catalog.calibration import calibrate
+from catalog.certificates.receipts import plan_hash
 from catalog.codec import dataset_digest
 from catalog.plan import Member
+from compute_nodes.crypto.signatures import signer
+from compute_nodes.guard import Admitted
+from compute_nodes.jobs.bitmap import BITMAP_PURPOSE, bitmap_body
 from compute_nodes.jobs.opening import write_opening
+from compute_nodes.jobs.part import Computed
 from compute_nodes.jobs.runs import PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
+from exchange.coordinator import stages
 from exchange.coordinator.outcome import Outcome, read_aggregate
 from protos.canonical import canonical
 from protos.faults import JobError
@@ -336,3 +344,59 @@ def _names(card: str) -> tuple[str, str]:
 
     found = read_card(card)
     return found.role, found.name
+
+
+# --- what it sends instead of the round's message
+
+
+@pytest.mark.parametrize("card", [1, None, ["a"], {}])
+def test_cards_that_are_no_text_are_refused_and_the_node_goes_on(
+    world: World, card: object
+) -> None:
+    """An error of the program's own would end the thread that answers the job."""
+    plan = world.plan()
+    body = canonical({"plan": world.sign(plan), "cards": [card]})
+    assert refused(world.towns["mid"], body)["code"] == "card.invalid"
+
+
+def test_a_notice_nested_without_end_is_refused_and_the_node_goes_on(world: World) -> None:
+    play = world.session(world.plan()).start().until(RECEIPT_ROUND)
+    found = world.towns["mid"].ask(RECEIPT_ROUND, "receipt", b"[" * 200_000)
+    assert json.loads(found.body)["code"] == "job.receipt"
+    assert play.run().finished == 1
+
+
+def test_no_bitmap_shows_what_the_owner_has_vetoed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange sums the owners' vetoes and may ignore the sum; the owner does not."""
+    town, play = world.towns["mid"], world.session(world.exact())
+    cells = play.plan.aggregate.cells
+    begin = town.figures.begin
+
+    def vetoes(admitted: Admitted) -> Future[Computed]:
+        computed, found = begin(admitted).result(), Future[Computed]()
+        found.set_result(
+            replace(computed, counts=(*computed.counts[:cells], 1, *[0] * (cells - 1)))
+        )
+        return found
+
+    town.figures.begin = vetoes  # type: ignore[method-assign]
+    monkeypatch.setattr(stages, "_visible", lambda *_: np.ones(cells, dtype=np.bool_))
+    play.start().run()
+    assert "counts/masked" in town.left()
+    assert "values/masked" not in town.left()
+    assert all("values/masked" in world.towns[name].left() for name in NAMES if name != "mid")
+    assert any("vetoed" in message for message, _ in town.logged)
+    assert play.finished == 0
+
+
+def test_only_an_exact_plan_has_a_bitmap(world: World) -> None:
+    """It would choose cells in a job whose noise and charge are for all of them."""
+    play = world.session(world.plan()).start().until("main/advertise")
+    plan, visible = play.plan, np.array([True] + [False] * (play.plan.aggregate.cells - 1))
+    body = bitmap_body(plan, plan_hash(plan), visible)
+    token = signer(world.exchange.key)(BITMAP_PURPOSE, body).encode("ascii")
+    found = world.towns["mid"].ask("bitmap", "bitmap", token)
+    assert json.loads(found.body)["code"] == "job.order"
+    assert play.run().finished == 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from catalog.certificates.grants import REQUEST_TYPE
 from catalog.codec import to_json
 from catalog.dataset import Dataset
 from catalog.plan import Plan
@@ -21,6 +22,7 @@ from exchange.coordinator.journal import Journals
 from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.coordinator.session import Clocks
 from exchange.desk import GrantDesk
+from exchange.federation import read_federation
 from exchange.hub import MOST_JOBS_PER_ANALYST, Hub
 from exchange.inbox import Inbox
 from exchange.ports import Caller, Progress, Registration
@@ -441,3 +443,52 @@ def test_a_grant_request_reaches_every_owner_also_one_that_comes_later(exchange:
         InputError, "grant.unknown",
         lambda: exchange.hub.push(mid, Delivery("", "grant/xx", 1, "mid", "", "denied", b"")),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policies", "snapshots"),
+    [
+        ([{"department": "mid"}], []),
+        ([{"department": "mid", "dataset": "visits", "min_group": "many"}], []),
+        ([], [{"dataset": "visits"}]),
+        ([], [{"dataset": ["visits"], "snapshot": "5a"}]),
+    ],
+)
+def test_what_would_stop_every_reader_of_the_directory_is_not_registered(
+    exchange: Exchange, policies: list[dict[str, Any]], snapshots: list[dict[str, Any]]
+) -> None:
+    """One department's rubbish must not keep all analysts from reading who takes part."""
+    caller, card = exchange.department("mid"), exchange.people["department", "mid"].card
+    before = exchange.hub.directory(ANA)
+    with pytest.raises(InputError):
+        exchange.hub.register(caller, Registration(card, policies, snapshots))
+    assert exchange.hub.directory(ANA) == before
+    read_federation(exchange.hub.directory(ANA), exchange.world.pins)
+    assert exchange.run(exchange.world.plan())[-1].what == "done"
+
+
+@pytest.mark.parametrize(
+    "names", [("mid", "nobody"), ("mid", "mid"), tuple(f"d{i}" for i in range(500))]
+)
+def test_a_grant_request_waits_only_for_who_is_enrolled(
+    exchange: Exchange, names: tuple[str, ...]
+) -> None:
+    """It is kept once for each department that it asks: made-up names would fill the memory."""
+    claims = {
+        "analyst": "ana", "statement": "x", "purpose": "y", "exp": exchange.world.now + 60,
+        "members": [{"name": name} for name in names],
+    }  # fmt: skip
+    token = exchange.world.analyst.key.sign(REQUEST_TYPE, claims)
+    refused(InputError, "grant.departments", lambda: exchange.hub.request_grant(ANA, token))
+    assert all(exchange.inbox.waiting(name) == () for name in names)
+    assert exchange.hub.grants(ANA, "") == []
+
+
+def test_a_grant_request_is_not_longer_than_can_be_kept(exchange: Exchange) -> None:
+    claims = {
+        "analyst": "ana", "statement": "x", "purpose": "A" * 75_000,
+        "exp": exchange.world.now + 60, "members": [{"name": "mid"}],
+    }  # fmt: skip
+    token = exchange.world.analyst.key.sign(REQUEST_TYPE, claims)
+    refused(InputError, "grant.too_long", lambda: exchange.hub.request_grant(ANA, token))
+    assert exchange.inbox.waiting("mid") == ()

@@ -518,6 +518,25 @@ def test_a_card_signed_by_another_key_is_refused(
         make_card(identity, "深圳\u202e", "department", sealing.public_hex, NOW)
 
 
+@pytest.mark.parametrize("date", ["A" * 4096, "A", None, True, 1.5, [1]])
+def test_a_card_that_is_remembered_is_small(
+    identity: IdentityKey, sealing: SealingKey, date: object
+) -> None:
+    """A member signs as many cards as it likes, and thousands of those that hold are kept."""
+    claims = {
+        "sub": "shenzhen", "role": "department", "jwk": identity.public.to_jwk(),
+        "sealing_key": sealing.public_hex, "iat": date,
+    }  # fmt: skip
+    with pytest.raises(TrustError):
+        read_card(identity.sign("veil-card+jwt", claims))
+
+
+@pytest.mark.parametrize("token", [1, None, ["a"], {}, b"a.b.c"])
+def test_what_is_no_text_is_no_card(token: object) -> None:
+    with pytest.raises(TrustError):
+        read_card(token)
+
+
 def card_of(key: IdentityKey, name: str = "shenzhen") -> str:
     return make_card(key, name, "department", SealingKey.generate().public_hex, NOW)
 
