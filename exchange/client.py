@@ -31,6 +31,7 @@ from exchange.job_book import JobBook
 from exchange.open_jobs import OpenJobs
 from exchange.profile import Profile, load_profile
 from exchange.transport import AnalystLink
+from protos.cards import Pins
 from protos.faults import InputError
 from protos.language import Text, language
 from protos.sealing import seal
@@ -145,7 +146,7 @@ class Veil:
         self._link = link
         self._clock = clock
         self._randomness = randomness
-        self._known: tuple[dict[str, Any], Federation] | None = None
+        self._known: tuple[dict[str, Any], Pins, Federation] | None = None
         history, out = History(profile.directory / "history"), OpenJobs(profile.directory / "jobs")
         desk = Desk(profile, link, history, out, self.federation)
         self._book = JobBook(desk, clock, randomness)
@@ -164,11 +165,12 @@ class Veil:
 
     def federation(self) -> Federation:
         """Who takes part, with which data, under which policies: as far as the pins confirm it."""
-        body = self._link.directory()
+        body, pins = self._link.directory(), self.profile.pins
         known = self._known
-        if known is None or known[0] != body:  # it seldom changes, and reading it is dear
-            known = self._known = body, read_federation(body, self.profile.pins)
-        return known[1]
+        # They seldom change, and reading is dear. Changed pins are another object.
+        if known is None or known[0] != body or known[1] is not pins:
+            known = self._known = body, pins, read_federation(body, pins)
+        return known[2]
 
     def prepare(self, question: Question) -> Prepared:
         """Plans a question without asking it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Profile:
         directory: Keys, certificate, pins, history.
         identity: Signs plans.
         sealing: Opens answers.
-        pins: Whom this analyst believes.
+        watched: Reads whom this analyst believes, as the file says now: a notebook runs for days.
     """
 
     name: str
@@ -51,7 +52,12 @@ class Profile:
     directory: Path
     identity: IdentityKey = field(repr=False)
     sealing: SealingKey = field(repr=False)
-    pins: Pins = field(repr=False)
+    watched: Callable[[], Pins] = field(repr=False)
+
+    @property
+    def pins(self) -> Pins:
+        """Whom this analyst believes."""
+        return self.watched()
 
 
 def load_profile(path: Path) -> Profile:
@@ -68,6 +74,8 @@ def load_profile(path: Path) -> Profile:
     written = validated(ProfileFile, read_toml(path, missing), str(path))
     directory = (path.parent / written.directory).resolve()
     member = Membership.load(directory)
+    watched = Pins.watched(directory / "pins.toml")
+    watched()  # what is wrong with it is said now
     return Profile(
         name=member.name,
         exchange=written.exchange or member.exchange,
@@ -75,5 +83,5 @@ def load_profile(path: Path) -> Profile:
         directory=directory,
         identity=IdentityKey.load(directory / "identity.key"),
         sealing=SealingKey.load(directory / "sealing.key"),
-        pins=Pins.load(directory / "pins.toml"),
+        watched=watched,
     )

@@ -12,9 +12,14 @@ import pytest
 from catalog.codec import policy_version
 from compute_nodes.jobs.runs import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
+from exchange.client import Veil
+from exchange.profile import Profile
 from protos.canonical import canonical
 from protos.cards import Pins
+from protos.faults import TrustError
 from tests.job_world import JOB, Play, Town, World, changed
+from tests.unit.test_hub import Exchange
+from tests.unit.test_jobs import Near
 
 
 @pytest.fixture
@@ -120,3 +125,26 @@ def test_no_statement_about_a_total_that_nobody_is_in(world: World, round_: str)
     assert code(town.ask(RECEIPT_ROUND, "receipt", notice)) == "job.receipt"
     assert town.store.state(JOB) != "done"
     assert play.run().finished == 1
+
+
+def test_an_analyst_who_unpins_somebody_believes_them_no_more(world: World, tmp_path: Path) -> None:
+    """A notebook runs for days; the directory that it has read is the same as before."""
+    exchange, file = Exchange(world, tmp_path), tmp_path / "pins.toml"
+    world.pins.save(file)
+    profile = Profile(
+        name="ana", exchange="", project="default", directory=tmp_path,
+        identity=world.analyst.key, sealing=world.analyst.sealing, watched=Pins.watched(file),
+    )  # fmt: skip
+    try:
+        veil = Veil(profile, Near(exchange), clock=lambda: float(world.now))
+        first = veil.federation()
+        assert ("department", "mid") in first.cards
+        assert veil.federation() is first
+        without(world, "department", "mid").save(file)
+        assert veil.federation().unpinned == ("mid",)
+        without(world, "exchange", "province").save(file)
+        with pytest.raises(TrustError) as caught:
+            veil.federation()
+        assert caught.value.code == "pins.unknown"
+    finally:
+        exchange.close()

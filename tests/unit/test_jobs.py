@@ -103,7 +103,7 @@ class Analyst:
         world = self.exchange.world
         profile = Profile(
             name="ana", exchange="", project="default", directory=self.directory,
-            identity=world.analyst.key, sealing=world.analyst.sealing, pins=world.pins,
+            identity=world.analyst.key, sealing=world.analyst.sealing, watched=lambda: world.pins,
         )  # fmt: skip
         self.link = Near(self.exchange)
         self.veil = Veil(profile, self.link, clock=lambda: float(world.now))
