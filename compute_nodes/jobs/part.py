@@ -7,6 +7,8 @@ stored by the job before anything of it is used.
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -53,6 +55,19 @@ class Computed:
     counts: tuple[int, ...] = ()
 
 
+class Part(Future[Computed]):
+    """A part on its way; cancelling it kills its query, also one that runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop = threading.Event()
+
+    def cancel(self) -> bool:
+        """Ends it; see `Future.cancel`."""
+        self.stop.set()
+        return super().cancel()
+
+
 class Source:
     """Computes parts over one snapshot.
 
@@ -97,11 +112,28 @@ class Source:
     def begin(self, admitted: Admitted) -> Future[Computed]:
         """Starts the query."""
         if admitted.plan.mode == "exact":
-            return self._threads.submit(self._exact, admitted)
+            return self._start(self._exact, admitted)
         outside = self._outside(admitted.plan.aggregate)
         if outside:
             LOG.info("job %s: values of %s are clipped", admitted.plan.job, sorted(outside))
-        return self._threads.submit(self._noisy, admitted)
+        return self._start(self._noisy, admitted)
+
+    def _start(
+        self, work: Callable[[Admitted, threading.Event], Computed], admitted: Admitted
+    ) -> Part:
+        part = Part()
+
+        def fill() -> None:
+            if not part.set_running_or_notify_cancel():
+                return  # cancelled before its turn came
+            try:
+                part.set_result(work(admitted, part.stop))
+            except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+                part.set_exception(error)
+
+        waiting = self._threads.submit(fill)
+        waiting.add_done_callback(lambda ended: part.cancel() if ended.cancelled() else None)
+        return part
 
     def close(self) -> None:
         """Waits for no one: what is running is killed with its worker."""
@@ -122,7 +154,7 @@ class Source:
             name for name, found in reports.items() if found.out_of_bounds or found.outside_codes
         )
 
-    def _noisy(self, admitted: Admitted) -> Computed:
+    def _noisy(self, admitted: Admitted, stop: threading.Event) -> Computed:
         aggregate, policy = admitted.plan.aggregate, admitted.policy
         sql = render(
             aggregate,
@@ -132,12 +164,12 @@ class Source:
             rank_limit=policy.max_rows_per_subject if self._snapshot.report.ranked else None,
             only=narrowed_codes(policy, admitted.dataset),
         )
-        exact = to_vector(self._run(sql), aggregate)
+        exact = to_vector(self._run(sql, stop), aggregate)
         assert admitted.calibration is not None  # noqa: S101 - ad hoc plans have one
         noise = draw_noise(admitted.calibration.sigma_node, aggregate.cells)
         return Computed(tuple(v + n for v, n in zip(exact, noise, strict=True)))
 
-    def _exact(self, admitted: Admitted) -> Computed:
+    def _exact(self, admitted: Admitted, stop: threading.Event) -> Computed:
         aggregate, policy = admitted.plan.aggregate, admitted.policy
         sql = render(
             aggregate,
@@ -147,14 +179,14 @@ class Source:
             subject=policy.subject,
             only=narrowed_codes(policy, admitted.dataset),
         )
-        table = self._run(sql)
+        table = self._run(sql, stop)
         counts = subject_counts(table, aggregate)
-        values, vetoes = to_vector(table, aggregate), self._vetoes(admitted)
+        values, vetoes = to_vector(table, aggregate), self._vetoes(admitted, stop)
         if flag_blocks(admitted.plan):
             return Computed(_suppressed(values, counts, vetoes, admitted))
         return Computed(tuple(values), (*counts, *vetoes))
 
-    def _vetoes(self, admitted: Admitted) -> list[int]:
+    def _vetoes(self, admitted: Admitted, stop: threading.Event) -> list[int]:
         """Cells in which few subjects hold most of a sum here (policy ``dominance``)."""
         aggregate, policy = admitted.plan.aggregate, admitted.policy
         sql = None
@@ -168,10 +200,12 @@ class Source:
             )
         if sql is None or policy.dominance is None:
             return [0] * aggregate.cells
-        return [int(v) for v in dominance_vetoes(self._run(sql), aggregate, policy.dominance[1])]
+        return [
+            int(v) for v in dominance_vetoes(self._run(sql, stop), aggregate, policy.dominance[1])
+        ]
 
-    def _run(self, sql: RenderedSql) -> pa.Table:
-        return self._pool.run(QueryTask(self._snapshot.path, sql), self._deadline_s)
+    def _run(self, sql: RenderedSql, stop: threading.Event) -> pa.Table:
+        return self._pool.run(QueryTask(self._snapshot.path, sql), self._deadline_s, stop)
 
 
 def secret_order(admitted: Admitted, counts: tuple[int, ...], key: bytes) -> list[int]:

@@ -37,6 +37,7 @@ _FIRST_BYTES: Final = 96 * MIB
 """What the engine may use at first. A fresh process pays for every page that it touches for the
 first time; with little memory the engine takes pages again that it has. Over 100 M rows that is a
 quarter of the time, and totals of a few groups never need more."""
+_LOOK_S: Final = 0.1  # how late a cancelled query is ended, at most
 _MOURNING_S: Final = 0.1
 _SHORT_QUERY_S: Final = 0.03
 _ENVIRONMENT: Final = {
@@ -93,6 +94,43 @@ class _MemoryError(UnavailableError):
     """The engine needs more memory than it was given."""
 
 
+@dataclass(frozen=True)
+class _Patience:
+    """How long one query is waited for: until a deadline, or until nobody wants it any more."""
+
+    until: float  # monotonic
+    stop: threading.Event
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed.
+
+        Raises:
+            UnavailableError: Nobody wants the answer any more.
+        """
+        if self.stop.is_set():
+            raise _failed("the job was cancelled; the worker was killed")
+        return time.monotonic() > self.until
+
+    def acquire(self, places: threading.BoundedSemaphore) -> bool:
+        """Waits for a place; False at the deadline."""
+        while not places.acquire(timeout=_LOOK_S):
+            if self.over:
+                return False
+        return True
+
+    def readable(self, channel: socket.socket, most_s: float = float("inf")) -> bool:
+        """Waits for bytes; False at the deadline, or after ``most_s`` seconds."""
+        end = min(self.until, time.monotonic() + most_s)
+        # poll, not select: a busy node has descriptors above 1024.
+        poller = select.poll()
+        poller.register(channel, select.POLLIN)
+        while not poller.poll(min(_LOOK_S, max(0.0, end - time.monotonic())) * 1000):
+            if self.over or time.monotonic() >= end:
+                return False
+        return True
+
+
 class QueryPool:
     """Query workers, ``spare`` of them ready.
 
@@ -134,59 +172,63 @@ class QueryPool:
             self._closed = True
             self._stop_zygote()
 
-    def run(self, task: QueryTask, deadline_s: float) -> pa.Table:
+    def run(
+        self, task: QueryTask, deadline_s: float, stop: threading.Event | None = None
+    ) -> pa.Table:
         """Runs one query and returns its result.
 
         Args:
             task: What to run.
             deadline_s: Seconds until the worker is killed, waiting for a place included.
+            stop: Set by whoever does not want the answer any more: the worker is killed, and its
+                place is free for others.
 
         Raises:
             UnavailableError: ``engine.failed``. The message is the same whatever happened,
                 because what happens may depend on rows; ``detail`` tells the operator.
         """
         first, full = (_encode(task, memory_bytes) for memory_bytes in self._memory)
-        deadline = time.monotonic() + deadline_s
-        if not self._running.acquire(timeout=deadline_s):
+        patience = _Patience(time.monotonic() + deadline_s, stop or threading.Event())
+        if not patience.acquire(self._running):
             raise _failed("no place became free before the deadline")
         try:
             try:
-                return self._surely(first, deadline)
+                return self._surely(first, patience)
             except _MemoryError:
-                return self._surely(full, deadline)
+                return self._surely(full, patience)
         finally:
             self._running.release()
 
-    def _surely(self, body: bytes, deadline: float) -> pa.Table:
-        worker = self._take(deadline)
+    def _surely(self, body: bytes, patience: _Patience) -> pa.Table:
+        worker = self._take(patience)
         try:
-            return self._once(worker, body, deadline)
+            return self._once(worker, body, patience)
         except _LostError:
             if _lives(worker.zygote):
                 raise
         # Not the query's fault: its worker died with the zygote. A query only reads.
-        return self._once(self._take(deadline), body, deadline)
+        return self._once(self._take(patience), body, patience)
 
-    def _once(self, worker: _Worker, body: bytes, deadline: float) -> pa.Table:
+    def _once(self, worker: _Worker, body: bytes, patience: _Patience) -> pa.Table:
         try:
-            _send_task(worker.channel, body, deadline)
+            _send_task(worker.channel, body, patience)
             # The next one comes up while this query runs, but not while a short query, and
             # whatever waits for it, needs the processors.
-            _readable(worker.channel, min(deadline, time.monotonic() + _SHORT_QUERY_S))
+            patience.readable(worker.channel, _SHORT_QUERY_S)
             with self._lock:
                 self._order()
-            return _receive(worker.channel, deadline)
+            return _receive(worker.channel, patience)
         finally:
             worker.kill()
 
-    def _take(self, deadline: float) -> _Worker:
+    def _take(self, patience: _Patience) -> _Worker:
         """Returns a worker that has greeted; a second try if the zygote had died."""
         for _ in range(2):
             with self._lock:
                 if not self._waiting or self._zygote is None or self._zygote.poll() is not None:
                     self._order()
                 channel, zygote = self._waiting.popleft(), self._zygote
-            pidfd = _greeted(channel, deadline)
+            pidfd = _greeted(channel, patience)
             if pidfd is not None and zygote is not None:
                 return _Worker(channel, pidfd, zygote)
         raise _failed("no worker came up before the deadline")
@@ -261,9 +303,9 @@ def _lives(zygote: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _greeted(channel: socket.socket, deadline: float) -> int | None:
+def _greeted(channel: socket.socket, patience: _Patience) -> int | None:
     """Waits for the greeting with the worker's pidfd; None if it never comes."""
-    if not _readable(channel, deadline):
+    if not patience.readable(channel):
         channel.close()
         return None
     try:
@@ -277,22 +319,22 @@ def _greeted(channel: socket.socket, deadline: float) -> int | None:
     return descriptors[0]
 
 
-def _send_task(channel: socket.socket, body: bytes, deadline: float) -> None:
-    channel.settimeout(max(0.001, deadline - time.monotonic()))
+def _send_task(channel: socket.socket, body: bytes, patience: _Patience) -> None:
+    channel.settimeout(max(0.001, patience.until - time.monotonic()))
     try:
         channel.sendall(LENGTH.pack(len(body)) + body)
     except OSError as error:
         raise _failed(f"the worker took no task: {error}", _LostError) from error
 
 
-def _receive(channel: socket.socket, deadline: float) -> pa.Table:
+def _receive(channel: socket.socket, patience: _Patience) -> pa.Table:
     import pyarrow as pa
 
-    head = _exactly(channel, 1 + LENGTH.size, deadline)
+    head = _exactly(channel, 1 + LENGTH.size, patience)
     mark, (size,) = head[:1], LENGTH.unpack(head[1:])
     if size > (MAX_RESULT_BYTES if mark == RESULT else MAX_REASON_BYTES):
         raise _failed(f"the worker announced {size} bytes")
-    body = _exactly(channel, size, deadline)
+    body = _exactly(channel, size, patience)
     if mark != RESULT:
         kind = _MemoryError if mark == MORE else UnavailableError
         raise _failed(body.decode("utf-8", "replace"), kind)
@@ -306,12 +348,12 @@ def _receive(channel: socket.socket, deadline: float) -> pa.Table:
     return table
 
 
-def _exactly(channel: socket.socket, size: int, deadline: float) -> bytearray:
+def _exactly(channel: socket.socket, size: int, patience: _Patience) -> bytearray:
     received = bytearray(size)
     view, have = memoryview(received), 0
     while have < size:
         # Late is late, also if the answer lies there because this thread was late itself.
-        if time.monotonic() > deadline or not _readable(channel, deadline):
+        if patience.over or not patience.readable(channel):
             raise _failed("the deadline passed; the worker was killed")
         try:
             count = channel.recv_into(view[have:])
@@ -321,13 +363,6 @@ def _exactly(channel: socket.socket, size: int, deadline: float) -> bytearray:
             raise _failed("the worker ended without an answer: a limit or a signal", _LostError)
         have += count
     return received
-
-
-def _readable(channel: socket.socket, deadline: float) -> bool:
-    # poll, not select: a busy node has descriptors above 1024.
-    poller = select.poll()
-    poller.register(channel, select.POLLIN)
-    return bool(poller.poll(max(0.0, deadline - time.monotonic()) * 1000))
 
 
 def _failed(detail: str, kind: type[UnavailableError] = UnavailableError) -> UnavailableError:

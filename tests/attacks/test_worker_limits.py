@@ -95,6 +95,37 @@ def test_endless_query_is_killed_at_its_deadline(pool: QueryPool, snapshot: Path
     assert query(pool, snapshot, COUNT) == [{"n": 20000}]
 
 
+def test_a_query_that_nobody_wants_any_more_leaves_its_place_to_others(snapshot: Path) -> None:
+    """Cancelling is free, so it must not leave a node busy until the deadline."""
+    pool = QueryPool(memory_bytes=512 * 2**20, cpu_s=60, most=2)
+    pool.start()
+    stops = [threading.Event() for _ in range(2)]
+    reasons: list[str] = []
+
+    def run(stop: threading.Event) -> None:
+        with pytest.raises(UnavailableError) as caught:
+            pool.run(QueryTask(snapshot, RenderedSql(ENDLESS)), 60, stop)
+        reasons.append(caught.value.detail)
+
+    threads = [threading.Thread(target=run, args=(stop,)) for stop in stops]
+    try:
+        for thread in threads:
+            thread.start()
+        with pytest.raises(UnavailableError, match="could not run") as waiting:
+            pool.run(QueryTask(snapshot, RenderedSql(COUNT)), 0.5)
+        assert "no place" in waiting.value.detail
+        for stop in stops:
+            stop.set()
+        assert query(pool, snapshot, COUNT) == [{"n": 20000}]
+        for thread in threads:
+            thread.join(10)
+        assert reasons == ["the job was cancelled; the worker was killed"] * 2
+    finally:
+        for stop in stops:
+            stop.set()
+        pool.close()
+
+
 def test_cpu_limit_ends_a_query_without_any_deadline(snapshot: Path) -> None:
     pool = QueryPool(memory_bytes=512 * 2**20, cpu_s=1)
     pool.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from compute_nodes.guard import Admitted
 from compute_nodes.jobs.opening import read_opening
 from compute_nodes.jobs.part import Source, secret_order
 from desensitize.engines.snapshot import load
-from desensitize.engines.worker import QueryPool
+from desensitize.engines.worker import QueryPool, RenderedSql
 from protos.faults import PolicyError, UnavailableError
 from tests.job_world import ORDER_KEY, World
 
@@ -197,3 +198,20 @@ def test_the_secret_order_moves_counts_and_vetoes_alike(world: World) -> None:
 def _exact_alone(world: World, plan: Plan) -> Admitted:
     """As the guard would admit it once this owner has granted it."""
     return admitted(world, replace(plan, mode="adhoc", epsilon=0.5, delta=1e-6))
+
+
+def test_a_cancelled_part_kills_its_query(
+    world: World, pool: QueryPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that runs already, as `Future.cancel` does not."""
+    part = source(world, pool, tmp_path)
+    endless = RenderedSql("SELECT COUNT(*) AS m0 FROM range(1000000000000) a(i) WHERE i % 7 = 3")
+    monkeypatch.setattr("compute_nodes.jobs.part.render", lambda *_, **__: endless)
+    running = part.begin(admitted(world, world.plan("SELECT COUNT(*) AS n FROM visits")))
+    while not running.running():
+        time.sleep(0.01)
+    running.cancel()
+    error = running.exception(10)
+    assert isinstance(error, UnavailableError)
+    assert "cancelled" in error.detail
+    part.close()
