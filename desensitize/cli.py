@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -54,6 +54,12 @@ FullOption = Annotated[
 ]
 SampleOption = Annotated[
     int, typer.Option(min=100, help=str(Text("Rows of the sample.", "抽样行数。")))
+]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
+    ),
 ]
 SheetOption = Annotated[str, typer.Option(help=str(Text("Sheet of a workbook.", "工作表名称。")))]
 MemoryOption = Annotated[
@@ -107,30 +113,19 @@ EarlierOption = Annotated[
 @app.command(help=str(Text("What is personal in a table, and why.", "识别表中的个人信息及依据。")))
 def scan(
     file: FileArgument,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
-        ),
-    ] = None,
+    json_file: JsonOption = None,
     full: FullOption = True,
     sample_rows: SampleOption = 10_000,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Scans a file in a limited process, prints a table and, if asked, writes JSON."""
-    import json
-
     from desensitize.show import show
-    from protos import terminal
 
     out = _writable(json_file)
     report = _scanned(file, full, sample_rows, sheet, memory_mb)
     show(report)
-    if out is not None:
-        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
-        out.write_text(body + "\n", "utf-8")
-        terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+    _write_json(out, report.to_dict())
 
 
 @app.command(
@@ -273,18 +268,11 @@ def risk(
             )
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
-        ),
-    ] = None,
+    json_file: JsonOption = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Measures a file in a limited process, prints sentences and tables."""
-    import json
-
     import desensitize
     from desensitize.engines.snapshot import LoadLimits
     from desensitize.show_risk import show_risk
@@ -302,10 +290,7 @@ def risk(
             progress=progress,
         )
     show_risk(report)
-    if json_out is not None:
-        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
-        json_out.write_text(body + "\n", "utf-8")
-        terminal.done(Text(f"Wrote {json_out}.", f"已写入 {json_out}。"))
+    _write_json(json_out, report.to_dict())
 
 
 @app.command(
@@ -332,18 +317,11 @@ def attack(
     policy: PolicyOption = None,
     auxiliary: AuxiliaryOption = None,
     earlier: EarlierOption = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", help=str(Text("Also write the report to this file.", "同时写出 JSON 报告。"))
-        ),
-    ] = None,
+    json_file: JsonOption = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Attacks a release in a limited process; exit code 1 if a limit of the policy is broken."""
-    import json
-
     import desensitize
     from desensitize.engines.snapshot import LoadLimits
     from desensitize.show_attack import show_attacks
@@ -364,10 +342,7 @@ def attack(
             progress=progress,
         )
     show_attacks(report)
-    if out is not None:
-        body = json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
-        out.write_text(body + "\n", "utf-8")
-        terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+    _write_json(out, report.to_dict())
     if any(each.verdict in {"broken", "unknown"} for each in report.findings):
         raise typer.Exit(1)
 
@@ -614,6 +589,17 @@ def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: in
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=progress,
         )
+
+
+def _write_json(path: Path | None, body: dict[str, Any]) -> None:
+    """Writes a report, if somebody asked for it."""
+    import json
+
+    from protos import terminal
+
+    if path is not None:
+        path.write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        terminal.done(Text(f"Wrote {path}.", f"已写入 {path}。"))
 
 
 def _writable(path: Path | None) -> Path | None:
