@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 import desensitize
-from desensitize.finder import find
 from desensitize.recognisers import by_name
+from desensitize.scanning.finder import find
 from tests.chinese_tables import KINDS, Kind, Maker, sentences
 
 

@@ -11,8 +11,8 @@ from desensitize.attacks.findings import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.release import POLICY, read_release
-from desensitize.table_scan import Progress
+from desensitize.releasing.facts import POLICY, read_release
+from desensitize.scanning.table_scan import Progress
 from protos.faults import InputError
 from protos.language import Text
 

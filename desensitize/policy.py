@@ -16,12 +16,12 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from desensitize.attributes import ATTRIBUTES
 from desensitize.column import ColumnType, Role
 from desensitize.masking import KINDS
 from desensitize.masking.base import Bounds, Kind, Method, domain_of, needs_of
 from desensitize.masking.visible import Drop, Keep
 from desensitize.recognisers import by_name
+from desensitize.scanning.attributes import ATTRIBUTES
 from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import read_toml, refused, validated

@@ -27,9 +27,9 @@ from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from desensitize.finder import Hit, find
 from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
+from desensitize.scanning.finder import Hit, find
 
 LANGUAGE: Final = "zh"
 CHECKED: Final = 1.0

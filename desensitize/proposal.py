@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from desensitize.findings import ColumnFinding, ScanReport
-from desensitize.show import ROLES
+from desensitize.scanning.findings import ColumnFinding, ScanReport
+from desensitize.show.scan import ROLES
 from protos.language import Text, joined
 
 _PERSONS: Final = frozenset(

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from desensitize.attacking import attack
+from desensitize.attesting.gate import gate
+from desensitize.attesting.verify import verify
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.findings import ScanReport, direct_cells
-from desensitize.gating import gate
-from desensitize.release import read_release
-from desensitize.releasing import run
+from desensitize.releasing.facts import read_release
+from desensitize.releasing.run import run
 from desensitize.risks import RiskReport, measure
+from desensitize.scanning.findings import ScanReport, direct_cells
+from desensitize.scanning.table_scan import SAMPLE_ROWS, Progress, scan_table
 from desensitize.sources import open_object
-from desensitize.table_scan import SAMPLE_ROWS, Progress, scan_table
-from desensitize.verifying import verify
 from protos.faults import InputError
 from protos.language import Text
 

@@ -22,10 +22,10 @@ import duckdb
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
 from desensitize.engines.stored_values import quoted
-from desensitize.findings import direct_cells
 from desensitize.risks import RiskReport, measure
+from desensitize.scanning.findings import direct_cells
+from desensitize.scanning.table_scan import scan_table
 from desensitize.sources import Table, columns_of
-from desensitize.table_scan import scan_table
 
 
 @dataclass(frozen=True)

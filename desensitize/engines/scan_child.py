@@ -23,8 +23,8 @@ import duckdb
 
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
-from desensitize.findings import ScanReport
-from desensitize.table_scan import scan_table
+from desensitize.scanning.findings import ScanReport
+from desensitize.scanning.table_scan import scan_table
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.findings import ScanReport, from_dict
+from desensitize.scanning.findings import ScanReport, from_dict
 from protos.language import Text
 
 

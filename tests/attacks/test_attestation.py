@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import desensitize
-from desensitize.gating import Gated
-from desensitize.signing import new_signing_key, read_signing_key
-from desensitize.verifying import MOST_BYTES, Verification, verify
+from desensitize.attesting.gate import Gated
+from desensitize.attesting.signing import new_signing_key, read_signing_key
+from desensitize.attesting.verify import MOST_BYTES, Verification, verify
 from protos.data_integrity import secure
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError

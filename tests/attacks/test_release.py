@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
-from desensitize import publication
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy, parse_policy
-from desensitize.release import read_release
+from desensitize.releasing import directory as publication
+from desensitize.releasing.facts import read_release
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
 from tests.masking_world import KEYS, masked
 

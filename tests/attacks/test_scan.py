@@ -20,7 +20,7 @@ import pytest
 
 import desensitize
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.finder import find
+from desensitize.scanning.finder import find
 from protos.faults import InputError, UnavailableError, VeilError
 from tests.chinese_tables import Maker
 
@@ -98,7 +98,9 @@ def test_a_pattern_cannot_be_made_to_run_for_ever() -> None:
     """Repetitions of what addresses, e-mails and numbers are made of, without ever ending one."""
     hard = ["区" * 50_000, "a." * 50_000, "1 " * 50_000, "路1" * 50_000, "公司" * 50_000,
             ":" * 50_000, "患者" * 50_000, "0.0.0." * 20_000]  # fmt: skip
-    code = "import sys, json\nfrom desensitize.finder import find\nfind(json.load(sys.stdin))"
+    code = (
+        "import sys, json\nfrom desensitize.scanning.finder import find\nfind(json.load(sys.stdin))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], input=json.dumps(hard), text=True, timeout=60, check=False,
         capture_output=True,

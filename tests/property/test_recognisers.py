@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desensitize.finder import find, matching
 from desensitize.recognisers import by_name
-from desensitize.table_scan import union_gate
+from desensitize.scanning.finder import find, matching
+from desensitize.scanning.table_scan import union_gate
 from tests.chinese_tables import KINDS, Kind, Maker, id_check, luhn_digit, sentences, widened
 
 DIGITS = "0123456789"

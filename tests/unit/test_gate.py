@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from desensitize.attacks import AttackReport
-from desensitize.gate_rules import Figures, GateVerdict, judge
+from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, parse_policy
-from desensitize.release import RescanFacts
+from desensitize.releasing.facts import RescanFacts
 from desensitize.risks import Bucket, RiskReport, SensitiveRisk
 from tests.attack_world import attacked
 

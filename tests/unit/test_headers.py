@@ -2,8 +2,8 @@
 
 import pytest
 
-from desensitize.attributes import attribute
-from desensitize.headers import match
+from desensitize.scanning.attributes import attribute
+from desensitize.scanning.headers import match
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 import desensitize
-from desensitize.findings import direct_cells
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking import KINDS
 from desensitize.masking.district import division_of
 from desensitize.masking.fpe import Ff1
+from desensitize.scanning.findings import direct_cells
 from protos.faults import InputError
 from protos.language import Text
 from tests.masking_world import KEYS, SECRET, masked, statement_of

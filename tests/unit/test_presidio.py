@@ -7,9 +7,9 @@ import socket
 import pytest
 from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine
 
-from desensitize.finder import find
 from desensitize.presidio import CHECKED, FORM, NoNlp, VeilRecognizer, analyzer, recognizers
 from desensitize.recognisers import RECOGNISERS, by_name
+from desensitize.scanning.finder import find
 from tests.unit.test_recognisers import FOUND
 
 

@@ -16,7 +16,7 @@ from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Keep
 from desensitize.policy import HierarchyRule, Models, parse_policy
 from desensitize.proposal import dataset_name, proposal, quoted_key
-from desensitize.release import read_release
+from desensitize.releasing.facts import read_release
 from tests.chinese_tables import Maker
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -12,10 +12,10 @@ import pytest
 
 from desensitize import recognisers as package
 from desensitize.engines.stored_values import literal
-from desensitize.finder import find, whole
 from desensitize.recognisers import RECOGNISERS, by_name, recognisers
 from desensitize.recognisers.base import Recogniser
-from desensitize.table_scan import union_gate
+from desensitize.scanning.finder import find, whole
+from desensitize.scanning.table_scan import union_gate
 from protos.faults import InputError
 from tests.chinese_tables import id_check, luhn_digit, widened
 

@@ -25,8 +25,8 @@ from desensitize.engines.release_child import run as run_child
 from desensitize.keys import TokenKeys, new_keys
 from desensitize.masking import apply
 from desensitize.policy import parse_policy
-from desensitize.publication import publication
-from desensitize.release import Release, from_dict, read_release
+from desensitize.releasing.directory import publication
+from desensitize.releasing.facts import Release, from_dict, read_release
 from desensitize.sources import Table, columns_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError
 from tests.chinese_tables import Maker

@@ -14,8 +14,8 @@ import pytest
 
 import desensitize
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.findings import Count, from_dict, masked
 from desensitize.recognisers import RECOGNISERS, by_name
+from desensitize.scanning.findings import Count, from_dict, masked
 from protos.faults import InputError
 from tests.chinese_tables import KINDS, Maker, widened
 

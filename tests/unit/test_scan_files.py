@@ -18,7 +18,7 @@ import pytest
 import desensitize
 from desensitize.engines.scan_child import ScanTask, run
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.findings import ScanReport
+from desensitize.scanning.findings import ScanReport
 from protos.faults import InputError, UnavailableError
 from tests.chinese_tables import Maker
 

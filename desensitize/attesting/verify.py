@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from desensitize.attacks.findings import from_dict as attacks_from
-from desensitize.attestation import CONTEXTS, TYPES
-from desensitize.gate_rules import Figures, judge
+from desensitize.attesting.attestation import CONTEXTS, TYPES
+from desensitize.attesting.gate_rules import Figures, judge
 from desensitize.policy import read_policy
-from desensitize.release import MANIFEST, POLICY, FileFacts, RescanFacts, sha256_of
+from desensitize.releasing.facts import MANIFEST, POLICY, FileFacts, RescanFacts, sha256_of
 from desensitize.risks import from_dict as risk_from
 from protos.data_integrity import Proof, check, read_time
 from protos.did_key import fingerprint_of, is_signer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from desensitize.keys import TokenKeys
-from desensitize.release import ColumnFacts, Release
-from desensitize.show import ROLES
+from desensitize.releasing.facts import ColumnFacts, Release
+from desensitize.show.scan import ROLES
 from protos import terminal
 from protos.language import Text, joined
 

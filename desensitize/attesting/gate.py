@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from desensitize.attacking import attack
-from desensitize.attestation import (
+from desensitize.attesting.attestation import (
     ATTESTATION,
     Attested,
     attest,
@@ -17,13 +17,14 @@ from desensitize.attestation import (
     exists,
     write_attestation,
 )
+from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
+from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.release import POLICY, Release, read_release, sha256_of
-from desensitize.releasing import ATTACKING, MEASURING, SCANNING, Stages, rescan
-from desensitize.signing import read_signing_key
+from desensitize.releasing.checks import rescan
+from desensitize.releasing.facts import POLICY, Release, read_release, sha256_of
+from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
 from protos.faults import TrustError
 from protos.language import Text
 

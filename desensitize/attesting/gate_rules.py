@@ -14,7 +14,7 @@ from typing import Final
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding
 from desensitize.masking.visible import Ends
 from desensitize.policy import PublishPolicy
-from desensitize.release import RescanFacts
+from desensitize.releasing.facts import RescanFacts
 from desensitize.risks import RiskReport
 from protos.language import Text
 

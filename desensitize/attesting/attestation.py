@@ -19,9 +19,9 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from desensitize.gate_rules import Figures, GateVerdict
+from desensitize.attesting.gate_rules import Figures, GateVerdict
 from desensitize.policy import PublishPolicy
-from desensitize.release import MANIFEST, Release, sha256_of
+from desensitize.releasing.facts import MANIFEST, Release, sha256_of
 from protos.canonical import canonical
 from protos.data_integrity import secure, written
 from protos.did_key import did_of

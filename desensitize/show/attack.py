@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from desensitize.attacks.findings import AttackReport, Finding, Verdict
-from desensitize.gating import Gated
-from desensitize.verifying import State, Verification
+from desensitize.attesting.gate import Gated
+from desensitize.attesting.verify import State, Verification
 from protos import terminal
 from protos.did_key import fingerprint_of
 from protos.language import Text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from desensitize.column import Role
-from desensitize.headers import match
+from desensitize.scanning.headers import match
 from protos.language import Text
 
 

@@ -26,12 +26,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitize.classify import Seen, classify, likely
 from desensitize.engines.stored_values import literal, quoted
-from desensitize.finder import WIDE_GATE, find, whole
-from desensitize.findings import Count, ScanReport, masked
 from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
+from desensitize.scanning.classify import Seen, classify, likely
+from desensitize.scanning.finder import WIDE_GATE, find, whole
+from desensitize.scanning.findings import Count, ScanReport, masked
 from desensitize.sources import SourceColumn, Table
 from protos.faults import InputError
 from protos.language import Text

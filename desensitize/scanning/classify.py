@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from desensitize.attributes import attribute
 from desensitize.column import Role
-from desensitize.findings import ColumnFinding, Count
-from desensitize.headers import match
 from desensitize.recognisers import by_name, recognisers
 from desensitize.recognisers.base import Recogniser
+from desensitize.scanning.attributes import attribute
+from desensitize.scanning.findings import ColumnFinding, Count
+from desensitize.scanning.headers import match
 from protos.language import Text
 
 UNDER_HEADER: Final = 0.3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from desensitize.column import Role
-from desensitize.findings import ColumnFinding, ScanReport
+from desensitize.scanning.findings import ColumnFinding, ScanReport
 from protos import terminal
 from protos.language import Text
 

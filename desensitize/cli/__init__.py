@@ -1,0 +1,25 @@
+"""``veil desensitize``: what a data steward does before anything is published."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from desensitize.cli import attest, keys, measure, release, scan
+from protos.language import Text
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=str(
+        Text(
+            "Find, grade and mask what is personal in a table.", "识别、分级并脱敏表中的个人信息。"
+        )
+    ),
+)
+
+# In the order of a steward's work, which is the order of ``--help``.
+_STEPS: Final = (scan.app, release.app, measure.app, attest.app)
+for step in _STEPS:
+    app.add_typer(step)
+app.add_typer(keys.app, name="keys")

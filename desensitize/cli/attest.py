@@ -1,0 +1,129 @@
+"""``gate`` and ``verify``: signs what holds, and checks what was signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desensitize.cli.options import (
+    AuxiliaryOption,
+    EarlierOption,
+    MemoryOption,
+    PolicyOption,
+    SheetOption,
+    bars,
+)
+from protos.language import Text
+
+app = typer.Typer()
+
+
+@app.command(
+    help=str(
+        Text(
+            "Scan, measure and attack a release, and sign an attestation, or refuse with reasons.",
+            "复扫、度量、攻击测试发布数据；通过则签署证明，否则说明拒绝理由。",
+        )
+    )
+)
+def gate(
+    directory: Annotated[
+        Path, typer.Argument(help=str(Text("Directory of the release.", "发布目录。")))
+    ],
+    original: Annotated[
+        Path,
+        typer.Option(help=str(Text("What the release was made from.", "生成该发布的原始数据。"))),
+    ],
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Key of whoever answers for it; without one nothing is signed.",
+                    "责任人的签名密钥；缺省则不签署。",
+                )
+            )
+        ),
+    ] = None,
+    policy: PolicyOption = None,
+    auxiliary: AuxiliaryOption = None,
+    earlier: EarlierOption = None,
+    valid_days: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=36_500,
+            help=str(Text("Days for which the attestation holds.", "证明的有效天数。")),
+        ),
+    ] = 365,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Attests a release or refuses; exit code 1 if it refuses."""
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.show.attack import show_gate
+
+    with bars() as begins:
+        gated = desensitize.gate(
+            directory,
+            original=original,
+            signing_key=signing_key,
+            policy=policy,
+            auxiliary=auxiliary,
+            earlier=earlier or [],
+            valid_days=valid_days,
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            stages=begins,
+        )
+    show_gate(gated)
+    if not gated.verdict.passed:
+        raise typer.Exit(1)
+
+
+@app.command(
+    help=str(
+        Text(
+            "Check an attestation offline, check by check; exit code 1 unless everything holds.",
+            "离线逐项核验发布证明；并非全部成立时退出码为 1。",
+        )
+    )
+)
+def verify(
+    attestation: Annotated[
+        Path, typer.Argument(help=str(Text("attestation.json", "attestation.json 文件。")))
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "The published file; the one beside the attestation by default.",
+                    "已发布的数据文件；缺省为证明旁边的文件。",
+                )
+            )
+        ),
+    ] = None,
+    signer: Annotated[
+        str,
+        typer.Option(
+            help=str(
+                Text(
+                    "did:key or fingerprint of the signer whom you trust.",
+                    "您信任的签署者的 did:key 或指纹。",
+                )
+            )
+        ),
+    ] = "",
+) -> None:
+    """Checks an attestation."""
+    import desensitize
+    from desensitize.show.attack import show_verification
+
+    found = desensitize.verify(attestation, data=data, signer=signer)
+    show_verification(found)
+    if not found.valid:
+        raise typer.Exit(1)

@@ -1,0 +1,86 @@
+"""``run``: makes a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desensitize.cli.options import (
+    FileArgument,
+    MemoryOption,
+    SheetOption,
+    bars,
+)
+from protos.language import Text
+
+app = typer.Typer()
+
+
+@app.command(
+    help=str(
+        Text(
+            "Make a release: the desensitized copy, its policy, and a manifest of what was done.",
+            "生成发布：脱敏后的数据、所用策略，以及处理清单。",
+        )
+    )
+)
+def run(
+    file: FileArgument,
+    policy: Annotated[
+        Path, typer.Option(help=str(Text("Policy file (TOML).", "策略文件（TOML）。")))
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help=str(Text("Directory to make; must not exist.", "要创建的目录；不得已存在。"))
+        ),
+    ],
+    token_keys: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "File of token keys; needed by token, ff1 and date_shift.",
+                    "令牌密钥文件；token、ff1、date_shift 需要。",
+                )
+            )
+        ),
+    ] = None,
+    attack: Annotated[
+        bool,
+        typer.Option(
+            "--attack/--no-attack",
+            help=str(
+                Text(
+                    "Try the attacks that the policy limits, and refuse what they defeat; the gate "
+                    "tries them in any case.",
+                    "执行策略设限的攻击测试，未通过则拒绝发布；门禁无论如何都会测试。",
+                )
+            ),
+        ),
+    ] = True,
+    sheet: SheetOption = "",
+    memory_mb: MemoryOption = 2048,
+) -> None:
+    """Masks a file in a limited process, scans the output and publishes the directory whole."""
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.show.release import show_release
+    from protos import terminal
+
+    with bars() as begins:
+        release = desensitize.run(
+            file,
+            policy=policy,
+            out=out,
+            token_keys=token_keys,
+            sheet=sheet,
+            attack=attack,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            progress=begins(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")),
+            stages=begins,
+        )
+    show_release(release)
+    terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))

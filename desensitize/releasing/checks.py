@@ -1,0 +1,166 @@
+"""The second half of a run: refuses an output that a scan, a model or an attack finds wanting."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from desensitize.attacks import AttackReport
+from desensitize.engines.attack_file import attack_file
+from desensitize.engines.risk_file import risk_file
+from desensitize.engines.scan_file import scan_file
+from desensitize.masking.apply import Progress, Written
+from desensitize.masking.format_preserving import FormatPreserving
+from desensitize.policy import PublishPolicy
+from desensitize.recognisers import by_name
+from desensitize.releasing.facts import (
+    RescanFacts,
+)
+from desensitize.releasing.masked import ORIGINAL
+from desensitize.risks import RiskReport
+from desensitize.scanning.findings import direct_cells
+from protos.faults import PolicyError
+from protos.language import Text, joined
+
+_ROUNDING: Final = 1e-9
+
+
+# ---- the scan of the output --------------------------------------------------------------------
+
+
+def checked_scan(path: Path, policy: PublishPolicy, progress: Progress | None) -> RescanFacts:
+    """Looks at every released cell for direct identifiers.
+
+    Raises:
+        PolicyError: There is one, and the policy's gate is ``fail_on_any_hit``.
+    """
+    facts = rescan(path, policy, progress)
+    if facts.hits and policy.gate.rescan == "fail_on_any_hit":
+        raise _refused(facts.hits)
+    return facts
+
+
+def rescan(path: Path, policy: PublishPolicy, progress: Progress | None = None) -> RescanFacts:
+    """Looks at every cell of a released file for direct identifiers; refuses nothing."""
+    report = scan_file(path, full=True, sample_rows=1, progress=progress)
+    encrypted = {
+        column.name
+        for column in policy.published
+        if column.methods and isinstance(column.methods[-1], FormatPreserving)
+    }
+    hits = direct_cells(report)
+    return RescanFacts(
+        report.rows,
+        {name: found for name, found in hits.items() if name not in encrypted},
+        # Encrypted in its format, a number looks like one of its kind by intention or by chance.
+        {name: found for name, found in hits.items() if name in encrypted},
+    )
+
+
+def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
+    english, chinese = [], []
+    for column, types in hits.items():
+        for name, cells in types.items():
+            title = by_name()[name].title
+            english.append(f"{title.en} in {cells:,} cell{'s' * (cells != 1)} of {column!r}")
+            chinese.append(f"“{column}”有 {cells:,} 个单元格含{title.zh}")
+    return PolicyError(
+        Text(
+            f"the output still holds {'; '.join(english)}. Nothing was published",
+            f"输出中仍有直接标识符：{'；'.join(chinese)}。未发布任何内容",
+        ),
+        remedy=Text(
+            "drop, redact or tokenise these columns in the policy; "
+            'gate = { rescan = "report" } publishes them all the same, and the manifest says so',
+            "请在策略中对这些列使用 drop、redact 或 token；"
+            '如确需发布，可写 gate = { rescan = "report" }，清单中会如实记录',
+        ),
+        code="release.rescan",
+    )
+
+
+# ---- the risk of the output --------------------------------------------------------------------
+
+
+def checked_risk(path: Path, policy: PublishPolicy, progress: Progress | None) -> RiskReport | None:
+    """Measures what was written, whatever the search has found: only this is published.
+
+    Raises:
+        PolicyError: A model does not hold of it.
+    """
+    # As the search sees it: what has levels is known of people, whatever the policy calls it.
+    quasi = [c.name for c in policy.published if c.role == "quasi" or c.hierarchy]
+    if not quasi:
+        return None
+    sensitive = [c.name for c in policy.published if c.role == "sensitive" and c.name not in quasi]
+    report = risk_file(path, quasi, sensitive, progress=progress)
+    models, wrong = policy.models, []
+    if report.rows:
+        if models.k is not None and report.k < models.k:
+            wrong.append(f"k = {report.k} < {models.k}")
+        for each in report.sensitive:
+            if models.l is not None and each.l < models.l:
+                wrong.append(f"{each.name}: l = {each.l} < {models.l}")
+            if models.t is not None and each.t > models.t + _ROUNDING:
+                wrong.append(f"{each.name}: t = {each.t:.3f} > {models.t:g}")
+    if wrong:
+        raise PolicyError(
+            Text(
+                f"the models do not hold of the output: {'; '.join(wrong)}. Nothing was published",
+                f"输出不满足隐私模型：{'；'.join(wrong)}。未发布任何内容",
+            ),
+            remedy=Text(
+                "give every quasi-identifier a hierarchy, and none of them noise",
+                "请为每个准标识符设置层级，且不要对其加噪声",
+            ),
+            code="release.models",
+        )
+    return report
+
+
+# ---- attacks on the output ---------------------------------------------------------------------
+
+
+def checked_attacks(
+    origin: Path | None,
+    draft: Path,
+    path: Path,
+    policy: PublishPolicy,
+    written: Written,
+    sheet: str,
+    progress: Progress | None,
+) -> AttackReport:
+    """Tries the attacks for which the policy sets limits, and the others with them.
+
+    Raises:
+        PolicyError: One of them breaks its limit, or could not be tried.
+    """
+    copy = draft / ORIGINAL
+    report = attack_file(
+        origin or copy,
+        path,
+        policy,
+        levels=written.levels,
+        today=dt.datetime.now(dt.UTC).date(),
+        sheet=sheet,
+        progress=progress,
+    )
+    copy.unlink(missing_ok=True)
+    beaten = [
+        finding
+        for finding in report.findings
+        if finding.verdict == "broken"
+        or (finding.verdict == "unknown" and finding.threshold is not None)
+    ]
+    if beaten:
+        raise PolicyError(
+            Text(
+                f"{joined(f.reason for f in beaten).en}. Nothing was published",
+                f"{joined(f.reason for f in beaten).zh}。未发布任何内容",
+            ),
+            remedy=joined(dict.fromkeys(f.remedy for f in beaten if str(f.remedy))),
+            code="release.attacks",
+        )
+    return report

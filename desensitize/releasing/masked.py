@@ -1,0 +1,188 @@
+"""The first half of a run: masks a file in a limited process, or an object in this one."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from desensitize.engines.child import call
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.stored_values import quoted
+from desensitize.keys import TokenKeys
+from desensitize.masking.apply import Progress, Written, write_masked
+from desensitize.policy import PublishPolicy
+from desensitize.releasing.facts import (
+    FileFacts,
+    sha256_of,
+)
+from desensitize.sources import Table, open_object
+from protos.faults import InputError, UnavailableError
+from protos.language import Text
+
+ORIGINAL: Final = "original.parquet"
+
+
+def from_file(
+    source: Path,
+    policy: PublishPolicy,
+    keys: TokenKeys,
+    path: Path,
+    sheet: str,
+    limits: LoadLimits,
+    progress: Progress | None,
+) -> tuple[FileFacts, Written]:
+    """Masks a file into ``path`` in a child process.
+
+    Args:
+        source: CSV, Parquet, Excel or OpenDocument.
+        policy: What is done to every column.
+        keys: Where the policy's domains have theirs.
+        path: The Parquet file to write, in the draft of a release.
+        sheet: Sheet of a workbook.
+        limits: What the child may use.
+        progress: Called with the rows that are done and, if known, all there are.
+
+    Raises:
+        InputError: The file is missing, cannot be read, or changed meanwhile.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    if not source.is_file():
+        raise InputError(
+            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
+        )
+    before = _version(source)
+    sha256 = sha256_of(source)
+    # On the disk of the output: what spills is as large as the data. It is gone before the
+    # release has its name.
+    scratch = path.parent / "scratch"
+    scratch.mkdir(mode=0o700)
+    in_use = keys.in_use()
+    task = {
+        "sheet": sheet,
+        "policy": policy.text,
+        "folder": str(policy.folder.resolve()),
+        "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
+        "out": str(path),
+    }
+    body = call(
+        "desensitize.engines.release_child",
+        source,
+        task,
+        scratch=scratch,
+        limits=limits,
+        program=Text("masking process", "脱敏进程"),
+        progress=progress,
+    )
+    shutil.rmtree(scratch)
+    if _version(source) != before:
+        raise InputError(
+            Text(f"{source.name} changed while it was read", f"{source.name} 在读取过程中被改动"),
+            remedy=Text("run again when the export has ended", "请在导出结束后重新运行"),
+            code="source.changed",
+        )
+    written = Written.from_dict(body)
+    return FileFacts(source.name, sha256, written.rows_in, before[0]), written
+
+
+def from_object(
+    data: object,
+    policy: PublishPolicy,
+    keys: TokenKeys,
+    path: Path,
+    sheet: str,
+    limits: LoadLimits | None,
+    progress: Progress | None,
+) -> tuple[FileFacts, Written]:
+    """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
+
+    Args:
+        data: DataFrame, Arrow object or DuckDB relation.
+        policy: What is done to every column.
+        keys: Where the policy's domains have theirs.
+        path: The Parquet file to write, in the draft of a release.
+        sheet: For files only: refused.
+        limits: For files only: refused.
+        progress: Called with the rows that are done and, if known, all there are.
+
+    Raises:
+        InputError: The object is of no known kind, or options for files were given.
+        UnavailableError: Memory did not suffice.
+    """
+    if sheet or limits is not None:
+        raise InputError(
+            Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
+            remedy=Text(
+                "leave them out; what is in memory is masked in this process",
+                "请去掉这两个参数；内存中的数据在当前进程内脱敏",
+            ),
+            code="source.kind",
+        )
+    table = open_object(data)
+    try:
+        table.engine.execute("SET preserve_insertion_order = true").fetchall()
+        sha256 = _sha256_of_rows(table)
+        written = write_masked(table, policy, keys, path, progress=progress)
+        if policy.attacks.asked:
+            _lay_down(table, path.parent / ORIGINAL)
+    except (duckdb.Error, MemoryError) as error:
+        raise UnavailableError(
+            Text(
+                f"the {table.name} table could not be masked in this process",
+                f"无法在当前进程内对 {table.name} 表脱敏",
+            ),
+            remedy=Text(
+                "free memory, or write the table to a Parquet file and release that",
+                "请释放内存，或先写成 Parquet 文件再发布",
+            ),
+            code="source.limits",
+            detail=f"{type(error).__name__}: {error}",
+        ) from error
+    finally:
+        table.engine.close()
+    return FileFacts(table.name, sha256, written.rows_in, 0), written
+
+
+def _lay_down(table: Table, path: Path) -> None:
+    """Writes an object's rows where the attacking process can read them."""
+    listed = ", ".join(f"{column.raw} AS {quoted(column.name)}" for column in table.columns)
+    reader = table.engine.sql(f"SELECT {listed} FROM {table.sql}").to_arrow_reader(65_536)  # noqa: S608
+    with pq.ParquetWriter(path, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _sha256_of_rows(table: Table) -> str:
+    """Hashes an object's rows as an Arrow IPC stream."""
+    listed = ", ".join(column.raw for column in table.columns)
+    sql = f"SELECT {listed} FROM {table.sql}"  # noqa: S608 - own expressions
+    hashed = hashlib.sha256()
+
+    class _Sink:
+        """What looks like a file and only hashes."""
+
+        closed = False
+
+        def write(self, content: memoryview) -> int:
+            hashed.update(content)
+            return len(content)
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    reader = table.engine.sql(sql).to_arrow_reader(65_536)
+    with pa.ipc.new_stream(pa.PythonFile(_Sink(), "w"), reader.schema) as stream:
+        for batch in reader:
+            stream.write_batch(batch)
+    return hashed.hexdigest()
+
+
+def _version(source: Path) -> list[int]:
+    status = source.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]

@@ -1,0 +1,106 @@
+"""What was done to every column, as the manifest records it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from desensitize.attacks import AttackReport
+from desensitize.generalise.levels import hierarchy
+from desensitize.keys import TokenKeys
+from desensitize.masking import KINDS
+from desensitize.masking.apply import Written
+from desensitize.masking.base import Method
+from desensitize.policy import PublishedColumn, PublishPolicy
+from desensitize.releasing.facts import (
+    ColumnFacts,
+    Done,
+    FileFacts,
+    Release,
+    RescanFacts,
+    sha256_of,
+)
+from desensitize.risks import RiskReport
+
+_PACKAGES: Final = ("veil-exchange", "duckdb", "pyarrow", "cryptography", "opendp")
+_KIND_OF: Final = {kind.make: kind for kind in reversed(KINDS)}
+
+
+def record(
+    policy: PublishPolicy,
+    keys: TokenKeys,
+    source: FileFacts,
+    written: Written,
+    path: Path,
+    rescan: RescanFacts,
+    risk: RiskReport | None,
+    attacked: AttackReport | None,
+) -> Release:
+    """Puts together what the manifest says of a release.
+
+    Args:
+        policy: What was asked for.
+        keys: Of which only the ids are recorded.
+        source: What went in.
+        written: What the masking says of its work.
+        path: The Parquet file.
+        rescan: What the scan of the output found.
+        risk: What was measured; None without quasi-identifiers.
+        attacked: What the attacks came to; None if none were tried.
+    """
+    in_use = keys.in_use()
+    return Release(
+        dataset=policy.dataset,
+        open=policy.open,
+        input=source,
+        output=FileFacts(path.name, sha256_of(path), written.rows_out, path.stat().st_size),
+        policy_sha256=policy.digest,
+        versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+        columns=tuple(
+            ColumnFacts(
+                column.name,
+                written.stored[column.name],
+                column.type,
+                column.role,
+                _all_done(column, written.levels.get(column.name), policy.folder),
+                written.lost.get(column.name, 0),
+            )
+            for column in policy.published
+        ),
+        dropped=tuple(column.name for column in policy.columns.values() if column.dropped),
+        unmentioned=written.unmentioned,
+        levels=written.levels,
+        suppressed_rows=written.suppressed,
+        token_keys={domain: in_use[domain].id for domain in policy.domains},
+        repeatable=not written.fresh,
+        fresh=written.fresh,
+        rescan=rescan,
+        notes=written.notes,
+        figures=written.figures
+        | ({} if risk is None else {"risk": risk.to_dict()})
+        | ({} if attacked is None else {"attacks": attacked.to_dict()}),
+    )
+
+
+def _all_done(column: PublishedColumn, level: str | None, folder: Path) -> tuple[Done, ...]:
+    if column.hierarchy is None or level is None:
+        return tuple(map(_done, column.methods))
+    levels = hierarchy(column.name, column.hierarchy, folder)
+    method = levels.methods[levels.names.index(level)]
+    return (Done("level", {"level": level}, method.concludes),)
+
+
+def _done(method: Method) -> Done:
+    kind = _KIND_OF[type(method)]
+    written = {kind.value: kind.name} | {name: key for key, name in kind.options.items()}
+    parameters = {written[f.name]: _plain(getattr(method, f.name)) for f in fields(method)}  # type: ignore[arg-type]  # every method is a dataclass
+    return Done(kind.name, parameters, method.concludes)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return f"{value:f}" if isinstance(value, Decimal) else value

@@ -1,0 +1,98 @@
+"""The verb `run`: masks, scans the output, measures it, attacks it, and gives it its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.keys import TokenKeys, read_keys
+from desensitize.masking.apply import Progress
+from desensitize.policy import PublishPolicy, read_policy
+from desensitize.releasing.checks import checked_attacks, checked_risk, checked_scan
+from desensitize.releasing.directory import check_final, publication
+from desensitize.releasing.facts import (
+    POLICY,
+    Release,
+    write_manifest,
+)
+from desensitize.releasing.masked import from_file, from_object
+from desensitize.releasing.record import record
+from protos.language import Text
+
+Stages = Callable[[Text], Progress | None]
+SCANNING: Final = Text("Scanning the output", "正在复扫输出")
+MEASURING: Final = Text("Measuring its risk", "正在度量风险")
+ATTACKING: Final = Text("Attacking it", "正在进行攻击测试")
+
+
+def run(
+    data: object,
+    *,
+    policy: Path | PublishPolicy,
+    out: Path,
+    token_keys: Path | TokenKeys | None = None,
+    sheet: str = "",
+    attack: bool = True,
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
+    stages: Stages | None = None,
+) -> Release:
+    """Makes a release: a desensitized copy, the policy, and a manifest of what was done.
+
+    A file is read in a child process with limits on memory, disk and time and without network;
+    an object is read in this process. Before the output gets its name it is scanned, measured and,
+    where the policy sets limits for them, attacked.
+
+    Args:
+        data: Path of a CSV, Parquet, Excel or OpenDocument file; pandas DataFrame; Arrow table,
+            batch or reader; DuckDB relation.
+        policy: A policy file, or one that was read.
+        out: Directory to make; must not exist.
+        token_keys: Key file, or keys that were read; needed by tokens, FF1 and date shifts.
+        sheet: Sheet of a workbook; empty for the first that has cells.
+        attack: Try the attacks before publishing. The gate tries them in any case.
+        limits: What the process that reads a file may use.
+        progress: Called with the rows that are done and, if known, all there are.
+        stages: Told what begins after the masking; returns whom to tell about rows.
+
+    Returns:
+        What stands in the manifest.
+
+    Raises:
+        InputError: The policy, the keys or the data are wrong, or ``out`` exists.
+        TrustError: The key file is open to others, or a key is weak.
+        PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
+            or an attack defeats it: nothing is published.
+        UnavailableError: Memory, disk or time did not suffice: nothing is published.
+    """
+    rules = policy if isinstance(policy, PublishPolicy) else read_policy(policy)
+    keys = token_keys if isinstance(token_keys, TokenKeys) else TokenKeys()
+    if isinstance(token_keys, str | os.PathLike):
+        keys = read_keys(Path(token_keys))
+    keys.check(rules.domains)
+    check_final(out)
+    begins = stages or (lambda _: None)
+    with publication(out) as draft:
+        path = draft / f"{rules.dataset}.parquet"
+        if isinstance(data, str | os.PathLike):
+            source = Path(os.fspath(data))
+            facts, written = from_file(
+                source, rules, keys, path, sheet, limits or LoadLimits(), progress
+            )
+        else:
+            facts, written = from_object(data, rules, keys, path, sheet, limits, progress)
+        rescanned = checked_scan(path, rules, begins(SCANNING))
+        risk = checked_risk(path, rules, begins(MEASURING))
+        attacked = None
+        if attack and rules.attacks.asked:
+            origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
+            attacked = checked_attacks(
+                origin, draft, path, rules, written, sheet, begins(ATTACKING)
+            )
+        (draft / POLICY).write_bytes(rules.text.encode())
+        release = record(rules, keys, facts, written, path, rescanned, risk, attacked)
+        write_manifest(release, draft)
+    return release
