@@ -11,7 +11,7 @@ from desensitize.attacks.findings import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.releasing.facts import POLICY, read_release
+from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.scanning.table_scan import Progress
 from protos.faults import InputError
 from protos.language import Text
@@ -55,7 +55,7 @@ def attack(
     """
     source, levels = Path(release), {}
     if source.is_dir():
-        facts = read_release(source)
+        facts = read_copy(source)
         policy = policy if policy is not None else source / POLICY
         source, levels = source / facts.output.name, dict(facts.levels)
     if policy is None:
@@ -80,7 +80,7 @@ def attack(
 
 
 def _earlier(directory: Path, policy: PublishPolicy) -> tuple[str, Path]:
-    facts = read_release(directory)
+    facts = read_copy(directory)
     if facts.dataset != policy.dataset:
         raise InputError(
             Text(

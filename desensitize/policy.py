@@ -16,12 +16,14 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from desensitize.column import ColumnType, Role
+from desensitize.column import Code, ColumnType, Role
 from desensitize.masking import KINDS
 from desensitize.masking.base import Bounds, Kind, Method, domain_of, needs_of
 from desensitize.masking.visible import Drop, Keep
 from desensitize.recognisers import by_name
 from desensitize.scanning.attributes import ATTRIBUTES
+from desensitize.synthesis.allowed import check_columns
+from desensitize.synthesis.spec import SynthesisRules, WrittenSynthesis, read_rules
 from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import read_toml, refused, validated
@@ -63,6 +65,9 @@ class PublishedColumn:
         methods: Applied one after the other; empty if the column has a hierarchy or is not named
             in ``[publish]``.
         hierarchy: Its levels, from which the models choose one.
+        codes: Its code list; None if nobody has declared one.
+        decimals: Digits after the point; None if nobody has said.
+        nullable: Whether a row may have no value.
     """
 
     name: str
@@ -72,6 +77,9 @@ class PublishedColumn:
     bounds: Bounds | None = None
     methods: tuple[Method, ...] = ()
     hierarchy: HierarchyRule | None = None
+    codes: tuple[Code, ...] | None = None
+    decimals: int | None = None
+    nullable: bool = True
 
     @property
     def published(self) -> bool:
@@ -173,6 +181,7 @@ class PublishPolicy:
         models: What must hold.
         attacks: What is tried.
         gate: What must be passed.
+        synthesis: What synthetic rows are made of; None if it does not speak of them.
         text: The policy as it was written; a release carries it along.
         folder: Where the files lie that it names.
     """
@@ -184,6 +193,7 @@ class PublishPolicy:
     models: Models = field(default_factory=Models)
     attacks: Attacks = field(default_factory=Attacks)
     gate: Gate = field(default_factory=Gate)
+    synthesis: SynthesisRules | None = None
     text: str = ""
     folder: Path = Path()
 
@@ -259,6 +269,7 @@ class _Publish(_Strict):
     models: _Models = _Models()
     attacks: _Attacks = _Attacks()
     gate: _Gate = _Gate()
+    synthesis: WrittenSynthesis | None = None
 
 
 class _File(_Strict):
@@ -316,14 +327,21 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
         columns[name] = PublishedColumn(
             name, column.type, column.role, column.grade, column.bounds, methods,
             _hierarchy(publish.hierarchies.get(name)),
+            column.codes, column.decimals, column.nullable,
         )  # fmt: skip
     for each in columns.values():
         _check_release(each, columns, where)
     models = Models(**publish.models.model_dump())
     _check_models(models, columns, where)
+    synthesis = None
+    if publish.synthesis is not None:
+        at = f"{where}: publish.synthesis"
+        synthesis = read_rules(publish.synthesis, at)
+        check_columns(synthesis, columns, at)
     return PublishPolicy(
         written.dataset, written.open, columns, publish.unknown_column, models,
-        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), text, folder,
+        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), synthesis,
+        text, folder,
     )  # fmt: skip
 
 

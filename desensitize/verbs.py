@@ -1,7 +1,7 @@
 """What a program asks of this package.
 
 `scan` finds, `run` makes a release, `risk` measures it, `attack` attacks it, `gate` attests it or
-refuses, and `verify` checks what was attested.
+refuses, `verify` checks what was attested, and `synthesise` makes rows that are nobody's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from desensitize.attesting.verify import verify
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.releasing.facts import read_release
+from desensitize.releasing.facts import read_copy
 from desensitize.releasing.run import run
+from desensitize.releasing.synthetic import synthesise
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import ScanReport, direct_cells
 from desensitize.scanning.table_scan import SAMPLE_ROWS, Progress, scan_table
@@ -25,7 +26,7 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["attack", "gate", "risk", "run", "scan", "verify"]
+__all__ = ["attack", "gate", "risk", "run", "scan", "synthesise", "verify"]
 
 
 def scan(
@@ -108,7 +109,7 @@ def risk(
     if isinstance(data, str | os.PathLike):
         source = Path(os.fspath(data))
         if source.is_dir():
-            release = read_release(source)
+            release = read_copy(source)
             source = source / release.output.name
             quasi = quasi or [c.name for c in release.columns if c.role == "quasi"]
             sensitive = sensitive or [c.name for c in release.columns if c.role == "sensitive"]

@@ -89,7 +89,7 @@ def credential(
             "id": _ID + release.output.sha256,
             "dataset": release.dataset,
             "open": release.open,
-            "input": asdict(release.input),
+            "input": None if release.input is None else asdict(release.input),
             "output": asdict(release.output),
             "policySha256": about.policy.digest,
             "manifestSha256": about.manifest_sha256,

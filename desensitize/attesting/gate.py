@@ -23,7 +23,7 @@ from desensitize.engines.risk_file import risk_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.checks import rescan
-from desensitize.releasing.facts import POLICY, Release, read_release, sha256_of
+from desensitize.releasing.facts import POLICY, Release, read_copy, sha256_of
 from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
 from protos.faults import TrustError
 from protos.language import Text
@@ -80,7 +80,7 @@ def gate(
         UnavailableError: Memory, disk or time did not suffice.
     """
     place, source = Path(directory), Path(original)
-    release = read_release(place)
+    release = read_copy(place)
     if (place / ATTESTATION).exists():
         raise exists(place / ATTESTATION)
     key = None if signing_key is None else read_signing_key(Path(signing_key))
@@ -103,12 +103,12 @@ def gate(
     if key is None or not verdict.passed:
         return Gated(verdict, figures, None)
     # What is signed is what was looked at, also if somebody exchanged a file meanwhile.
-    if read_release(place) != release:
+    if read_copy(place) != release:
         raise _changed(place.name)
     _same(release, rules, source)
     about = Attested(
         release, rules, figures, verdict, digest_of_manifest(place),
-        {Path(each).name: read_release(Path(each)).output.sha256 for each in earlier},
+        {Path(each).name: read_copy(Path(each)).output.sha256 for each in earlier},
     )  # fmt: skip
     signed = attest(about, key, now=dt.datetime.now(dt.UTC), valid_days=valid_days)
     return Gated(verdict, figures, write_attestation(signed, place))
@@ -123,7 +123,8 @@ def _same(release: Release, policy: PublishPolicy, source: Path) -> None:
                         "请省略 --policy，或指定当时使用的文件"),
             code="gate.policy",
         )  # fmt: skip
-    if not source.is_file() or sha256_of(source) != release.input.sha256:
+    said = None if release.input is None else release.input.sha256
+    if not source.is_file() or sha256_of(source) != said:
         raise TrustError(
             Text(f"{source.name} is not what the release was made from",
                  f"{source.name} 不是生成此发布的原始数据"),

@@ -30,7 +30,7 @@ ROW_GROUP: Final = 131_072
 _BATCH_BYTES: Final = 32 << 20
 _BATCH_ROWS: Final = (64, 65_536)
 _TOLD_EVERY_S: Final = 0.2
-_OPTIONS: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1}
+PARQUET: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1}
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _write(
     rows, told = 0, float("-inf")  # the first batch is told at once
     with (
         ThreadPoolExecutor(1, "veil-write") as writing,
-        pq.ParquetWriter(path, schema, **_OPTIONS) as writer,
+        pq.ParquetWriter(path, schema, **PARQUET) as writer,
     ):
         last: Future[None] | None = None
         for group in _groups(reader):

@@ -4,6 +4,9 @@ A release is a directory with three files: ``DATASET.parquet``, ``policy.toml`` 
 and ``manifest.json``, which this module writes and reads. The manifest never holds a value of
 the data: names of columns, counts, digests and figures only. What the privacy models, the risk
 measures and the attacks found stands in ``figures``, under a name of each one's own.
+
+A synthetic release has the same form. Of what went in its manifest says nothing at all: a digest or
+an exact number of rows would tell whether somebody is in the table.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from desensitize.column import Role
+from desensitize.synthesis.facts import SynthesisFacts
 from protos.faults import InputError, TrustError
 from protos.language import Text
 
@@ -101,7 +105,7 @@ class Release:
     Attributes:
         dataset: Its name.
         open: Under which conditions it is opened.
-        input: What went in.
+        input: What went in; None if the rows are synthetic.
         output: The Parquet file.
         policy_sha256: Of ``policy.toml``.
         versions: Packages by name, and what read and wrote.
@@ -116,12 +120,13 @@ class Release:
         rescan: What the scan of the output found.
         notes: What was odd about the input.
         figures: What models, risk measures and attacks say: JSON types only.
+        synthesis: How the rows were made if they are synthetic; None if they are a copy's.
         format: Of the manifest.
     """
 
     dataset: str
     open: str
-    input: FileFacts
+    input: FileFacts | None
     output: FileFacts
     policy_sha256: str
     versions: Mapping[str, str]
@@ -136,6 +141,7 @@ class Release:
     rescan: RescanFacts | None = None
     notes: tuple[Text, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
+    synthesis: SynthesisFacts | None = None
     format: int = FORMAT
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,6 +194,32 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
     return release
 
 
+def read_copy(directory: Path) -> Release:
+    """Reads the manifest of a desensitized copy, whose rows are people's.
+
+    Raises:
+        InputError: It is no release, or a synthetic one: what counts rows says nothing of it.
+        TrustError: A file is not the one that the manifest speaks of.
+    """
+    release = read_release(directory)
+    if release.synthesis is not None or release.input is None:
+        raise InputError(
+            Text(
+                f"the rows of {directory} are synthetic: none is a person's, so nothing here can "
+                "be counted, attacked or attested as of a copy",
+                f"{directory} 中的行是合成数据，不对应真实个人，无法按脱敏副本度量、攻击或签署证明",
+            ),
+            remedy=Text(
+                "what protects the people is epsilon and delta in its manifest.json; risk, attack "
+                "and gate are for what 'veil desensitize run' has written",
+                "其保护强度见 manifest.json 中的 epsilon 与 delta；risk、attack、gate 只用于 "
+                "veil desensitize run 写出的目录",
+            ),
+            code="release.synthetic",
+        )
+    return release
+
+
 def from_dict(body: Mapping[str, Any]) -> Release:
     """Rebuilds what `Release.to_dict` wrote.
 
@@ -213,7 +245,7 @@ def from_dict(body: Mapping[str, Any]) -> Release:
     return Release(
         **dict(body)
         | {
-            "input": FileFacts(**body["input"]),
+            "input": FileFacts(**body["input"]) if body["input"] else None,
             "output": FileFacts(**body["output"]),
             "columns": columns,
             "rescan": RescanFacts(**body["rescan"]) if body["rescan"] else None,
@@ -221,6 +253,9 @@ def from_dict(body: Mapping[str, Any]) -> Release:
             "dropped": tuple(body["dropped"]),
             "unmentioned": tuple(body["unmentioned"]),
             "fresh": tuple(body["fresh"]),
+            "synthesis": SynthesisFacts.from_dict(made)
+            if (made := body.get("synthesis"))
+            else None,
         }
     )
 

@@ -1,11 +1,16 @@
-"""The first half of a run: masks a file in a limited process, or an object in this one."""
+"""The first half of a run: masks a file in a limited process, or an object in this one.
+
+How a file is read in a child, and an object here, a synthesis shares.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -52,16 +57,6 @@ def from_file(
         InputError: The file is missing, cannot be read, or changed meanwhile.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    if not source.is_file():
-        raise InputError(
-            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
-        )
-    before = _version(source)
-    sha256 = sha256_of(source)
-    # On the disk of the output: what spills is as large as the data. It is gone before the
-    # release has its name.
-    scratch = path.parent / "scratch"
-    scratch.mkdir(mode=0o700)
     in_use = keys.in_use()
     task = {
         "sheet": sheet,
@@ -70,24 +65,75 @@ def from_file(
         "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
         "out": str(path),
     }
-    body = call(
-        "desensitize.engines.release_child",
-        source,
-        task,
-        scratch=scratch,
-        limits=limits,
-        program=Text("masking process", "脱敏进程"),
-        progress=progress,
-    )
-    shutil.rmtree(scratch)
+    program = Text("masking process", "脱敏进程")
+    child = "desensitize.engines.release_child"
+    with unchanged(source) as size:
+        sha256 = sha256_of(source)
+        body = in_child(child, source, task, path.parent, limits, program, progress)
+    written = Written.from_dict(body)
+    return FileFacts(source.name, sha256, written.rows_in, size), written
+
+
+@contextmanager
+def unchanged(source: Path) -> Iterator[int]:
+    """Yields the size of a file that must stay as it is.
+
+    Raises:
+        InputError: There is no such file, or it changed meanwhile.
+    """
+    if not source.is_file():
+        raise InputError(
+            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
+        )
+    before = _version(source)
+    yield before[0]
     if _version(source) != before:
         raise InputError(
             Text(f"{source.name} changed while it was read", f"{source.name} 在读取过程中被改动"),
             remedy=Text("run again when the export has ended", "请在导出结束后重新运行"),
             code="source.changed",
         )
-    written = Written.from_dict(body)
-    return FileFacts(source.name, sha256, written.rows_in, before[0]), written
+
+
+def in_child(
+    module: str,
+    source: Path,
+    task: Mapping[str, Any],
+    draft: Path,
+    limits: LoadLimits,
+    program: Text,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Has a child process read a file and write into the draft of a release.
+
+    Args:
+        module: What the child runs.
+        source: The file.
+        task: JSON types.
+        draft: Directory of the release to be.
+        limits: What the child may use.
+        program: What to call it.
+        progress: Told about rows.
+
+    Raises:
+        InputError: The file is wrong.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    # On the disk of the output: what spills is as large as the data. It is gone before the
+    # release has its name.
+    scratch = draft / "scratch"
+    scratch.mkdir(mode=0o700)
+    body = call(
+        module,
+        source,
+        task,
+        scratch=scratch,
+        limits=limits,
+        program=program,
+        progress=progress,
+    )
+    shutil.rmtree(scratch)
+    return body
 
 
 def from_object(
@@ -114,27 +160,45 @@ def from_object(
         InputError: The object is of no known kind, or options for files were given.
         UnavailableError: Memory did not suffice.
     """
-    if sheet or limits is not None:
-        raise InputError(
-            Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
-            remedy=Text(
-                "leave them out; what is in memory is masked in this process",
-                "请去掉这两个参数；内存中的数据在当前进程内脱敏",
-            ),
-            code="source.kind",
-        )
-    table = open_object(data)
-    try:
+    with opened(data, sheet, limits) as table:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         sha256 = _sha256_of_rows(table)
         written = write_masked(table, policy, keys, path, progress=progress)
         if policy.attacks.asked:
             _lay_down(table, path.parent / ORIGINAL)
+    return FileFacts(table.name, sha256, written.rows_in, 0), written
+
+
+@contextmanager
+def opened(data: object, sheet: str, limits: LoadLimits | None) -> Iterator[Table]:
+    """Opens a table in memory, and says what is to say when this process has not enough of it.
+
+    Args:
+        data: DataFrame, Arrow object or DuckDB relation.
+        sheet: For files only: refused.
+        limits: For files only: refused.
+
+    Raises:
+        InputError: The object is of no known kind, or options for files were given.
+        UnavailableError: Memory did not suffice.
+    """
+    if sheet or limits is not None:
+        raise InputError(
+            Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
+            remedy=Text(
+                "leave them out; what is in memory is read in this process",
+                "请去掉这两个参数；内存中的数据在当前进程内读取",
+            ),
+            code="source.kind",
+        )
+    table = open_object(data)
+    try:
+        yield table
     except (duckdb.Error, MemoryError) as error:
         raise UnavailableError(
             Text(
-                f"the {table.name} table could not be masked in this process",
-                f"无法在当前进程内对 {table.name} 表脱敏",
+                f"the {table.name} table could not be read in this process",
+                f"无法在当前进程内读取 {table.name} 表",
             ),
             remedy=Text(
                 "free memory, or write the table to a Parquet file and release that",
@@ -145,7 +209,6 @@ def from_object(
         ) from error
     finally:
         table.engine.close()
-    return FileFacts(table.name, sha256, written.rows_in, 0), written
 
 
 def _lay_down(table: Table, path: Path) -> None:

@@ -58,7 +58,7 @@ def record(
         input=source,
         output=FileFacts(path.name, sha256_of(path), written.rows_out, path.stat().st_size),
         policy_sha256=policy.digest,
-        versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+        versions=versions(),
         columns=tuple(
             ColumnFacts(
                 column.name,
@@ -83,6 +83,11 @@ def record(
         | ({} if risk is None else {"risk": risk.to_dict()})
         | ({} if attacked is None else {"attacks": attacked.to_dict()}),
     )
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what reads, computes and writes."""
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
 def _all_done(column: PublishedColumn, level: str | None, folder: Path) -> tuple[Done, ...]:

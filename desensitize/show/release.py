@@ -34,11 +34,12 @@ def show_release(release: Release) -> None:
     )
     for note in (*_notes(release), *release.notes):
         terminal.say(f"! {note}", style=terminal.WARN)
+    rows_in = release.output.rows + release.suppressed_rows
     terminal.say(
         Text(
-            f"{release.output.rows:,} of {release.input.rows:,} rows, "
+            f"{release.output.rows:,} of {rows_in:,} rows, "
             f"{len(release.columns)} columns; SHA-256 {release.output.sha256}.",
-            f"输出 {release.output.rows:,} 行（输入 {release.input.rows:,} 行），"
+            f"输出 {release.output.rows:,} 行（输入 {rows_in:,} 行），"
             f"{len(release.columns)} 列；SHA-256 {release.output.sha256}。",
         )
     )
