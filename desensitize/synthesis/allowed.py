@@ -113,12 +113,12 @@ def _check_bands(column: PublishedColumn, rule: Bands, at: str) -> None:
     if column.bounds is None or not isinstance(column.bounds[0], Decimal):
         raise _no_bounds(column, at, "[0, 120]")
     low, high = column.bounds
-    edges = rule.edges if isinstance(rule.edges, tuple) else (rule.edges,)
+    edges = rule.band if isinstance(rule.band, tuple) else (rule.band,)
     whole = column.type == "integer"
-    if isinstance(rule.edges, tuple):
+    if isinstance(rule.band, tuple):
         fits = low < edges[0] and edges[-1] <= high
     else:
-        fits = (high - low) / rule.edges < MOST_VALUES - 1
+        fits = (high - low) / rule.band < MOST_VALUES - 1
     if not fits or (whole and any(edge != int(edge) for edge in (*edges, *column.bounds))):
         raise InputError(
             Text(

@@ -94,9 +94,9 @@ def domain_of(
         case Days():
             return _days(column, rule, read, engine)
         case Places():
-            names = sorted({full_name(code, rule.level) for code in divisions()})
-            found = District(rule.level).apply(read, shop)
-            return _listed(column, found.sql, names, engine, {"district": rule.level})
+            names = sorted({full_name(code, rule.district) for code in divisions()})
+            found = District(rule.district).apply(read, shop)
+            return _listed(column, found.sql, names, engine, {"district": rule.district})
         case Labels():
             return _labels(column, rule, read, shop, engine, folder)
 
@@ -163,12 +163,12 @@ def _bands(column: PublishedColumn, rule: Bands, read: Cell) -> Domain:
     if column.bounds is None:
         raise RuntimeError("the policy was not checked")
     low, high = map(Decimal, column.bounds)  # type: ignore[arg-type]  # of a number: checked
-    if isinstance(rule.edges, tuple):
-        inner = list(rule.edges)
+    if isinstance(rule.band, tuple):
+        inner = list(rule.band)
         cases = " ".join(f"WHEN {{x}} < {edge:f} THEN {i}" for i, edge in enumerate(inner))
         code = f"CASE WHEN {{x}} IS NULL THEN NULL {cases} ELSE {len(inner)} END"
     else:
-        width = rule.edges
+        width = rule.band
         first, last = math.floor(low / width), math.floor(high / width)
         inner = [width * step for step in range(first + 1, last + 1)]
         code = f"floor({{x}}::DOUBLE / {width:f})::BIGINT - {first}"
@@ -178,7 +178,7 @@ def _bands(column: PublishedColumn, rule: Bands, read: Cell) -> Domain:
         make = _whole(np.array(starts, np.int64), np.array(ends, np.int64), pa.int64())
     else:
         make = _fractions(np.array(starts, float), np.array(ends, float), column.decimals)
-    said = [f"{e:f}" for e in rule.edges] if isinstance(rule.edges, tuple) else f"{rule.edges:f}"
+    said = [f"{e:f}" for e in rule.band] if isinstance(rule.band, tuple) else f"{rule.band:f}"
     says = {"band": said, "bounds": [f"{low:f}", f"{high:f}"]}
     # In floating point a value at the upper end can fall one band too high.
     return Domain(
@@ -196,14 +196,14 @@ def _days(
     days = f"SELECT d::DATE AS d FROM range(DATE '{low}', DATE '{high}' + 1, INTERVAL 1 DAY) t(d)"
     # The labels by the very expression that will number the rows.
     found = engine.sql(
-        f"SELECT {in_unit('d', rule.unit)}, min(d), max(d) FROM ({days}) GROUP BY 1 ORDER BY 2"
+        f"SELECT {in_unit('d', rule.date)}, min(d), max(d) FROM ({days}) GROUP BY 1 ORDER BY 2"
     ).fetchall()
     listed = _listed(
-        column, in_unit(as_date(read).sql, rule.unit), [row[0] for row in found], engine, {}
+        column, in_unit(as_date(read).sql, rule.date), [row[0] for row in found], engine, {}
     )
     starts, ends = (np.array([(row[i] - _EPOCH).days for row in found]) for i in (1, 2))
     make = _whole(starts, ends + 1, pa.date32())
-    says = {"date": rule.unit, "bounds": [str(low), str(high)]}
+    says = {"date": rule.date, "bounds": [str(low), str(high)]}
     return Domain(column.name, listed.size, column.nullable, listed.read, listed.code, make, says)
 
 

@@ -20,7 +20,8 @@ from desensitize.synthesis.mechanism import Measured, Pair, Real
 _STEPS: Final = 400
 _HALVINGS: Final = 30
 _ENOUGH: Final = 1e-6  # relative gain of a step after which no further one is taken
-_LEAST: Final = 0.5  # rows of a cell with which the search begins, where noise says fewer
+_LEAST: Final = 1e-3  # rows of a cell with which the search begins where noise says none: from
+# nothing at all it could not come back
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,11 @@ def fit(measured: Measured, barred: Sequence[bool]) -> tuple[Forest, Beliefs]:
     sizes = [each.counts.size for each in measured.ones]
     edges = {(each.columns[0], each.columns[1]): each for each in measured.pairs}
     forest = Forest.of(sizes, tuple(edges))
-    ones = [np.log(np.maximum(each.counts, _LEAST)) for each in measured.ones]
+    total = measured.total
+    ones, pairs = _beginning(measured, total)
     for column, without in enumerate(barred):
         if without:
             ones[column][-1] = -np.inf
-    pairs: dict[Pair, Real] = {pair: np.zeros(each.counts.shape) for pair, each in edges.items()}
-    total = measured.total
     now = beliefs(forest, ones, pairs)
     loss, down_ones, down_pairs = _loss(measured, now, total)
     length = 1.0 / total**2
@@ -165,6 +165,29 @@ def fit(measured: Measured, barred: Sequence[bool]) -> tuple[Forest, Beliefs]:
         if gained <= _ENOUGH * loss:
             break
     return forest, now
+
+
+def _beginning(measured: Measured, total: float) -> tuple[list[Real], dict[Pair, Real]]:
+    """Factors whose marginals would be the measured ones if these agreed with each other."""
+    ones = [np.log(_nearest(each.counts, total) + _LEAST) for each in measured.ones]
+    pairs: dict[Pair, Real] = {}
+    for each in measured.pairs:
+        table = _nearest(each.counts, total) + _LEAST
+        margins = table.sum(axis=1)[:, None] * table.sum(axis=0)[None, :]
+        pairs[each.columns[0], each.columns[1]] = np.log(table) - np.log(margins)
+    return ones, pairs
+
+
+def _nearest(counts: Real, total: float) -> Real:
+    """The closest table without negative counts that adds up to the total.
+
+    Euclidean projection onto the simplex (Duchi et al. 2008, figure 1).
+    """
+    down = np.sort(counts, axis=None)[::-1]
+    too_many = (down.cumsum() - total) / np.arange(1, down.size + 1)
+    cut = too_many[np.flatnonzero(down > too_many)[-1]]
+    nearest: Real = np.maximum(counts - cut, 0.0)
+    return nearest
 
 
 def _loss(

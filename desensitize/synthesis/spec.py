@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -20,6 +20,7 @@ from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import refused
 
+_STRICT: Final = ConfigDict(extra="forbid")
 MOST_EPSILON: Final = 20.0
 """Beyond, the promise means next to nothing: a chance of 1 to 2 may become one of 1 to 10**9."""
 MOST_DELTA: Final = 1e-3
@@ -36,14 +37,16 @@ class Bands:
     """Bands of a number within its ``bounds``; within a band, values are drawn evenly.
 
     Attributes:
-        edges: A width (bands begin at its multiples), or rising edges between the bounds.
+        band: A width (bands begin at its multiples), or rising edges between the bounds.
     """
 
-    edges: Positive | Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
+    __pydantic_config__: ClassVar = _STRICT
+
+    band: Positive | Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
 
     def __post_init__(self) -> None:
         """Checks that edges rise."""
-        if isinstance(self.edges, tuple) and any(a >= b for a, b in pairwise(self.edges)):
+        if isinstance(self.band, tuple) and any(a >= b for a, b in pairwise(self.band)):
             raise ValueError(Text("edges must rise", "区间端点须递增"))
 
 
@@ -52,10 +55,12 @@ class Days:
     """Units of a date within its ``bounds``; within a unit, days are drawn evenly.
 
     Attributes:
-        unit: As of the masking method ``date``.
+        date: The unit, as of the masking method.
     """
 
-    unit: Unit
+    __pydantic_config__: ClassVar = _STRICT
+
+    date: Unit
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,12 @@ class Places:
     """All divisions (GB/T 2260) down to a level, by their full names.
 
     Attributes:
-        level: The finest.
+        district: The finest level.
     """
 
-    level: Level
+    __pydantic_config__: ClassVar = _STRICT
+
+    district: Level
 
 
 @dataclass(frozen=True)
@@ -78,17 +85,16 @@ class Labels:
         level: 0 for the values themselves.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
     file: Annotated[str, Field(min_length=1)]
     level: Annotated[int, Field(ge=0, le=31)]
 
 
 DomainRule = Codes | Bands | Days | Places | Labels
-_KINDS: Final[dict[str, tuple[type[Any], dict[str, str]]]] = {
-    "band": (Bands, {"band": "edges"}),
-    "date": (Days, {"date": "unit"}),
-    "district": (Places, {"district": "level"}),
-    "file": (Labels, {"file": "file", "level": "level"}),
-}
+_KINDS: Final[Mapping[str, type[DomainRule]]] = {
+    "band": Bands, "date": Days, "district": Places, "file": Labels,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -191,10 +197,8 @@ def _domain(written: str | dict[str, Any], where: str) -> DomainRule:
             ),
             code="synthesis.domain",
         )
-    kind, fields = _KINDS[key]
-    values = {fields.get(name, name): value for name, value in written.items()}
     try:
-        rule: DomainRule = TypeAdapter(kind).validate_python(values)
+        rule: DomainRule = TypeAdapter(_KINDS[key]).validate_python(written)
     except ValidationError as error:
         raise refused(error, where) from error
     return rule

@@ -1,0 +1,255 @@
+"""Looking for one person in synthetic rows, in what lies beside them, and in how they are made."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import desensitize
+from desensitize.keys import TokenKeys
+from desensitize.masking.base import Cell, Workshop
+from desensitize.releasing.facts import read_release
+from desensitize.sources import open_object
+from desensitize.synthesis import write as writing
+from desensitize.synthesis.counts import CodedTable
+from desensitize.synthesis.mechanism import Counts, measure
+from desensitize.synthesis.noise import rho_for
+from desensitize.synthesis.spec import asked
+from protos.faults import InputError
+from tests.synthesis_world import ArrayCounts, policy_of, success, table_of
+
+VEIL = Path(sys.executable).with_name("veil")
+RUNS = 600
+
+
+def canary_seen(counts: Counts, rho: float, bound: int, cell: tuple[int, int]) -> float:
+    """What the noisy counts say of the cell that nobody but the canary has.
+
+    The attacker sees more than any reader: rows are drawn from these counts and from nothing else,
+    so what he cannot tell, no rows tell.
+    """
+    measured = measure(counts, rho, bound)
+    seen = sum(one.counts[at] for one, at in zip(measured.ones, cell, strict=True))
+    return float(seen + sum(pair.counts[cell] for pair in measured.pairs))
+
+
+def tables(people: int, canaries: int) -> tuple[ArrayCounts, ArrayCounts]:
+    """A hundred people who look alike, with and without rows that nobody else has."""
+    usual = np.zeros(people, dtype=np.int64)
+    other = np.concatenate([usual, np.full(canaries, 2)])
+    return ArrayCounts((other, other), (4, 4)), ArrayCounts((usual, usual), (4, 4))
+
+
+def test_an_outlier_is_found_without_noise_and_not_with_it() -> None:
+    """The attacker knows all rows but one, and that it would be the only one of its kind."""
+    inside, outside = tables(100, 1)
+
+    def play(epsilon: float) -> tuple[float, float]:
+        rho = rho_for(epsilon, 1e-6)
+        return success(
+            lambda: canary_seen(inside, rho, 1, (2, 2)),
+            lambda: canary_seen(outside, rho, 1, (2, 2)),
+            RUNS,
+        )
+
+    found, proved = play(1000.0)  # what no policy may ask for
+    assert found > 0.9
+    assert proved > 1.0
+    found, proved = play(1.0)
+    assert found < 0.68  # at epsilon 1 nobody can be right more often than e / (1 + e) = 0.73
+    assert proved <= 1.0
+
+
+def coded(rows: dict[str, list[Any]], section: str) -> tuple[CodedTable, Any]:
+    policy = policy_of(section, 'domains = { sex = "codes", age = { band = 50 } }')
+    rules = asked(policy.synthesis, None, None, None)
+    return writing._coded(open_object(pa.table(rows)), policy, rules)[0], rules
+
+
+def test_one_person_with_many_rows_is_found_unless_they_are_bounded() -> None:
+    """Forty rows of one person: a declaration that a row is a subject is no protection of hers."""
+    usual = {"who": [f"p{i}" for i in range(100)], "sex": ["f"] * 100, "age": [10] * 100,
+             "day": [None] * 100, "note": [None] * 100}  # fmt: skip
+    hers = {"who": ["canary"] * 40, "sex": ["m"] * 40, "age": [70] * 40,
+            "day": [None] * 40, "note": [None] * 40}  # fmt: skip
+    both = {name: usual[name] + hers[name] for name in usual}
+    shares, proofs = {}, {}
+    for section in ("row_is_subject = true", 'subject = "who"\nmax_rows_per_subject = 2'):
+        inside, rules = coded(both, section)
+        outside, _ = coded(usual, section)
+        held = [
+            ArrayCountsOf(table, tuple(table.one(i) for i in range(2)), table.pair(0, 1))
+            for table in (inside, outside)
+        ]
+        rho, bound = rho_for(1.0, 1e-6), rules.max_rows_per_subject
+        shares[section], proofs[section] = success(
+            lambda: canary_seen(held[0], rho, bound, (1, 1)),  # noqa: B023 - called at once
+            lambda: canary_seen(held[1], rho, bound, (1, 1)),  # noqa: B023
+            RUNS,
+        )
+    unbounded, bounded = shares
+    assert shares[unbounded] > 0.9
+    assert proofs[unbounded] > 1.0
+    assert shares[bounded] < 0.68
+    assert proofs[bounded] <= 1.0
+
+
+class ArrayCountsOf:
+    """Counts that were asked of the engine once."""
+
+    def __init__(self, table: CodedTable, ones: tuple[Any, ...], pair: Any) -> None:  # noqa: ANN401
+        self.sizes, self._ones, self._pair = table.sizes, ones, pair
+
+    def one(self, column: int) -> Any:  # noqa: ANN401
+        return self._ones[column]
+
+    def pair(self, first: int, second: int) -> Any:  # noqa: ANN401
+        return self._pair
+
+
+def test_of_each_subject_the_first_rows_count_and_of_nobody_none() -> None:
+    rows = {
+        "who": ["a", "b", "a", "a", None, " ", "b", "c"],
+        "sex": ["f", "m", "f", "m", "m", "m", "m", "x"],
+        "age": [1] * 8, "day": [None] * 8, "note": [None] * 8,
+    }  # fmt: skip
+    table, _ = coded(rows, 'subject = "who"\nmax_rows_per_subject = 2')
+    assert table.one(0).tolist() == [2, 2, 1]  # a: f f; b: m m; c: outside, counts as empty
+    assert table.rows() == (8, 5)
+    # One subject more moves no count by more than its two rows, and no other subject's rows.
+    more = {name: [*values, *values[:1] * 5] for name, values in rows.items()}
+    more["who"][8:] = ["d"] * 5
+    assert coded(more, 'subject = "who"\nmax_rows_per_subject = 2')[0].one(0).tolist() == [4, 2, 1]
+
+
+def test_two_neighbours_have_the_same_domains_and_the_same_schema(tmp_path: Path) -> None:
+    """The only oldest, the only value of its kind, the last day: nothing of it shows."""
+    usual = table_of(300)
+    extreme = {"who": "x", "sex": "王小明", "age": 1_000_000, "day": "1900-01-01", "note": "13800138000"}  # noqa: E501  # fmt: skip
+    neighbour = {name: [*values, extreme[name]] for name, values in usual.items()}
+    kinds = []
+    for number, rows in enumerate((usual, neighbour)):
+        out = tmp_path / str(number)
+        made = desensitize.synthesise(pa.table(rows), policy=policy_of(), out=out, rows=4000)
+        table = pq.read_table(out / "t.synthetic.parquet")
+        frame = table.to_pandas().dropna()
+        assert set(frame.sex) <= {"f", "m"}
+        assert frame.age.between(0, 99).all()
+        assert frame.day.map(str).between("2024-01-01", "2024-12-31").all()
+        facts = read_release(out).synthesis
+        assert facts is not None
+        ones = [m for m in facts.marginals if len(m.columns) == 1]
+        kinds.append((table.schema, table.schema.metadata, facts.domains, ones))
+        assert made.steward.rows_in == 300 + number
+    assert kinds[0] == kinds[1]
+
+
+def test_no_domain_can_ask_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain is built in a workshop that has no way to measure the rows."""
+    seen: list[Workshop] = []
+    build = writing.domain_of
+
+    def spied(column, rule, cell: Cell, shop: Workshop, engine, folder):  # noqa: ANN001, ANN202
+        seen.append(shop)
+        return build(column, rule, cell, shop, engine, folder)
+
+    monkeypatch.setattr(writing, "domain_of", spied)
+    coded(table_of(3), "row_is_subject = true")
+    assert seen
+    for shop in seen:
+        with pytest.raises(RuntimeError, match="asked the data"):
+            shop.figure(Cell("s0", "VARCHAR"), "max({x})")
+        assert shop.secrets == TokenKeys()
+
+
+def test_the_release_tells_no_digest_count_or_size_of_what_went_in(tmp_path: Path) -> None:
+    """A digest of the input lets whoever knows all rows but one try out the last one."""
+    source, out = tmp_path / "t.parquet", tmp_path / "out"
+    pq.write_table(pa.table(table_of(777)), source)
+    made = desensitize.synthesise(source, policy=policy_of(), out=out, rows=100)
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert manifest["input"] is None
+    assert manifest["notes"] == []
+    text = (out / "manifest.json").read_text("utf-8")
+    metadata = pq.read_metadata(out / "t.synthetic.parquet").metadata or {}
+    for place in (text, str(metadata), repr(made.release)):
+        for told in ("777", str(source.stat().st_size), "one_way", "two_way", "outside", "counted"):
+            assert told not in place
+    assert [column["lost"] for column in manifest["columns"]] == [0, 0, 0]
+    # What is for the steward stays out of the release, however it is written.
+    assert made.steward.rows_in == 777
+    assert "steward" not in text
+
+
+def test_no_two_runs_are_alike_and_no_seed_is_taken(tmp_path: Path) -> None:
+    made = [
+        desensitize.synthesise(
+            pa.table(table_of(300)), policy=policy_of(), out=tmp_path / str(i), rows=300
+        )
+        for i in range(2)
+    ]
+    assert made[0].release.output.sha256 != made[1].release.output.sha256
+    assert not made[0].release.repeatable
+    with pytest.raises(TypeError, match="seed"):
+        desensitize.synthesise(  # type: ignore[call-arg]
+            pa.table(table_of(3)), policy=policy_of(), out=tmp_path / "x", seed=1
+        )
+
+
+def test_risk_attack_and_gate_refuse_what_is_nobody_s(tmp_path: Path) -> None:
+    """A pass of the gate over synthetic rows would attest figures that mean nothing of them."""
+    source, out = tmp_path / "t.parquet", tmp_path / "out"
+    pq.write_table(pa.table(table_of(50)), source)
+    desensitize.synthesise(pa.table(table_of(50)), policy=policy_of(), out=out)
+    calls: list[Callable[[], object]] = [
+        lambda: desensitize.gate(out, original=source),
+        lambda: desensitize.risk(out),
+        lambda: desensitize.attack(source, out),
+        lambda: desensitize.attack(source, source, policy=policy_of(), earlier=[out]),
+    ]
+    for call in calls:
+        with pytest.raises(InputError, match="are synthetic: none is a person's") as refused:
+            call()
+        assert refused.value.code == "release.synthetic"
+    assert not (out / "attestation.json").exists()
+
+
+def test_a_synthesis_that_is_killed_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
+    source, rules, out = tmp_path / "t.parquet", tmp_path / "p.toml", tmp_path / "out"
+    pq.write_table(pa.table(table_of(1000)), source)
+    rules.write_text(policy_of().text, "utf-8")
+    command = [VEIL, "desensitize", "synthesise", source, "--policy", rules, "--out", out]
+    with subprocess.Popen(
+        [*command, "--rows", "5000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        give_up = time.monotonic() + 60
+        while not list(tmp_path.glob(".out.partial-*/t.synthetic.parquet")):
+            assert process.poll() is None
+            assert time.monotonic() < give_up
+        process.send_signal(signal.SIGKILL)
+    assert not out.exists()
+    assert list(tmp_path.glob(".out.partial-*"))
+    # The next run sweeps up and succeeds.
+    desensitize.synthesise(pa.table(table_of(50)), policy=policy_of(), out=out)
+    assert read_release(out).synthesis is not None
+    assert not list(tmp_path.glob(".out.partial-*"))
+
+
+def test_the_synthesis_asks_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    desensitize.synthesise(pa.table(table_of(50)), policy=policy_of(), out=tmp_path / "out")
