@@ -103,7 +103,9 @@ def test_names_of_datasets_and_columns_are_written_as_toml_wants_them() -> None:
         assert quoted_key(name).startswith('"')
 
 
-def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path, run: Run) -> None:
+def test_a_few_commands_from_a_file_to_an_attested_release(
+    table: pa.Table, tmp_path: Path, run: Run
+) -> None:
     file, policy, out = tmp_path / "people.parquet", tmp_path / "policy.toml", tmp_path / "out"
     pq.write_table(table, file)
     planned = run(VEIL, "desensitize", "plan", file)
@@ -128,3 +130,10 @@ def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path
     for name, level in release.levels.items():
         assert (facts[name].method, facts[name].parameters) == ("level", {"level": level})
         assert facts[name].concludes.zh
+    signed = run(VEIL, "desensitize", "keys", "signing", tmp_path / "s.pem")
+    assert signed.returncode == 0, signed.stderr
+    passed = run(
+        VEIL, "desensitize", "gate", out, "--original", file, "--signing-key", tmp_path / "s.pem"
+    )
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert (out / "attestation.json").is_file()
