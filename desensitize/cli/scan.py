@@ -20,6 +20,7 @@ from desensitize.cli.options import (
 from protos.language import Text
 
 if TYPE_CHECKING:
+    from desensitize.generalise.alternatives import Alternative
     from desensitize.scanning.findings import ScanReport
 
 app = typer.Typer()
@@ -58,13 +59,30 @@ def plan(
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
-    """Scans a file and prints a policy (TOML) on standard output."""
+    """Scans a file, tries several k, and prints a policy (TOML) on standard output."""
     import sys
 
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
+    from desensitize.policy import parse_policy
     from desensitize.proposal import proposal
+    from protos import terminal
 
     report = _scanned(file, full, sample_rows, sheet, memory_mb)
-    sys.stdout.write(proposal(report))
+    draft = parse_policy(proposal(report), folder=file.parent)
+    costs: tuple[Alternative, ...] = ()
+    if draft.models.asked:
+        with terminal.row_progress(
+            Text("Trying what each k would cost", "正在比较不同 k 的代价")
+        ) as progress:
+            costs = desensitize.alternatives(
+                file,
+                draft,
+                sheet=sheet,
+                limits=LoadLimits(memory_bytes=memory_mb << 20),
+                progress=progress,
+            )
+    sys.stdout.write(proposal(report, costs))
 
 
 def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: int) -> ScanReport:
