@@ -114,6 +114,7 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
     columns = {column.name: column for column in report.columns}
     rules = {name: propose(column) for name, column in columns.items()}
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
+    lines += _limits()
     if any(isinstance(rule.method, tuple) for rule in rules.values()):
         lines += _models(report, costs)
     methods = {name: rule for name, rule in rules.items() if isinstance(rule.method, str)}
@@ -127,6 +128,18 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
                 f"{quoted_key(name)} = {_written(rule, dataset, columns[name])}",
             ]
     return "\n".join(lines) + "\n"
+
+
+def _limits() -> Iterator[str]:
+    yield "# " + _line(Text(
+        "What attacks must not achieve: fewer candidates for a mask, people whose row is named "
+        "rightly, cells in which two releases differ by a few people.",
+        "攻击不得达到的结果：掩码候选值过少、指认出本人记录、两次发布相减得出极少数人。",
+    ))  # fmt: skip
+    yield (
+        "attacks = { mask_candidates_min = 1000, linkage_correct_max = 0.001, "
+        "small_cell_differences = 0 }"
+    )
 
 
 def _models(report: ScanReport, costs: Sequence[Alternative]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """What a program asks of this package.
 
 `scan` finds, `alternatives` says what each k would cost, `run` makes a release, `risk` measures it,
-`attack` attacks it, `gate` attests it or refuses, and `verify` checks what was attested.
+`attack` attacks it, `gate` attests it or refuses, `report` writes what those read who
+sign for it, and `verify` checks what was attested.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.facts import read_release
 from desensitize.releasing.run import run
+from desensitize.reporting.write import report
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import ScanReport, direct_cells
 from desensitize.scanning.table_scan import SAMPLE_ROWS, Progress, scan_table
@@ -29,7 +31,7 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["alternatives", "attack", "gate", "risk", "run", "scan", "verify"]
+__all__ = ["alternatives", "attack", "gate", "report", "risk", "run", "scan", "verify"]
 
 
 def scan(
