@@ -37,8 +37,8 @@ class Rule:
     Attributes:
         applies: To which columns.
         method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name and
-            ``STEP`` for a hundredth of the usual value; or the levels of a hierarchy, from fine to
-            coarse, of which the models choose one.
+            ``STEP`` for what leaves two digits of the usual value; or the levels of a hierarchy,
+            from fine to coarse, of which the models choose one.
         why: For people.
     """
 
@@ -188,7 +188,7 @@ def costs_table(costs: Sequence[Alternative], chosen: int) -> Iterator[str]:
 def _written(rule: Rule, dataset: str, column: ColumnFinding) -> str:
     if isinstance(rule.method, tuple):
         return json.dumps(rule.method)
-    step = str(10 ** max(column.magnitude - 2, 0))
+    step = str(10 ** max(column.magnitude - 1, 0))
     return rule.method.replace("DATASET", dataset).replace("STEP", step)
 
 

@@ -1,8 +1,8 @@
 """What a program asks of this package.
 
-`scan` finds, `alternatives` says what each k would cost, `run` makes a release, `risk` measures it,
-`attack` attacks it, `gate` attests it or refuses, `report` writes what those read who
-sign for it, and `verify` checks what was attested.
+`scan` finds, `plan` proposes, `alternatives` says what each k would cost, `run` makes a release,
+`risk` measures it, `attack` attacks it, `gate` attests it or refuses, `report` writes what those
+read who sign for it, and `verify` checks what was attested.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import pyarrow as pa
 
 from desensitize.attacking import attack
 from desensitize.attesting.gate import gate
@@ -20,9 +22,10 @@ from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy, parse_policy, read_policy
+from desensitize.proposal import proposal
 from desensitize.releasing.facts import read_release
-from desensitize.releasing.run import run
+from desensitize.releasing.run import Stages, run
 from desensitize.reporting.write import report
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import ScanReport, direct_cells
@@ -31,7 +34,7 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["alternatives", "attack", "gate", "report", "risk", "run", "scan", "verify"]
+__all__ = ["alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "verify"]
 
 
 def scan(
@@ -75,6 +78,48 @@ def scan(
         limits=limits,
         progress=progress,
     )
+
+
+def plan(
+    data: object,
+    *,
+    full: bool = True,
+    sample_rows: int = SAMPLE_ROWS,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    stages: Stages | None = None,
+) -> str:
+    """Proposes a policy: scans, and says beside the models what each k would cost.
+
+    Args:
+        data: As for `scan`.
+        full: Look at every row.
+        sample_rows: Size of the sample.
+        sheet: Sheet of a workbook.
+        limits: What the process that reads a file may use.
+        stages: Told what begins; returns whom to tell about rows.
+
+    Returns:
+        A policy file (TOML) with comments that say why, in the language of this process.
+
+    Raises:
+        InputError: The data cannot be read.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    begins = stages or (lambda _: None)
+    if isinstance(data, pa.RecordBatchReader):  # is read twice
+        data = data.read_all()
+    name = Path(os.fspath(data)).name if isinstance(data, str | os.PathLike) else "data"
+    report = scan(
+        data, full=full, sample_rows=sample_rows, sheet=sheet, limits=limits,
+        progress=begins(Text(f"Scanning {name}", f"正在扫描 {name}")),
+    )  # fmt: skip
+    draft = parse_policy(proposal(report))
+    if not draft.models.asked:
+        return proposal(report)
+    trying = Text("Trying what each k would cost", "正在比较不同 k 的代价")
+    costs = alternatives(data, draft, sheet=sheet, limits=limits, progress=begins(trying))
+    return proposal(report, costs)
 
 
 def alternatives(

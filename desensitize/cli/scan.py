@@ -14,13 +14,13 @@ from desensitize.cli.options import (
     MemoryOption,
     SampleOption,
     SheetOption,
+    bars,
     writable,
     write_json,
 )
 from protos.language import Text
 
 if TYPE_CHECKING:
-    from desensitize.generalise.alternatives import Alternative
     from desensitize.scanning.findings import ScanReport
 
 app = typer.Typer()
@@ -64,25 +64,17 @@ def plan(
 
     import desensitize
     from desensitize.engines.snapshot import LoadLimits
-    from desensitize.policy import parse_policy
-    from desensitize.proposal import proposal
-    from protos import terminal
 
-    report = _scanned(file, full, sample_rows, sheet, memory_mb)
-    draft = parse_policy(proposal(report), folder=file.parent)
-    costs: tuple[Alternative, ...] = ()
-    if draft.models.asked:
-        with terminal.row_progress(
-            Text("Trying what each k would cost", "正在比较不同 k 的代价")
-        ) as progress:
-            costs = desensitize.alternatives(
-                file,
-                draft,
-                sheet=sheet,
-                limits=LoadLimits(memory_bytes=memory_mb << 20),
-                progress=progress,
-            )
-    sys.stdout.write(proposal(report, costs))
+    with bars() as begins:
+        text = desensitize.plan(
+            file,
+            full=full,
+            sample_rows=sample_rows,
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            stages=begins,
+        )
+    sys.stdout.write(text)
 
 
 def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: int) -> ScanReport:

@@ -74,6 +74,16 @@ class Contents:
         graded = {c.name: c.grade for c in self.policy.published}
         return {name: grade for name, grade in graded.items() if grade is not None}
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page, in a frame of its own that runs nothing."""
+        from html import escape
+
+        from desensitize.reporting.page import page
+        from protos.language import language
+
+        shown = escape(page(self, language()), quote=True)
+        return f'<iframe sandbox srcdoc="{shown}" width="100%" height="900"></iframe>'
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as JSON types."""
         return {

@@ -127,6 +127,13 @@ class RiskReport:
             return 1
         return 3 if self.prosecutor <= PRESENT else 2
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.risk import show_risk
+        from protos.terminal import as_html
+
+        return as_html(show_risk, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types, the derived figures among them."""
         body: dict[str, Any] = json.loads(json.dumps(asdict(self)))
