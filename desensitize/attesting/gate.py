@@ -43,6 +43,13 @@ class Gated:
     figures: Figures
     attestation: Path | None
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.attack import show_gate
+        from protos.terminal import as_html
+
+        return as_html(show_gate, self)
+
 
 def gate(
     directory: str | os.PathLike[str],
@@ -123,8 +130,8 @@ def _same(release: Release, policy: PublishPolicy, source: Path) -> None:
                         "请省略 --policy，或指定当时使用的文件"),
             code="gate.policy",
         )  # fmt: skip
-    said = None if release.input is None else release.input.sha256
-    if not source.is_file() or sha256_of(source) != said:
+    said = release.input
+    if said is None or not source.is_file() or sha256_of(source) != said.sha256:
         raise TrustError(
             Text(f"{source.name} is not what the release was made from",
                  f"{source.name} 不是生成此发布的原始数据"),

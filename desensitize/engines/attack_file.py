@@ -11,6 +11,7 @@ from desensitize.attacks.findings import AttackReport, from_dict
 from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
+from desensitize.row_order import seed_of
 from protos.faults import InputError
 from protos.language import Text
 
@@ -22,6 +23,7 @@ def attack_file(
     *,
     levels: Mapping[str, str],
     today: dt.date,
+    order: bytes | None = None,
     auxiliary: Path | None = None,
     earlier: Sequence[tuple[str, Path]] = (),
     sheet: str = "",
@@ -36,6 +38,7 @@ def attack_file(
         policy: What was done.
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
+        order: Seed of the release's order of rows; None if it follows from the original.
         auxiliary: File that an attacker has; None for the original itself.
         earlier: Names and files of earlier releases.
         sheet: Sheet of the original, if it is a workbook.
@@ -46,7 +49,8 @@ def attack_file(
         InputError: A file is missing or wrong, or does not go with the policy.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    for path in (release, *(path for _, path in earlier), *([auxiliary] if auxiliary else [])):
+    beside = [path for _, path in earlier] + ([auxiliary] if auxiliary else [])
+    for path in (original, release, *beside):
         if not path.is_file():
             raise InputError(
                 Text(f"{path} is no file", f"{path} 不是文件"), code="source.not_found"
@@ -58,6 +62,7 @@ def attack_file(
         "folder": str(policy.folder.resolve()),
         "levels": dict(levels),
         "today": today.isoformat(),
+        "order": (seed_of(original, policy.digest) if order is None else order).hex(),
         "auxiliary": str(auxiliary.resolve()) if auxiliary else "",
         "earlier": [(name, str(path.resolve())) for name, path in earlier],
     }

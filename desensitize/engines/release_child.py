@@ -37,6 +37,7 @@ class ReleaseTask:
         policy: Text of the policy.
         folder: Where the files lie that the policy names.
         keys: Domain, id and secret (hexadecimal) of the keys that the policy needs.
+        order: Seed of the order of the rows, hexadecimal.
         out: The Parquet file to write.
         memory_bytes: Address space of this process beyond what it has at its start.
         disk_bytes: Largest file that it may write.
@@ -48,6 +49,7 @@ class ReleaseTask:
     policy: str
     folder: str
     keys: list[tuple[str, str, str]] = field(repr=False)
+    order: str = field(repr=False)
     out: str
     memory_bytes: int
     disk_bytes: int
@@ -75,7 +77,10 @@ def run(task: ReleaseTask) -> Written:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             table = open_file(source, task.sheet, engine)
             try:
-                return write_masked(table, policy, keys, Path(task.out), progress=tell_progress)
+                return write_masked(
+                    table, policy, keys, Path(task.out), order=bytes.fromhex(task.order) or None,
+                    progress=tell_progress,
+                )  # fmt: skip
             except duckdb.Error as error:
                 if table.blame is None:
                     raise

@@ -93,7 +93,7 @@ def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | No
     """
     if not policy.models.asked:
         return None
-    hierarchies = [_of(c, policy) for c in policy.published if c.role == "quasi" or c.hierarchy]
+    hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
     groups = read_groups(table, policy, secrets, hierarchies)
@@ -112,6 +112,15 @@ def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | No
         tuple(each.column for each in hierarchies),
         utility(groups, found.node, out),
     )
+
+
+def hierarchies_of(policy: PublishPolicy) -> list[Hierarchy]:
+    """Returns the hierarchy of each quasi-identifier, in the policy's order.
+
+    Raises:
+        InputError: A hierarchy file is missing or wrong.
+    """
+    return [_of(c, policy) for c in policy.published if c.role == "quasi" or c.hierarchy]
 
 
 def _of(column: PublishedColumn, policy: PublishPolicy) -> Hierarchy:

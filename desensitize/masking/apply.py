@@ -84,6 +84,7 @@ def write_masked(
     secrets: Secrets,
     path: Path,
     *,
+    order: bytes | None = None,
     progress: Progress | None = None,
 ) -> Written:
     """Writes the released rows of a table to a Parquet file.
@@ -93,6 +94,7 @@ def write_masked(
         policy: What becomes of it.
         secrets: Keys of the domains.
         path: A file that does not exist.
+        order: Seed of the order of the rows; see `row_order`. None for that of the table.
         progress: Told about rows that are done, a few times a second.
 
     Raises:
@@ -106,11 +108,11 @@ def write_masked(
     chosen = choose(table, policy, secrets)
     late = {column.name for column in policy.published}
     if chosen is None:
-        statement = prepare(table, policy, secrets, late=late)
+        statement = prepare(table, policy, secrets, late=late, order=order)
     else:
         late -= set(chosen.columns)
         statement = prepare(
-            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late
+            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late, order=order
         )
     rows, lost, schema = _write(table, statement, path, progress)
     suppressed = 0 if chosen is None else chosen.found.suppressed

@@ -11,14 +11,14 @@ from desensitize.attacks import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
-from desensitize.masking.apply import Progress, Written
+from desensitize.masking.apply import Progress
 from desensitize.masking.format_preserving import FormatPreserving
 from desensitize.policy import PublishPolicy
 from desensitize.recognisers import by_name
 from desensitize.releasing.facts import (
     RescanFacts,
 )
-from desensitize.releasing.masked import ORIGINAL
+from desensitize.releasing.masked import ORIGINAL, Masked
 from desensitize.risks import RiskReport
 from desensitize.scanning.findings import direct_cells
 from protos.faults import PolicyError
@@ -128,7 +128,7 @@ def checked_attacks(
     draft: Path,
     path: Path,
     policy: PublishPolicy,
-    written: Written,
+    masked: Masked,
     sheet: str,
     progress: Progress | None,
 ) -> AttackReport:
@@ -142,8 +142,9 @@ def checked_attacks(
         origin or copy,
         path,
         policy,
-        levels=written.levels,
+        levels=masked.written.levels,
         today=dt.datetime.now(dt.UTC).date(),
+        order=masked.order,
         sheet=sheet,
         progress=progress,
     )

@@ -144,6 +144,14 @@ class Release:
     synthesis: SynthesisFacts | None = None
     format: int = FORMAT
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.release import show_release
+        from desensitize.show.synthesis import show_synthesis
+        from protos.terminal import as_html
+
+        return as_html(show_release if self.synthesis is None else show_synthesis, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
         return asdict(self)
@@ -210,10 +218,10 @@ def read_copy(directory: Path) -> Release:
                 f"{directory} 中的行是合成数据，不对应真实个人，无法按脱敏副本度量、攻击或签署证明",
             ),
             remedy=Text(
-                "what protects the people is epsilon and delta in its manifest.json; risk, attack "
-                "and gate are for what 'veil desensitize run' has written",
-                "其保护强度见 manifest.json 中的 epsilon 与 delta；risk、attack、gate 只用于 "
-                "veil desensitize run 写出的目录",
+                "what protects the people is epsilon and delta in its manifest.json; risk, attack, "
+                "gate and report are for what 'veil desensitize run' has written",
+                "其保护强度见 manifest.json 中的 epsilon 与 delta；"
+                "risk、attack、gate、report 只用于 veil desensitize run 写出的目录",
             ),
             code="release.synthetic",
         )

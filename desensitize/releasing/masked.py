@@ -1,22 +1,15 @@
-"""The first half of a run: masks a file in a limited process, or an object in this one.
-
-How a file is read in a child, and an object here, a synthesis shares.
-"""
+"""The first half of a run: masks a file in a limited process, or an object in this one."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.engines.stored_values import quoted
 from desensitize.keys import TokenKeys
@@ -26,11 +19,27 @@ from desensitize.releasing.facts import (
     FileFacts,
     sha256_of,
 )
-from desensitize.sources import Table, open_object
-from protos.faults import InputError, UnavailableError
+from desensitize.releasing.reading import in_child, opened, unchanged
+from desensitize.row_order import RowOrder, seed_of
+from desensitize.sources import Table
 from protos.language import Text
 
 ORIGINAL: Final = "original.parquet"
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What came of masking.
+
+    Attributes:
+        source: What went in.
+        written: What was done.
+        order: Seed of the order in which the rows stand.
+    """
+
+    source: FileFacts
+    written: Written
+    order: bytes = field(repr=False)
 
 
 def from_file(
@@ -41,7 +50,7 @@ def from_file(
     sheet: str,
     limits: LoadLimits,
     progress: Progress | None,
-) -> tuple[FileFacts, Written]:
+) -> Masked:
     """Masks a file into ``path`` in a child process.
 
     Args:
@@ -58,82 +67,21 @@ def from_file(
         UnavailableError: Memory, disk or time did not suffice.
     """
     in_use = keys.in_use()
-    task = {
-        "sheet": sheet,
-        "policy": policy.text,
-        "folder": str(policy.folder.resolve()),
-        "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
-        "out": str(path),
-    }
-    program = Text("masking process", "脱敏进程")
-    child = "desensitize.engines.release_child"
     with unchanged(source) as size:
-        sha256 = sha256_of(source)
+        sha256, order = sha256_of(source), seed_of(source, policy.digest)
+        task = {
+            "sheet": sheet,
+            "policy": policy.text,
+            "folder": str(policy.folder.resolve()),
+            "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
+            "order": order.hex(),
+            "out": str(path),
+        }
+        program = Text("masking process", "脱敏进程")
+        child = "desensitize.engines.release_child"
         body = in_child(child, source, task, path.parent, limits, program, progress)
     written = Written.from_dict(body)
-    return FileFacts(source.name, sha256, written.rows_in, size), written
-
-
-@contextmanager
-def unchanged(source: Path) -> Iterator[int]:
-    """Yields the size of a file that must stay as it is.
-
-    Raises:
-        InputError: There is no such file, or it changed meanwhile.
-    """
-    if not source.is_file():
-        raise InputError(
-            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
-        )
-    before = _version(source)
-    yield before[0]
-    if _version(source) != before:
-        raise InputError(
-            Text(f"{source.name} changed while it was read", f"{source.name} 在读取过程中被改动"),
-            remedy=Text("run again when the export has ended", "请在导出结束后重新运行"),
-            code="source.changed",
-        )
-
-
-def in_child(
-    module: str,
-    source: Path,
-    task: Mapping[str, Any],
-    draft: Path,
-    limits: LoadLimits,
-    program: Text,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Has a child process read a file and write into the draft of a release.
-
-    Args:
-        module: What the child runs.
-        source: The file.
-        task: JSON types.
-        draft: Directory of the release to be.
-        limits: What the child may use.
-        program: What to call it.
-        progress: Told about rows.
-
-    Raises:
-        InputError: The file is wrong.
-        UnavailableError: Memory, disk or time did not suffice.
-    """
-    # On the disk of the output: what spills is as large as the data. It is gone before the
-    # release has its name.
-    scratch = draft / "scratch"
-    scratch.mkdir(mode=0o700)
-    body = call(
-        module,
-        source,
-        task,
-        scratch=scratch,
-        limits=limits,
-        program=program,
-        progress=progress,
-    )
-    shutil.rmtree(scratch)
-    return body
+    return Masked(FileFacts(source.name, sha256, written.rows_in, size), written, order)
 
 
 def from_object(
@@ -144,7 +92,7 @@ def from_object(
     sheet: str,
     limits: LoadLimits | None,
     progress: Progress | None,
-) -> tuple[FileFacts, Written]:
+) -> Masked:
     """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
 
     Args:
@@ -162,53 +110,11 @@ def from_object(
     """
     with opened(data, sheet, limits) as table:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
-        sha256 = _sha256_of_rows(table)
-        written = write_masked(table, policy, keys, path, progress=progress)
+        sha256, order = _digests_of_rows(table, policy)
+        written = write_masked(table, policy, keys, path, order=order, progress=progress)
         if policy.attacks.asked:
             _lay_down(table, path.parent / ORIGINAL)
-    return FileFacts(table.name, sha256, written.rows_in, 0), written
-
-
-@contextmanager
-def opened(data: object, sheet: str, limits: LoadLimits | None) -> Iterator[Table]:
-    """Opens a table in memory, and says what is to say when this process has not enough of it.
-
-    Args:
-        data: DataFrame, Arrow object or DuckDB relation.
-        sheet: For files only: refused.
-        limits: For files only: refused.
-
-    Raises:
-        InputError: The object is of no known kind, or options for files were given.
-        UnavailableError: Memory did not suffice.
-    """
-    if sheet or limits is not None:
-        raise InputError(
-            Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
-            remedy=Text(
-                "leave them out; what is in memory is read in this process",
-                "请去掉这两个参数；内存中的数据在当前进程内读取",
-            ),
-            code="source.kind",
-        )
-    table = open_object(data)
-    try:
-        yield table
-    except (duckdb.Error, MemoryError) as error:
-        raise UnavailableError(
-            Text(
-                f"the {table.name} table could not be read in this process",
-                f"无法在当前进程内读取 {table.name} 表",
-            ),
-            remedy=Text(
-                "free memory, or write the table to a Parquet file and release that",
-                "请释放内存，或先写成 Parquet 文件再发布",
-            ),
-            code="source.limits",
-            detail=f"{type(error).__name__}: {error}",
-        ) from error
-    finally:
-        table.engine.close()
+    return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, order)
 
 
 def _lay_down(table: Table, path: Path) -> None:
@@ -220,11 +126,11 @@ def _lay_down(table: Table, path: Path) -> None:
             writer.write_batch(batch)
 
 
-def _sha256_of_rows(table: Table) -> str:
-    """Hashes an object's rows as an Arrow IPC stream."""
+def _digests_of_rows(table: Table, policy: PublishPolicy) -> tuple[str, bytes]:
+    """SHA-256 of an object's rows as an Arrow IPC stream, and the seed of the release's order."""
     listed = ", ".join(column.raw for column in table.columns)
     sql = f"SELECT {listed} FROM {table.sql}"  # noqa: S608 - own expressions
-    hashed = hashlib.sha256()
+    hashed, order = hashlib.sha256(), RowOrder()
 
     class _Sink:
         """What looks like a file and only hashes."""
@@ -233,6 +139,7 @@ def _sha256_of_rows(table: Table) -> str:
 
         def write(self, content: memoryview) -> int:
             hashed.update(content)
+            order.update(content)
             return len(content)
 
         def flush(self) -> None: ...
@@ -243,9 +150,4 @@ def _sha256_of_rows(table: Table) -> str:
     with pa.ipc.new_stream(pa.PythonFile(_Sink(), "w"), reader.schema) as stream:
         for batch in reader:
             stream.write_batch(batch)
-    return hashed.hexdigest()
-
-
-def _version(source: Path) -> list[int]:
-    status = source.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return hashed.hexdigest(), order.seed(policy.digest)

@@ -77,22 +77,17 @@ def run(
     begins = stages or (lambda _: None)
     with publication(out) as draft:
         path = draft / f"{rules.dataset}.parquet"
-        if isinstance(data, str | os.PathLike):
-            source = Path(os.fspath(data))
-            facts, written = from_file(
-                source, rules, keys, path, sheet, limits or LoadLimits(), progress
-            )
+        origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
+        if origin is not None:
+            masked = from_file(origin, rules, keys, path, sheet, limits or LoadLimits(), progress)
         else:
-            facts, written = from_object(data, rules, keys, path, sheet, limits, progress)
+            masked = from_object(data, rules, keys, path, sheet, limits, progress)
         rescanned = checked_scan(path, rules, begins(SCANNING))
         risk = checked_risk(path, rules, begins(MEASURING))
         attacked = None
         if attack and rules.attacks.asked:
-            origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
-            attacked = checked_attacks(
-                origin, draft, path, rules, written, sheet, begins(ATTACKING)
-            )
+            attacked = checked_attacks(origin, draft, path, rules, masked, sheet, begins(ATTACKING))
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = record(rules, keys, facts, written, path, rescanned, risk, attacked)
+        release = record(rules, keys, masked, path, rescanned, risk, attacked)
         write_manifest(release, draft)
     return release

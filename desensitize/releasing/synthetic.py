@@ -21,7 +21,7 @@ from desensitize.releasing.facts import (
     sha256_of,
     write_manifest,
 )
-from desensitize.releasing.masked import in_child, opened, unchanged
+from desensitize.releasing.reading import in_child, opened, unchanged
 from desensitize.releasing.record import versions
 from desensitize.releasing.run import SCANNING, Stages
 from desensitize.synthesis.facts import StewardFigures, Synthesised

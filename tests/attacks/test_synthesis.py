@@ -208,7 +208,7 @@ def test_no_two_runs_are_alike_and_no_seed_is_taken(tmp_path: Path) -> None:
         )
 
 
-def test_risk_attack_and_gate_refuse_what_is_nobody_s(tmp_path: Path) -> None:
+def test_risk_attack_gate_and_report_refuse_what_is_nobody_s(tmp_path: Path) -> None:
     """A pass of the gate over synthetic rows would attest figures that mean nothing of them."""
     source, out = tmp_path / "t.parquet", tmp_path / "out"
     pq.write_table(pa.table(table_of(50)), source)
@@ -218,12 +218,16 @@ def test_risk_attack_and_gate_refuse_what_is_nobody_s(tmp_path: Path) -> None:
         lambda: desensitize.risk(out),
         lambda: desensitize.attack(source, out),
         lambda: desensitize.attack(source, source, policy=policy_of(), earlier=[out]),
+        lambda: desensitize.report(out, out=tmp_path / "page.html"),
+        lambda: desensitize.report(out, out=tmp_path / "page.html", original=source),
     ]
     for call in calls:
         with pytest.raises(InputError, match="are synthetic: none is a person's") as refused:
             call()
         assert refused.value.code == "release.synthetic"
     assert not (out / "attestation.json").exists()
+    assert not (tmp_path / "page.html").exists()
+    assert "synthetic: no row is a person" in " ".join(read_release(out)._repr_html_().split())
 
 
 def test_a_synthesis_that_is_killed_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
