@@ -143,7 +143,6 @@ def synthesise(
                 for name, domain in made.facts.domains.items()
             ),
             dropped=tuple(name for name in rules.columns if name not in made.facts.domains),
-            unmentioned=made.unmentioned,
             repeatable=False,
             fresh=tuple(made.facts.domains),
             rescan=scanned,

@@ -86,6 +86,14 @@ def show_steward(figures: StewardFigures) -> None:
                 f"列对平均 {figures.two_way:.3f}；最远的是“{one}”与“{other}”，为 {distance:.3f}。",
             )
         )
+    if figures.unmentioned:
+        listed = ", ".join(map(repr, figures.unmentioned))
+        terminal.say(
+            Text(
+                f"Left out, because the policy does not mention them: {listed}.",
+                f"策略未提及，未合成：{listed}。",
+            )
+        )
     for note in figures.notes:
         terminal.say(f"! {note}", style=terminal.WARN)
 
@@ -133,8 +141,7 @@ def _pairs(facts: SynthesisFacts) -> Text:
 
 
 def _left_out(release: Release) -> list[Text]:
-    names = (*release.dropped, *release.unmentioned)
-    if not names:
+    if not release.dropped:
         return []
-    listed = ", ".join(map(repr, names))
+    listed = ", ".join(map(repr, release.dropped))
     return [Text(f"Not synthesised: {listed}.", f"未合成的列：{listed}。")]

@@ -169,7 +169,11 @@ def _bands(column: PublishedColumn, rule: Bands, read: Cell) -> Domain:
         code = f"CASE WHEN {{x}} IS NULL THEN NULL {cases} ELSE {len(inner)} END"
     else:
         width = rule.band
+        # A whole number at the upper end has a band of its own if it begins one; of fractions it
+        # is the end of the last.
         first, last = math.floor(low / width), math.floor(high / width)
+        if column.type != "integer":
+            last = max(first, math.ceil(high / width) - 1)
         inner = [width * step for step in range(first + 1, last + 1)]
         code = f"floor({{x}}::DOUBLE / {width:f})::BIGINT - {first}"
     starts, ends = [low, *inner], [*inner, high]

@@ -90,6 +90,7 @@ class StewardFigures:
             0 to 1), on average.
         two_way: The same for pairs of columns.
         worst: Names of the pair that is farthest, and its distance.
+        unmentioned: Columns that the policy does not mention: a header can be somebody's name.
         notes: What was odd about the source.
     """
 
@@ -99,6 +100,7 @@ class StewardFigures:
     one_way: float
     two_way: float | None
     worst: tuple[str, str, float] | None
+    unmentioned: tuple[str, ...]
     notes: tuple[Text, ...]
 
 
@@ -109,14 +111,12 @@ class Synthesised:
     Attributes:
         rows: Written.
         stored: Arrow type of each column.
-        unmentioned: Columns of the table that the policy does not mention.
         facts: For the manifest.
         steward: For the steward.
     """
 
     rows: int
     stored: Mapping[str, str]
-    unmentioned: tuple[str, ...]
     facts: SynthesisFacts
     steward: StewardFigures
 
@@ -132,12 +132,12 @@ class Synthesised:
         return cls(
             body["rows"],
             body["stored"],
-            tuple(body["unmentioned"]),
             SynthesisFacts.from_dict(body["facts"]),
             StewardFigures(
                 **steward
                 | {
                     "worst": None if worst is None else (worst[0], worst[1], worst[2]),
+                    "unmentioned": tuple(steward["unmentioned"]),
                     "notes": tuple(Text(**note) for note in steward["notes"]),
                 }
             ),

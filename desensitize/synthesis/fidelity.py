@@ -21,6 +21,7 @@ def figures(
     coded: CodedTable,
     domains: Sequence[Domain],
     sample: Sequence[npt.NDArray[np.int64]],
+    unmentioned: tuple[str, ...],
     notes: tuple[Text, ...],
 ) -> StewardFigures:
     """Compares the rows that count with synthetic ones.
@@ -29,6 +30,7 @@ def figures(
         coded: The data.
         domains: Of the columns.
         sample: Cells of synthetic rows, by column.
+        unmentioned: Columns that the policy does not mention.
         notes: What was odd about the source.
     """
     columns = {f"k{i}": pa.array(cells.astype(np.uint16)) for i, cells in enumerate(sample)}
@@ -51,6 +53,7 @@ def figures(
         sum(one_way) / len(one_way),
         sum(pairs.values()) / len(pairs) if pairs else None,
         None if worst is None else (*worst, pairs[worst]),
+        unmentioned,
         notes,
     )
 

@@ -23,7 +23,10 @@ from protos.toml_file import refused
 _STRICT: Final = ConfigDict(extra="forbid")
 MOST_EPSILON: Final = 20.0
 """Beyond, the promise means next to nothing: a chance of 1 to 2 may become one of 1 to 10**9."""
-MOST_DELTA: Final = 1e-3
+MOST_DELTA: Final = 1e-5
+"""A chance of delta per person is a chance of a person per 1 / delta."""
+MOST_COLUMNS: Final = 100
+"""Every pair of columns is counted, and every column takes its part of the budget."""
 MOST_ROWS: Final = 100_000_000
 
 
@@ -143,6 +146,16 @@ def read_rules(written: WrittenSynthesis, where: str) -> SynthesisRules:
         InputError: It does not say whose rows they are, or a domain is written wrongly.
     """
     _check_subject(written, where)
+    if len(written.domains) > MOST_COLUMNS:
+        raise InputError(
+            Text(
+                f"{where}.domains: {len(written.domains)} columns, and at most {MOST_COLUMNS} "
+                "share a budget",
+                f"{where}.domains：有 {len(written.domains)} 列，最多 {MOST_COLUMNS} 列共用预算",
+            ),
+            remedy=Text("name the columns that a reader needs", "请只写读者需要的列"),
+            code="synthesis.columns",
+        )
     domains = {
         name: _domain(how, f'{where}.domains."{name}"') for name, how in written.domains.items()
     }

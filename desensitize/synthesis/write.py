@@ -68,9 +68,8 @@ def write_synthetic(
     return Synthesised(
         rows,
         {field.name: str(field.type) for field in schema},
-        left_out,
         _facts(rules, rho, measured, domains),
-        figures(coded, domains, sample, table.notes),
+        figures(coded, domains, sample, left_out, table.notes),
     )
 
 

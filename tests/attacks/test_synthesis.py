@@ -177,7 +177,7 @@ def test_no_domain_can_ask_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_release_tells_no_digest_count_or_size_of_what_went_in(tmp_path: Path) -> None:
     """A digest of the input lets whoever knows all rows but one try out the last one."""
     source, out = tmp_path / "t.parquet", tmp_path / "out"
-    pq.write_table(pa.table(table_of(777)), source)
+    pq.write_table(pa.table({**table_of(777), "张三": [1] * 777}), source)
     made = desensitize.synthesise(source, policy=policy_of(), out=out, rows=100)
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["input"] is None
@@ -185,11 +185,19 @@ def test_the_release_tells_no_digest_count_or_size_of_what_went_in(tmp_path: Pat
     text = (out / "manifest.json").read_text("utf-8")
     metadata = pq.read_metadata(out / "t.synthetic.parquet").metadata or {}
     for place in (text, str(metadata), repr(made.release)):
-        for told in ("777", str(source.stat().st_size), "one_way", "two_way", "outside", "counted"):
+        for told in (
+            "777",
+            "张三",
+            str(source.stat().st_size),
+            "one_way",
+            "two_way",
+            "outside",
+            "counted",
+        ):
             assert told not in place
     assert [column["lost"] for column in manifest["columns"]] == [0, 0, 0]
     # What is for the steward stays out of the release, however it is written.
-    assert made.steward.rows_in == 777
+    assert (made.steward.rows_in, made.steward.unmentioned) == (777, ("张三",))
     assert "steward" not in text
 
 

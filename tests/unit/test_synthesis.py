@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
+from desensitize.engines.synthesis_child import SynthesisTask
+from desensitize.engines.synthesis_child import run as synthesise_child
 from desensitize.policy import PublishPolicy, parse_policy
 from desensitize.releasing.facts import from_dict, read_release
 from desensitize.sources import open_object
@@ -55,7 +57,7 @@ def made(table: Mapping[str, list[Any]] | pa.Table, policy: PublishPolicy, path:
         ("row_is_subject = true\nepsilon = -1.0", DOMAINS, "epsilon"),
         ("row_is_subject = true\nepsilon = 21.0", DOMAINS, "epsilon"),
         ("row_is_subject = true\ndelta = 0.0", DOMAINS, "delta"),
-        ("row_is_subject = true\ndelta = 0.01", DOMAINS, "delta"),
+        ("row_is_subject = true\ndelta = 0.0001", DOMAINS, "delta"),
         ("row_is_subject = true\nrows = 0", DOMAINS, "rows"),
         ("row_is_subject = true\nseed = 7", DOMAINS, "seed is not a known key"),
         ("", DOMAINS, "whose rows are they"),
@@ -102,6 +104,19 @@ def test_code_lists_that_are_none_are_refused(codes: str) -> None:
             f'dataset = "t"\n[columns.x]\ncodes = {codes}\n[publish.synthesis]\nepsilon = 1\n'
             'row_is_subject = true\ndomains = { x = "codes" }\n'
         )
+
+
+def test_a_hundred_columns_share_a_budget_and_no_more() -> None:
+    names = [f"c{i}" for i in range(101)]
+    columns = "".join(f"[columns.{name}]\ncodes = [0, 1]\n" for name in names)
+    domains = "".join(f'{name} = "codes"\n' for name in names)
+    text = (
+        f'dataset = "t"\n{columns}[publish.synthesis]\nepsilon = 1\nrow_is_subject = true\n'
+        f"[publish.synthesis.domains]\n{domains}"
+    )
+    with pytest.raises(InputError, match="101 columns, and at most 100"):
+        parse_policy(text)
+    assert parse_policy(text.replace('c100 = "codes"\n', "")).synthesis
 
 
 def test_a_run_may_spend_less_than_the_policy_and_never_more() -> None:
@@ -328,8 +343,51 @@ job = { file = "jobs.csv", level = 1 }
     assert [(frame.place == name).mean() for name in ("广东省", "北京市")] == [third, third]
     assert [(frame.job == name).mean() for name in ("food", "air")] == [third, third]
     assert found.steward.outside == {"code": 300, "place": 300, "job": 300}
+    assert found.facts.domains["money"]["values"] == 4
     assert found.facts.domains["job"] == {"file": "jobs.csv", "level": 1, "values": 2, "nullable": True}  # noqa: E501  # fmt: skip
     assert found.steward.one_way < 0.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "width", "bands", "last"),
+    [
+        ("integer", 17, 90, 1, 74, [90, 90]),  # every age its own
+        ("integer", 0, 119, 10, 12, [110, 119]),
+        ("integer", 5, 23, 10, 3, [20, 23]),  # at multiples, cut at the bounds
+        ("decimal", 0, 120, 10, 12, [110, 120]),  # the upper end belongs to the last
+        ("decimal", -1, 1, 0.5, 4, [0.5, 1]),
+    ],
+)
+def test_bands_begin_at_multiples_and_end_at_the_bounds(
+    kind: str, low: int, high: int, width: float, bands: int, last: list[float], tmp_path: Path
+) -> None:
+    policy = parse_policy(
+        f'dataset = "t"\n[columns.x]\ntype = "{kind}"\nbounds = [{low}, {high}]\n'
+        "nullable = false\n[publish.synthesis]\nepsilon = 20\nrow_is_subject = true\nrows = 500\n"
+        f"domains = {{ x = {{ band = {width} }} }}\n"
+    )
+    found = made({"x": [high] * 2000}, policy, tmp_path / "s.parquet")
+    assert found.facts.domains["x"]["values"] == bands
+    drawn = pq.read_table(tmp_path / "s.parquet").column("x").to_numpy()
+    assert np.mean((drawn >= last[0]) & (drawn <= last[1])) > 0.95
+    assert low <= drawn.min()
+    assert drawn.max() <= high
+    assert found.steward.outside == {}
+
+
+def test_a_file_without_rows_gives_rows_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the child reads it, but in this process, which is quicker."""
+    (tmp_path / "t.csv").write_text("who,sex,age,day,note\n", "utf-8")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.chdir(tmp_path / "scratch")
+    task = SynthesisTask(
+        str(tmp_path / "t.csv"), "", policy_of().text, str(tmp_path), None, None, 10,
+        str(tmp_path / "s.parquet"), 1 << 31, 1 << 40, 1 << 20,
+    )  # fmt: skip
+    assert synthesise_child(task).rows == 10
+    assert pq.read_table(tmp_path / "s.parquet").num_rows == 10
 
 
 def test_what_is_refused_before_anything_is_counted(tmp_path: Path) -> None:
