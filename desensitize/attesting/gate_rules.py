@@ -80,7 +80,7 @@ def judge(policy: PublishPolicy, figures: Figures) -> GateVerdict:
     """Judges a release by its policy."""
     return GateVerdict(
         (
-            *_rescan(policy, figures),
+            *rescanned(policy, figures),
             *_risk(policy, figures),
             *_attacks(policy, figures),
         )
@@ -96,7 +96,8 @@ def _missing(name: str, what: Text) -> GateCheck:
     )
 
 
-def _rescan(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
+def rescanned(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
+    """Says whether every released row was scanned, and nothing found."""
     facts = figures.rescan
     if facts is None or facts.rows != figures.rows:
         yield _missing("rescan", Text("a scan of every released row", "对全部发布行的复扫"))

@@ -90,6 +90,16 @@ EarlierOption = Annotated[
 ]
 
 
+ValidDaysOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=36_500,
+        help=str(Text("Days for which the attestation holds.", "证明的有效天数。")),
+    ),
+]
+
+
 @contextmanager
 def bars() -> Iterator[Callable[[Text], Progress]]:
     """Shows one progress bar after the other: what begins ends what was before."""

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from desensitize.cli.options import FileArgument, MemoryOption, SheetOption, bars
+from desensitize.cli.options import (
+    FileArgument,
+    MemoryOption,
+    SheetOption,
+    ValidDaysOption,
+    bars,
+)
 from protos.language import Text
 
 app = typer.Typer()
@@ -69,6 +75,19 @@ def synthesise(
             )
         ),
     ] = None,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Key of whoever answers for it; without one nothing is signed, and nobody can "
+                    "sign later.",
+                    "责任人的签名密钥；缺省则不签署，且事后无法补签。",
+                )
+            )
+        ),
+    ] = None,
+    valid_days: ValidDaysOption = 365,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
@@ -86,6 +105,8 @@ def synthesise(
             epsilon=epsilon,
             delta=delta,
             rows=rows,
+            signing_key=signing_key,
+            valid_days=valid_days,
             sheet=sheet,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=begins(Text(f"Counting {file.name}", f"正在统计 {file.name}")),
@@ -93,4 +114,6 @@ def synthesise(
         )
     show_synthesis(made.release)
     terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+    if made.attestation is not None:
+        terminal.done(Text(f"Signed {made.attestation}.", f"已签署 {made.attestation}。"))
     show_steward(made.steward)

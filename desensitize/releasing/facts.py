@@ -219,9 +219,11 @@ def read_copy(directory: Path) -> Release:
             ),
             remedy=Text(
                 "what protects the people is epsilon and delta in its manifest.json; risk, attack, "
-                "gate and report are for what 'veil desensitize run' has written",
+                "gate and report are for what 'veil desensitize run' has written. Synthetic rows "
+                "are attested when they are made: synthesise --signing-key",
                 "其保护强度见 manifest.json 中的 epsilon 与 delta；"
-                "risk、attack、gate、report 只用于 veil desensitize run 写出的目录",
+                "risk、attack、gate、report 只用于 veil desensitize run 写出的目录。"
+                "合成数据须在生成时签署证明：synthesise --signing-key",
             ),
             code="release.synthetic",
         )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from desensitize.attesting.attestation import ATTESTATION, digest_of_manifest, write_attestation
+from desensitize.attesting.signing import read_signing_key
+from desensitize.attesting.synthetic import attest_synthetic
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.masking.apply import Progress
 from desensitize.policy import PublishPolicy, read_policy
@@ -42,10 +46,12 @@ class Synthesis:
     Attributes:
         release: What stands in the manifest: public.
         steward: Exact figures of the data: not protected, and written nowhere.
+        attestation: The signed file; None if nobody was to sign.
     """
 
     release: Release
     steward: StewardFigures
+    attestation: Path | None = None
 
 
 def synthesise(
@@ -56,6 +62,8 @@ def synthesise(
     epsilon: float | None = None,
     delta: float | None = None,
     rows: int | None = None,
+    signing_key: str | os.PathLike[str] | None = None,
+    valid_days: int = 365,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
@@ -77,6 +85,9 @@ def synthesise(
         delta: The same.
         rows: How many to draw, which costs nothing; else what the policy says, else about as many
             as there are.
+        signing_key: Key file of whoever answers for it: signs an attestation. Later nobody can, for
+            no rows show whether there was noise.
+        valid_days: Days for which the attestation holds.
         sheet: Sheet of a workbook; empty for the first that has cells.
         limits: What the process that reads a file may use.
         progress: Called with the rows that were read.
@@ -85,6 +96,7 @@ def synthesise(
     Raises:
         InputError: The policy or the data are wrong, more is asked than the policy allows, or
             ``out`` exists.
+        TrustError: Others can read the signing key, or it is none.
         PolicyError: The scan of the output found a direct identifier: the policy's own codes are
             such.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
@@ -93,6 +105,7 @@ def synthesise(
     wanted = asked(rules.synthesis, epsilon, delta, rows)
     final = Path(out)
     check_final(final)
+    key = None if signing_key is None else read_signing_key(Path(signing_key))
     begins = stages or (lambda _: None)
     with publication(final) as draft:
         # The name goes where the file goes, also without its directory.
@@ -149,4 +162,8 @@ def synthesise(
             synthesis=made.facts,
         )
         write_manifest(release, draft)
-    return Synthesis(release, made.steward)
+        if key is not None:
+            now, manifest = dt.datetime.now(dt.UTC), digest_of_manifest(draft)
+            signed = attest_synthetic(release, rules, manifest, key, now=now, valid_days=valid_days)
+            write_attestation(signed, draft)
+    return Synthesis(release, made.steward, None if key is None else final / ATTESTATION)

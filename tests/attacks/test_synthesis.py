@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +20,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import desensitize
+from desensitize.attesting.signing import new_signing_key, read_signing_key
+from desensitize.attesting.synthetic import SUBJECT, judge_synthetic
 from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Workshop
-from desensitize.releasing.facts import read_release
+from desensitize.policy import PublishPolicy, read_policy
+from desensitize.releasing.facts import RescanFacts, read_release
 from desensitize.sources import open_object
 from desensitize.synthesis import write as writing
 from desensitize.synthesis.counts import CodedTable
+from desensitize.synthesis.facts import SynthesisFacts
 from desensitize.synthesis.mechanism import Counts, measure
 from desensitize.synthesis.noise import rho_for
 from desensitize.synthesis.spec import asked
-from protos.faults import InputError
+from protos.data_integrity import secure
+from protos.did_key import did_of
+from protos.faults import InputError, TrustError
 from tests.synthesis_world import ArrayCounts, policy_of, success, table_of
 
 VEIL = Path(sys.executable).with_name("veil")
@@ -265,3 +278,155 @@ def test_the_synthesis_asks_no_network(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(socket, "socket", refuse)
     desensitize.synthesise(pa.table(table_of(50)), policy=policy_of(), out=tmp_path / "out")
+
+
+# ---- attestations ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def attested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic release with its attestation, and the key beside it."""
+    place = tmp_path_factory.mktemp("attested")
+    new_signing_key(place / "key.pem")
+    made = desensitize.synthesise(
+        pa.table(table_of(2000)),
+        policy=policy_of('subject = "who"\nmax_rows_per_subject = 2'),
+        out=place / "out",
+        signing_key=place / "key.pem",
+    )
+    assert made.attestation == place / "out" / "attestation.json"
+    return place
+
+
+def signer_of(place: Path) -> str:
+    return did_of(read_signing_key(place / "key.pem").public_key())
+
+
+def test_what_is_signed_at_birth_is_valid_and_says_that_it_is_synthetic(attested: Path) -> None:
+    file = attested / "out" / "attestation.json"
+    found = desensitize.verify(file, signer=signer_of(attested))
+    assert found.valid, found.checks
+    said = next(check.reason for check in found.checks if check.name == "figures")
+    assert "the rows are synthetic: epsilon 1, delta 1e-06" in said.en
+    assert "合成数据" in said.zh
+    body = json.loads(file.read_text("utf-8"))
+    assert body["type"] == ["VerifiableCredential", "VeilSyntheticAttestation"]
+    assert "input" not in body["credentialSubject"]
+    assert not desensitize.verify(file).valid  # nobody has named the signer
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [("t.synthetic.parquet", "data"), ("policy.toml", "policy"), ("manifest.json", "manifest")],
+)
+def test_a_changed_file_is_named(attested: Path, tmp_path: Path, name: str, check: str) -> None:
+    shutil.copytree(attested / "out", tmp_path / "out")
+    with (tmp_path / "out" / name).open("ab") as file:
+        file.write(b" ")
+    found = desensitize.verify(tmp_path / "out" / "attestation.json", signer=signer_of(attested))
+    assert {each.name for each in found.checks if each.state == "fails"} == {check}
+
+
+def facts_of(place: Path) -> tuple[PublishPolicy, SynthesisFacts, RescanFacts]:
+    release = read_release(place / "out")
+    assert release.synthesis is not None
+    assert release.rescan is not None
+    return read_policy(place / "out" / "policy.toml"), release.synthesis, release.rescan
+
+
+LIES: dict[str, Callable[[SynthesisFacts], SynthesisFacts]] = {
+    "more epsilon than allowed": lambda f: replace(f, epsilon=1.5, rho=rho_for(1.5, 1e-6)),
+    "no epsilon": lambda f: replace(f, epsilon=0.0),
+    "an epsilon that is no number": lambda f: replace(f, epsilon=math.nan),
+    "more delta than allowed": lambda f: replace(f, delta=1e-5),
+    "a rho that epsilon does not mean": lambda f: replace(f, rho=f.rho * 1.01),
+    "less noise": lambda f: replace(
+        f, marginals=(replace(f.marginals[0], sigma=f.marginals[0].sigma / 2), *f.marginals[1:])
+    ),
+    "no noise": lambda f: replace(f, marginals=(replace(f.marginals[0], sigma=0.0),)),
+    "no marginals": lambda f: replace(f, marginals=()),
+    "a choice for nothing": lambda f: replace(f, spent={**f.spent, "choice": 0.0}),
+    "a choice that gives back": lambda f: replace(f, spent={**f.spent, "choice": -1.0}),
+    "fewer rows a subject": lambda f: replace(f, max_rows_per_subject=1),
+    "another subject": lambda f: replace(f, subject=""),
+    "a column that nobody declared": lambda f: replace(f, domains={**f.domains, "who": {}}),
+    "a column that was not measured": lambda f: replace(f, marginals=f.marginals[1:]),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_words_that_do_not_agree_are_not_attested(attested: Path, lie: str) -> None:
+    policy, facts, rescan = facts_of(attested)
+    rows = rescan.rows
+    assert judge_synthetic(policy, rows, rescan, facts).passed
+    assert not judge_synthetic(policy, rows, rescan, LIES[lie](facts)).passed
+    for missing in ((rows, None, facts), (rows + 1, rescan, facts), (rows, rescan, None)):
+        assert not judge_synthetic(policy, *missing).passed
+    found = replace(rescan, hits={"sex": {"cn_mobile": 1}})
+    assert not judge_synthetic(policy, rows, found, facts).passed
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    member=st.sampled_from(sorted(SUBJECT)),
+    inner=st.sampled_from(["", "marginals", "spent", "domains", "rho", "epsilon", "claim"]),
+    value=JSON,
+)
+def test_anything_that_a_stranger_signs_gets_an_answer(
+    attested: Path, tmp_path: Path, member: str, inner: str, value: object
+) -> None:
+    out = tmp_path / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(attested / "out", out)
+    body = json.loads((out / "attestation.json").read_text("utf-8"))
+    del body["proof"]
+    if member == "synthesis" and inner:
+        body["credentialSubject"]["synthesis"][inner] = value
+    else:
+        body["credentialSubject"][member] = value
+    key = Ed25519PrivateKey.generate()
+    body["issuer"] = did_of(key.public_key())
+    try:
+        signed = secure(body, key, dt.datetime.now(dt.UTC))
+    except InputError:
+        return  # no canonical form, so nobody can sign it
+    (out / "attestation.json").write_text(json.dumps(signed), "utf-8")
+    assert not desensitize.verify(out / "attestation.json", signer=signer_of(attested)).valid
+
+
+def test_an_attestation_of_one_kind_is_none_of_the_other(attested: Path, tmp_path: Path) -> None:
+    """A copy must not be signed as synthetic rows: these need no risk and no attacks."""
+    body = json.loads((attested / "out" / "attestation.json").read_text("utf-8"))
+    del body["proof"]
+    subject = body["credentialSubject"]
+    key = read_signing_key(attested / "key.pem")
+    copies = ["VerifiableCredential", "VeilReleaseAttestation"]
+    for change in (
+        {"type": copies},
+        {"type": ["VerifiableCredential"]},
+        {"type": "VeilSyntheticAttestation"},
+        {"credentialSubject": subject | {"input": None}},
+        {"credentialSubject": subject | {"risk": None, "attacks": None}},
+        {"credentialSubject": {k: v for k, v in subject.items() if k != "synthesis"}},
+    ):
+        path = tmp_path / "attestation.json"
+        path.write_text(json.dumps(secure(body | change, key, dt.datetime.now(dt.UTC))), "utf-8")
+        found = desensitize.verify(path, signer=signer_of(attested))
+        assert {c.name for c in found.checks if c.state == "fails"} == {"form"}
+
+
+def test_a_key_that_is_none_is_refused_before_anything_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("no key", "utf-8")
+    (tmp_path / "key.pem").chmod(0o600)
+    with pytest.raises(TrustError, match="no Ed25519 key"):
+        desensitize.synthesise(
+            7, policy=policy_of(), out=tmp_path / "out", signing_key=tmp_path / "key.pem"
+        )
+    assert not (tmp_path / "out").exists()
