@@ -208,8 +208,9 @@ def test_the_models_hold_of_what_is_written(tmp_path: Path) -> None:
     frame = released(out)
     assert facts.levels == {"age": "5", "town": "district"}
     assert (facts.input.rows, facts.output.rows, facts.suppressed_rows) == (7, 6, 1)
-    assert frame["age"].tolist() == ["[20,25)"] * 3 + ["[40,45)"] * 3
-    assert frame["wage"].tolist() == [1, 2, 3, 4, 5, 6]  # the one of 77 is gone, the order stays
+    assert sorted(zip(frame["wage"], frame["age"], strict=True)) == [
+        *((wage, "[20,25)") for wage in (1, 2, 3)), *((wage, "[40,45)") for wage in (4, 5, 6)),
+    ]  # fmt: skip # the one of 77 is gone
     assert facts.figures["risk"]["k"] == 3
     assert facts.figures["smallest_class"] == 3
     again = desensitize.run(pa.table(PEOPLE), policy=policy, out=tmp_path / "again")
@@ -283,7 +284,8 @@ def test_a_file_is_released_like_a_table(tmp_path: Path) -> None:
     pd.DataFrame(PEOPLE).to_csv(tmp_path / "people.csv", index=False)
     facts = desensitize.run(tmp_path / "people.csv", policy=tmp_path / "p.toml", out=tmp_path / "r")
     assert facts.levels == {"age": "5", "town": "district"}
-    assert released(tmp_path / "r")["age"].tolist() == ["[20,25)"] * 3 + ["[40,45)"] * 3
+    ages = released(tmp_path / "r")["age"].tolist()
+    assert sorted(ages) == ["[20,25)"] * 3 + ["[40,45)"] * 3
 
 
 @pytest.mark.skipif(not (DATA / "adult.csv").exists(), reason=f"no adult.csv in {DATA}")
