@@ -103,10 +103,10 @@ def measure(counts: Counts, rho: float, sensitivity: int) -> Measured:
     spent = dict.fromkeys(("columns", "choice", "pairs"), 0.0)
     ones = []
     for column in range(len(sizes)):
-        noisy, cost = noisy_counts(counts.one(column).tolist(), part / len(sizes), sensitivity)
+        share = part / len(sizes)
+        marginal, cost = _measured(counts.one(column), (column,), share, sensitivity)
+        ones.append(marginal)
         spent["columns"] += cost
-        sigma = scale_for(part / len(sizes), sensitivity)
-        ones.append(Marginal((column,), sigma, np.array(noisy, dtype=np.float64)))
     first = Measured(tuple(ones), (), spent)
     if not rounds:
         return first
@@ -115,12 +115,18 @@ def measure(counts: Counts, rho: float, sensitivity: int) -> Measured:
     # What is left for a pair depends on how many were chosen, which the second part has told:
     # the third is one mechanism of a fixed cost, whatever that number is.
     for pair in chosen:
-        exact = counts.pair(*pair)
-        noisy, cost = noisy_counts(exact.ravel().tolist(), part / len(chosen), sensitivity)
+        marginal, cost = _measured(counts.pair(*pair), pair, part / len(chosen), sensitivity)
+        measured.append(marginal)
         spent["pairs"] += cost
-        table = np.array(noisy, dtype=np.float64).reshape(exact.shape)
-        measured.append(Marginal(pair, scale_for(part / len(chosen), sensitivity), table))
     return Measured(tuple(ones), tuple(measured), spent)
+
+
+def _measured(
+    exact: Whole, columns: tuple[int, ...], rho: float, sensitivity: int
+) -> tuple[Marginal, float]:
+    noisy = noisy_counts(exact.ravel().tolist(), rho, sensitivity)
+    table = np.array(noisy.counts, dtype=np.float64).reshape(exact.shape)
+    return Marginal(columns, noisy.sigma, table), noisy.rho
 
 
 def candidates(sizes: tuple[int, ...]) -> list[Pair]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -81,21 +82,35 @@ def scale_for(rho: float, sensitivity: int) -> float:
     return scale
 
 
-def noisy_counts(counts: Sequence[int], rho: float, sensitivity: int) -> tuple[list[int], float]:
+@dataclass(frozen=True)
+class Noisy:
+    """Counts with noise.
+
+    Attributes:
+        counts: Some of them negative.
+        sigma: Standard deviation of what was added to each.
+        rho: What OpenDP says that they cost.
+    """
+
+    counts: list[int]
+    sigma: float
+    rho: float
+
+
+def noisy_counts(counts: Sequence[int], rho: float, sensitivity: int) -> Noisy:
     """Adds discrete Gaussian noise to the counts of one marginal.
 
     Args:
         counts: Whole numbers.
         rho: What it may cost.
         sensitivity: How far one subject can move the counts, in L2: all its rows in one cell.
-
-    Returns:
-        The noisy counts, some of them negative; and what OpenDP says that they cost.
     """
     dp = _dp()
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
-    mechanism = dp.m.make_gaussian(*space, scale=scale_for(rho, sensitivity))
-    return [int(x) for x in mechanism(list(counts))], float(mechanism.map(float(sensitivity)))
+    sigma = scale_for(rho, sensitivity)
+    mechanism = dp.m.make_gaussian(*space, scale=sigma)
+    drawn = [int(x) for x in mechanism(list(counts))]
+    return Noisy(drawn, sigma, float(mechanism.map(float(sensitivity))))
 
 
 def noisy_choice(scores: Sequence[int], rho: float, sensitivity: int) -> tuple[int, float]:

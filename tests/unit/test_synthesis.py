@@ -167,12 +167,24 @@ def test_the_budget_in_three_parts_worked_out_by_hand() -> None:
 @pytest.mark.parametrize("rows", [1, 7])
 def test_noise_grows_with_the_rows_of_one_subject(rows: int) -> None:
     """σ = Δ/√(2ρ): the spread of 4,000 cells is within five standard errors of it."""
-    noisy, spent = noisy_counts([100] * 4000, 0.02, rows)
-    assert spent == pytest.approx(0.02)
-    off = np.array(noisy) - 100
+    drawn = noisy_counts([100] * 4000, 0.02, rows)
+    assert drawn.rho == pytest.approx(0.02)
+    off = np.array(drawn.counts) - 100
     sigma = rows / math.sqrt(0.04)
+    assert drawn.sigma == pytest.approx(sigma)
     assert abs(off.std() / sigma - 1) < 5 / math.sqrt(2 * 4000)
     assert abs(off.mean()) < 5 * sigma / math.sqrt(4000)
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+def test_every_marginal_has_the_noise_that_it_says(rows: int) -> None:
+    """Columns of 500 cells and pairs of 2,500, nearly all of them empty."""
+    cells = np.repeat([0, 1], 50_000)
+    found = measure(ArrayCounts((cells, cells, cells), (500, 5, 500)), 0.3, rows)
+    assert {each.columns for each in found.pairs} == {(0, 1), (1, 2)}
+    for each in (found.ones[0], found.ones[2], *found.pairs):
+        empty = each.counts.ravel()[each.counts.size // 2 :]
+        assert abs(empty.std() / each.sigma - 1) < 5 / math.sqrt(2 * empty.size), each.columns
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -318,7 +330,7 @@ job = { file = "jobs.csv", level = 1 }
     )
     n = 900
     table = {
-        "flag": ["是", "no", "1"] * (n // 3),
+        "flag": ["是", "no", "1", "maybe"] * (n // 4),
         "code": ["1", "30", "7"] * (n // 3),
         "money": [-10, 0.25, 100] * (n // 3),
         "born": ["1999/12/31", "2000年5月1日", "2001-01-02"] * (n // 3),
@@ -328,8 +340,9 @@ job = { file = "jobs.csv", level = 1 }
     found = made(table, policy, tmp_path / "s.parquet")
     frame = pq.read_table(tmp_path / "s.parquet").to_pandas()
     third = pytest.approx(1 / 3, abs=0.08)
-    assert frame.flag.mean() == pytest.approx(2 / 3, abs=0.08)
+    # Never empty, as the policy says, whatever stands in the rows.
     assert not frame.flag.isna().any()
+    assert frame.flag.mean() == pytest.approx(2 / 3, abs=0.08)
     assert [(frame.code == code).mean() for code in (1, 30)] == [third, third]
     assert frame.code.isna().mean() == third
     assert [(frame.money.between(*ends)).mean() for ends in ((-10, 0), (0.01, 0.5), (50, 100))] == [
@@ -342,7 +355,7 @@ job = { file = "jobs.csv", level = 1 }
     assert max(map(str, frame.born.dropna())) <= "2001-01-02"
     assert [(frame.place == name).mean() for name in ("广东省", "北京市")] == [third, third]
     assert [(frame.job == name).mean() for name in ("food", "air")] == [third, third]
-    assert found.steward.outside == {"code": 300, "place": 300, "job": 300}
+    assert found.steward.outside == {"flag": 225, "code": 300, "place": 300, "job": 300}
     assert found.facts.domains["money"]["values"] == 4
     assert found.facts.domains["job"] == {"file": "jobs.csv", "level": 1, "values": 2, "nullable": True}  # noqa: E501  # fmt: skip
     assert found.steward.one_way < 0.1
