@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
+from desensitize.attesting.signing import new_signing_key
 from desensitize.engines.synthesis_child import SynthesisTask
 from desensitize.engines.synthesis_child import run as synthesise_child
 from desensitize.policy import PublishPolicy, parse_policy
@@ -192,7 +193,7 @@ def test_the_choice_is_the_exponential_mechanism(rows: int) -> None:
     """Odds of two scores that differ by d: exp(ε d / 2Δ), where rho = ε²/8."""
     rho = 0.125  # ε = 1
     difference = 2 * rows
-    chosen = [noisy_choice([10, 10 + difference], rho, rows) for _ in range(3000)]
+    chosen = [noisy_choice([10, 10 + difference], rho, rows) for _ in range(1500)]
     assert chosen[0][1] == pytest.approx(rho)
     share = sum(place for place, _ in chosen) / len(chosen)
     exact = math.e / (1 + math.e)
@@ -229,12 +230,15 @@ def test_a_synthetic_release_of_a_csv_file(tmp_path: Path, run: Run) -> None:
     table = pa.table(table_of(3000))
     pyarrow.csv.write_csv(table, tmp_path / "t.csv")
     policy, out = tmp_path / "p.toml", tmp_path / "out"
+    signer = new_signing_key(tmp_path / "key.pem")
     policy.write_text(policy_of('subject = "who"\nmax_rows_per_subject = 1').text, "utf-8")
     said = run(
         VEIL, "desensitize", "synthesise", tmp_path / "t.csv", "--policy", policy, "--out", out,
-        "--epsilon", "0.9", "--rows", "1234",
+        "--epsilon", "0.9", "--rows", "1234", "--signing-key", tmp_path / "key.pem",
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
+    assert f"Signed {out / 'attestation.json'}" in said.stdout
+    assert desensitize.verify(out / "attestation.json", signer=signer).valid
     public, private = said.stdout.split("For you alone")
     for words in ("no row is a person's", "epsilon 0.9, delta 1e-06", "1,234 synthetic rows",
                   "first 1 rows of each 'who'", "Not synthesised: 'who', 'note'"):  # fmt: skip
@@ -242,7 +246,7 @@ def test_a_synthetic_release_of_a_csv_file(tmp_path: Path, run: Run) -> None:
     assert "3,000 rows were read" in private
     assert "3,000" not in public
     assert sorted(path.name for path in out.iterdir()) == [
-        "manifest.json", "policy.toml", "t.synthetic.parquet",
+        "attestation.json", "manifest.json", "policy.toml", "t.synthetic.parquet",
     ]  # fmt: skip
     release = read_release(out)
     assert from_dict(json.loads(json.dumps(release.to_dict()))) == release
