@@ -27,7 +27,8 @@ from desensitize.attacks import (
 )
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
 from desensitize.attacks.linkage import Knowledge
-from desensitize.attacks.view import lay_out, methods_of
+from desensitize.attacks.view import lay_out
+from desensitize.generalise.levels import methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
 

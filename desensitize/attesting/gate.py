@@ -19,10 +19,9 @@ from desensitize.attesting.attestation import (
 )
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.attesting.signing import read_signing_key
-from desensitize.engines.risk_file import risk_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.releasing.checks import rescan
+from desensitize.releasing.checks import measured, rescan
 from desensitize.releasing.facts import POLICY, Release, read_release, sha256_of
 from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
 from protos.faults import TrustError
@@ -88,12 +87,8 @@ def gate(
     _same(release, rules, source)
     begins = stages or (lambda _: None)
     output = place / release.output.name
-    quasi = [c.name for c in rules.published if c.quasi]
-    sensitive = [c.name for c in rules.published if c.sensitive]
     scanned = rescan(output, rules, begins(SCANNING))
-    risk = None
-    if quasi:
-        risk = risk_file(output, quasi, sensitive, limits=limits, progress=begins(MEASURING))
+    risk = measured(output, rules, release.levels, limits=limits, progress=begins(MEASURING))
     attacks = attack(
         source, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
         limits=limits, progress=begins(ATTACKING),

@@ -21,9 +21,9 @@ import duckdb
 
 from desensitize.attacks import AttackReport, attack_tables
 from desensitize.engines.child import answer, tell_progress
-from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.engines.foreign_file import engine_config, exhausted
+from desensitize.engines.take import take
 from desensitize.policy import parse_policy
-from desensitize.sources import Table, columns_of
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ def run(task: AttackTask) -> AttackReport:
     try:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             engine.execute("SET preserve_insertion_order = true")
-            original = _taken("original", source, task.sheet, engine)
-            release = _taken("release", Path(task.release), "", engine)
+            original = take("original", source, engine, sheet=task.sheet)
+            release = take("release", Path(task.release), engine)
             auxiliary = None
             if task.auxiliary:
-                auxiliary = _taken("auxiliary", Path(task.auxiliary), "", engine)
+                auxiliary = take("auxiliary", Path(task.auxiliary), engine)
             earlier = [
-                (name, _taken(f"earlier{place}", Path(path), "", engine))
+                (name, take(f"earlier{place}", Path(path), engine))
                 for place, (name, path) in enumerate(task.earlier)
             ]
             return attack_tables(
@@ -94,23 +94,6 @@ def run(task: AttackTask) -> AttackReport:
             )  # fmt: skip
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(source.name, error) from error
-
-
-def _taken(name: str, path: Path, sheet: str, engine: duckdb.DuckDBPyConnection) -> Table:
-    """Takes a file into the engine, its rows in order."""
-    # Each file needs a directory of its own for what lies beside the engine.
-    here = Path.cwd()
-    (here / name).mkdir()
-    os.chdir(here / name)
-    read = open_file(path, sheet, engine)
-    listed = ", ".join(f"{column.raw} AS c{i}" for i, column in enumerate(read.columns))
-    try:
-        engine.execute(f"CREATE TEMP TABLE veil_{name} AS SELECT {listed} FROM {read.sql}")  # noqa: S608
-    except duckdb.Error as error:
-        raise (read.blame(error) if read.blame else exhausted(path.name, error)) from error
-    os.chdir(here)
-    names = [column.name for column in read.columns]
-    return Table(path.name, engine, f"veil_{name}", columns_of(engine, f"veil_{name}", names))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import duckdb
 
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.engines.take import take
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking.apply import Written, write_masked
 from desensitize.policy import parse_policy
@@ -74,8 +75,14 @@ def run(task: ReleaseTask) -> Written:
     try:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             table = open_file(source, task.sheet, engine)
+            population = None
+            if policy.models.delta is not None:
+                population = take("population", policy.folder / policy.models.delta.file, engine)
             try:
-                return write_masked(table, policy, keys, Path(task.out), progress=tell_progress)
+                return write_masked(
+                    table, policy, keys, Path(task.out),
+                    population=population, progress=tell_progress,
+                )  # fmt: skip
             except duckdb.Error as error:
                 if table.blame is None:
                     raise

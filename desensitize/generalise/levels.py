@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -33,7 +34,7 @@ from desensitize.masking.dates import DateTo, Unit
 from desensitize.masking.district import District, Level
 from desensitize.masking.numbers import Band
 from desensitize.masking.readings import as_text
-from desensitize.policy import HierarchyRule
+from desensitize.policy import HierarchyRule, PublishedColumn, PublishPolicy
 from protos.faults import InputError
 from protos.language import Text
 
@@ -173,6 +174,32 @@ def hierarchy(column: str, rule: HierarchyRule, folder: Path) -> Hierarchy:
     if rule.file:
         return from_file(column, folder / rule.file)
     return Hierarchy(column, rule.levels, tuple(_built_in(column, name) for name in rule.levels))
+
+
+def methods_of(
+    column: PublishedColumn, policy: PublishPolicy, levels: Mapping[str, str]
+) -> tuple[Method, ...]:
+    """Returns what was done to a column, its level included.
+
+    Raises:
+        InputError: Nobody says at which level of its hierarchy it was published.
+    """
+    if column.hierarchy is None:
+        return column.methods
+    each = hierarchy(column.name, column.hierarchy, policy.folder)
+    if levels.get(column.name) not in each.names:
+        raise InputError(
+            Text(
+                f"nobody says at which level {column.name!r} was published",
+                f"无法得知“{column.name}”以哪一层级发布",
+            ),
+            remedy=Text(
+                "name the directory of the release: its manifest says so",
+                "请指定发布目录：其清单中有记录",
+            ),
+            code="attack.level",
+        )
+    return (each.methods[each.names.index(levels[column.name])],)
 
 
 def _built_in(column: str, name: str) -> Method:

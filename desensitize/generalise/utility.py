@@ -52,9 +52,10 @@ def utility(groups: Groups, node: tuple[int, ...], out: Flags) -> Utility:
         before = np.bincount(groups.codes[column], weights=weights, minlength=values)
         after = np.bincount(groups.codes[column], weights=left, minlength=values)
         wide = np.bincount(labels, weights=before)
-        whole = float((before * np.log2(rows / before)).sum())
-        told = (after * np.log2(wide[labels] / before)).sum()
-        hidden = ((before - after) * np.log2(rows / before)).sum()
+        some = np.maximum(before, 1)  # values that only a population has weigh nothing
+        whole = float((before * np.log2(rows / some)).sum())
+        told = (after * np.log2(np.maximum(wide[labels], 1) / some)).sum()
+        hidden = ((before - after) * np.log2(rows / some)).sum()
         entropy.append(float((told + hidden) / whole) if whole else 0.0)
         shares = np.bincount(labels, weights=after) / max(rows - suppressed, 1)
         error = np.abs(shares - wide / max(rows, 1)).sum() / 2

@@ -84,6 +84,7 @@ def write_masked(
     secrets: Secrets,
     path: Path,
     *,
+    population: Table | None = None,
     progress: Progress | None = None,
 ) -> Written:
     """Writes the released rows of a table to a Parquet file.
@@ -93,6 +94,7 @@ def write_masked(
         policy: What becomes of it.
         secrets: Keys of the domains.
         path: A file that does not exist.
+        population: Everybody from whom the rows were drawn, if a model is about them.
         progress: Told about rows that are done, a few times a second.
 
     Raises:
@@ -103,7 +105,7 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    chosen = choose(table, policy, secrets)
+    chosen = choose(table, policy, secrets, population)
     late = {column.name for column in policy.published}
     if chosen is None:
         statement = prepare(table, policy, secrets, late=late)

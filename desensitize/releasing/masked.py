@@ -56,6 +56,15 @@ def from_file(
         raise InputError(
             Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
         )
+    delta = policy.models.delta
+    if delta is not None and not (policy.folder / delta.file).is_file():
+        raise InputError(
+            Text(f"{policy.folder / delta.file}, which delta names, is no file",
+                 f"delta 指定的 {policy.folder / delta.file} 不是文件"),
+            remedy=Text("write its place relative to the policy's folder",
+                        "请写相对于策略所在目录的路径"),
+            code="source.not_found",
+        )  # fmt: skip
     before = _version(source)
     sha256 = sha256_of(source)
     # On the disk of the output: what spills is as large as the data. It is gone before the

@@ -85,7 +85,7 @@ def run(
         else:
             facts, written = from_object(data, rules, keys, path, sheet, limits, progress)
         rescanned = checked_scan(path, rules, begins(SCANNING))
-        risk = checked_risk(path, rules, begins(MEASURING))
+        risk = checked_risk(path, rules, written.levels, begins(MEASURING))
         attacked = None
         if attack and rules.attacks.asked:
             origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 
 import desensitize
-from desensitize.generalise.classes import broken, classes_at, distances, distinct
+from desensitize.generalise.classes import broken, classes_at
+from desensitize.generalise.groups import Sensitive
 from desensitize.generalise.lattice import search
 from desensitize.generalise.levels import from_file, hierarchy
+from desensitize.generalise.spread import spread
 from desensitize.policy import HierarchyRule, Models
 from desensitize.sources import open_object
 from protos.faults import InputError, PolicyError
@@ -40,12 +42,12 @@ def test_the_distances_of_the_t_closeness_paper() -> None:
     table = {"class": ["a"] * 3 + ["b"] * 3 + ["c"] * 3, "salary": SALARIES}
     groups = groups_of(table, policy)
     classes = classes_at(groups, (0,))
-    found = distances(groups.sensitive[0], classes)
+    found = classes.spreads[0].distances()
     names = [groups.domains[0].labels[0][c] for c in groups.codes[0]]
     assert found[names.index("a")] == pytest.approx(0.375)
     other = {"class": [("a", "b")[s in (6, 8, 11)] for s in SALARIES], "salary": SALARIES}
     groups = groups_of(other, policy)
-    found = distances(groups.sensitive[0], classes_at(groups, (0,)))
+    found = classes_at(groups, (0,)).spreads[0].distances()
     names = [groups.domains[0].labels[0][c] for c in groups.codes[0]]
     assert found[names.index("b")] == pytest.approx(1 / 6, abs=1e-3)
 
@@ -53,26 +55,40 @@ def test_the_distances_of_the_t_closeness_paper() -> None:
 def test_equal_distance_for_what_has_no_order() -> None:
     policy = policy_of({"class": '["value"]'}, ["illness"], "t = 0.9")
     groups = groups_of({"class": list("aabb"), "illness": list("xxxy")}, policy)
-    assert distances(groups.sensitive[0], classes_at(groups, (0,))) == pytest.approx([0.25, 0.25])
+    [found] = classes_at(groups, (0,)).spreads
+    assert found.distances() == pytest.approx([0.25, 0.25])
 
 
-def test_large_tables_of_values_are_laid_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = policy_of({"class": '["value"]'}, ["n"], "t = 0.9")
-    rng = np.random.default_rng(1)
-    table = {"class": rng.integers(0, 50, 500).tolist(), "n": rng.integers(0, 30, 500).tolist()}
-    groups = groups_of(table, policy)
-    classes = classes_at(groups, (0,))
-    whole = distances(groups.sensitive[0], classes)
-    monkeypatch.setattr("desensitize.generalise.classes._CELLS", 90)
-    assert distances(groups.sensitive[0], classes) == pytest.approx(whole)
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("values", [4, 30, 5000], ids=["few", "some", "nearly all differ"])
+def test_cells_say_what_a_whole_matrix_says(values: int, ordered: bool) -> None:
+    rng = np.random.default_rng(values)
+    members, drawn = rng.integers(0, 40, 600), rng.integers(0, values, 600)
+    codes = np.unique(drawn, return_inverse=True)[1]
+    column = Sensitive("n", int(codes.max()) + 1, ordered, np.arange(600), codes, np.ones(600, int))
+    sizes = np.bincount(members, minlength=40)
+    found = spread(column, members, sizes)
+    matrix = np.zeros((40, column.values))
+    np.add.at(matrix, (members, codes), 1)
+    shares = matrix / sizes[:, None]
+    assert found.distinct.tolist() == (matrix > 0).sum(1).tolist()
+    logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
+    assert found.entropies == pytest.approx(-(shares * logs).sum(1))
+    for kept in (np.ones(40, bool), np.arange(40) % 3 > 0):
+        table = matrix[kept].sum(0)
+        off = (shares - table / table.sum())[:, table > 0]
+        far = np.abs(off.cumsum(1)).sum(1) / (off.shape[1] - 1)
+        far = far if ordered else np.abs(off).sum(1) / 2
+        assert found.distances(kept)[kept] == pytest.approx(far[kept], abs=1e-12)
+        assert not found.distances(kept)[~kept].any()
 
 
 def test_no_value_is_a_value_of_its_own() -> None:
     policy = policy_of({"class": '["value", "*"]'}, ["illness"], "l = 2")
     groups = groups_of({"class": ["a", "a", None, None], "illness": ["x", None, "x", "x"]}, policy)
     classes = classes_at(groups, (0,))
-    assert sorted(distinct(groups.sensitive[0], classes)) == [1, 2]
-    assert sorted(broken(groups, classes, Models(l=2))) == [False, True]
+    assert sorted(classes.spreads[0].distinct) == [1, 2]
+    assert sorted(broken(classes, Models(l=2))) == [False, True]
     assert classes_at(groups, (1,)).sizes.tolist() == [4]
 
 
