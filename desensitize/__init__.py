@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from desensitize.verbs import attack, gate, risk, run, scan, verify
+    from desensitize.verbs import attack, gate, risk, run, scan, utility, verify
 
-__all__ = ["attack", "gate", "risk", "run", "scan", "verify"]
+__all__ = ["attack", "gate", "risk", "run", "scan", "utility", "verify"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """What a program asks of this package.
 
-`scan` finds, `run` makes a release, `risk` measures it, `attack` attacks it, `gate` attests it or
-refuses, and `verify` checks what was attested.
+`scan` finds, `run` makes a release, `risk` measures it, `attack` attacks it, `utility` says what it
+is still good for, `gate` attests it or refuses, and `verify` checks what was attested.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from desensitize.attesting.verify import verify
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.utility_file import utility
 from desensitize.releasing.facts import read_release
 from desensitize.releasing.run import run
 from desensitize.risks import RiskReport, measure
@@ -25,7 +26,7 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["attack", "gate", "risk", "run", "scan", "verify"]
+__all__ = ["attack", "gate", "risk", "run", "scan", "utility", "verify"]
 
 
 def scan(

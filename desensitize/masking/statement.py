@@ -65,7 +65,7 @@ def prepare(
     secrets: Secrets,
     *,
     methods: Mapping[str, tuple[Method, ...]] | None = None,
-    kept: Callable[[Mapping[str, str]], str] = lambda _: "",
+    kept: Callable[[Mapping[str, str], Workshop], str] = lambda *_: "",
     late: Container[str] = (),
 ) -> Statement:
     """Puts the statement together and tells the engine what it refers to.
@@ -76,7 +76,7 @@ def prepare(
         secrets: Keys of the domains.
         methods: Of columns whose policy leaves the method to the models, by name.
         kept: Says which rows are released, as a condition over columns as they are published; is
-            given the expression of each by name. Empty for all.
+            given the expression of each by name, and the workshop. Empty for all.
         late: Columns of which Python may do its part on the rows that leave the engine, which is
             quicker; ``kept`` must not look at them.
 
@@ -113,7 +113,7 @@ def prepare(
             layers.compute({f"c{i}": c.late.argument if c.late else c.sql for i, c in made.items()})
         for place, cell in made.items():
             current[place] = Cell(f"c{place}", cell.stored, cell.late)
-    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
+    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}, shop):
         layers.filter(condition)
     sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
     tell(table.engine, shop)

@@ -232,6 +232,20 @@ def test_the_models_hold_of_what_is_written(tmp_path: Path) -> None:
     assert again.output.sha256 == facts.output.sha256
 
 
+def test_rows_keep_their_order_whatever_is_left_out(tmp_path: Path) -> None:
+    """Many classes left out of many rows, read from a file: a join would lose the order."""
+    rng = np.random.default_rng(3)
+    ages = np.minimum(rng.geometric(0.02, 40_000), 400)
+    pd.DataFrame({"age": ages, "wage": np.arange(40_000)}).to_csv(tmp_path / "t.csv", index=False)
+    policy = policy_of({"age": '["value", "*"]'}, ["wage"], "k = 60, max_suppressed = 0.2")
+    facts = desensitize.run(tmp_path / "t.csv", policy=policy, out=tmp_path / "r")
+    assert facts.suppressed_rows > 1000
+    counts = np.bincount(ages)
+    assert released(tmp_path / "r")["wage"].astype(int).tolist() == [
+        place for place, age in enumerate(ages) if counts[age] >= 60
+    ]
+
+
 def test_without_suppression_it_costs_more(tmp_path: Path) -> None:
     hierarchies = {"age": '["5", "10", "20", "*"]', "town": '["district", "city", "*"]'}
     policy = policy_of(hierarchies, ["wage"], "k = 3")
