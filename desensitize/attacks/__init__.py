@@ -25,6 +25,7 @@ from desensitize.attacks import (
     singling_out,
     uniqueness,
 )
+from desensitize.attacks.differencing import Earlier
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
 from desensitize.attacks.linkage import Knowledge
 from desensitize.attacks.view import lay_out
@@ -32,7 +33,7 @@ from desensitize.generalise.levels import methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
 
-__all__ = ["ATTACKS", "AttackReport", "Finding", "attack_tables", "from_dict"]
+__all__ = ["ATTACKS", "AttackReport", "Earlier", "Finding", "attack_tables", "from_dict"]
 
 
 def attack_tables(
@@ -43,7 +44,7 @@ def attack_tables(
     levels: dict[str, str],
     today: dt.date,
     auxiliary: Table | None = None,
-    earlier: Sequence[tuple[str, Table]] = (),
+    earlier: Sequence[Earlier] = (),
     progress: Callable[[int, int | None], None] | None = None,
 ) -> AttackReport:
     """Runs every attack.
@@ -55,7 +56,7 @@ def attack_tables(
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
         auxiliary: What an attacker could have; None for the original itself.
-        earlier: Names and rows of earlier releases.
+        earlier: Earlier releases of the dataset.
         progress: Told how many of the rows' passes are done, after each attack.
 
     Raises:
@@ -73,10 +74,7 @@ def attack_tables(
         lambda: linkage.attack(view, knowledge),
         lambda: inference.attack(view),
         lambda: singling_out.attack(view),
-        *(
-            (lambda name=name, table=table: differencing.attack(view, name, table))
-            for name, table in earlier
-        ),
+        *((lambda each=each: differencing.attack(view, each, levels)) for each in earlier),
     )
     findings: list[Finding] = []
     for done, step in enumerate(steps, 1):
@@ -86,5 +84,5 @@ def attack_tables(
             progress(view.rows * done, view.rows * len(steps))
     return AttackReport(
         view.rows, tuple(findings), "" if auxiliary is None else auxiliary.name,
-        tuple(name for name, _ in earlier),
+        tuple(each.name for each in earlier),
     )  # fmt: skip

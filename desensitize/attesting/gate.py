@@ -22,6 +22,7 @@ from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.checks import measured, rescan
+from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, Release, read_release, sha256_of
 from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
 from protos.faults import TrustError
@@ -103,7 +104,7 @@ def gate(
     _same(release, rules, source)
     about = Attested(
         release, rules, figures, verdict, digest_of_manifest(place),
-        {Path(each).name: read_release(Path(each)).output.sha256 for each in earlier},
+        {each.name: each.facts.output.sha256 for each in read_earlier(earlier, rules.dataset)},
     )  # fmt: skip
     signed = attest(about, key, now=dt.datetime.now(dt.UTC), valid_days=valid_days)
     return Gated(verdict, figures, write_attestation(signed, place))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from desensitize.attacks import AttackReport, attack_tables
+from desensitize.attacks import AttackReport, Earlier, attack_tables
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted
 from desensitize.engines.take import take
@@ -39,7 +39,7 @@ class AttackTask:
         levels: Level of each column that has a hierarchy.
         today: ISO date; last possible day of birth.
         auxiliary: What an attacker has; empty for the original itself.
-        earlier: Names and tables of earlier releases.
+        earlier: Names, tables and levels of earlier releases.
         memory_bytes: Address space of this process beyond what it has at its start.
         disk_bytes: Largest file that it may write.
         cpu_s: CPU seconds.
@@ -53,7 +53,7 @@ class AttackTask:
     levels: dict[str, str]
     today: str
     auxiliary: str
-    earlier: list[tuple[str, str]]
+    earlier: list[tuple[str, str, dict[str, str]]]
     memory_bytes: int
     disk_bytes: int
     cpu_s: int
@@ -84,8 +84,8 @@ def run(task: AttackTask) -> AttackReport:
             if task.auxiliary:
                 auxiliary = take("auxiliary", Path(task.auxiliary), engine)
             earlier = [
-                (name, take(f"earlier{place}", Path(path), engine))
-                for place, (name, path) in enumerate(task.earlier)
+                Earlier(name, take(f"earlier{place}", Path(path), engine), before)
+                for place, (name, path, before) in enumerate(task.earlier)
             ]
             return attack_tables(
                 original, release, policy, levels=task.levels,

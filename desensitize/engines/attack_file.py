@@ -11,6 +11,7 @@ from desensitize.attacks.findings import AttackReport, from_dict
 from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
+from desensitize.releasing.earlier import EarlierRelease
 from protos.faults import InputError
 from protos.language import Text
 
@@ -23,7 +24,7 @@ def attack_file(
     levels: Mapping[str, str],
     today: dt.date,
     auxiliary: Path | None = None,
-    earlier: Sequence[tuple[str, Path]] = (),
+    earlier: Sequence[EarlierRelease] = (),
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -37,7 +38,7 @@ def attack_file(
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
         auxiliary: File that an attacker has; None for the original itself.
-        earlier: Names and files of earlier releases.
+        earlier: Earlier releases of the dataset.
         sheet: Sheet of the original, if it is a workbook.
         limits: What the process may use.
         progress: Told how far it is.
@@ -46,7 +47,7 @@ def attack_file(
         InputError: A file is missing or wrong, or does not go with the policy.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    for path in (release, *(path for _, path in earlier), *([auxiliary] if auxiliary else [])):
+    for path in (release, *(each.path for each in earlier), *([auxiliary] if auxiliary else [])):
         if not path.is_file():
             raise InputError(
                 Text(f"{path} is no file", f"{path} 不是文件"), code="source.not_found"
@@ -59,7 +60,9 @@ def attack_file(
         "levels": dict(levels),
         "today": today.isoformat(),
         "auxiliary": str(auxiliary.resolve()) if auxiliary else "",
-        "earlier": [(name, str(path.resolve())) for name, path in earlier],
+        "earlier": [
+            (each.name, str(each.path.resolve()), dict(each.facts.levels)) for each in earlier
+        ],
     }
     with tempfile.TemporaryDirectory(prefix="veil-attack-") as scratch:
         return from_dict(

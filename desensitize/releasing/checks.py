@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from desensitize.attacks import AttackReport
@@ -15,6 +15,7 @@ from desensitize.masking.apply import Progress, Written
 from desensitize.masking.format_preserving import FormatPreserving
 from desensitize.policy import PublishPolicy
 from desensitize.recognisers import by_name
+from desensitize.releasing.earlier import EarlierRelease
 from desensitize.releasing.facts import (
     RescanFacts,
 )
@@ -151,10 +152,13 @@ def checked_attacks(
     path: Path,
     policy: PublishPolicy,
     written: Written,
+    earlier: Sequence[EarlierRelease],
     sheet: str,
     progress: Progress | None,
 ) -> AttackReport:
     """Tries the attacks for which the policy sets limits, and the others with them.
+
+    Earlier releases of the dataset are read beside it.
 
     Raises:
         PolicyError: One of them breaks its limit, or could not be tried.
@@ -166,6 +170,7 @@ def checked_attacks(
         policy,
         levels=written.levels,
         today=dt.datetime.now(dt.UTC).date(),
+        earlier=earlier,
         sheet=sheet,
         progress=progress,
     )

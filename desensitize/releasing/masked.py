@@ -107,6 +107,8 @@ def from_object(
     sheet: str,
     limits: LoadLimits | None,
     progress: Progress | None,
+    *,
+    lay_down: bool,
 ) -> tuple[FileFacts, Written]:
     """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
 
@@ -118,6 +120,7 @@ def from_object(
         sheet: For files only: refused.
         limits: For files only: refused.
         progress: Called with the rows that are done and, if known, all there are.
+        lay_down: Whether attacks will need the rows.
 
     Raises:
         InputError: The object is of no known kind, or options for files were given.
@@ -137,7 +140,7 @@ def from_object(
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         sha256 = _sha256_of_rows(table)
         written = write_masked(table, policy, keys, path, progress=progress)
-        if policy.attacks.asked:
+        if lay_down:
             _lay_down(table, path.parent / ORIGINAL)
     except (duckdb.Error, MemoryError) as error:
         raise UnavailableError(
