@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
@@ -29,6 +29,9 @@ from protos.toml_file import read_toml, refused, validated
 FREE_TEXT: Final = "free_text"
 DATA_TYPES: Final[tuple[str, ...]] = get_args(ColumnType)
 _KINDS: Final = {kind.name: kind for kind in KINDS}
+_OWN: Final = (
+    "attestation.json", "manifest.json", "original.parquet", "policy.toml", "scratch",
+)  # fmt: skip
 _WRITE: Final = Text(
     "begin with what 'veil desensitize plan FILE' proposes",
     "可先用 veil desensitize plan FILE 生成建议策略",
@@ -344,6 +347,10 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
         for name in names:
             if name not in written.columns:
                 raise _undeclared(f'{where}: publish.{part}."{name}"', name, written.columns)
+    for name, rule in publish.hierarchies.items():
+        if isinstance(rule, _Hierarchy):
+            at = f'{where}: publish.hierarchies."{name}".file'
+            _check_beside(rule.file, {f"{written.dataset}.parquet", *_OWN}, at)
     columns = {}
     for name, column in written.columns.items():
         at = f'{where}: columns."{name}"'
@@ -447,6 +454,28 @@ def _check_delta(delta: Delta, max_suppressed: float, where: str) -> None:
                         "请写 max_suppressed = 0，或删去 least"),
             code="policy.delta",
         )  # fmt: skip
+
+
+def _check_beside(file: str, taken: set[str], at: str) -> None:
+    """Refuses a file that a release could not carry along under its name.
+
+    Raises:
+        InputError: It lies elsewhere, is hidden, or has the name of another file of a release.
+    """
+    path = PurePosixPath(file)
+    hidden = any(part.startswith(".") for part in path.parts) or not path.parts
+    odd = "\\" in file or not file.isprintable()
+    if path.is_absolute() or hidden or odd or path.parts[0] in taken:
+        raise InputError(
+            Text(
+                f"{at}: {file!r} cannot lie in the release: a file beside the policy, or below it, "
+                f"is copied there; {', '.join(sorted(taken))} are names of others",
+                f"{at}：{file!r} 无法随发布保存：只能是策略旁边或其下级目录中的文件；"
+                f"{'、'.join(sorted(taken))} 已有他用",
+            ),
+            remedy=Text("put it beside the policy, under another name", "请放到策略旁边并改名"),
+            code="policy.file",
+        )
 
 
 def _hierarchy(written: tuple[str, ...] | _Hierarchy | None) -> HierarchyRule | None:

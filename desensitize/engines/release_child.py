@@ -37,6 +37,7 @@ class ReleaseTask:
         sheet: Sheet of a workbook; empty for the first.
         policy: Text of the policy.
         folder: Where the files lie that the policy names.
+        population: File with everybody from whom the rows were drawn; empty if no model asks.
         keys: Domain, id and secret (hexadecimal) of the keys that the policy needs.
         out: The Parquet file to write.
         memory_bytes: Address space of this process beyond what it has at its start.
@@ -48,6 +49,7 @@ class ReleaseTask:
     sheet: str
     policy: str
     folder: str
+    population: str
     keys: list[tuple[str, str, str]] = field(repr=False)
     out: str
     memory_bytes: int
@@ -76,8 +78,8 @@ def run(task: ReleaseTask) -> Written:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             table = open_file(source, task.sheet, engine)
             population = None
-            if policy.models.delta is not None:
-                population = take("population", policy.folder / policy.models.delta.file, engine)
+            if task.population:
+                population = take("population", Path(task.population), engine)
             try:
                 return write_masked(
                     table, policy, keys, Path(task.out),

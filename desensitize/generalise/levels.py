@@ -86,6 +86,12 @@ class Beginning:
     title: ClassVar = Text("first characters", "保留开头")
     concludes: ClassVar = Text("how it begins", "可知其开头")
 
+    @property
+    def conclusion(self) -> Text:
+        """What this length leaves."""
+        many = "character" if self.length == 1 else f"{self.length} characters"
+        return Text(f"its first {many}", f"可知前 {self.length} 个字符")
+
     def apply(self, cell: Cell, shop: Workshop) -> Cell:  # noqa: ARG002 - one shape for all
         """Returns text."""
         return Cell(f"left({as_text(cell).sql}, {self.length})", "VARCHAR")
@@ -129,6 +135,19 @@ class Listed:
 
     title: ClassVar = Text("as a list says", "按列表泛化")
     concludes: ClassVar = Text("what the list puts together", "可知列表中的类别")
+
+    @property
+    def conclusion(self) -> Text:
+        """What this level of the file leaves."""
+        if not self.level:
+            return AsRead.concludes
+        groups = len(set(self.labels.values()))
+        return Text(
+            f"to which of {groups} groups it belongs (level {self.level} of {self.file}, of "
+            f"{len(self.labels)} values)",
+            f"可知属于 {groups} 类中的哪一类（{self.file} 第 {self.level} 级，共 "
+            f"{len(self.labels)} 个值）",
+        )
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns text; NULL for a value that the file does not name."""
@@ -280,24 +299,40 @@ def _counted(labels: object) -> dict[str, int]:
     return dict(Counter(cast("list[str]", labels)))
 
 
+def check_file(path: Path) -> None:
+    """Refuses what is no file, or too large to be a hierarchy.
+
+    Raises:
+        InputError: As said.
+    """
+    if not path.is_file():
+        raise _unreadable(path, "no file")
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise InputError(
+            Text(f"{path.name} is larger than 64 MiB", f"{path.name} 超过 64 MiB"),
+            remedy=Text("name each value once", "每个值只写一行"),
+            code="hierarchy.file",
+        )
+
+
+def _unreadable(path: Path, detail: str) -> InputError:
+    return InputError(
+        Text(f"the hierarchy {path} cannot be read", f"无法读取层级文件 {path}"),
+        remedy=Text(
+            "write its place relative to the policy's folder, as UTF-8",
+            "请写相对于策略所在目录的路径，并使用 UTF-8",
+        ),
+        code="hierarchy.file",
+        detail=detail,
+    )
+
+
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    check_file(path)
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InputError(
-                Text(f"{path.name} is larger than 64 MiB", f"{path.name} 超过 64 MiB"),
-                code="hierarchy.file",
-            )
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Text(f"the hierarchy {path} cannot be read", f"无法读取层级文件 {path}"),
-            remedy=Text(
-                "write its place relative to the policy's folder, as UTF-8",
-                "请写相对于策略所在目录的路径，并使用 UTF-8",
-            ),
-            code="hierarchy.file",
-            detail=str(error),
-        ) from error
+        raise _unreadable(path, str(error)) from error
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     try:

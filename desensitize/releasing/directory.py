@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from desensitize.releasing.files import every_file
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
@@ -126,7 +127,7 @@ def _glob_safe(name: str) -> str:
 
 
 def _bring_to_disk(directory: Path) -> None:
-    for path in directory.iterdir():
+    for path in every_file(directory):
         _sync(path)
     _sync(directory)
 

@@ -76,6 +76,7 @@ def from_file(
         "sheet": sheet,
         "policy": policy.text,
         "folder": str(policy.folder.resolve()),
+        "population": "" if delta is None else str((policy.folder / delta.file).resolve()),
         "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
         "out": str(path),
     }

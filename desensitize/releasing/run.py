@@ -20,6 +20,7 @@ from desensitize.releasing.facts import (
     Release,
     write_manifest,
 )
+from desensitize.releasing.files import placed
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
 from protos.language import Text
@@ -84,6 +85,7 @@ def run(
     attack = attack and (rules.attacks.asked or bool(before))
     begins = stages or (lambda _: None)
     with publication(out) as draft:
+        rules = placed(rules, draft)
         path = draft / f"{rules.dataset}.parquet"
         if isinstance(data, str | os.PathLike):
             source = Path(os.fspath(data))

@@ -15,7 +15,7 @@ import desensitize
 from desensitize.generalise import search
 from desensitize.generalise.groups import Domain, Groups, Sensitive
 from desensitize.policy import Models, PublishPolicy, parse_policy
-from protos.faults import InputError, PolicyError
+from protos.faults import InputError, PolicyError, TrustError
 from protos.language import Text
 
 # Machanavajjhala et al., "l-diversity" (ICDE 2006), figure 2: the 4-anonymous inpatient table.
@@ -205,6 +205,9 @@ def test_that_somebody_is_in_the_table_stays_uncertain(tmp_path: Path) -> None:
     gated = desensitize.gate(out, original=tmp_path / "table.csv", policy=tmp_path / "policy.toml")
     [check] = [each for each in gated.verdict.checks if each.name == "risk.delta"]
     assert check.held, check.reason
+    (tmp_path / "everybody.csv").write_text("q\na\na\nb\nb\nb\nb\nb\n", "utf-8")
+    with pytest.raises(TrustError, match="is not the population"):
+        desensitize.gate(out, original=tmp_path / "table.csv", policy=tmp_path / "policy.toml")
 
 
 def test_that_somebody_is_not_in_the_table_stays_uncertain(tmp_path: Path) -> None:

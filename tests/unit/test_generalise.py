@@ -19,9 +19,10 @@ from desensitize.generalise.groups import Sensitive
 from desensitize.generalise.lattice import search
 from desensitize.generalise.levels import from_file, hierarchy
 from desensitize.generalise.spread import spread
+from desensitize.masking.base import conclusion_of
 from desensitize.policy import HierarchyRule, Models
 from desensitize.sources import open_object
-from protos.faults import InputError, PolicyError
+from protos.faults import InputError, PolicyError, TrustError
 from tests.generalise_world import groups_of, hierarchies_of, policy_of
 
 DATA = Path(
@@ -314,6 +315,72 @@ def test_a_file_is_released_like_a_table(tmp_path: Path) -> None:
     facts = desensitize.run(tmp_path / "people.csv", policy=tmp_path / "p.toml", out=tmp_path / "r")
     assert facts.levels == {"age": "5", "town": "district"}
     assert released(tmp_path / "r")["age"].tolist() == ["[20,25)"] * 3 + ["[40,45)"] * 3
+
+
+def test_a_release_can_be_repeated_from_its_directory(tmp_path: Path) -> None:
+    folder, out = tmp_path / "policy", tmp_path / "r"
+    (folder / "levels").mkdir(parents=True)
+    (folder / "levels" / "towns.csv").write_text("a;x;*\nb;x;*\nc;y;*\nd;y;*\n", "utf-8")
+    text = policy_of({"town": '{ file = "levels/towns.csv" }'}, (), "k = 2").text
+    (folder / "p.toml").write_text(text, "utf-8")
+    (tmp_path / "t.csv").write_text("town\na\nb\nc\nd\n", "utf-8")
+    made = desensitize.run(tmp_path / "t.csv", policy=folder / "p.toml", out=out)
+    assert set(made.files) == {"levels/towns.csv"}
+    [done] = made.columns[0].methods
+    assert (
+        done.concludes.en == "to which of 2 groups it belongs (level 1 of towns.csv, of 4 values)"
+    )
+    shutil.rmtree(folder)
+    again = desensitize.run(tmp_path / "t.csv", policy=out / "policy.toml", out=tmp_path / "again")
+    assert again.output.sha256 == made.output.sha256
+    assert desensitize.gate(out, original=tmp_path / "t.csv").verdict.passed
+    hierarchy_file = out / "levels" / "towns.csv"
+    hierarchy_file.write_text("a;x;*\nb;y;*\nc;y;*\nd;y;*\n", "utf-8")
+    with pytest.raises(TrustError, match="is not the file that the manifest speaks of"):
+        desensitize.gate(out, original=tmp_path / "t.csv")
+    hierarchy_file.unlink()
+    with pytest.raises(TrustError, match=r"towns\.csv is missing"):
+        desensitize.risk(out)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["/etc/passwd", "../x.csv", "a/../../x.csv", "policy.toml", "manifest.json", "t.parquet",
+     "scratch/x.csv", ".x.partial", "a\\\\x.csv", ".", "x\\u0000.csv"],
+)  # fmt: skip
+def test_a_file_that_a_release_cannot_carry_is_refused(file: str) -> None:
+    with pytest.raises(InputError, match="cannot lie in the release") as refused:
+        policy_of({"town": f'{{ file = "{file}" }}'}, (), "k = 2")
+    assert refused.value.code == "policy.file"
+
+
+def test_a_missing_hierarchy_file_ends_a_run_before_it_begins(tmp_path: Path) -> None:
+    rules = policy_of({"town": '{ file = "towns.csv" }'}, (), "k = 2")
+    with pytest.raises(InputError, match="cannot be read"):
+        desensitize.run(pa.table({"town": ["a"]}), policy=rules, out=tmp_path / "r")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        (["month", "quarter", "year", "5y", "10y", "week", "day"],
+         ["the month, with the year", "the quarter, with the year", "the year",
+          "which five years it is in", "which ten years it is in",
+          "the week, and so the day within seven", "the day"]),
+        (["district", "city", "province", "*"],
+         ["the district or county, with its city and province", "the city, with its province",
+          "the province", "nothing"]),
+        (["value", "5", "first3", "first1"],
+         ["the exact value", "in which band of 5 it lies", "its first 3 characters",
+          "its first character"]),
+    ],
+)  # fmt: skip
+def test_each_level_says_what_it_tells(levels: list[str], said: list[str]) -> None:
+    found = hierarchy("x", HierarchyRule(tuple(levels)), Path())
+    texts = [conclusion_of(method) for method in found.methods]
+    assert [text.en for text in texts] == said
+    assert len({text.zh for text in texts}) == len(levels)
 
 
 @pytest.mark.skipif(not (DATA / "adult.csv").exists(), reason=f"no adult.csv in {DATA}")
