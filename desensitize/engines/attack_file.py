@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from desensitize.attacks.findings import AttackReport, from_dict
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.earlier import EarlierRelease
@@ -64,13 +64,13 @@ def attack_file(
             (each.name, str(each.path.resolve()), dict(each.facts.levels)) for each in earlier
         ],
     }
-    with tempfile.TemporaryDirectory(prefix="veil-attack-") as scratch:
+    with scratch("attack") as place:
         return from_dict(
             call(
                 "desensitize.engines.attack_child",
                 original,
                 task,
-                scratch=Path(scratch),
+                scratch=place,
                 limits=limits or LoadLimits(),
                 program=Text("attacking process", "攻击测试进程"),
                 progress=progress,

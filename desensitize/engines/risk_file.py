@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.risks import RiskReport, from_dict
@@ -76,13 +76,13 @@ def risk_file(
         "folder": str(masked.policy.folder.resolve()) if masked else "",
         "levels": dict(masked.levels) if masked else {},
     }
-    with tempfile.TemporaryDirectory(prefix="veil-risk-") as scratch:
+    with scratch("risk") as place:
         return from_dict(
             call(
                 "desensitize.engines.risk_child",
                 source,
                 task,
-                scratch=Path(scratch),
+                scratch=place,
                 limits=limits or LoadLimits(),
                 program=Text("risk measurement", "风险度量程序"),
                 progress=progress,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import read_policy
 from desensitize.releasing.facts import POLICY, read_release, sha256_of
@@ -78,13 +78,13 @@ def utility(
         "models": list(models),
         "seed": seed,
     }
-    with tempfile.TemporaryDirectory(prefix="veil-utility-") as scratch:
+    with scratch("utility") as room:
         return from_dict(
             call(
                 "desensitize.engines.utility_child",
                 source,
                 task,
-                scratch=Path(scratch),
+                scratch=room,
                 limits=limits or LoadLimits(),
                 program=Text("comparison", "效用比较程序"),
                 progress=progress,
