@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
+from desensitize.generalise.alternatives import Alternative
 from desensitize.scanning.findings import ColumnFinding, ScanReport
 from desensitize.show.scan import ROLES
 from protos.language import Text, joined
@@ -26,6 +27,7 @@ _PERSONS: Final = frozenset(
 _K: Final = 5
 _NUMBERS: Final = 0.95
 _CODES: Final = 20
+_BAR: Final = 20
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Rule:
     Attributes:
         applies: To which columns.
         method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name and
-            ``STEP`` for a hundredth of the usual value; or the levels of a hierarchy, from fine to
-            coarse, of which the models choose one.
+            ``STEP`` for what leaves two digits of the usual value; or the levels of a hierarchy,
+            from fine to coarse, of which the models choose one.
         why: For people.
     """
 
@@ -97,8 +99,14 @@ def propose(column: ColumnFinding) -> Rule:
     return next(rule for rule in RULES if rule.applies(column))
 
 
-def proposal(report: ScanReport) -> str:
-    """Returns a policy file as text, in the language of this process."""
+def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
+    """Returns a policy file as text, in the language of this process.
+
+    Args:
+        report: What was found.
+        costs: What each k would cost; shown beside the models, and the greatest k up to the usual
+            one that any levels meet is proposed.
+    """
     dataset = dataset_name(report.source)
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
     for column in report.columns:
@@ -106,8 +114,9 @@ def proposal(report: ScanReport) -> str:
     columns = {column.name: column for column in report.columns}
     rules = {name: propose(column) for name, column in columns.items()}
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
+    lines += _limits()
     if any(isinstance(rule.method, tuple) for rule in rules.values()):
-        lines += _models(report)
+        lines += _models(report, costs)
     methods = {name: rule for name, rule in rules.items() if isinstance(rule.method, str)}
     hierarchies = {name: rule for name, rule in rules.items() if name not in methods}
     for part, named in (("methods", methods), ("hierarchies", hierarchies)):
@@ -121,24 +130,65 @@ def proposal(report: ScanReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _models(report: ScanReport) -> Iterator[str]:
+def _limits() -> Iterator[str]:
+    yield "# " + _line(Text(
+        "What attacks must not achieve: fewer candidates for a mask, people whose row is named "
+        "rightly, cells in which two releases differ by a few people.",
+        "攻击不得达到的结果：掩码候选值过少、指认出本人记录、两次发布相减得出极少数人。",
+    ))  # fmt: skip
+    yield (
+        "attacks = { mask_candidates_min = 1000, linkage_correct_max = 0.001, "
+        "small_cell_differences = 0 }"
+    )
+
+
+def _models(report: ScanReport, costs: Sequence[Alternative]) -> Iterator[str]:
+    met = [each.k for each in costs if each.met and each.k <= _K]
+    k = max(met, default=_K)
     sensitive = any(propose(c).method != '"drop"' and c.role == "sensitive" for c in report.columns)
     yield "# " + _line(
         Text(
-            f"Every combination of quasi-identifiers is shared by at least {_K} rows"
+            f"Every combination of quasi-identifiers is shared by at least {k} rows"
             f"{', with at least two sensitive values' if sensitive else ''}; at most 2 % of the "
             "rows may be left out for it.",
-            f"每一种准标识符组合至少有 {_K} 行"
+            f"每一种准标识符组合至少有 {k} 行"
             f"{'，且敏感值至少有两种' if sensitive else ''}；为此最多可删去 2% 的行。",
         )
     )
-    yield f"models = {{ k = {_K}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
+    yield from map("# {}".format, costs_table(costs, k))
+    yield f"models = {{ k = {k}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
+
+
+def costs_table(costs: Sequence[Alternative], chosen: int) -> Iterator[str]:
+    """Draws loss against k in plain text, a line for each k.
+
+    Args:
+        costs: To draw; none draws nothing.
+        chosen: The k that is proposed.
+    """
+    if not costs:
+        return
+    yield str(Text(
+        "What each k would cost: loss of detail (0 % all is kept, 100 % nothing), rows left out, "
+        "and what becomes coarser.",
+        "不同 k 的代价：信息损失（0% 为全部保留，100% 为全部丢失）、删去的行，以及变粗的列。",
+    ))  # fmt: skip
+    for each in costs:
+        mark = "→" if each.k == chosen else " "
+        if not each.met:
+            none = Text("no levels meet the models", "没有层级能满足模型")
+            yield f"{mark} k = {each.k:<4} {none}"
+            continue
+        bar = "█" * round(each.loss * _BAR) or "▏"
+        coarser = ", ".join(f"{' '.join(n.split())} {each.levels[n]}" for n in each.coarser)
+        said = f"{each.loss:6.1%} {bar:<{_BAR}} {each.suppressed:6.2%}  {coarser}"
+        yield f"{mark} k = {each.k:<4} {said}".rstrip()
 
 
 def _written(rule: Rule, dataset: str, column: ColumnFinding) -> str:
     if isinstance(rule.method, tuple):
         return json.dumps(rule.method)
-    step = str(10 ** max(column.magnitude - 2, 0))
+    step = str(10 ** max(column.magnitude - 1, 0))
     return rule.method.replace("DATASET", dataset).replace("STEP", step)
 
 

@@ -70,6 +70,13 @@ class Table:
     blame: Callable[[duckdb.Error], VeilError] | None = None
 
 
+def _engine() -> duckdb.DuckDBPyConnection:
+    engine = duckdb.connect(config=ENGINE)
+    # It would draw its own bar into ours, and into a notebook.
+    engine.execute("SET enable_progress_bar = false").fetchall()
+    return engine
+
+
 def open_object(data: object) -> Table:
     """Opens a pandas frame, an Arrow table, batch or reader, or a DuckDB relation.
 
@@ -96,7 +103,7 @@ def open_object(data: object) -> Table:
             ),
             code="scan.kind",
         )
-    engine = duckdb.connect(config=ENGINE)
+    engine = _engine()
     engine.register(_OBJECT, arrow[0])
     return _described("Arrow", engine, _OBJECT, arrow[0].num_rows, arrow[1])
 
@@ -178,7 +185,7 @@ def _from_pandas(frame: Any) -> Table:  # noqa: ANN401 - pandas is not imported 
             Text("the DataFrame has no columns", "DataFrame 没有列"), code="scan.no_columns"
         )
     copy: pd.DataFrame = frame.set_axis(names, axis=1)
-    engine = duckdb.connect(config=ENGINE)
+    engine = _engine()
     try:
         engine.register(_OBJECT, copy)
         return _described("pandas", engine, _OBJECT, len(copy), notes)
@@ -192,7 +199,7 @@ def _from_relation(relation: duckdb.DuckDBPyRelation) -> Table:
     # A relation means something in its own connection only, and that is not ours to define
     # patterns in: its rows are read into memory, as those of an Arrow reader are.
     table = relation.to_arrow_table()
-    engine = duckdb.connect(config=ENGINE)
+    engine = _engine()
     arrow, notes = _unique(table)
     engine.register(_OBJECT, arrow)
     return _described("DuckDB", engine, _OBJECT, table.num_rows, notes)

@@ -1,7 +1,8 @@
 """What a program asks of this package.
 
-`scan` finds, `run` makes a release, `risk` measures it, `attack` attacks it, `utility` says what it
-is still good for, `gate` attests it or refuses, and `verify` checks what was attested.
+`scan` finds, `plan` proposes, `alternatives` says what each k would cost, `run` makes a release,
+`risk` measures it, `attack` attacks it, `utility` says what it is still good for, `gate` attests it
+or refuses, `report` writes what those read who sign for it, and `verify` checks what was attested.
 """
 
 from __future__ import annotations
@@ -10,15 +11,23 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from desensitize.attacking import attack
 from desensitize.attesting.gate import gate
 from desensitize.attesting.verify import verify
+from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.engines.utility_file import utility
+from desensitize.generalise import alternatives as search
+from desensitize.generalise.alternatives import KS, Alternative
+from desensitize.policy import PublishPolicy, parse_policy, read_policy
+from desensitize.proposal import proposal
 from desensitize.releasing.facts import read_release
-from desensitize.releasing.run import run
+from desensitize.releasing.run import Stages, run
+from desensitize.reporting.write import report
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import ScanReport, direct_cells
 from desensitize.scanning.table_scan import SAMPLE_ROWS, Progress, scan_table
@@ -26,7 +35,9 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["attack", "gate", "risk", "run", "scan", "utility", "verify"]
+__all__ = [
+    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "utility", "verify",
+]  # fmt: skip
 
 
 def scan(
@@ -60,14 +71,7 @@ def scan(
     """
     if not isinstance(data, str | os.PathLike):
         if sheet or limits is not None:
-            raise InputError(
-                Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
-                remedy=Text(
-                    "leave them out; what is in memory is scanned in this process",
-                    "请去掉这两个参数；内存中的数据在当前进程内扫描",
-                ),
-                code="scan.kind",
-            )
+            raise _for_files(Text("`sheet` and `limits` are", "`sheet` 和 `limits` "))
         return scan_table(open_object(data), full=full, sample_rows=sample_rows, progress=progress)
     return scan_file(
         Path(os.fspath(data)),
@@ -77,6 +81,86 @@ def scan(
         limits=limits,
         progress=progress,
     )
+
+
+def plan(
+    data: object,
+    *,
+    full: bool = True,
+    sample_rows: int = SAMPLE_ROWS,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    stages: Stages | None = None,
+) -> str:
+    """Proposes a policy: scans, and says beside the models what each k would cost.
+
+    Args:
+        data: As for `scan`.
+        full: Look at every row.
+        sample_rows: Size of the sample.
+        sheet: Sheet of a workbook.
+        limits: What the process that reads a file may use.
+        stages: Told what begins; returns whom to tell about rows.
+
+    Returns:
+        A policy file (TOML) with comments that say why, in the language of this process.
+
+    Raises:
+        InputError: The data cannot be read.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    begins = stages or (lambda _: None)
+    if isinstance(data, pa.RecordBatchReader):  # is read twice
+        data = data.read_all()
+    name = Path(os.fspath(data)).name if isinstance(data, str | os.PathLike) else "data"
+    report = scan(
+        data, full=full, sample_rows=sample_rows, sheet=sheet, limits=limits,
+        progress=begins(Text(f"Scanning {name}", f"正在扫描 {name}")),
+    )  # fmt: skip
+    draft = parse_policy(proposal(report))
+    if not draft.models.asked:
+        return proposal(report)
+    trying = Text("Trying what each k would cost", "正在比较不同 k 的代价")
+    costs = alternatives(data, draft, sheet=sheet, limits=limits, progress=begins(trying))
+    return proposal(report, costs)
+
+
+def alternatives(
+    data: object,
+    policy: str | os.PathLike[str] | PublishPolicy,
+    *,
+    ks: Sequence[int] = KS,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
+) -> tuple[Alternative, ...]:
+    """Says what other values of k would cost: the least loss for each, nothing is written.
+
+    Args:
+        data: As for `scan`.
+        policy: Whose hierarchies and other models are taken; a file, or one that was read.
+        ks: To try, each at least 2; the policy's own is added.
+        sheet: Sheet of a workbook; empty for the first that has cells.
+        limits: What the process that reads a file may use.
+        progress: Told how many of the searches are done.
+
+    Raises:
+        InputError: The data cannot be read, or policy and data do not go together.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
+    if isinstance(data, str | os.PathLike):
+        source = Path(os.fspath(data))
+        return alternatives_file(
+            source, rules, ks=ks, sheet=sheet, limits=limits, progress=progress
+        )
+    if sheet or limits is not None:
+        raise _for_files(Text("`sheet` and `limits` are", "`sheet` 和 `limits` "))
+    table = open_object(data)
+    try:
+        return search.alternatives(table, rules, ks=ks, progress=progress)
+    finally:
+        table.engine.close()
 
 
 def risk(
@@ -123,16 +207,8 @@ def risk(
             progress=progress,
         )
     if sheet or limits is not None or population is not None:
-        raise InputError(
-            Text(
-                "`sheet`, `limits` and `population` are for files",
-                "`sheet`、`limits` 和 `population` 只用于文件",
-            ),
-            remedy=Text(
-                "leave them out; what is in memory is measured in this process",
-                "请去掉这些参数；内存中的数据在当前进程内度量",
-            ),
-            code="source.kind",
+        raise _for_files(
+            Text("`sheet`, `limits` and `population` are", "`sheet`、`limits` 和 `population` ")
         )
     table = open_object(data)
     try:
@@ -140,3 +216,14 @@ def risk(
         return measure(table, quasi, sensitive, direct=tuple(direct_cells(found)))
     finally:
         table.engine.close()
+
+
+def _for_files(which: Text) -> InputError:
+    return InputError(
+        Text(f"{which.en} for files", f"{which.zh}只用于文件"),
+        remedy=Text(
+            "leave them out; what is in memory is read in this process",
+            "请去掉这些参数；内存中的数据在当前进程内读取",
+        ),
+        code="source.kind",
+    )

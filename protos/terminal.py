@@ -11,9 +11,11 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final
+from contextvars import ContextVar
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from protos.faults import SqlError, VeilError
+from protos.html_tables import HtmlPage
 from protos.language import Text
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Task
     from rich.status import Status
     from rich.text import Text as StyledText
+
+Shown = TypeVar("Shown")
 
 GOOD: Final = "green"
 BAD: Final = "bold red"
@@ -43,6 +47,7 @@ _KINDS: Final[dict[str, Text]] = {
 }
 _SHOWN: Final = 72  # characters of the SQL line under an error
 _MARKS: Final = {"✓": GOOD, "✗": BAD, "–": SOFT}
+_PAGE: ContextVar[HtmlPage | None] = ContextVar("page", default=None)
 _REMEDY: Final = Text("What to do", "建议")
 
 
@@ -88,6 +93,9 @@ def say(
         hang: More cells on the left of every line but the first.
         stream: Where to; standard output by default.
     """
+    if (page := _PAGE.get()) is not None:
+        page.say(printable(text), style, indent)
+        return
     out = console(stream)
     out.print(
         _fitted(out, " " * indent + printable(text), indent + hang),
@@ -107,11 +115,17 @@ def _fitted(out: Console, text: str, indent: int = 0) -> str:
 
 def heading(text: object, *, stream: IO[str] | None = None) -> None:
     """Prints a heading with a blank line before it."""
+    if (page := _PAGE.get()) is not None:
+        page.heading(printable(text))
+        return
     console(stream).print(f"\n{printable(text)}", style=f"bold {ACCENT}", soft_wrap=True)
 
 
 def done(text: object, *, stream: IO[str] | None = None) -> None:
     """Prints a line with a green tick."""
+    if (page := _PAGE.get()) is not None:
+        page.say(f"✓ {printable(text)}", GOOD)
+        return
     out = console(stream)
     line = _fitted(out, f"✓ {printable(text)}", 2)
     out.print(_led(line, 1, GOOD, "default"), soft_wrap=True)
@@ -136,10 +150,14 @@ def table(
         styles: One for each row, such as `BAD`; none by default.
         stream: Where to; standard output by default.
     """
+    flush_right = set(right)
+    if (page := _PAGE.get()) is not None:
+        cells = (["" if cell is None else printable(cell) for cell in row] for row in rows)
+        page.table([*map(printable, columns)], cells, printable(title), flush_right, styles)
+        return
     from rich import box
     from rich.table import Table
 
-    flush_right = set(right)
     grid = Table(
         title=printable(title) or None,
         title_justify="left",
@@ -156,6 +174,22 @@ def table(
         style = styles[number] if number < len(styles) else None
         grid.add_row(*map(_cell, row), style=style)
     console(stream).print(grid)
+
+
+def as_html(show: Callable[[Shown], None], what: Shown) -> str:
+    """Returns what a function shows in a terminal as HTML, for a notebook.
+
+    Args:
+        show: Prints by the functions of this module.
+        what: Its argument.
+    """
+    page = HtmlPage()
+    before = _PAGE.set(page)
+    try:
+        show(what)
+    finally:
+        _PAGE.reset(before)
+    return page.html()
 
 
 def _cell(value: object) -> StyledText:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import re
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +27,32 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VEIL_LANG", "en")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+@functools.cache
+def only_desensitizes(path: Path) -> bool:
+    """Whether a test module is about the pipeline alone, which makes no network call."""
+    text = path.read_text("utf-8")
+    above = re.search(r"^from (exchange|compute_nodes|catalog)\b", text, re.MULTILINE)
+    return (
+        above is None and re.search(r"^(from|import) desensitize\b", text, re.MULTILINE) is not None
+    )
+
+
+@pytest.fixture(autouse=True)
+def network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Blocks sockets where only the pipeline is tested; its child processes block their own."""
+    if not only_desensitizes(request.path):
+        return "open"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the pipeline asked for the network")
+
+    for name in ("connect", "connect_ex", "sendto", "sendmsg", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    return "blocked"
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def attack_tables(
     *,
     levels: dict[str, str],
     today: dt.date,
+    order: bytes = b"",
     auxiliary: Table | None = None,
     earlier: Sequence[Earlier] = (),
     progress: Callable[[int, int | None], None] | None = None,
@@ -55,6 +56,7 @@ def attack_tables(
         policy: What was done.
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
+        order: Seed of the release's order of rows; empty if they stand as in the original.
         auxiliary: What an attacker could have; None for the original itself.
         earlier: Earlier releases of the dataset.
         progress: Told how many of the rows' passes are done, after each attack.
@@ -62,7 +64,7 @@ def attack_tables(
     Raises:
         InputError: Tables and policy do not go together.
     """
-    view = lay_out(original, release, policy, levels)
+    view = lay_out(original, release, policy, levels, order)
     knowledge = None
     if auxiliary is not None:
         methods = {c.name: methods_of(c, policy, levels) for c in policy.published}

@@ -84,6 +84,13 @@ class AttackReport:
         """Returns the findings of one attack."""
         return tuple(each for each in self.findings if each.attack == attack)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.attack import show_attacks
+        from protos.terminal import as_html
+
+        return as_html(show_attacks, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types, the verdicts among them."""
         body = asdict(self)

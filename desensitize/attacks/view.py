@@ -3,8 +3,9 @@
 The attacker knows the policy (Kerckhoffs): whatever he knows of a person he treats as the policy
 does, as far as that needs no key and no chance, and then compares. So the original goes through
 the very statement of the release, with the methods that anybody can repeat. Rows of the release
-keep their order, and those that models have left out are whole classes: so each row's own original
-is known to us, who have to say whether an attacker is right, but not to him.
+stand in an order that only the original tells (`row_order`), and those that models have left out
+are whole classes: so each row's own original is known to us, who have to say whether an attacker is
+right, but not to him.
 """
 
 # ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
@@ -33,6 +34,7 @@ from desensitize.masking.statement import forget, prepare
 from desensitize.masking.visible import Ends, Keep, Redact
 from desensitize.policy import PublishPolicy
 from desensitize.recognisers.digits import Ints
+from desensitize.row_order import place as place_of
 from desensitize.sources import Table
 from protos.faults import InputError
 from protos.language import Text
@@ -85,7 +87,13 @@ class View:
         return table.engine.sql(f"SELECT {raw}::VARCHAR AS v FROM {table.sql}").to_arrow_table()[0]
 
 
-def lay_out(original: Table, release: Table, policy: PublishPolicy, levels: dict[str, str]) -> View:
+def lay_out(
+    original: Table,
+    release: Table,
+    policy: PublishPolicy,
+    levels: dict[str, str],
+    order: bytes = b"",
+) -> View:
     """Masks the original as far as anybody can, and finds each released row's own.
 
     Args:
@@ -93,6 +101,7 @@ def lay_out(original: Table, release: Table, policy: PublishPolicy, levels: dict
         release: What came out; in the same engine.
         policy: What was done.
         levels: Level of each column that has a hierarchy, by name.
+        order: Seed of the release's order of rows; empty if they stand as in the original.
 
     Raises:
         InputError: Tables and policy do not go together.
@@ -130,7 +139,7 @@ def lay_out(original: Table, release: Table, policy: PublishPolicy, levels: dict
         policy, release, original, rows.num_rows, known, published, before,
         {name: numbers(release, name) for name in near},
         {name: numbers(original, name) for name in near},
-        _origin(policy, published, before, rows.num_rows, len(numbers_of_rows(original))),
+        _origin(policy, published, before, rows.num_rows, _order(original, order)),
     )  # fmt: skip
 
 
@@ -174,10 +183,14 @@ def numbers(table: Table, name: str) -> Floats:
     return found
 
 
-def numbers_of_rows(table: Table) -> range:
-    """Returns the numbers of a table's rows, from 0."""
-    [(rows,)] = table.engine.sql(f"SELECT count(*) FROM {table.sql}").fetchall()
-    return range(rows)
+def _order(original: Table, seed: bytes) -> Ints:
+    """Returns the numbers of the original's rows, from 0, in the release's order."""
+    engine = original.engine
+    [(rows,)] = engine.sql(f"SELECT count(*) FROM {original.sql}").fetchall()
+    if not seed:
+        return np.arange(rows)
+    sql = f"SELECT i - 1 AS i FROM range(1, {rows} + 1) r(i) ORDER BY {place_of('i', '$seed')}"
+    return np.asarray(engine.execute(sql, {"seed": seed}).fetchnumpy()["i"], np.int64)
 
 
 def _origin(
@@ -185,12 +198,11 @@ def _origin(
     published: dict[str, Ints],
     masked: dict[str, Ints],
     rows: int,
-    originals: int,
+    order: Ints,
 ) -> Ints | None:
     """Finds the original's row of each released row: what models leave out is whole classes."""
-    if rows == originals:
-        origin = np.arange(rows)
-    else:
+    origin = order
+    if rows != len(order):
         quasi = [name for name in published if policy.columns[name].quasi]
         if not quasi or not rows:
             return None
@@ -199,7 +211,7 @@ def _origin(
         )
         is_there = np.zeros(width, dtype=np.bool_)
         is_there[here] = True
-        origin = np.flatnonzero(is_there[there])
+        origin = order[is_there[there[order]]]
         if len(origin) != rows:
             return None
     # Row by row the same, in every column that can be repeated: else the order is another's.

@@ -44,6 +44,13 @@ class Gated:
     figures: Figures
     attestation: Path | None
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.attack import show_gate
+        from protos.terminal import as_html
+
+        return as_html(show_gate, self)
+
 
 def gate(
     directory: str | os.PathLike[str],

@@ -71,6 +71,13 @@ class Verification:
     signer: str = ""
     dataset: str = ""
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.attack import show_verification
+        from protos.terminal import as_html
+
+        return as_html(show_verification, self)
+
     @property
     def valid(self) -> bool:
         """Whether everything holds, by a signer whom the caller has named."""

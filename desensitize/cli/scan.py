@@ -14,6 +14,7 @@ from desensitize.cli.options import (
     MemoryOption,
     SampleOption,
     SheetOption,
+    bars,
     writable,
     write_json,
 )
@@ -58,13 +59,22 @@ def plan(
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
-    """Scans a file and prints a policy (TOML) on standard output."""
+    """Scans a file, tries several k, and prints a policy (TOML) on standard output."""
     import sys
 
-    from desensitize.proposal import proposal
+    import desensitize
+    from desensitize.engines.snapshot import LoadLimits
 
-    report = _scanned(file, full, sample_rows, sheet, memory_mb)
-    sys.stdout.write(proposal(report))
+    with bars() as begins:
+        text = desensitize.plan(
+            file,
+            full=full,
+            sample_rows=sample_rows,
+            sheet=sheet,
+            limits=LoadLimits(memory_bytes=memory_mb << 20),
+            stages=begins,
+        )
+    sys.stdout.write(text)
 
 
 def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: int) -> ScanReport:

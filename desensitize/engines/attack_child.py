@@ -38,6 +38,7 @@ class AttackTask:
         folder: Where its files lie.
         levels: Level of each column that has a hierarchy.
         today: ISO date; last possible day of birth.
+        order: Seed of the release's order of rows, hexadecimal; may be empty.
         auxiliary: What an attacker has; empty for the original itself.
         earlier: Names, tables and levels of earlier releases.
         memory_bytes: Address space of this process beyond what it has at its start.
@@ -52,6 +53,7 @@ class AttackTask:
     folder: str
     levels: dict[str, str]
     today: str
+    order: str
     auxiliary: str
     earlier: list[tuple[str, str, dict[str, str]]]
     memory_bytes: int
@@ -89,8 +91,8 @@ def run(task: AttackTask) -> AttackReport:
             ]
             return attack_tables(
                 original, release, policy, levels=task.levels,
-                today=dt.date.fromisoformat(task.today), auxiliary=auxiliary, earlier=earlier,
-                progress=tell_progress,
+                today=dt.date.fromisoformat(task.today), order=bytes.fromhex(task.order),
+                auxiliary=auxiliary, earlier=earlier, progress=tell_progress,
             )  # fmt: skip
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(source.name, error) from error

@@ -12,6 +12,7 @@ from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.earlier import EarlierRelease
+from desensitize.row_order import seed_of
 from protos.faults import InputError
 from protos.language import Text
 
@@ -23,6 +24,7 @@ def attack_file(
     *,
     levels: Mapping[str, str],
     today: dt.date,
+    order: bytes | None = None,
     auxiliary: Path | None = None,
     earlier: Sequence[EarlierRelease] = (),
     sheet: str = "",
@@ -37,6 +39,7 @@ def attack_file(
         policy: What was done.
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
+        order: Seed of the release's order of rows; None if it follows from the original.
         auxiliary: File that an attacker has; None for the original itself.
         earlier: Earlier releases of the dataset.
         sheet: Sheet of the original, if it is a workbook.
@@ -47,7 +50,8 @@ def attack_file(
         InputError: A file is missing or wrong, or does not go with the policy.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    for path in (release, *(each.path for each in earlier), *([auxiliary] if auxiliary else [])):
+    beside = [each.path for each in earlier] + ([auxiliary] if auxiliary else [])
+    for path in (original, release, *beside):
         if not path.is_file():
             raise InputError(
                 Text(f"{path} is no file", f"{path} 不是文件"), code="source.not_found"
@@ -59,6 +63,7 @@ def attack_file(
         "folder": str(policy.folder.resolve()),
         "levels": dict(levels),
         "today": today.isoformat(),
+        "order": (seed_of(original, policy.digest) if order is None else order).hex(),
         "auxiliary": str(auxiliary.resolve()) if auxiliary else "",
         "earlier": [
             (each.name, str(each.path.resolve()), dict(each.facts.levels)) for each in earlier

@@ -39,6 +39,7 @@ class ReleaseTask:
         folder: Where the files lie that the policy names.
         population: File with everybody from whom the rows were drawn; empty if no model asks.
         keys: Domain, id and secret (hexadecimal) of the keys that the policy needs.
+        order: Seed of the order of the rows, hexadecimal.
         out: The Parquet file to write.
         memory_bytes: Address space of this process beyond what it has at its start.
         disk_bytes: Largest file that it may write.
@@ -51,6 +52,7 @@ class ReleaseTask:
     folder: str
     population: str
     keys: list[tuple[str, str, str]] = field(repr=False)
+    order: str = field(repr=False)
     out: str
     memory_bytes: int
     disk_bytes: int
@@ -82,8 +84,8 @@ def run(task: ReleaseTask) -> Written:
                 population = take("population", Path(task.population), engine)
             try:
                 return write_masked(
-                    table, policy, keys, Path(task.out),
-                    population=population, progress=tell_progress,
+                    table, policy, keys, Path(task.out), population=population,
+                    order=bytes.fromhex(task.order) or None, progress=tell_progress,
                 )  # fmt: skip
             except duckdb.Error as error:
                 if table.blame is None:

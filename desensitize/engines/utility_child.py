@@ -37,6 +37,7 @@ class UtilityTask:
         policy: Text of the policy.
         folder: Where its files lie.
         levels: Level of each column that has a hierarchy.
+        order: Seed of the release's order of rows, hexadecimal; may be empty.
         target: Column that models tell.
         models: Their names.
         seed: Of the parts and the models.
@@ -51,6 +52,7 @@ class UtilityTask:
     policy: str
     folder: str
     levels: dict[str, str]
+    order: str
     target: str
     models: list[str]
     seed: int
@@ -81,8 +83,8 @@ def run(task: UtilityTask) -> UtilityReport:
             original = take("original", source, engine, sheet=task.sheet)
             release = take("release", Path(task.release), engine)
             return compare_tables(
-                original, release, policy, levels=task.levels, target=task.target,
-                models=task.models, seed=task.seed, progress=tell_progress,
+                original, release, policy, levels=task.levels, order=bytes.fromhex(task.order),
+                target=task.target, models=task.models, seed=task.seed, progress=tell_progress,
             )  # fmt: skip
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(source.name, error) from error

@@ -11,6 +11,7 @@ from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import read_policy
 from desensitize.releasing.facts import POLICY, read_release, sha256_of
+from desensitize.row_order import seed_of
 from desensitize.usefulness import MODELS, UtilityReport, from_dict
 from protos.faults import InputError, TrustError
 from protos.language import Text
@@ -74,6 +75,7 @@ def utility(
         "policy": rules.text,
         "folder": str(rules.folder.resolve()),
         "levels": dict(facts.levels),
+        "order": seed_of(source, rules.digest).hex() if source.is_file() else "",
         "target": target,
         "models": list(models),
         "seed": seed,

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,13 +16,14 @@ from desensitize.generalise.groups import Groups, group
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
-from desensitize.masking.base import Function, Method, Secrets, Workshop, needs_of
+from desensitize.masking.base import Method, Secrets, needs_of
 from desensitize.masking.statement import forget, prepare, tell
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table, columns_of
 from protos.faults import InputError
 from protos.language import Text
 
+SUPPRESSED: Final = "veil_suppressed"
 EVERYBODY: Final = "veil_everybody"
 
 
@@ -37,7 +38,6 @@ class Chosen:
         columns: All quasi-identifiers, in the order of the node; one whose methods the policy has
             fixed takes part with its one level.
         utility: What is lost, by other measures.
-        left_out: Keys of the classes that are suppressed.
     """
 
     found: Found
@@ -45,7 +45,6 @@ class Chosen:
     methods: dict[str, tuple[Method, ...]]
     columns: tuple[str, ...]
     utility: Utility
-    left_out: frozenset[str] = field(default=frozenset(), repr=False)
 
     def figures(self) -> dict[str, Any]:
         """Returns what the search found, for the manifest."""
@@ -62,36 +61,25 @@ class Chosen:
             "marginal_errors": dict(zip(self.columns, self.utility.marginals, strict=True)),
         }
 
-    def kept(self, published: Mapping[str, str], shop: Workshop) -> str:
+    def kept(self, published: Mapping[str, str]) -> str:
         """Returns the condition that a row is not suppressed.
-
-        A join would say the same, but the engine may build it over the rows, and then they lose
-        their order: a release would have other bytes the next time.
 
         Args:
             published: Expression of each quasi-identifier as it is published, by name.
-            shop: For the function that looks classes up.
         """
-        if not self.left_out:
+        if not self.found.suppressed:
             return ""
-        # With lengths, so that no two combinations make one key.
-        parts = (
-            f"coalesce(strlen(({published[name]})::VARCHAR)::VARCHAR || ':' || "
-            f"({published[name]})::VARCHAR, '-')"
-            for name in self.columns
+        same = " AND ".join(
+            f"veil_s.q{i} IS NOT DISTINCT FROM ({published[name]})::VARCHAR"
+            for i, name in enumerate(self.columns)
         )
-        is_out = shop.function(Function(self._look_up, gives="BOOLEAN"))
-        return f"NOT {is_out}({' || '.join(parts)})"
-
-    def _look_up(self, keys: pa.Array) -> pa.Array:
-        out = self.left_out
-        return pa.array([key in out for key in keys.to_pylist()], pa.bool_())
+        return f"NOT EXISTS (SELECT 1 FROM {SUPPRESSED} veil_s WHERE {same})"
 
 
 def choose(
     table: Table, policy: PublishPolicy, secrets: Secrets, population: Table | None = None
 ) -> Chosen | None:
-    """Chooses levels, and which classes have to go.
+    """Chooses levels; leaves the table `SUPPRESSED` in the engine if rows have to go.
 
     Models hold of what is published: sensitive values are taken as their methods leave them. Where
     a method draws at random (noise), the release draws anew; what is written is measured again.
@@ -118,12 +106,13 @@ def choose(
             remedy=Text("give the table as a file, too", "请同样以文件形式提供数据"),
             code="delta.population",
         )  # fmt: skip
-    hierarchies = [_of(c, policy) for c in policy.published if c.quasi]
+    hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
     groups = read_groups(table, policy, secrets, hierarchies, population)
     found = search(groups, policy.models)
     out = suppressed_groups(groups, policy.models, found.node)
+    _keep_suppressed(table, groups, out, found)
     named = [
         (each, level)
         for each, level in zip(hierarchies, found.node, strict=True)
@@ -135,8 +124,16 @@ def choose(
         {each.column: (each.methods[level],) for each, level in named},
         tuple(each.column for each in hierarchies),
         utility(groups, found.node, out),
-        _left_out(groups, found.node, out),
     )
+
+
+def hierarchies_of(policy: PublishPolicy) -> list[Hierarchy]:
+    """Returns the hierarchy of each quasi-identifier, in the policy's order.
+
+    Raises:
+        InputError: A hierarchy file is missing or wrong.
+    """
+    return [_of(c, policy) for c in policy.published if c.quasi]
 
 
 def _of(column: PublishedColumn, policy: PublishPolicy) -> Hierarchy:
@@ -223,16 +220,17 @@ def read_groups(
             table.engine.execute(f"DROP TABLE {EVERYBODY}")
 
 
-def _left_out(groups: Groups, node: tuple[int, ...], flags: Flags) -> frozenset[str]:
-    """Returns the keys of the suppressed classes; see `Chosen.kept`."""
-    if not flags.any():
-        return frozenset()
-    labels = [
-        [each.labels[level][code] for code in each.codes[level][groups.codes[place, flags]]]
-        for place, (each, level) in enumerate(zip(groups.domains, node, strict=True))
-    ]
-    return frozenset(map(_key, zip(*labels, strict=True)))
-
-
-def _key(labels: tuple[str | None, ...]) -> str:
-    return "".join("-" if each is None else f"{len(each.encode())}:{each}" for each in labels)
+def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:
+    """Leaves the labels of suppressed classes where the statement finds them."""
+    if not found.suppressed:
+        return
+    out = groups.codes[:, flags]
+    labels = {}
+    for place, (domain, level) in enumerate(zip(groups.domains, found.node, strict=True)):
+        known = pa.array(domain.labels[level], pa.string())
+        labels[f"q{place}"] = known.take(pa.array(domain.codes[level][out[place]]))
+    table.engine.register("veil_out", pa.table(labels))
+    table.engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {SUPPRESSED} AS SELECT DISTINCT * FROM veil_out"
+    )
+    table.engine.unregister("veil_out")

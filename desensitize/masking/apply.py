@@ -85,6 +85,7 @@ def write_masked(
     path: Path,
     *,
     population: Table | None = None,
+    order: bytes | None = None,
     progress: Progress | None = None,
 ) -> Written:
     """Writes the released rows of a table to a Parquet file.
@@ -95,6 +96,7 @@ def write_masked(
         secrets: Keys of the domains.
         path: A file that does not exist.
         population: Everybody from whom the rows were drawn, if a model is about them.
+        order: Seed of the order of the rows; see `row_order`. None for that of the table.
         progress: Told about rows that are done, a few times a second.
 
     Raises:
@@ -108,11 +110,11 @@ def write_masked(
     chosen = choose(table, policy, secrets, population)
     late = {column.name for column in policy.published}
     if chosen is None:
-        statement = prepare(table, policy, secrets, late=late)
+        statement = prepare(table, policy, secrets, late=late, order=order)
     else:
         late -= set(chosen.columns)
         statement = prepare(
-            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late
+            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late, order=order
         )
     rows, lost, schema = _write(table, statement, path, progress)
     suppressed = 0 if chosen is None else chosen.found.suppressed

@@ -26,6 +26,7 @@ from desensitize.masking.base import NUMBERS, ROW, Bounds, Cell, Function, Metho
 from desensitize.masking.readings import as_date, as_number, as_whole
 from desensitize.masking.visible import Keep
 from desensitize.policy import PublishedColumn, PublishPolicy
+from desensitize.row_order import place as place_of
 from desensitize.sources import Table
 from protos.faults import InputError
 from protos.language import Text
@@ -65,8 +66,9 @@ def prepare(
     secrets: Secrets,
     *,
     methods: Mapping[str, tuple[Method, ...]] | None = None,
-    kept: Callable[[Mapping[str, str], Workshop], str] = lambda *_: "",
+    kept: Callable[[Mapping[str, str]], str] = lambda _: "",
     late: Container[str] = (),
+    order: bytes | None = None,
 ) -> Statement:
     """Puts the statement together and tells the engine what it refers to.
 
@@ -76,9 +78,10 @@ def prepare(
         secrets: Keys of the domains.
         methods: Of columns whose policy leaves the method to the models, by name.
         kept: Says which rows are released, as a condition over columns as they are published; is
-            given the expression of each by name, and the workshop. Empty for all.
+            given the expression of each by name. Empty for all.
         late: Columns of which Python may do its part on the rows that leave the engine, which is
             quicker; ``kept`` must not look at them.
+        order: Seed of the order of the rows; None for that of the table.
 
     Raises:
         InputError: The policy and the table do not go together.
@@ -113,9 +116,12 @@ def prepare(
             layers.compute({f"c{i}": c.late.argument if c.late else c.sql for i, c in made.items()})
         for place, cell in made.items():
             current[place] = Cell(f"c{place}", cell.stored, cell.late)
-    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}, shop):
+    if condition := kept({c.name: f"c{i}" for i, c in enumerate(policy.published)}):
         layers.filter(condition)
-    sql, counted = _outermost(layers.sql, policy.published, steps, current, shop)
+    # Windows and joins hand rows on as they like.
+    by = ROW if shop.unordered or condition else ""
+    by = by if order is None else place_of(ROW, shop.variable(order))
+    sql, counted = _outermost(layers.sql, policy.published, steps, current, by)
     tell(table.engine, shop)
     return Statement(
         sql,
@@ -256,7 +262,7 @@ def _outermost(
     columns: tuple[PublishedColumn, ...],
     steps: list[tuple[Method, ...]],
     cells: list[Cell],
-    shop: Workshop,
+    by: str,
 ) -> tuple[str, tuple[int, ...]]:
     outer, counted = [], []
     for place, column in enumerate(columns):
@@ -278,7 +284,7 @@ def _outermost(
             name += "_"
         lost = f"p{place}" if cells[place].late else f"p{place} AND c{place} IS NULL"
         outer.append(f"{lost} AS {name}")
-    order = f" ORDER BY {ROW}" if shop.unordered else ""
+    order = f" ORDER BY {by}" if by else ""
     return f"SELECT {', '.join(outer)} FROM {below}{order}", tuple(counted)
 
 

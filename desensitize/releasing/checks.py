@@ -11,7 +11,7 @@ from desensitize.engines.attack_file import attack_file
 from desensitize.engines.risk_file import Everybody, risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.masking.apply import Progress, Written
+from desensitize.masking.apply import Progress
 from desensitize.masking.format_preserving import FormatPreserving
 from desensitize.policy import PublishPolicy
 from desensitize.recognisers import by_name
@@ -19,7 +19,7 @@ from desensitize.releasing.earlier import EarlierRelease
 from desensitize.releasing.facts import (
     RescanFacts,
 )
-from desensitize.releasing.masked import ORIGINAL
+from desensitize.releasing.masked import ORIGINAL, Masked
 from desensitize.risks import RiskReport, asked
 from desensitize.scanning.findings import direct_cells
 from protos.faults import PolicyError
@@ -151,7 +151,7 @@ def checked_attacks(
     draft: Path,
     path: Path,
     policy: PublishPolicy,
-    written: Written,
+    masked: Masked,
     earlier: Sequence[EarlierRelease],
     sheet: str,
     progress: Progress | None,
@@ -168,8 +168,9 @@ def checked_attacks(
         origin or copy,
         path,
         policy,
-        levels=written.levels,
+        levels=masked.written.levels,
         today=dt.datetime.now(dt.UTC).date(),
+        order=masked.order,
         earlier=earlier,
         sheet=sheet,
         progress=progress,

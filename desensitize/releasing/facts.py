@@ -144,6 +144,13 @@ class Release:
     figures: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.release import show_release
+        from protos.terminal import as_html
+
+        return as_html(show_release, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
         return asdict(self)

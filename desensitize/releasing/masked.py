@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,27 @@ from desensitize.releasing.facts import (
     FileFacts,
     sha256_of,
 )
+from desensitize.row_order import RowOrder, seed_of
 from desensitize.sources import Table, open_object
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
 ORIGINAL: Final = "original.parquet"
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What came of masking.
+
+    Attributes:
+        source: What went in.
+        written: What was done.
+        order: Seed of the order in which the rows stand.
+    """
+
+    source: FileFacts
+    written: Written
+    order: bytes = field(repr=False)
 
 
 def from_file(
@@ -36,7 +53,7 @@ def from_file(
     sheet: str,
     limits: LoadLimits,
     progress: Progress | None,
-) -> tuple[FileFacts, Written]:
+) -> Masked:
     """Masks a file into ``path`` in a child process.
 
     Args:
@@ -66,7 +83,7 @@ def from_file(
             code="source.not_found",
         )  # fmt: skip
     before = _version(source)
-    sha256 = sha256_of(source)
+    sha256, order = sha256_of(source), seed_of(source, policy.digest)
     # On the disk of the output: what spills is as large as the data. It is gone before the
     # release has its name.
     scratch = path.parent / "scratch"
@@ -78,6 +95,7 @@ def from_file(
         "folder": str(policy.folder.resolve()),
         "population": "" if delta is None else str((policy.folder / delta.file).resolve()),
         "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
+        "order": order.hex(),
         "out": str(path),
     }
     body = call(
@@ -97,7 +115,7 @@ def from_file(
             code="source.changed",
         )
     written = Written.from_dict(body)
-    return FileFacts(source.name, sha256, written.rows_in, before[0]), written
+    return Masked(FileFacts(source.name, sha256, written.rows_in, before[0]), written, order)
 
 
 def from_object(
@@ -110,7 +128,7 @@ def from_object(
     progress: Progress | None,
     *,
     lay_down: bool,
-) -> tuple[FileFacts, Written]:
+) -> Masked:
     """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
 
     Args:
@@ -139,8 +157,8 @@ def from_object(
     table = open_object(data)
     try:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
-        sha256 = _sha256_of_rows(table)
-        written = write_masked(table, policy, keys, path, progress=progress)
+        sha256, order = _digests_of_rows(table, policy)
+        written = write_masked(table, policy, keys, path, order=order, progress=progress)
         if lay_down:
             _lay_down(table, path.parent / ORIGINAL)
     except (duckdb.Error, MemoryError) as error:
@@ -158,7 +176,7 @@ def from_object(
         ) from error
     finally:
         table.engine.close()
-    return FileFacts(table.name, sha256, written.rows_in, 0), written
+    return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, order)
 
 
 def _lay_down(table: Table, path: Path) -> None:
@@ -170,11 +188,11 @@ def _lay_down(table: Table, path: Path) -> None:
             writer.write_batch(batch)
 
 
-def _sha256_of_rows(table: Table) -> str:
-    """Hashes an object's rows as an Arrow IPC stream."""
+def _digests_of_rows(table: Table, policy: PublishPolicy) -> tuple[str, bytes]:
+    """SHA-256 of an object's rows as an Arrow IPC stream, and the seed of the release's order."""
     listed = ", ".join(column.raw for column in table.columns)
     sql = f"SELECT {listed} FROM {table.sql}"  # noqa: S608 - own expressions
-    hashed = hashlib.sha256()
+    hashed, order = hashlib.sha256(), RowOrder()
 
     class _Sink:
         """What looks like a file and only hashes."""
@@ -183,6 +201,7 @@ def _sha256_of_rows(table: Table) -> str:
 
         def write(self, content: memoryview) -> int:
             hashed.update(content)
+            order.update(content)
             return len(content)
 
         def flush(self) -> None: ...
@@ -193,7 +212,7 @@ def _sha256_of_rows(table: Table) -> str:
     with pa.ipc.new_stream(pa.PythonFile(_Sink(), "w"), reader.schema) as stream:
         for batch in reader:
             stream.write_batch(batch)
-    return hashed.hexdigest()
+    return hashed.hexdigest(), order.seed(policy.digest)
 
 
 def _version(source: Path) -> list[int]:

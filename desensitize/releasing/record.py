@@ -13,7 +13,6 @@ from desensitize.attacks import AttackReport
 from desensitize.generalise.levels import methods_of
 from desensitize.keys import TokenKeys
 from desensitize.masking import KINDS
-from desensitize.masking.apply import Written
 from desensitize.masking.base import Method, conclusion_of
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.releasing.facts import (
@@ -25,6 +24,7 @@ from desensitize.releasing.facts import (
     sha256_of,
 )
 from desensitize.releasing.files import digests, population_digest
+from desensitize.releasing.masked import Masked
 from desensitize.risks import RiskReport
 
 _PACKAGES: Final = ("veil-exchange", "duckdb", "pyarrow", "cryptography", "opendp")
@@ -34,8 +34,7 @@ _KIND_OF: Final = {kind.make: kind for kind in reversed(KINDS)}
 def record(
     policy: PublishPolicy,
     keys: TokenKeys,
-    source: FileFacts,
-    written: Written,
+    masked: Masked,
     path: Path,
     rescan: RescanFacts,
     risk: RiskReport | None,
@@ -46,18 +45,17 @@ def record(
     Args:
         policy: What was asked for.
         keys: Of which only the ids are recorded.
-        source: What went in.
-        written: What the masking says of its work.
+        masked: What went in, and what the masking says of its work.
         path: The Parquet file.
         rescan: What the scan of the output found.
         risk: What was measured; None without quasi-identifiers.
         attacked: What the attacks came to; None if none were tried.
     """
-    in_use = keys.in_use()
+    in_use, written = keys.in_use(), masked.written
     return Release(
         dataset=policy.dataset,
         open=policy.open,
-        input=source,
+        input=masked.source,
         output=FileFacts(path.name, sha256_of(path), written.rows_out, path.stat().st_size),
         policy_sha256=policy.digest,
         files=digests(policy, path.parent),

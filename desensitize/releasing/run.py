@@ -87,25 +87,20 @@ def run(
     with publication(out) as draft:
         rules = placed(rules, draft)
         path = draft / f"{rules.dataset}.parquet"
-        if isinstance(data, str | os.PathLike):
-            source = Path(os.fspath(data))
-            facts, written = from_file(
-                source, rules, keys, path, sheet, limits or LoadLimits(), progress
-            )
+        origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
+        if origin is not None:
+            masked = from_file(origin, rules, keys, path, sheet, limits or LoadLimits(), progress)
         else:
-            facts, written = from_object(
-                data, rules, keys, path, sheet, limits, progress, lay_down=attack
-            )
+            masked = from_object(data, rules, keys, path, sheet, limits, progress, lay_down=attack)
         rescanned = checked_scan(path, rules, begins(SCANNING))
-        risk = checked_risk(path, rules, written.levels, begins(MEASURING))
+        risk = checked_risk(path, rules, masked.written.levels, begins(MEASURING))
         attacked = None
         if attack:
-            origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
             attacked = checked_attacks(
-                origin, draft, path, rules, written, before, sheet, begins(ATTACKING)
+                origin, draft, path, rules, masked, before, sheet, begins(ATTACKING)
             )
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = record(rules, keys, facts, written, path, rescanned, risk, attacked)
+        release = record(rules, keys, masked, path, rescanned, risk, attacked)
         if before:
             since = [changes(release, each, rules).to_dict() for each in before]
             release = replace(release, figures={**release.figures, "earlier": since})

@@ -134,6 +134,13 @@ class RiskReport:
             return 1
         return 3 if self.prosecutor <= PRESENT else 2
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.risk import show_risk
+        from protos.terminal import as_html
+
+        return as_html(show_risk, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types, the derived figures among them."""
         body: dict[str, Any] = json.loads(json.dumps(asdict(self)))
@@ -148,9 +155,10 @@ class RiskReport:
         """Says what a reader may conclude about a person."""
         if not self.rows:
             return (Text("The table is empty: it tells nothing.", "表为空，不透露任何信息。"),)
-        return (*self._who(), *self._what(), *self._whether())
+        return (*self.who(), *self.what(), *self.whether())
 
-    def _who(self) -> list[Text]:
+    def who(self) -> list[Text]:
+        """Says how well people can be found."""
         known, known_zh = ", ".join(self.quasi), "、".join(self.quasi)
         said = []
         if self.direct:
@@ -174,7 +182,8 @@ class RiskReport:
             ))  # fmt: skip
         return said
 
-    def _what(self) -> list[Text]:
+    def what(self) -> list[Text]:
+        """Says what belonging to a class tells, a sentence for each sensitive column."""
         said = []
         for column in self.sensitive:
             if column.homogeneous_rows:
@@ -193,7 +202,8 @@ class RiskReport:
                 ))  # fmt: skip
         return said
 
-    def _whether(self) -> list[Text]:
+    def whether(self) -> list[Text]:
+        """Says how far it can be told that somebody is in the table."""
         if self.presence is None:
             return []
         if self.presence.outside:

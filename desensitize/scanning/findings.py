@@ -94,6 +94,13 @@ class ScanReport:
                 return column
         raise KeyError(name)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from desensitize.show.scan import show
+        from protos.terminal import as_html
+
+        return as_html(show, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
         return asdict(self)

@@ -38,6 +38,7 @@ def compare_tables(
     *,
     levels: dict[str, str],
     target: str,
+    order: bytes = b"",
     models: Sequence[str],
     seed: int = 1,
     progress: Callable[[int, int | None], None] | None = None,
@@ -46,10 +47,11 @@ def compare_tables(
 
     Args:
         original: What went in.
-        release: What came out; in the same engine, its rows in the original's order.
+        release: What came out; in the same engine.
         policy: What was done.
         levels: Level of each column that has a hierarchy.
         target: Published column that models tell from the others.
+        order: Seed of the release's order of rows; empty if they stand as in the original.
         models: Names of models.
         seed: Of the parts and the models.
         progress: Told how many rows' trainings are done.
@@ -66,11 +68,11 @@ def compare_tables(
             remedy=Text(f"it publishes: {named}", f"已发布的列：{named}"),
             code="utility.target",
         )  # fmt: skip
-    view = lay_out(original, release, policy, levels)
+    view = lay_out(original, release, policy, levels, order)
     if view.origin is None:
         raise InputError(
-            Text("the release is not this original's: its rows do not stand in the same order",
-                 "发布数据与该原始数据不对应：行的顺序不一致"),
+            Text("the release is not this original's: other rows, or in another order",
+                 "发布数据与该原始数据不对应：行不同或顺序不一致"),
             remedy=Text("name the very file that the release was made from",
                         "请指定生成该发布所用的原始文件"),
             code="utility.original",

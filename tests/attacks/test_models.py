@@ -58,7 +58,7 @@ def test_l_keeps_everybody_alike_from_having_the_same(tmp_path: Path) -> None:
     people = pd.DataFrame({"q": list("aaaabbbb"), "s": list("xxxxxyxy")})
     desensitize.run(people, policy=policy("{ k = 4 }"), out=tmp_path / "k")
     release = desensitize.run(people, policy=policy("{ k = 4, l = 2 }"), out=tmp_path / "l")
-    assert pq.read_table(tmp_path / "k" / "d.parquet")["q"].to_pylist() == people["q"].tolist()
+    assert sorted(pq.read_table(tmp_path / "k" / "d.parquet")["q"].to_pylist()) == list("aaaabbbb")
     assert set(pq.read_table(tmp_path / "l" / "d.parquet")["q"].to_pylist()) == {"*"}
     assert release.levels == {"q": "*"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +24,7 @@ from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy, parse_policy
 from desensitize.releasing import directory as publication
 from desensitize.releasing.facts import read_release
+from desensitize.row_order import place, seed_of
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
 from tests.masking_world import KEYS, masked
 
@@ -287,3 +290,48 @@ def test_a_key_file_that_others_can_read_is_refused_before_any_work(
     with pytest.raises(TrustError):
         desensitize.run(people, policy=policy, out=tmp_path / "out", token_keys=keys)
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_two_releases_are_not_linked_by_their_place(tmp_path: Path) -> None:
+    """Each alone is harmless; side by side in one order they would be one table with both."""
+    rows = 2_000
+    source = tmp_path / "t.parquet"
+    age, salary = [i % 83 for i in range(rows)], [i * 7919 % 9973 for i in range(rows)]
+    pq.write_table(pa.table({"age": age, "salary": salary}), source)
+    head = 'dataset = "t"\n[columns.age]\n[columns.salary]\n[publish]\n'
+
+    def released(name: str, methods: str) -> pa.Table:
+        policy = parse_policy(f"{head}methods = {{ {methods} }}\n")
+        desensitize.run(source, policy=policy, out=tmp_path / name)
+        return pq.read_table(tmp_path / name / "t.parquet")
+
+    ages = released("a", 'age = "keep", salary = "drop"')["age"].to_pylist()
+    salaries = released("b", 'age = "drop", salary = "keep"')["salary"].to_pylist()
+    assert (sorted(ages), sorted(salaries)) == (sorted(age), sorted(salary))
+    truth = set(zip(age, salary, strict=True))
+    linked = sum(pair in truth for pair in zip(ages, salaries, strict=True))
+    assert linked < rows / 20  # by chance one in 83; in the original's order it would be all
+    # Nor by a file in the original's order.
+    assert sum(map(int.__eq__, ages, age)) < rows / 20
+
+
+def test_who_has_the_original_can_redraw_the_order_and_nobody_with_the_manifest(
+    tmp_path: Path,
+) -> None:
+    source, rows = tmp_path / "t.parquet", 300
+    pq.write_table(pa.table({"x": range(rows)}), source)
+    policy = parse_policy('dataset = "t"\n[columns.x]\n[publish]\nmethods = { x = "keep" }\n')
+    desensitize.run(source, policy=policy, out=tmp_path / "out")
+    told = read_release(tmp_path / "out")
+    found = pq.read_table(tmp_path / "out" / "t.parquet")["x"].to_pylist()
+
+    def drawn(seed: bytes) -> list[int]:
+        by = place("i", "$seed")
+        sql = f"SELECT i - 1 FROM range(1, 301) r(i) ORDER BY {by}"  # noqa: S608
+        return [x for (x,) in duckdb.execute(sql, {"seed": seed}).fetchall()]
+
+    assert drawn(seed_of(source, policy.digest)) == found
+    for public in (told.input.sha256, told.output.sha256, told.policy_sha256):
+        digest = bytes.fromhex(public)
+        for seed in (digest, hmac.digest(digest, policy.digest.encode(), "sha256")):
+            assert sum(map(int.__eq__, drawn(seed), found)) < 20

@@ -193,3 +193,15 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_the_network_is_blocked_wherever_only_the_pipeline_is_tested(network: str) -> None:
+    """Presidio's own recogniser of e-mail addresses would ask for the list of top-level domains."""
+    assert network == "blocked"
+    with pytest.raises(AssertionError, match="asked for the network"):
+        socket.create_connection(("127.0.0.1", 9))
+    with (
+        socket.socket() as asking,
+        pytest.raises(AssertionError, match="asked for the network"),
+    ):
+        asking.connect(("127.0.0.1", 9))

@@ -156,12 +156,13 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     text = (GUIDES / "attest.md").read_text("utf-8")
     [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
     usual, better = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    attacked, passed = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    attacked, passed, reported = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     for name, content in (("people.csv", table), ("usual.toml", usual), ("better.toml", better)):
         (tmp_path / name).write_text(content, "utf-8")
     monkeypatch.chdir(tmp_path)
     veil = Path(sys.executable).with_name("veil")
     ours = {"people.csv", "usual.toml", "better.toml", "usual", "release", "steward.pem"}
+    ours.add("report.html")
     said = {}
     for line in re.findall(r"^\$ veil (.*)$", text, re.MULTILINE)[:-1]:
         words = [tmp_path / word if word in ours else word for word in line.split()]
@@ -169,7 +170,10 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     attack = said["desensitize attack people.csv usual"]
     gate = next(each for line, each in said.items() if line.startswith("desensitize gate"))
     assert (attack.returncode, gate.returncode) == (1, 0), attack.stderr + gate.stderr
-    for shown, printed in ((attacked, attack.stdout), (passed, gate.stdout)):
+    report = next(each for line, each in said.items() if line.startswith("desensitize report"))
+    for shown, printed in (
+        (attacked, attack.stdout), (passed, gate.stdout), (reported, report.stdout),
+    ):  # fmt: skip
         lines = {
             " ".join(line.split()) for line in printed.replace(f"{tmp_path}/", "").splitlines()
         }

@@ -33,27 +33,47 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         cluster.down()
 
 
-def test_there_is_a_notebook() -> None:
-    assert [path.name for path in NOTEBOOKS][:1] == ["01_first_query.ipynb"]
+def test_the_notebooks() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["01_first_query", "04_open_a_dataset"]
 
 
-@QUIET
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_runs(path: Path, profile: Path, tmp_path: Path) -> None:
+def shown_by(name: str, folder: Path, profile: Path | None = None) -> str:
+    """Runs a notebook in a kernel of its own; returns what its cells show."""
+    [path] = (each for each in NOTEBOOKS if each.stem == name)
     notebook = nbformat.read(path, as_version=4)
-    kernel = {**os.environ, "VEIL_PROFILE": str(profile), "VEIL_LANG": "en"}
+    kernel = {**os.environ, "VEIL_PROFILE": str(profile or ""), "VEIL_LANG": "en"}
     client = NotebookClient(notebook, timeout=90, kernel_name="python3")
-    client.execute(env=kernel, cwd=str(tmp_path))
-    shown = "\n".join(
+    client.execute(env=kernel, cwd=str(folder))
+    return "\n".join(
         str(output.get("text", "")) + str(output.get("data", {}))
         for cell in notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
     )
+
+
+@QUIET
+def test_a_first_query(profile: Path, tmp_path: Path) -> None:
+    shown = shown_by("01_first_query", tmp_path, profile)
     assert "<svg" in shown, "the answer shows its error bars"
     assert "it cost nothing" in shown
     assert shown.count("'text/plain': 'True'") == 2, "the stored answer is the same; receipt holds"
     assert "rows themselves never leave a department" in shown
+
+
+@QUIET
+def test_open_a_dataset(tmp_path: Path) -> None:
+    shown = shown_by("04_open_a_dataset", tmp_path)
+    assert "published: False" in shown, "the usual mask is refused"
+    assert "would hold: keep_first = 6" in shown
+    assert "# → k = 5 " in shown, "what each k would cost"
+    assert "valid: True" in shown
+    assert "valid: False" in shown
+    assert "changed.parquet is not the file that was attested" in shown
+    assert "<iframe sandbox srcdoc=" in shown, "the report is shown"
+    assert "13800138000" not in shown, "a telephone number in a remark is shown nowhere"
+    assert (tmp_path / "release" / "attestation.json").is_file()
+    assert "Passed the publishing gate" in (tmp_path / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
+from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Keep
 from desensitize.policy import HierarchyRule, Models, parse_policy
@@ -78,17 +79,15 @@ def test_it_says_why_in_both_languages(
 @pytest.mark.parametrize(
     ("values", "proposed"),
     [
-        ([str(3000 + i * 7) for i in range(100)], '{ top_code = "p99.5", round = 10 }'),
-        ([f"{i}e+05" for i in range(1, 100)], '{ top_code = "p99.5", round = 10000 }'),
-        ([250_000.5 + i for i in range(100)], '{ top_code = "p99.5", round = 1000 }'),
+        ([str(3000 + i * 7) for i in range(100)], '{ top_code = "p99.5", round = 100 }'),
+        ([f"{i}e+05" for i in range(1, 100)], '{ top_code = "p99.5", round = 100000 }'),
+        ([250_000.5 + i for i in range(100)], '{ top_code = "p99.5", round = 10000 }'),
         ([str(i % 3) for i in range(100)], '"keep"'),  # codes: rounding would make them equal
         (["<=50K", ">50K"] * 50, '"keep"'),
         ([None] * 100, '"keep"'),
     ],
 )
-def test_amounts_are_rounded_to_a_hundredth_of_the_usual_one(
-    values: list[object], proposed: str
-) -> None:
+def test_amounts_keep_two_digits_of_the_usual_one(values: list[object], proposed: str) -> None:
     text = proposal(desensitize.scan(pa.table({"income": values})))
     assert f'"income" = {proposed}' in text
 
@@ -103,11 +102,14 @@ def test_names_of_datasets_and_columns_are_written_as_toml_wants_them() -> None:
         assert quoted_key(name).startswith('"')
 
 
-def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path, run: Run) -> None:
+def test_a_few_commands_from_a_file_to_an_attested_release(
+    table: pa.Table, tmp_path: Path, run: Run
+) -> None:
     file, policy, out = tmp_path / "people.parquet", tmp_path / "policy.toml", tmp_path / "out"
     pq.write_table(table, file)
     planned = run(VEIL, "desensitize", "plan", file)
     assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.count("# → k = 5 ") == 1
     policy.write_text(planned.stdout, "utf-8")
     made = run(VEIL, "desensitize", "keys", "new", tmp_path / "k.toml", "people")
     assert made.returncode == 0, made.stderr
@@ -128,3 +130,63 @@ def test_three_commands_from_a_file_to_a_release(table: pa.Table, tmp_path: Path
     for name, level in release.levels.items():
         assert (facts[name].method, facts[name].parameters) == ("level", {"level": level})
         assert facts[name].concludes.zh
+    signed = run(VEIL, "desensitize", "keys", "signing", tmp_path / "s.pem")
+    assert signed.returncode == 0, signed.stderr
+    passed = run(
+        VEIL, "desensitize", "gate", out, "--original", file, "--signing-key", tmp_path / "s.pem"
+    )
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert (out / "attestation.json").is_file()
+
+
+def test_what_each_k_costs_is_what_a_release_with_it_costs(table: pa.Table, tmp_path: Path) -> None:
+    rows = table.select(["性别", "出生日期", "住址", "月收入"])
+    text = proposal(desensitize.scan(rows))
+    costs = desensitize.alternatives(rows, parse_policy(text), ks=(2, 20))
+    assert [each.k for each in costs] == [2, 5, 20]
+    assert all(each.met for each in costs)
+    assert [each.loss for each in costs] == sorted(each.loss for each in costs)
+    for each in costs:
+        policy = parse_policy(text.replace("k = 5, l", f"k = {each.k}, l"))
+        release = desensitize.run(rows, policy=policy, out=tmp_path / str(each.k))
+        assert release.levels == each.levels
+        assert release.figures["loss"] == pytest.approx(each.loss)
+        assert release.figures["classes"] == each.classes
+        assert release.suppressed_rows == round(each.suppressed * rows.num_rows)
+
+
+def test_a_key_is_not_needed_to_compare_and_makes_no_difference() -> None:
+    rows = pa.table({"age": [i % 7 for i in range(70)], "pay": [str(i % 5) for i in range(70)]})
+    policy = parse_policy(
+        'dataset = "d"\n[columns.age]\nrole = "quasi"\n[columns.pay]\nrole = "sensitive"\n'
+        '[publish]\nmodels = { k = 5, l = 3 }\nhierarchies = { age = ["value", "*"] }\n'
+        'methods = { pay = { token = "people" } }\n'
+    )
+    assert desensitize.alternatives(rows, policy) == desensitize.alternatives(rows, policy)
+
+
+def test_the_greatest_k_that_levels_can_meet_is_proposed() -> None:
+    report = desensitize.scan(pa.table({"年龄": [str(30 + i % 9) for i in range(90)]}))
+    costs = [
+        Alternative(2, met=True, loss=0.1, suppressed=0.0, classes=9, levels={"年龄": "5"},
+                    coarser=("年龄",)),
+        Alternative(5, met=False, loss=1.0, suppressed=1.0, classes=0, levels={}),
+    ]  # fmt: skip
+    text = proposal(report, costs)
+    assert parse_policy(text).models.k == 2
+    assert "# → k = 2     10.0% ██" in text
+    assert "k = 5    no levels meet" in text
+
+
+def test_nothing_is_compared_where_nobody_could_be_known() -> None:
+    policy = parse_policy('dataset = "d"\n[columns.x]\n[publish]\nmethods = { x = "keep" }\n')
+    assert desensitize.alternatives(pa.table({"x": [1]}), policy) == ()
+
+
+def test_an_empty_table_costs_nothing() -> None:
+    policy = parse_policy(
+        'dataset = "d"\n[columns.x]\nrole = "quasi"\n'
+        '[publish]\nmodels = { k = 5 }\nhierarchies = { x = ["value", "*"] }\n'
+    )
+    found = desensitize.alternatives(pa.table({"x": pa.array([], pa.string())}), policy)
+    assert [each.loss for each in found] == [0.0] * len(KS)

@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from protos import terminal
 from protos.faults import BudgetError, SqlError, VeilError
 from protos.language import Text, language
 from protos.terminal import done, heading, print_error, printable, progress, say, table
@@ -103,3 +104,31 @@ def test_progress_in_a_pipe_is_lines() -> None:
     with progress("asking 4 departments", stream=stream) as shown:
         shown.update("adding up")
     assert stream.getvalue() == "… asking 4 departments\n… adding up\n"
+
+
+def test_what_is_shown_becomes_html_and_nothing_in_it_is_markup() -> None:
+    def show(name: str) -> None:
+        terminal.heading(name)
+        terminal.say(f"{name} \x1b[31m", style=terminal.BAD, indent=2)
+        terminal.table(
+            ["列", name], [("a", None), ("b", name)], right=[1], styles=["", terminal.GOOD]
+        )
+        terminal.done("ok")
+
+    page = terminal.as_html(show, "<b onclick=x>&")
+    assert "<b onclick" not in page
+    assert page.count("&lt;b onclick=x&gt;&amp;") == 4
+    assert "\x1b" not in page
+    assert page.count("<tr") == page.count("</tr>") == 3
+    assert "text-align:right" in page
+    assert "✓ ok" in page
+
+
+def test_showing_html_ends_where_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    def show(_: str) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        terminal.as_html(show, "")
+    terminal.say("in the terminal again")
+    assert "in the terminal again" in capsys.readouterr().out

@@ -1,0 +1,121 @@
+"""What other values of k would cost: the table is grouped once, and searched for each of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from desensitize.generalise.choose import hierarchies_of, read_groups
+from desensitize.generalise.groups import Groups
+from desensitize.generalise.lattice import search
+from desensitize.keys import TokenKey, TokenKeys
+from desensitize.policy import Models, PublishPolicy
+from desensitize.sources import Table
+from protos.faults import PolicyError
+
+KS: Final = (2, 3, 5, 10, 20, 50, 100)
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What one k would cost, with everything else as the policy says.
+
+    Attributes:
+        k: Least size of a class.
+        met: Whether any combination of levels meets the models with it.
+        loss: Of the table, 0 to 1 (see ``loss``); 1 if none does.
+        suppressed: Share of the rows that would be left out, 0 to 1.
+        classes: Classes that would be left.
+        levels: Level of each quasi-identifier, by column; empty if none meets them.
+        coarser: The columns that are not at their finest level.
+    """
+
+    k: int
+    met: bool
+    loss: float
+    suppressed: float
+    classes: int
+    levels: Mapping[str, str]
+    coarser: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON types."""
+        return asdict(self)
+
+
+def alternatives(
+    table: Table,
+    policy: PublishPolicy,
+    *,
+    ks: Sequence[int] = KS,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> tuple[Alternative, ...]:
+    """Searches the levels of least loss for several k; nothing is written.
+
+    Keys are drawn for it: which rows have the same token does not depend on the key.
+
+    Args:
+        table: What would be released; read once.
+        policy: Its hierarchies, and its models but for k.
+        ks: To try; the policy's own is added.
+        progress: Told how many of the searches are done.
+
+    Returns:
+        One per k, rising; none if the policy has no quasi-identifier.
+
+    Raises:
+        InputError: Hierarchies and values do not go together.
+    """
+    hierarchies = hierarchies_of(policy)
+    if not hierarchies:
+        return ()
+    asked = {each.column for each in hierarchies}
+    judged = policy.models.of_sensitive
+    columns = {
+        name: column
+        for name, column in policy.columns.items()
+        if name in asked or (judged and column.sensitive and column.published)
+    }
+    # δ does not depend on k, and its population is not looked for here.
+    models = replace(policy.models, delta=None)
+    only = replace(policy, columns=columns, models=models, unknown_column="drop")
+    drawn = TokenKeys(
+        tuple(TokenKey(each, "", "", secrets.token_bytes(_KEY_BYTES)) for each in only.domains)
+    )
+    groups = read_groups(table, only, drawn, hierarchies)
+    names = [each.column for each in hierarchies]
+    wanted = sorted({*ks, *({policy.models.k} if policy.models.k else ())})
+    found = []
+    for done, k in enumerate(wanted):
+        if progress is not None:
+            progress(done, len(wanted))
+        found.append(_one(groups, names, replace(models, k=k)))
+    return tuple(found)
+
+
+def _one(groups: Groups, names: Sequence[str], models: Models) -> Alternative:
+    k = models.k or 0
+    try:
+        found = search(groups, models)
+    except PolicyError:  # nothing meets them
+        return Alternative(k, met=False, loss=1.0, suppressed=1.0, classes=0, levels={})
+    return Alternative(
+        k,
+        met=True,
+        loss=found.loss,
+        suppressed=found.suppressed / max(groups.rows, 1),
+        classes=found.classes,
+        levels={
+            name: domain.names[level]
+            for name, domain, level in zip(names, groups.domains, found.node, strict=True)
+        },
+        coarser=tuple(name for name, level in zip(names, found.node, strict=True) if level),
+    )
+
+
+def from_dict(body: dict[str, Any]) -> Alternative:
+    """Rebuilds what `Alternative.to_dict` wrote."""
+    return Alternative(**body | {"coarser": tuple(body["coarser"])})

@@ -1,0 +1,118 @@
+"""What whoever signs for a release should weigh: true of this release, and easily overlooked.
+
+Each rule looks at the contents and says something or nothing. None of it is a refusal: what must
+hold is the policy's, and the gate's to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from desensitize.reporting.charts import share
+from desensitize.reporting.contents import Contents
+from desensitize.risks import PRESENT
+from protos.language import Text
+
+_OPEN_LEVEL: Final = 3
+_MANY: Final = 0.1
+
+Rule = Callable[[Contents], Text | None]
+
+
+def points(contents: Contents) -> list[Text]:
+    """Returns what is to be weighed, the gravest first."""
+    return [said for rule in RULES if (said := rule(contents)) is not None]
+
+
+def _identifiers_left(contents: Contents) -> Text | None:
+    if contents.rescan is None or not contents.rescan.hits:
+        return None
+    named = list(contents.rescan.hits)
+    return Text(
+        f"Direct identifiers are still in {', '.join(named)}: the policy only asks to report them.",
+        f"{'、'.join(named)} 中仍有直接标识符：策略仅要求报告。",
+    )
+
+
+def _people_alone(contents: Contents) -> Text | None:
+    risk = contents.risk
+    if risk is None or not risk.unique_rows:
+        return None
+    part = share(risk.unique_rows / risk.rows)
+    return Text(
+        f"{risk.unique_rows:,} rows ({part}) are alone with what others may know of them.",
+        f"有 {risk.unique_rows:,} 行（{part}）在他人可能掌握的列上独一无二。",
+    )
+
+
+def _sensitive_told(contents: Contents) -> Text | None:
+    risk = contents.risk
+    if risk is None or not (rows := sum(c.homogeneous_rows for c in risk.sensitive)):
+        return None
+    return Text(
+        f"{rows:,} sensitive values are certain for whoever knows the person.",
+        f"有 {rows:,} 个敏感取值可被了解此人者确定。",
+    )
+
+
+def _not_for_everybody(contents: Contents) -> Text | None:
+    risk = contents.risk
+    if risk is None or not risk.rows or risk.gbt42460_level >= _OPEN_LEVEL:
+        return None
+    part = share(risk.above_present / risk.rows)
+    return Text(
+        f"For {part} of the rows the chance to be found is above {PRESENT:.0%}, which is what is "
+        "accepted for publication to everybody (grade 3 of GB/T 42460); to reach it, ask for "
+        f"k = {round(1 / PRESENT)}.",
+        f"有 {part} 的行被选中的概率高于 {PRESENT:.0%}，即完全公开的可接受值"
+        f"（GB/T 42460 第 3 级）；如需达到，请要求 k = {round(1 / PRESENT)}。",
+    )
+
+
+def _known_otherwise(contents: Contents) -> Text | None:
+    """Sensitive values that are as good as a name for whoever knows some of them already."""
+    if contents.attacks is None:
+        return None
+    found = [each for each in contents.attacks.of("singling_out") if each.figure is not None]
+    if not found or found[0].threshold is not None or (found[0].figure or 0) < _MANY:
+        return None
+    tried, alone = (found[0].figures.get(name, 0) for name in ("predicates", "isolate"))
+    alone_share = share(alone / max(tried, 1))
+    return Text(
+        "Somebody who already knows exact values of other published columns, such as amounts, "
+        f"finds the person's row: {alone_share} of the combinations tried hold for one person "
+        "only. The models do not speak of this.",
+        "若他人已掌握其他已发布列（如金额）的准确取值，即可找到此人的记录：所试组合中有 "
+        f"{alone_share} 仅对应一人。隐私模型不涵盖这种情形。",
+    )
+
+
+def _no_limits(contents: Contents) -> Text | None:
+    if contents.policy.attacks.asked:
+        return None
+    return Text(
+        "The policy sets no limit to what an attack may achieve ([publish] attacks), so none was "
+        "judged.",
+        "策略未对攻击结果设限（[publish] attacks），因此各项攻击仅度量、未判定。",
+    )
+
+
+def _no_earlier(contents: Contents) -> Text | None:
+    if contents.earlier or contents.standing != "attested":
+        return None
+    return Text(
+        "No earlier release was compared. Make sure that there is none.",
+        "未与此前的发布比较。请确认不存在此前的发布。",
+    )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _identifiers_left,
+    _people_alone,
+    _sensitive_told,
+    _known_otherwise,
+    _not_for_everybody,
+    _no_limits,
+    _no_earlier,
+)

@@ -1,0 +1,110 @@
+"""The verb `report`: writes the page, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from desensitize.engines.alternatives_file import alternatives_file
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.generalise.alternatives import Alternative
+from desensitize.policy import read_policy
+from desensitize.releasing.facts import POLICY, read_release, sha256_of
+from desensitize.reporting.contents import Contents, read_contents
+from desensitize.reporting.page import page
+from protos.faults import InputError, TrustError, UnavailableError
+from protos.language import Language, Text, language
+
+REPORT = "report.html"
+
+
+def report(
+    directory: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    original: str | os.PathLike[str] | None = None,
+    first: Language | None = None,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Contents:
+    """Writes the report on a release: one HTML page for those who sign for it.
+
+    Args:
+        directory: The release, attested or not.
+        out: The page, a new file; ``report.html`` in the current directory by default.
+        original: What the release was made from; with it the page shows what other k would cost.
+        first: Language that is shown first; this process's by default.
+        sheet: Sheet of the original.
+        limits: What the process that reads the original may use.
+        progress: Told how many of the searches over the original are done.
+
+    Returns:
+        What the page says.
+
+    Raises:
+        InputError: It is no release, ``out`` exists or cannot be written.
+        TrustError: A file is not the one that the manifest speaks of.
+        UnavailableError: The disk is full, or memory or time did not suffice.
+    """
+    place, path = Path(directory), Path(out if out is not None else REPORT)
+    check_new(path)
+    costs: Sequence[Alternative] = ()
+    if original is not None:
+        source = Path(original)
+        if not source.is_file() or sha256_of(source) != read_release(place).input.sha256:
+            raise TrustError(
+                Text(f"{source.name} is not what the release was made from",
+                     f"{source.name} 不是生成此发布的原始数据"),
+                remedy=Text("name the original file, unchanged", "请指定未经改动的原始文件"),
+                code="report.original",
+            )  # fmt: skip
+        rules = read_policy(place / POLICY)
+        if rules.models.asked:
+            costs = alternatives_file(source, rules, sheet=sheet, limits=limits, progress=progress)
+    contents = read_contents(place, alternatives=costs)
+    _write(path, page(contents, first or language()))
+    return contents
+
+
+def check_new(path: Path) -> None:
+    """Refuses, before any work, a file that exists or could not be written.
+
+    Raises:
+        InputError: It is so.
+    """
+    if path.exists():
+        raise InputError(
+            Text(f"{path} exists already", f"{path} 已存在"),
+            remedy=Text("name another file with --out", "请用 --out 指定其他文件"),
+            code="report.exists",
+        )
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise InputError(
+            Text(
+                f"{path} cannot be written: {path.parent} is no directory that you may write to",
+                f"无法写入 {path}：{path.parent} 不是可写的目录",
+            ),
+            code="report.output",
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        draft.write_text(text, "utf-8")
+        os.link(draft, path)  # fails if somebody was quicker, where a rename would replace it
+    except FileExistsError:
+        check_new(path)
+        raise
+    except OSError as error:
+        raise UnavailableError(
+            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
+            remedy=Text("free disk space, or check the rights on its directory",
+                        "请腾出磁盘空间，或检查目录权限"),
+            code="report.disk",
+        ) from error  # fmt: skip
+    finally:
+        draft.unlink(missing_ok=True)
