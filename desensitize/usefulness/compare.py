@@ -149,7 +149,12 @@ def _target(view: View, origin: Ints, name: str) -> _Target:
                         "请选择原样发布或只分为少数区间的列"),
             code="utility.target",
         )  # fmt: skip
-    wanted = [np.where(np.isin(codes, empty), np.nan, codes) for codes in (truth, published)]
+    # By their first appearance in the original: which rows are held out must not depend on the
+    # release, or two policies could not be compared.
+    known, first = np.unique(truth, return_index=True)
+    rank = np.full(int(max(truth.max(), published.max())) + 1, len(known))
+    rank[known] = np.argsort(np.argsort(first))
+    wanted = [np.where(np.isin(codes, empty), np.nan, rank[codes]) for codes in (truth, published)]
     return _Target("classes", wanted[0], _spread(wanted[1], origin, len(truth)))
 
 
