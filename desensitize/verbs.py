@@ -1,8 +1,8 @@
 """What a program asks of this package.
 
 `scan` finds, `plan` proposes, `alternatives` says what each k would cost, `run` makes a release,
-`risk` measures it, `attack` attacks it, `gate` attests it or refuses, `report` writes what those
-read who sign for it, and `verify` checks what was attested.
+`risk` measures it, `attack` attacks it, `utility` says what it is still good for, `gate` attests it
+or refuses, `report` writes what those read who sign for it, and `verify` checks what was attested.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.utility_file import utility
 from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.policy import PublishPolicy, parse_policy, read_policy
@@ -34,7 +35,9 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "verify"]
+__all__ = [
+    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "utility", "verify",
+]  # fmt: skip
 
 
 def scan(

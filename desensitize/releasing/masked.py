@@ -73,6 +73,15 @@ def from_file(
         raise InputError(
             Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
         )
+    delta = policy.models.delta
+    if delta is not None and not (policy.folder / delta.file).is_file():
+        raise InputError(
+            Text(f"{policy.folder / delta.file}, which delta names, is no file",
+                 f"delta 指定的 {policy.folder / delta.file} 不是文件"),
+            remedy=Text("write its place relative to the policy's folder",
+                        "请写相对于策略所在目录的路径"),
+            code="source.not_found",
+        )  # fmt: skip
     before = _version(source)
     sha256, order = sha256_of(source), seed_of(source, policy.digest)
     # On the disk of the output: what spills is as large as the data. It is gone before the
@@ -84,6 +93,7 @@ def from_file(
         "sheet": sheet,
         "policy": policy.text,
         "folder": str(policy.folder.resolve()),
+        "population": "" if delta is None else str((policy.folder / delta.file).resolve()),
         "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
         "order": order.hex(),
         "out": str(path),
@@ -116,6 +126,8 @@ def from_object(
     sheet: str,
     limits: LoadLimits | None,
     progress: Progress | None,
+    *,
+    lay_down: bool,
 ) -> Masked:
     """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
 
@@ -127,6 +139,7 @@ def from_object(
         sheet: For files only: refused.
         limits: For files only: refused.
         progress: Called with the rows that are done and, if known, all there are.
+        lay_down: Whether attacks will need the rows.
 
     Raises:
         InputError: The object is of no known kind, or options for files were given.
@@ -146,7 +159,7 @@ def from_object(
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         sha256, order = _digests_of_rows(table, policy)
         written = write_masked(table, policy, keys, path, order=order, progress=progress)
-        if policy.attacks.asked:
+        if lay_down:
             _lay_down(table, path.parent / ORIGINAL)
     except (duckdb.Error, MemoryError) as error:
         raise UnavailableError(
