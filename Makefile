@@ -22,6 +22,9 @@ STUBS_OUT ?= .
 FLOWER := .tools/flower/bin/python
 DATASYNTHESIZER := .tools/datasynthesizer/bin/python
 
+# A file's tests share its processes, so they stay together. More than four would wait for each other.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help setup demo test test-all lint format bench docs stubs divisions audit clean
 
 help:  ## what there is
@@ -32,11 +35,11 @@ demo: setup  ## a whole exchange on this machine, with generated data: questions
 
 test: lint  ## style, types, layers and all tests but the slow ones
 	@echo "tests …"
-	@$(BIN)/pytest -q -m "not slow"
+	@$(BIN)/pytest -q -m "not slow" $(PARALLEL)
 	@echo "All checks passed: style, types, layers, tests."
 
 test-all: lint  ## the same with the slow ones
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q $(PARALLEL)
 
 lint: setup  ## style, types and layers
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet && echo "style   ok  (ruff)"

@@ -24,21 +24,14 @@ if TYPE_CHECKING:
         run,
         scan,
         synthesise,
+        utility,
         verify,
     )
 
 __all__ = [
-    "alternatives",
-    "attack",
-    "gate",
-    "plan",
-    "report",
-    "risk",
-    "run",
-    "scan",
-    "synthesise",
-    "verify",
-]
+    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "synthesise",
+    "utility", "verify",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

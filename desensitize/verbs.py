@@ -1,9 +1,9 @@
 """What a program asks of this package.
 
 `scan` finds, `plan` proposes, `alternatives` says what each k would cost, `run` makes a release,
-`risk` measures it, `attack` attacks it, `gate` attests it or refuses, `report` writes what those
-read who sign for it, `verify` checks what was attested, and `synthesise` makes rows that are
-nobody's.
+`risk` measures it, `attack` attacks it, `utility` says what it is still good for, `gate` attests it
+or refuses, `report` writes what those read who sign for it, `verify` checks what was attested, and
+`synthesise` makes rows that are nobody's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.utility_file import utility
 from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.policy import PublishPolicy, parse_policy, read_policy
@@ -37,17 +38,9 @@ from protos.faults import InputError
 from protos.language import Text
 
 __all__ = [
-    "alternatives",
-    "attack",
-    "gate",
-    "plan",
-    "report",
-    "risk",
-    "run",
-    "scan",
-    "synthesise",
-    "verify",
-]
+    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "synthesise",
+    "utility", "verify",
+]  # fmt: skip
 
 
 def scan(

@@ -6,15 +6,18 @@ of the two; also where each release for itself hides small cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from desensitize.attacks.classes import codes_of, together
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View
+from desensitize.attacks.view import View, masked_cells
+from desensitize.generalise.levels import hierarchy
 from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
 from protos.language import Text
@@ -25,20 +28,36 @@ _MEASURES: Final = Text(
 )
 
 
-def attack(view: View, name: str, earlier: Table) -> Finding:
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier release.
+
+    Attributes:
+        name: For people.
+        table: Its rows; in the engine of the others.
+        levels: Level of each column that had a hierarchy, by name.
+    """
+
+    name: str
+    table: Table
+    levels: Mapping[str, str] = field(default_factory=dict)
+
+
+def attack(view: View, earlier: Earlier, levels: Mapping[str, str]) -> Finding:
     """Compares the release with an earlier one.
 
     Args:
         view: The release.
-        name: Of the earlier release, for people.
-        earlier: Its rows; in the same engine.
+        earlier: The earlier one.
+        levels: Of the release, by column.
     """
-    present = {column.name for column in earlier.columns}
+    name = earlier.name
+    present = {column.name for column in earlier.table.columns}
     columns, here, there = [], [], []
     for each in view.known:
         if each not in present or not view.policy.columns[each].quasi:
             continue
-        (one, other), width = codes_of(view.cells(view.release, each), view.cells(earlier, each))
+        (one, other), width = codes_of(*_at_one_level(view, earlier, levels, each))
         shared = len(np.intersect1d(one, other)) / max(width, 1)
         if shared >= _OVERLAP:  # else another level: its cells are not the same cells
             columns.append(each)
@@ -80,6 +99,39 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
         ),
         figures={"compared": float(cells), "by_few": float(some)},
     )  # fmt: skip
+
+
+def _at_one_level(
+    view: View, earlier: Earlier, levels: Mapping[str, str], name: str
+) -> tuple[Any, Any]:
+    """Returns a column of both releases, the finer one made as coarse as the other.
+
+    Whoever has both can do that: what a label becomes at a coarser level is no secret. Here it is
+    looked up in the original.
+    """
+    ours, theirs = view.cells(view.release, name), view.cells(earlier.table, name)
+    rule = view.policy.columns[name].hierarchy
+    now, before = levels.get(name), earlier.levels.get(name)
+    if rule is None or now == before or now is None or before is None:
+        return ours, theirs
+    known = hierarchy(name, rule, view.policy.folder)
+    if before not in known.names:
+        return ours, theirs
+    place, other = known.names.index(now), known.names.index(before)
+    fine, coarse = (
+        masked_cells(view.original, view.policy, {name: (known.methods[level],)})[0]
+        for level in (min(place, other), max(place, other))
+    )
+    pairs = pa.table({"fine": fine, "coarse": coarse}).group_by(["fine", "coarse"]).aggregate([])
+    upper = dict(zip(pairs["fine"].to_pylist(), pairs["coarse"].to_pylist(), strict=True))
+    return (_coarser(ours, upper), theirs) if place < other else (ours, _coarser(theirs, upper))
+
+
+def _coarser(cells: Any, upper: Mapping[str | None, str | None]) -> Any:  # noqa: ANN401 - Arrow has no types
+    """Looks labels up; one that the original does not have stays what it is."""
+    coded = pa.chunked_array(cells).combine_chunks().dictionary_encode(null_encoding="encode")
+    labels = [upper.get(label, label) for label in coded.dictionary.to_pylist()]
+    return pa.array(labels, pa.string()).take(coded.indices)
 
 
 def _margins(places: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from desensitize.attacks.classes import codes_of, together
 from desensitize.engines.stored_values import quoted
-from desensitize.generalise.levels import hierarchy
+from desensitize.generalise.levels import methods_of
 from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Method
 from desensitize.masking.dates import DateShift, DateTo
@@ -32,7 +32,7 @@ from desensitize.masking.order import Microaggregate
 from desensitize.masking.readings import as_date, as_number
 from desensitize.masking.statement import forget, prepare
 from desensitize.masking.visible import Ends, Keep, Redact
-from desensitize.policy import PublishedColumn, PublishPolicy
+from desensitize.policy import PublishPolicy
 from desensitize.recognisers.digits import Ints
 from desensitize.row_order import place as place_of
 from desensitize.sources import Table
@@ -141,32 +141,6 @@ def lay_out(
         {name: numbers(original, name) for name in near},
         _origin(policy, published, before, rows.num_rows, _order(original, order)),
     )  # fmt: skip
-
-
-def methods_of(
-    column: PublishedColumn, policy: PublishPolicy, levels: dict[str, str]
-) -> tuple[Method, ...]:
-    """Returns what was done to a column, its level included.
-
-    Raises:
-        InputError: Nobody says at which level of its hierarchy it was published.
-    """
-    if column.hierarchy is None:
-        return column.methods
-    each = hierarchy(column.name, column.hierarchy, policy.folder)
-    if levels.get(column.name) not in each.names:
-        raise InputError(
-            Text(
-                f"nobody says at which level {column.name!r} was published",
-                f"无法得知“{column.name}”以哪一层级发布",
-            ),
-            remedy=Text(
-                "name the directory of the release: its manifest says so",
-                "请指定发布目录：其清单中有记录",
-            ),
-            code="attack.level",
-        )
-    return (each.methods[each.names.index(levels[column.name])],)
 
 
 def masked_cells(

@@ -14,7 +14,14 @@ from desensitize.attesting import synthetic
 from desensitize.attesting.attestation import CONTEXTS, TYPES
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.releasing.facts import MANIFEST, POLICY, FileFacts, RescanFacts, sha256_of
+from desensitize.releasing.facts import (
+    MANIFEST,
+    POLICY,
+    FileFacts,
+    RescanFacts,
+    lies_in,
+    sha256_of,
+)
 from desensitize.risks import from_dict as risk_from
 from desensitize.synthesis.facts import SynthesisFacts
 from protos.data_integrity import Proof, check, read_time
@@ -29,9 +36,9 @@ _MEMBERS: Final = frozenset(
     {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
 )
 _SUBJECT: Final = frozenset(
-    {"id", "dataset", "open", "input", "output", "policySha256", "manifestSha256", "versions",
-     "columns", "levels", "suppressedRows", "models", "limits", "gate", "rescan", "risk",
-     "attacks", "earlier", "checks"}
+    {"id", "dataset", "open", "input", "output", "policySha256", "files", "populationSha256",
+     "manifestSha256", "versions", "columns", "levels", "suppressedRows", "models", "limits",
+     "gate", "rescan", "risk", "attacks", "earlier", "checks"}
 )  # fmt: skip
 State = Literal["holds", "fails", "open"]
 """``open``: it was not possible to say; an attestation is valid only if everything holds."""
@@ -42,7 +49,7 @@ class VerifyCheck:
     """One thing that was checked.
 
     Attributes:
-        name: Stable: file, form, proof, time, signer, data, policy, manifest, figures.
+        name: Stable: file, form, proof, time, signer, data, policy, manifest, figures, files.
         state: What came out.
         reason: Why.
     """
@@ -251,6 +258,22 @@ def _beside(path: Path, subject: Mapping[str, Any]) -> Iterator[VerifyCheck]:
         yield _holds(name, Text(f"{file} is the attested one", f"{file} 与证明一致"))
         if name == "policy":
             yield _figures(there, subject)
+    yield from _files(path.parent, subject.get("files", {}))  # synthetic rows have none
+
+
+def _files(folder: Path, said: object) -> Iterator[VerifyCheck]:
+    """Hierarchy files, if they lie there; names outside the folder are not followed."""
+    if not isinstance(said, dict) or not all(isinstance(each, str) for each in said.values()):
+        yield _fails("files", Text("the hierarchy files are no list", "层级文件清单无效"))
+        return
+    there = {name: path for name in said if (path := lies_in(folder, name)) is not None}
+    changed = [name for name, path in there.items() if sha256_of(path) != said[name]]
+    if changed:
+        named, named_zh = ", ".join(changed), "、".join(changed)
+        yield _fails("files", Text(f"{named} was changed", f"{named_zh} 已被改动"))
+    elif there:
+        yield _holds("files", Text(f"{len(there)} hierarchy files are the attested ones",
+                                   f"{len(there)} 个层级文件与证明一致"))  # fmt: skip
 
 
 def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:

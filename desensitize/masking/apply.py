@@ -84,6 +84,7 @@ def write_masked(
     secrets: Secrets,
     path: Path,
     *,
+    population: Table | None = None,
     order: bytes | None = None,
     progress: Progress | None = None,
 ) -> Written:
@@ -94,6 +95,7 @@ def write_masked(
         policy: What becomes of it.
         secrets: Keys of the domains.
         path: A file that does not exist.
+        population: Everybody from whom the rows were drawn, if a model is about them.
         order: Seed of the order of the rows; see `row_order`. None for that of the table.
         progress: Told about rows that are done, a few times a second.
 
@@ -105,7 +107,7 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    chosen = choose(table, policy, secrets)
+    chosen = choose(table, policy, secrets, population)
     late = {column.name for column in policy.published}
     if chosen is None:
         statement = prepare(table, policy, secrets, late=late, order=order)

@@ -1,7 +1,8 @@
 """The facts of a release: what went in, what came out, what was done to every column.
 
 A release is a directory with three files: ``DATASET.parquet``, ``policy.toml`` as it was applied,
-and ``manifest.json``, which this module writes and reads. The manifest never holds a value of
+and ``manifest.json``, which this module writes and reads; beside them lie the hierarchy files that
+the policy names. The manifest never holds a value of
 the data: names of columns, counts, digests and figures only. What the privacy models, the risk
 measures and the attacks found stands in ``figures``, under a name of each one's own.
 
@@ -108,6 +109,9 @@ class Release:
         input: What went in; None if the rows are synthetic.
         output: The Parquet file.
         policy_sha256: Of ``policy.toml``.
+        files: SHA-256 of each hierarchy file, by name.
+        population_sha256: Of the population that δ was measured beside, which lies elsewhere; empty
+            without one.
         versions: Packages by name, and what read and wrote.
         columns: The published ones, in order.
         dropped: Columns that the policy drops.
@@ -133,6 +137,8 @@ class Release:
     columns: tuple[ColumnFacts, ...]
     dropped: tuple[str, ...] = ()
     unmentioned: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    population_sha256: str = ""
     levels: Mapping[str, str] = field(default_factory=dict)
     suppressed_rows: int = 0
     token_keys: Mapping[str, str] = field(default_factory=dict)
@@ -175,7 +181,7 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
 
     Args:
         directory: The release.
-        check: Whether the other two files must be those that the manifest speaks of.
+        check: Whether the other files must be those that the manifest speaks of.
 
     Raises:
         InputError: It is no release.
@@ -197,6 +203,7 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
         for name, said in (
             (release.output.name, release.output.sha256),
             (POLICY, release.policy_sha256),
+            *release.files.items(),
         ):
             _check_file(directory, name, said)
     return release
@@ -276,12 +283,25 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def lies_in(directory: Path, name: str) -> Path | None:
+    """Returns a file of a release, None if there is none of that name.
+
+    Whoever names it is not trusted: it lies in the directory or below, or is none.
+    """
+    path = directory / name
+    try:
+        inside = path.is_file() and path.resolve().is_relative_to(directory.resolve())
+    except (OSError, ValueError):  # no name that a file can have
+        return None
+    return path if inside else None
+
+
 def _check_file(directory: Path, name: str, said: str) -> None:
-    # The manifest is not trusted to name a file: it names one beside itself, or none.
-    path = directory / Path(name).name
-    if path.name != name or not path.is_file():
+    path = lies_in(directory, name)
+    if path is None:
+        said_name = Path(name).name
         raise TrustError(
-            Text(f"{path.name} is missing from the release", f"发布目录中缺少 {path.name}"),
+            Text(f"{said_name} is missing from the release", f"发布目录中缺少 {said_name}"),
             remedy=Text("make the release again", "请重新生成发布"),
             code="release.file",
         )

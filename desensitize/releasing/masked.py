@@ -22,6 +22,7 @@ from desensitize.releasing.facts import (
 from desensitize.releasing.reading import in_child, opened, unchanged
 from desensitize.row_order import RowOrder, seed_of
 from desensitize.sources import Table
+from protos.faults import InputError
 from protos.language import Text
 
 ORIGINAL: Final = "original.parquet"
@@ -66,6 +67,15 @@ def from_file(
         InputError: The file is missing, cannot be read, or changed meanwhile.
         UnavailableError: Memory, disk or time did not suffice.
     """
+    delta = policy.models.delta
+    if delta is not None and not (policy.folder / delta.file).is_file():
+        raise InputError(
+            Text(f"{policy.folder / delta.file}, which delta names, is no file",
+                 f"delta 指定的 {policy.folder / delta.file} 不是文件"),
+            remedy=Text("write its place relative to the policy's folder",
+                        "请写相对于策略所在目录的路径"),
+            code="source.not_found",
+        )  # fmt: skip
     in_use = keys.in_use()
     with unchanged(source) as size:
         sha256, order = sha256_of(source), seed_of(source, policy.digest)
@@ -73,6 +83,7 @@ def from_file(
             "sheet": sheet,
             "policy": policy.text,
             "folder": str(policy.folder.resolve()),
+            "population": "" if delta is None else str((policy.folder / delta.file).resolve()),
             "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
             "order": order.hex(),
             "out": str(path),
@@ -92,6 +103,8 @@ def from_object(
     sheet: str,
     limits: LoadLimits | None,
     progress: Progress | None,
+    *,
+    lay_down: bool,
 ) -> Masked:
     """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
 
@@ -103,6 +116,7 @@ def from_object(
         sheet: For files only: refused.
         limits: For files only: refused.
         progress: Called with the rows that are done and, if known, all there are.
+        lay_down: Whether attacks will need the rows.
 
     Raises:
         InputError: The object is of no known kind, or options for files were given.
@@ -112,7 +126,7 @@ def from_object(
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         sha256, order = _digests_of_rows(table, policy)
         written = write_masked(table, policy, keys, path, order=order, progress=progress)
-        if policy.attacks.asked:
+        if lay_down:
             _lay_down(table, path.parent / ORIGINAL)
     return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, order)
 

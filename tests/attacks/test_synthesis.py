@@ -238,6 +238,7 @@ def test_risk_attack_gate_and_report_refuse_what_is_nobody_s(tmp_path: Path) -> 
         lambda: desensitize.risk(out),
         lambda: desensitize.attack(source, out),
         lambda: desensitize.attack(source, source, policy=policy_of(), earlier=[out]),
+        lambda: desensitize.utility(source, out, "sex"),
         lambda: desensitize.report(out, out=tmp_path / "page.html"),
         lambda: desensitize.report(out, out=tmp_path / "page.html", original=source),
     ]

@@ -65,7 +65,7 @@ def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: R
     text = (GUIDES / "release.md").read_text("utf-8")
     [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
     [policy] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    [shown] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    shown, since = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     (tmp_path / "visits.csv").write_text(table, "utf-8")
     (tmp_path / "policy.toml").write_text(policy, "utf-8")
     veil, out = Path(sys.executable).with_name("veil"), tmp_path / "release"
@@ -74,10 +74,11 @@ def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: R
     assert (
         run(veil, "desensitize", "keys", "new", tmp_path / "keys.toml", "patients").returncode == 0
     )
-    said = run(
+    command = (
         veil, "desensitize", "run", tmp_path / "visits.csv", "--policy", tmp_path / "policy.toml",
-        "--out", out, "--token-keys", tmp_path / "keys.toml",
+        "--token-keys", tmp_path / "keys.toml", "--out",
     )  # fmt: skip
+    said = run(*command, out)
     assert said.returncode == 0, said.stderr
     printed = [" ".join(line.split()) for line in said.stdout.splitlines()]
     for line in shown.splitlines():
@@ -90,6 +91,9 @@ def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: R
     assert [row["住址"] for row in rows] == ["北京市", "北京市", "广东省广州市"]
     assert [row["费用"] for row in rows] == [1300, 300, 50000]
     assert rows[1]["就诊日期"] - rows[0]["就诊日期"] == dt.timedelta(14)
+    again = run(*command, tmp_path / "release3", "--earlier", out)
+    assert again.returncode == 0, again.stderr
+    assert since.strip() in again.stdout
 
 
 def test_the_guide_names_every_method(tmp_path: Path) -> None:
