@@ -51,7 +51,7 @@ models = st.builds(
 ).filter(lambda each: each.asked and not (each.delta and each.delta.least and each.max_suppressed))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows, models, strangers)
 def test_it_is_the_optimum(
     table: list[tuple[str, str, str]], asked: Models, others: list[tuple[str, str]]
