@@ -30,6 +30,22 @@ DECISIONS: tuple[Decision, ...] = get_args(Decision)
 _STATES: dict[Decision, str] = {"keep": "kept", "move": "moved", "different": "different"}
 
 
+def read_decision(text: str) -> Decision:
+    """Returns the decision that a person wrote.
+
+    Raises:
+        InputError: It is none of `DECISIONS`.
+    """
+    for decision in DECISIONS:
+        if text == decision:
+            return decision
+    raise InputError(
+        Text(f"{text[:20]!r} is no decision", f"“{text[:20]}”不是有效的裁定"),
+        remedy=Text(f"use {', '.join(DECISIONS)}", f"可用：{'、'.join(DECISIONS)}"),
+        code="conflict.decision",
+    )
+
+
 @dataclass(frozen=True)
 class Claim:
     """One record's word on who is responsible for a datum.

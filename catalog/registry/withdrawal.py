@@ -103,10 +103,11 @@ def read_tombstone(token: str, signer: PublicIdentity) -> dict[str, Any]:
 
 def unknown(source: str, identifier: str) -> InputError:
     """Returns the error for a dataset that was never registered."""
+    of = Text(f" of {source[:40]!r}", f"（来源 {source[:40]}）") if source else Text("", "")
     return InputError(
         Text(
-            f"there is no dataset {identifier[:80]!r} of {source[:40]!r}",
-            f"没有来源为“{source[:40]}”、代码为“{identifier[:80]}”的数据资源",
+            f"there is no dataset {identifier[:80]!r}{of.en}",
+            f"没有代码为“{identifier[:80]}”的数据资源{of.zh}",
         ),
         remedy=Text("veil catalog search finds it", "用 veil catalog search 查找"),
         code="catalog.unknown",

@@ -91,6 +91,22 @@ class Query:
         return cls(body["text"], filters, body["order"])
 
 
+def read_order(text: str) -> Order:
+    """Returns the order that a person wrote.
+
+    Raises:
+        InputError: It is none of `ORDERS`.
+    """
+    for order in ORDERS:
+        if text == order:
+            return order
+    raise InputError(
+        Text(f"hits are not sorted by {text[:20]!r}", f"不支持按“{text[:20]}”排序"),
+        remedy=Text(f"use {', '.join(ORDERS)}", f"可用：{'、'.join(ORDERS)}"),
+        code="search.order",
+    )
+
+
 def read_filter(facet: Facet, text: str) -> str:
     """Returns the code for what a person wrote; departments and scenarios stay as they are.
 
@@ -121,7 +137,8 @@ def read_place(text: str) -> str:
     """
     if text in divisions():
         return text
-    found = [d.code for d in divisions().values() if d.name in {text, f"{text}市", f"{text}省"}]
+    wanted = {text, *(text + end for end in "省市区县")}
+    found = [division.code for division in divisions().values() if division.name in wanted]
     # Of two with one name the larger is meant: 广州 is the city, whatever counties were called so.
     whole = [code for code in found if code.endswith("00")]
     best = whole or found
