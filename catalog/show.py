@@ -119,7 +119,8 @@ def show_page(page: Page, query: Query, departments: dict[str, str], *, facets: 
         terminal.say(" · ".join(filter(None, _facts_of(hit))), indent=2, hang=2)
     terminal.say(
         Text(
-            f"{page.total:,} datasets{f', {len(page.hits)} shown' if page.hits else ''}.",
+            f"{page.total:,} dataset{'' if page.total == 1 else 's'}"
+            f"{f', {len(page.hits)} shown' if page.hits else ''}.",
             f"共 {page.total:,} 个数据资源{f'，显示 {len(page.hits)} 个' if page.hits else ''}。",
         )
     )

@@ -145,20 +145,18 @@ def import_file(
     parsed = _without_repeats(_counted(read(path, source, sheet), progress))
     bad = [one for one in parsed if one.record is None]
     good = [one for one in parsed if one.record is not None]
-    report = Report(len(parsed), problems=_problems(bad), bad=len(bad))
-    skips = bad_file is not None
-    if (bad and not skips) or not parsed:
+    report = Report(len(parsed))
+    if not parsed:
         return report
     try:
         with registry.writing() as writer:
             objected = _objections(writer, good)
-            if objected:
-                lines = {one.line for one in objected}
-                good = [one for one in good if one.line not in lines]
-                bad = sorted([*bad, *objected], key=lambda one: one.line)
-                report = replace(report, problems=_problems(bad), bad=len(bad))
-                if not skips:
-                    raise _StoppedError
+            lines = {one.line for one in objected}
+            good = [one for one in good if one.line not in lines]
+            bad = sorted([*bad, *objected], key=lambda one: one.line)
+            report = replace(report, problems=_problems(bad), bad=len(bad))
+            if bad and bad_file is None:
+                raise _StoppedError
             _put(writer, [one.record for one in good if one.record is not None], progress)
             report = replace(
                 report,
@@ -233,7 +231,7 @@ def _put(writer: Writer, records: Sequence[Record], progress: Progress) -> None:
 
 
 def _problems(bad: Sequence[Parsed]) -> list[Problem]:
-    return [problem for one in bad for problem in one.problems]
+    return sorted((p for one in bad for p in one.problems), key=lambda problem: problem.line)
 
 
 def _write_bad(path: Path, bad: Sequence[Parsed]) -> None:
