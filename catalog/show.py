@@ -100,9 +100,9 @@ def show_report(report: Report, name: str) -> None:
     if report.conflicts:
         terminal.say(
             Text(
-                f"{report.conflicts:,} data items are claimed by a second department: "
-                "veil catalog conflicts",
-                f"{report.conflicts:,} 个数据项被第二个部门主张为数源："
+                f"Claimed by a second department: {report.conflicts:,} of the data items. "
+                "See veil catalog conflicts",
+                f"{report.conflicts:,} 个数据项被第二个部门主张为数源，"
                 "请查看 veil catalog conflicts",
             ),
             style=terminal.WARN,

@@ -54,22 +54,25 @@ def province(datasets: int = DATASETS, seed: int = 1) -> Iterator[Record]:
     """Yields the records of the sample province, department by department.
 
     Args:
-        datasets: How many, 1 to about 46,000.
+        datasets: How many, 1 to about 79,000.
         seed: Another seed, another choice of datasets.
 
     Raises:
         InputError: More than there is to tell, or less than one.
     """
     draws, all_offices = Draws(seed), offices()
-    wanted = _shares(all_offices, datasets)
-    by_place = {(o.department.place, o.domain.name_en): o.department.code for o in all_offices}
-    done = 0
+    wanted = _shares(draws, all_offices, datasets)
+    # Only who is in the sample is named as responsible: its files are complete in themselves.
+    by_place = {
+        (office.department.place, office.domain.name_en): office.department.code
+        for office, count in zip(all_offices, wanted, strict=True)
+        if count
+    }
     for number, (office, count) in enumerate(zip(all_offices, wanted, strict=True)):
         order = sorted(
             _topics(office), key=lambda t: draws.below(1 << 60, number, t[0].name, t[1].name)
         )
         for place, (thing, aspect) in enumerate(order[:count]):
-            done += 1
             yield _record(draws, office, thing, aspect, place, by_place)
 
 
@@ -91,7 +94,7 @@ def _topics(office: Office) -> list[tuple[Thing, Aspect]]:
     ]
 
 
-def _shares(all_offices: list[Office], datasets: int) -> list[int]:
+def _shares(draws: Draws, all_offices: list[Office], datasets: int) -> list[int]:
     """Divides the datasets among the departments: by level, within what each has to tell."""
     most = [len(_topics(office)) for office in all_offices]
     if not 1 <= datasets <= sum(most):
@@ -103,16 +106,16 @@ def _shares(all_offices: list[Office], datasets: int) -> list[int]:
             remedy=Text("choose a number between them", "请在此范围内选择"),
             code="sample.size",
         )
+    # Each department registers one dataset a turn, a province's five turns while a county's takes
+    # one; the earliest are taken. So a small sample has datasets from everywhere, too.
+    turns = [
+        ((number + draws.below(1000, "turn", place, number) / 1000) / _SHARE[office.level], place)
+        for place, office in enumerate(all_offices)
+        for number in range(most[place])
+    ]
     counts = [0] * len(most)
-    left = datasets
-    while left:
-        open_to = [i for i, office in enumerate(all_offices) if counts[i] < most[i]]
-        for i in open_to:
-            more = min(_SHARE[all_offices[i].level], most[i] - counts[i], left)
-            counts[i] += more
-            left -= more
-            if not left:
-                break
+    for _, place in sorted(turns)[:datasets]:
+        counts[place] += 1
     return counts
 
 

@@ -25,7 +25,8 @@ from protos.language import Text
 HEAD: Final = "0001"
 """The newest migration; a test compares it with the scripts."""
 
-_BUSY_S: Final = 30.0
+_BUSY_S: Final = 120.0
+"""A writer waits so long for the one before it: four imports of a province."""
 _WRITES: Final = "veil_writes"
 MIGRATES: Final = "veil_migrates"
 _MIGRATION_LOCK: Final = 0x7665696C  # any number that nobody else locks in this database
@@ -208,6 +209,13 @@ def _failures() -> Iterator[None]:
 
 
 def _unavailable(error: Exception) -> UnavailableError:
+    if "database is locked" in str(error):
+        return UnavailableError(
+            Text("another program is writing the catalog", "另一程序正在写入目录"),
+            remedy=Text("try again when it is done", "请待其完成后重试"),
+            code="catalog.busy",
+            detail=str(error),
+        )
     return UnavailableError(
         Text("the catalog's database cannot be read or written", "目录数据库无法读写"),
         remedy=Text(

@@ -39,7 +39,6 @@ _ONE: Final[dict[Facet, Any]] = {
     "cycle": DatasetRow.cycle,
     "kind": DatasetRow.kind,
 }
-_NUMBERS: Final = ("day", "usage")
 _EPOCH: Final = dt.date(1970, 1, 1)
 
 
@@ -116,30 +115,33 @@ def load(connection: Connection, before: Columns | None = None) -> Columns:
     since = -1 if before is None or before.revision > revision else before.revision
     old = before if since >= 0 and before is not None else _nothing()
     rows = _rows(connection, since)
-    fresh = np.array([row.id for row in rows], dtype=np.int64)
+    # By columns, once: 41,600 rows have half a million cells.
+    numbers, states, fresh_names, english, usage, published, updated, *coded = (
+        zip(*rows, strict=True) if rows else [()] * (7 + len(_ONE))
+    )
+    fresh = np.array(numbers, dtype=np.int64)
     known = np.isin(fresh, old.ids, assume_unique=True)
     ids = np.concatenate([old.ids, fresh[~known]])  # numbers only go up: still ascending
     places = np.searchsorted(ids, fresh)
     names, titles = _grown(old.names, ids), _grown(old.titles, ids)
-    for place, row in zip(places.tolist(), rows, strict=True):
-        names[place] = row.name
-        titles[place] = spaced((row.name, row.name_en))
+    for place, name, name_en in zip(places.tolist(), fresh_names, english, strict=True):
+        names[place] = name
+        titles[place] = spaced((name, name_en))
     facets: dict[Facet, Tags] = {
-        facet: _laid_over(
-            old.facets[facet], places, places, [str(getattr(row, facet)) for row in rows]
-        )
-        for facet in _ONE
+        facet: _laid_over(old.facets[facet], places, places, [str(value) for value in values])
+        for facet, values in zip(_ONE, coded, strict=True)
     }
     for facet, found in _tags(connection, since).items():
         owners = np.searchsorted(ids, np.array([dataset for dataset, _ in found], dtype=np.int64))
         facets[facet] = _laid_over(old.facets[facet], places, owners, [tag for _, tag in found])
+    days = [_day(last or first) for first, last in zip(published, updated, strict=True)]
     return Columns(
         revision=revision,
         ids=ids,
-        alive=_put(old.alive, ids, places, [row.state == "registered" for row in rows]),
+        alive=_put(old.alive, ids, places, [state == "registered" for state in states]),
         facets=facets,
-        day=_put(old.day, ids, places, [_day(row) for row in rows]),
-        usage=_put(old.usage, ids, places, [row.usage for row in rows]),
+        day=_put(old.day, ids, places, days),
+        usage=_put(old.usage, ids, places, usage),
         titles=titles,
         names=names,
         departments={
@@ -154,8 +156,7 @@ def load(connection: Connection, before: Columns | None = None) -> Columns:
 def _rows(connection: Connection, since: int) -> Sequence[Row[Any]]:
     statement = select(
         DatasetRow.id, DatasetRow.state, DatasetRow.name, DatasetRow.name_en, DatasetRow.usage,
-        DatasetRow.published, DatasetRow.updated,
-        *(column.label(facet) for facet, column in _ONE.items()),
+        DatasetRow.published, DatasetRow.updated, *_ONE.values(),
     )  # fmt: skip
     return connection.execute(
         statement.where(DatasetRow.revision > since).order_by(DatasetRow.id)
@@ -190,7 +191,7 @@ def _grown(old: list[str], ids: Ints) -> list[str]:
     return old + [""] * (len(ids) - len(old))
 
 
-def _put(old: NDArray[Any], ids: Ints, places: Ints, values: list[Any]) -> NDArray[Any]:
+def _put(old: NDArray[Any], ids: Ints, places: Ints, values: Sequence[Any]) -> NDArray[Any]:
     new = np.zeros(len(ids), dtype=old.dtype)
     new[: len(old)] = old
     new[places] = values
@@ -208,6 +209,5 @@ def _laid_over(old: Tags, changed: Ints, places: Ints, tags: Sequence[str]) -> T
     return Tags(tuple(numbers), all_places[order], all_codes[order])
 
 
-def _day(row: Row[Any]) -> int:
-    day: dt.date | None = row.updated or row.published
+def _day(day: dt.date | None) -> int:
     return 0 if day is None else (day - _EPOCH).days

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, inspect, text, update
+from sqlalchemy import Connection, insert, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
 from catalog.registry.claims import DECISIONS
@@ -55,7 +55,11 @@ def database(
             pytest.skip(postgres_server.MISSING)
     database = Database(url)
     database.open()
+    # These tests empty what they are given: a URL of somebody's catalog must not be among it.
+    assert Registry(database, folder).count() == 0, "VEIL_TEST_POSTGRES names a catalog in use"
     yield database
+    with database.write() as (connection, _):
+        empty(connection)
     database.close()
 
 
@@ -64,6 +68,13 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("key") / "identity.pem"
     IdentityKey.generate().save(path)
     return path
+
+
+def empty(connection: Connection) -> None:
+    for table in reversed(Base.metadata.sorted_tables):
+        if table.name != "state":
+            connection.execute(table.delete())
+    connection.execute(text("DELETE FROM search_index"))
 
 
 class Clock:
@@ -78,10 +89,7 @@ class Clock:
 def registry(database: Database, key_file: Path) -> Registry:
     """An empty catalog."""
     with database.write() as (connection, _):
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name != "state":
-                connection.execute(table.delete())
-        connection.execute(text("DELETE FROM search_index"))
+        empty(connection)
     return Registry(database, key_file, clock=Clock())
 
 

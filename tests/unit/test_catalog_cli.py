@@ -147,5 +147,7 @@ def test_a_sample_is_a_catalog_at_once(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["search", "人口", "--json", *where])
     assert json.loads(found.output)["total"] > 0
     out = tmp_path / "p.csv"
-    CliRunner().invoke(app, ["sample", "--datasets", "5", "--out", str(out)])
+    CliRunner().invoke(app, ["sample", "--datasets", "50", "--out", str(out)])
+    result = CliRunner().invoke(app, ["import", str(out), *where, "--source", "x"])
+    assert result.exit_code == 0, result.output
     assert out.read_text("utf-8-sig").startswith("信息资源分类-类")

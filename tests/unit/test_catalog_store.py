@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
+from catalog.registry import database as database_module
 from catalog.registry.database import HEAD, Database, sqlite_url
 from catalog.registry.migrations import configuration
 from catalog.registry.registry import create, opened
 from catalog.registry.withdrawal import read_tombstone
+from catalog.search.find import Search
+from catalog.search.query import Query
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.keyfile import write_private
 from protos.signing import IdentityKey
 from tests.catalog_world import record
+
+Patch = pytest.MonkeyPatch
 
 
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
@@ -84,7 +89,6 @@ Database(sqlite_url(Path({str(path)!r}))).open()
     done = subprocess.run([sys.executable, "-c", program], check=False, cwd=Path.cwd())
     assert done.returncode == -signal.SIGKILL
     database = Database(sqlite_url(path))
-    database._engine = None
     database.open()
     assert database.revision() == HEAD
     database.close()
@@ -121,6 +125,37 @@ def test_the_url_lies_in_a_file_of_mode_0600(tmp_path: Path) -> None:
     (directory / "database.url").chmod(0o644)
     with pytest.raises(TrustError, match="0644"), opened(directory):
         pass
+
+
+def test_a_full_disk_leaves_the_catalog_as_it_was(tmp_path: Path) -> None:
+    create(tmp_path / "c")
+    many = [record(f"A/{i}", abstract="满" * 1000) for i in range(400)]
+    with opened(tmp_path / "c") as registry:
+        registry.register([record("B/1")])
+        with registry.database.engine.connect() as connection:
+            size = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {size + 20}")
+        with pytest.raises(UnavailableError, match="cannot be read or written"):
+            registry.register(many)
+        assert registry.count() == 1
+        assert Search(registry.database).find(Query("满")).total == 0
+        with registry.database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        assert registry.register(many).outcomes == {"new": 400}
+
+
+def test_a_writer_that_waits_too_long_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
+    create(tmp_path / "c")
+    monkeypatch.setattr(database_module, "_BUSY_S", 0.05)
+    holder = sqlite3.connect(tmp_path / "c" / "catalog.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with opened(tmp_path / "c") as registry:
+        with pytest.raises(UnavailableError, match="another program is writing"):
+            registry.register([record()])
+        assert registry.count() == 0  # readers need not wait
+        holder.execute("ROLLBACK")
+        holder.close()
+        registry.register([record()])
 
 
 def test_no_catalog_is_told(tmp_path: Path) -> None:
