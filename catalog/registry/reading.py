@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from catalog.registry.record import Access, Department, Item, Record, Relation, Version
 from catalog.registry.tables import (
@@ -31,26 +31,53 @@ _ITEM: Final = (
 )  # fmt: skip
 
 
-def records(connection: Connection, ids: Iterable[int]) -> Iterator[tuple[int, Record]]:
-    """Yields datasets with their records, in the order of the ids."""
+def records(
+    connection: Connection, ids: Iterable[int], *, with_items: bool = True
+) -> Iterator[tuple[int, Record]]:
+    """Yields datasets with their records, in the order of the ids.
+
+    Args:
+        connection: To read with.
+        ids: Numbers of datasets.
+        with_items: Whether the data items are wanted; there are many of them.
+    """
     rest = iter(ids)
     while some := tuple(islice(rest, _AT_ONCE)):
-        found = _some(connection, some)
+        found = _some(connection, some, _items(connection, some) if with_items else {})
         yield from ((number, found[number]) for number in some if number in found)
 
 
-def _some(connection: Connection, ids: Sequence[int]) -> dict[int, Record]:
+def item_texts(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    """Returns what is searched for in datasets' data items, as `terms.fields` has it."""
+    found: dict[int, list[str]] = defaultdict(list)
+    rows = connection.execute(
+        select(ItemRow.dataset, ItemRow.name, ItemRow.name_en, ItemRow.description, ItemRow.subject)
+        .where(_among(ItemRow.dataset, ids))
+        .order_by(ItemRow.dataset, ItemRow.position)
+    ).all()
+    for dataset, name, name_en, description, subject in rows:
+        found[dataset] += (name, name_en, description, subject)
+    return found
+
+
+def _items(connection: Connection, ids: Sequence[int]) -> dict[int, list[Item]]:
     items: dict[int, list[Item]] = defaultdict(list)
     found = connection.execute(
         select(ItemRow.dataset, *_ITEM)
-        .where(ItemRow.dataset.in_(ids))
+        .where(_among(ItemRow.dataset, ids))
         .order_by(ItemRow.dataset, ItemRow.position)
-    )
+    ).all()
     # In the order of Item's own fields: there are very many of them.
     for dataset, name, kind, length, name_en, says, codes, grade, uses, subject, source in found:
         items[dataset].append(
             Item(name, kind, length, name_en, says, codes, grade, _uses(uses), subject, source)
         )
+    return items
+
+
+def _some(
+    connection: Connection, ids: Sequence[int], items: Mapping[int, Sequence[Item]]
+) -> dict[int, Record]:
     themes = _tags(connection, select(ThemeRow.dataset, ThemeRow.theme), ThemeRow, ids)
     scenarios = _tags(
         connection,
@@ -63,7 +90,7 @@ def _some(connection: Connection, ids: Sequence[int]) -> dict[int, Record]:
     relations: dict[int, list[Relation]] = defaultdict(list)
     for row in connection.execute(
         select(RelationRow.__table__)
-        .where(RelationRow.dataset.in_(ids))
+        .where(_among(RelationRow.dataset, ids))
         .order_by(RelationRow.dataset, RelationRow.position)
     ):
         relations[row.dataset].append(Relation(row.kind, row.source, row.identifier))
@@ -80,18 +107,28 @@ def _some(connection: Connection, ids: Sequence[int]) -> dict[int, Record]:
             VersionRow,
             (VersionRow.dataset == DatasetRow.id) & (VersionRow.number == DatasetRow.number),
         )
-        .where(DatasetRow.id.in_(ids))
+        .where(_among(DatasetRow.id, ids))
     )
     return {
         row.id: _record(
             row,
-            items=tuple(items[row.id]),
+            items=tuple(items.get(row.id, ())),
             themes=tuple(themes[row.id]),
             scenarios=tuple(scenarios[row.id]),
             relations=tuple(relations[row.id]),
         )
         for row in connection.execute(statement)
     }
+
+
+def _among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:  # noqa: ANN401 - of numbers
+    """Whether a number is one of ids; hundreds that lie side by side are asked for as a range."""
+    first, last = min(ids), max(ids)
+    if last - first < 2 * len(ids):
+        between: ColumnElement[bool] = column.between(first, last)
+        return between
+    listed: ColumnElement[bool] = column.in_(ids)
+    return listed
 
 
 def _tags(
@@ -101,8 +138,8 @@ def _tags(
     ids: Sequence[int],
 ) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    ordered = statement.where(table.dataset.in_(ids)).order_by(table.dataset, table.position)
-    for dataset, tag in connection.execute(ordered):
+    ordered = statement.where(_among(table.dataset, ids)).order_by(table.dataset, table.position)
+    for dataset, tag in connection.execute(ordered).all():
         found[dataset].append(tag)
     return found
 

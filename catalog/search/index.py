@@ -9,17 +9,16 @@ which are letters and digits only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select, text
 
-from catalog.registry.reading import records
+from catalog.registry.reading import item_texts, records
 from catalog.registry.record import Record
 from catalog.registry.tables import DatasetRow
-from catalog.search.terms import asked, fields, pieces, runs, spaced
+from catalog.search.terms import asked, fields, own_fields, pieces, runs, spaced
 
 Ids = NDArray[np.int64]
 _ADD: Final = {
@@ -41,8 +40,12 @@ def add(connection: Connection, wanted: Iterable[tuple[int, Record]]) -> None:
         connection: Of the write that registers them.
         wanted: Number of each, and its record.
     """
+    _enter(connection, [(dataset, list(fields(record))) for dataset, record in wanted])
+
+
+def _enter(connection: Connection, wanted: list[tuple[int, list[str]]]) -> None:
     name = connection.dialect.name
-    rows = [_row(name, dataset, list(fields(record))) for dataset, record in wanted]
+    rows = [_row(name, dataset, texts) for dataset, texts in wanted]
     if rows:
         connection.execute(text(_ADD[name]), rows)
 
@@ -70,9 +73,16 @@ def rebuild(connection: Connection) -> int:
             select(DatasetRow.id).where(DatasetRow.state == "registered").order_by(DatasetRow.id)
         ).scalars()
     )
-    found = records(connection, ids)
-    while batch := list(islice(found, _BATCH)):
-        add(connection, batch)
+    for begin in range(0, len(ids), _BATCH):
+        some = ids[begin : begin + _BATCH]
+        items = item_texts(connection, some)
+        _enter(
+            connection,
+            [
+                (dataset, [*own_fields(record), *items.get(dataset, ())])
+                for dataset, record in records(connection, some, with_items=False)
+            ],
+        )
     if connection.dialect.name == "sqlite":
         connection.execute(text("INSERT INTO search_index (search_index) VALUES ('optimize')"))
     return len(ids)
@@ -87,6 +97,8 @@ def holding(connection: Connection, word: str) -> Ids | None:
         sql = "SELECT group_concat(rowid) FROM search_index WHERE search_index MATCH :terms"
         parameters = {"terms": f'"{" ".join(found)}"{" *" if is_open else ""}'}
     else:
+        # The planner does not know that looking at the rows means fetching all their texts.
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
         *closed, last = found
         terms = [f"'{piece}'" for piece in closed] + [f"'{last}'{':*' if is_open else ''}"]
         sql = (

@@ -80,6 +80,13 @@ def asked(word: str) -> tuple[tuple[str, ...], bool]:
 
 def fields(record: Record) -> Iterator[str]:
     """Yields the texts of a record that are searched, in both languages where there are two."""
+    yield from own_fields(record)
+    for item in record.items:
+        yield from (item.name, item.name_en, item.description, item.subject)
+
+
+def own_fields(record: Record) -> Iterator[str]:
+    """Yields those of a record itself; its data items follow."""
     yield record.name
     yield record.name_en
     yield record.provider.name
@@ -100,8 +107,3 @@ def fields(record: Record) -> Iterator[str]:
     yield record.format_type
     yield record.identifier
     yield record.abstract
-    for item in record.items:
-        yield item.name
-        yield item.name_en
-        yield item.description
-        yield item.subject

@@ -19,7 +19,12 @@ CREATE TABLE search_index (
     dataset INTEGER PRIMARY KEY REFERENCES datasets (id) ON DELETE CASCADE,
     body    TEXT NOT NULL,
     tokens  TSVECTOR NOT NULL
-)
+) WITH (toast_tuple_target = 128)
+"""
+# Out of line: the index answers alone, and then only the small rows are visited, not their texts.
+_APART = """
+ALTER TABLE search_index
+ALTER COLUMN body SET STORAGE EXTERNAL, ALTER COLUMN tokens SET STORAGE EXTERNAL
 """
 
 
@@ -263,4 +268,5 @@ def upgrade() -> None:
         op.execute(_FTS5)
     else:
         op.execute(_TSVECTOR)
+        op.execute(_APART)
         op.execute("CREATE INDEX ix_search_index_tokens ON search_index USING gin (tokens)")
