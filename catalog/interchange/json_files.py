@@ -9,7 +9,7 @@ from typing import Any, Final
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
-MOST_BYTES: Final = 512 << 20
+MOST_BYTES: Final = 256 << 20
 
 
 def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:

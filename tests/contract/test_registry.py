@@ -467,7 +467,7 @@ def test_what_changes_is_found_as_it_is_now(registry: Registry) -> None:
 def test_rebuilding_changes_nothing(registry: Registry) -> None:
     library(registry)
     column = "rowid" if registry.database.is_sqlite else "dataset"
-    everything = text(f"SELECT {column} AS number, search_index.* FROM search_index ORDER BY 1")
+    everything = text(f"SELECT {column} AS number, search_index.* FROM search_index ORDER BY 1")  # noqa: S608
     with registry.database.read() as connection:
         before = connection.execute(everything).all()
     with registry.database.write() as (connection, _):
