@@ -449,6 +449,14 @@ def searches(
     if as_json:
         _print_json({name: query.to_dict() for name, query in found.items()})
         return
+    if not found:
+        terminal.say(
+            Text(
+                "No search is saved: veil catalog search … --save NAME",
+                "没有已保存的检索：veil catalog search … --save 名称",
+            )
+        )
+        return
     rows = [
         (
             name,
@@ -475,15 +483,19 @@ def show(
 
     from catalog.registry.entry_json import entry_dict
     from catalog.registry.quality import judge
+    from catalog.registry.withdrawal import read_tombstone
     from catalog.show import show_entry
 
     with _open(directory) as registry:
         entry = registry.entry(_source(registry, identifier, source), identifier)
+        tombstone = None
+        if entry.tombstone:
+            tombstone = read_tombstone(entry.tombstone, registry.key().public)
     quality = judge(entry.record, dt.datetime.now(dt.UTC).date())
     if as_json:
         _print_json(entry_dict(entry, quality))
     else:
-        show_entry(entry, quality)
+        show_entry(entry, quality, tombstone)
 
 
 def _source(registry: Registry, identifier: str, source: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from catalog.interchange.form import HEADERS
 from catalog.interchange.importing import Report
 from catalog.registry import vocabulary as v
 from catalog.registry.conflict_views import Conflict
@@ -180,28 +181,33 @@ def value_name(facet: Facet, code: str, departments: dict[str, str]) -> str:
 # ---- one dataset -------------------------------------------------------------------------------
 
 
-def show_entry(entry: Entry, quality: Quality) -> None:
-    """Prints all that the catalog knows about a dataset."""
+def show_entry(entry: Entry, quality: Quality, tombstone: Mapping[str, Any] | None = None) -> None:
+    """Prints all that the catalog knows about a dataset.
+
+    Args:
+        entry: The dataset.
+        quality: Of its record.
+        tombstone: What was signed when it was withdrawn; None while it is registered.
+    """
     record = entry.record
     terminal.heading(record.name)
     if record.name_en:
         terminal.say(record.name_en, style=terminal.SOFT)
-    if entry.state == "withdrawn":
-        terminal.say(Text("Withdrawn from the catalog.", "已从目录撤回。"), style=terminal.BAD)
+    if tombstone is not None:
+        when, by, why = day(tombstone["iat"]), tombstone["by"], tombstone["reason"]
+        terminal.say(
+            Text(
+                f"Withdrawn from the catalog on {when} by {by}: {why}",
+                f"{when} 由{by}撤回：{why}",
+            ),
+            style=terminal.BAD,
+        )
     if record.abstract:
         terminal.say(record.abstract)
     for name, value in _facts(entry):
         if value:
             terminal.say(f"{name}{Text(': ', '：')}{value}", hang=4)
-    terminal.table(
-        titled(
-            Text("Data item", "信息项"), Text("Type", "类型"), Text("Grade", "分级"),
-            Text("May be used to", "允许用途"), Text("Code list", "代码集"),
-            Text("Source", "数源"),
-        ),
-        [_item(entry, number) for number in range(len(record.items))],
-        styles=[_GRADES[item.grade] for item in record.items],
-    )  # fmt: skip
+    _show_items(entry)
     _show_neighbours(entry.neighbours)
     _show_versions(entry.versions)
     _show_quality(quality)
@@ -245,6 +251,21 @@ def _times(record: Record) -> tuple[str, ...]:
     )
 
 
+def _show_items(entry: Entry) -> None:
+    """Prints the data items; columns in which nothing stands are left out."""
+    columns = titled(
+        Text("Data item", "信息项"), Text("Type", "类型"), Text("Grade", "分级"),
+        Text("May be used to", "允许用途"), Text("Code list", "代码集"), Text("Source", "数源"),
+    )  # fmt: skip
+    rows = [_item(entry, number) for number in range(len(entry.record.items))]
+    filled = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    terminal.table(
+        [columns[place] for place in filled],
+        [[row[place] for place in filled] for row in rows],
+        styles=[_GRADES[item.grade] for item in entry.record.items],
+    )
+
+
 def _item(entry: Entry, number: int) -> tuple[str, ...]:
     item = entry.record.items[number]
     name = f"{item.subject} · {item.name}" if item.subject else item.name
@@ -255,7 +276,7 @@ def _item(entry: Entry, number: int) -> tuple[str, ...]:
         name,
         f"{v.TYPES.title(item.type)}{length}",
         f"L{item.grade}",
-        str(_COMMA).join(str(v.USES.title(use)) for use in sorted(item.uses)) or "–",
+        str(_COMMA).join(str(v.USES.title(use)) for use in sorted(item.uses)),
         item.code_list,
         "" if source is None else source or disputed,
     )
@@ -284,19 +305,37 @@ def _show_versions(versions: Sequence[PastVersion]) -> None:
         terminal.say(" · ".join(parts), hang=2)
         changes = version.changes[:_SHOWN_CHANGES]
         for change in changes:
-            terminal.say(_change(change), indent=4, style=terminal.SOFT)
+            terminal.say(_change(change), indent=4, hang=2, style=terminal.SOFT)
         if (more := len(version.changes) - len(changes)) > 0:
             terminal.say(Text(f"… and {more} more", f"……另有 {more} 处"), indent=4)
 
 
-def _change(change: dict[str, object]) -> str:
-    words = {
-        "added": Text("added", "新增"),
-        "removed": Text("removed", "删除"),
-        "changed": Text("changed", "变更"),
-    }
-    what = " ".join(str(change[part]) for part in ("item", "field") if change.get(part))
-    return f"{words[str(change['what'])]} {what}"
+_WHAT: Final = {
+    "added": Text("added", "新增"),
+    "removed": Text("removed", "删除"),
+    "changed": Text("changed", "变更"),
+}
+_FIELDS: Final = {
+    "items": Text("data item", "信息项"),
+    "items.order": Text("order of data items", "信息项顺序"),
+    "sharing": Text("sharing", "共享属性"),
+    "opening": Text("opening", "开放属性"),
+    "provider": Text("provider", "信息资源提供方"),
+    "path": Text("classification", "信息资源分类"),
+    "version": Text("version", "版本"),
+}
+
+
+def _change(change: dict[str, Any]) -> str:
+    field, item = str(change["field"]), str(change.get("item", ""))
+    header = HEADERS.get(f"items.{field}" if item else field, field)
+    title = _FIELDS.get(field, Text(field.replace("_", " "), header))
+    said = " ".join(filter(None, (str(_WHAT[change["what"]]), str(title), item)))
+    was, now = change.get("was"), change.get("now")
+    if any(isinstance(part, dict | list) for part in (was, now)) or (was is None and now is None):
+        return said
+    nothing = str(Text("nothing", "空"))
+    return f"{said}{Text(': ', '：')}{was or nothing} → {now or nothing}"
 
 
 def _show_quality(quality: Quality) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,18 @@ def test_one_dataset(say: Say) -> None:
         say("show", "nope")
 
 
+def test_a_version_tells_what_was_and_what_is(say: Say, catalog: Path) -> None:
+    with opened(catalog) as registry:
+        old = record("V/1", "药店", cycle="monthly")
+        registry.register([old])
+        registry.register([replace(old, cycle="daily", items=(replace(old.items[0], grade=2),))])
+    said = say("show", "V/1")
+    assert "changed cycle: monthly → daily" in said
+    assert "changed grade 机构名称: 1 → 2" in said
+    assert "removed data item 床位数" in said
+    say("withdraw", "V/1", "--reason", "x", "--by", "y")
+
+
 def test_a_conflict_from_the_list_to_the_decision(say: Say) -> None:
     assert "自然人 · 户籍地址" in say("conflicts")
     assert "签约居民" in say("conflicts", "1")
@@ -137,7 +150,7 @@ def test_upgrade_and_reindex(say: Say) -> None:
 def test_withdrawal_prints_its_tombstone(say: Say) -> None:
     said = say("withdraw", "A/1", "--reason", "数据有误", "--by", "首席数据官")
     assert said.splitlines()[-1].count(".") == 2
-    assert "Withdrawn from the catalog." in say("show", "A/1")
+    assert "by 首席数据官: 数据有误" in say("show", "A/1")
 
 
 def test_a_sample_is_a_catalog_at_once(tmp_path: Path) -> None:
