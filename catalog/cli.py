@@ -578,7 +578,7 @@ def conflicts(
     as_json: AsJson = False,
 ) -> None:
     """Lists conflicts, shows one with its steps, or decides it."""
-    from catalog.registry.claims import read_decision
+    from catalog.registry.decisions import read_decision
     from catalog.show import show_conflict, show_conflicts
     from protos import terminal
     from protos.faults import InputError

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, select, update
 
-from catalog.registry import claims, conflict_views, entries, withdrawal
+from catalog.registry import conflict_views, decisions, entries, withdrawal
 from catalog.registry.database import Database, sqlite_url
 from catalog.registry.reading import records
 from catalog.registry.record import Department, Record
@@ -151,11 +151,11 @@ class Registry:
             return conflict_views.conflicts(connection, state=state)
 
     def resolve(
-        self, number: int, decision: claims.Decision, *, who: str, note: str, subject: str = ""
+        self, number: int, decision: decisions.Decision, *, who: str, note: str, subject: str = ""
     ) -> None:
-        """Decides a conflict; see `claims.resolve`."""
+        """Decides a conflict; see `decisions.resolve`."""
         with self.database.write() as (connection, _):
-            claims.resolve(
+            decisions.resolve(
                 connection, number, decision,
                 who=who, note=note, subject=subject, now=self._clock(),
             )  # fmt: skip

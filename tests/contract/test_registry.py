@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from catalog.registry.decisions import DECISIONS
 from sqlalchemy import Connection, insert, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
-from catalog.registry.claims import DECISIONS
 from catalog.registry.database import Database, sqlite_url
 from catalog.registry.record import Record, Relation, Version
 from catalog.registry.registry import Registry
