@@ -484,7 +484,7 @@ def show(
     from catalog.registry.entry_json import entry_dict
     from catalog.registry.quality import judge
     from catalog.registry.withdrawal import read_tombstone
-    from catalog.show import show_entry
+    from catalog.show_entry import show_entry
 
     with _open(directory) as registry:
         entry = registry.entry(_source(registry, identifier, source), identifier)
