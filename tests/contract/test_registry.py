@@ -397,6 +397,12 @@ def library(registry: Registry) -> None:
         ("荔湾", ["3"]),
         ("自然人", ["4"]),
         ("……！", ["1", "2", "3", "4"]),
+        # What either index would take for its own syntax.
+        ("医疗机构\\", ["1"]),
+        ("'医疗' | 'zzz':*", []),
+        ("医疗:A&!基站", []),
+        ("100%_机构", []),
+        ('body:"医疗机构"', []),
     ],
 )
 def test_words_are_found(registry: Registry, words: str, hits: list[str]) -> None:
