@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from catalog.registry.decisions import DECISIONS
 from sqlalchemy import Connection, insert, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
 from catalog.registry.database import Database, sqlite_url
+from catalog.registry.decisions import DECISIONS
 from catalog.registry.record import Record, Relation, Version
 from catalog.registry.registry import Registry
 from catalog.registry.tables import Base, DataRow, ItemRow
