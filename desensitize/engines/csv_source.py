@@ -61,7 +61,7 @@ class CsvSource:
     def blame(self, columns: Mapping[str, Column]) -> InputError | None:
         """Finds the first record that cannot be loaded, or None if this reader finds none."""
         wanted = [(i, columns[n]) for i, n in enumerate(self.header) if n in columns]
-        for line, record in self._records():
+        for line, record in self.records():
             if isinstance(record, csv.Error):
                 return self._broken(
                     line,
@@ -95,7 +95,7 @@ class CsvSource:
                     )
         return None
 
-    def _records(self) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    def records(self) -> Iterator[tuple[int, list[str] | csv.Error]]:
         """Yields (line where the record begins, its fields or what is wrong) after the header."""
         csv.field_size_limit(_MAX_FIELD)
         with self.path.open(encoding="utf-8-sig", newline="") as file:
