@@ -26,8 +26,9 @@ from desensitize.attacks import (
     uniqueness,
 )
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
+from desensitize.attacks.layout import lay_out
 from desensitize.attacks.linkage import Knowledge
-from desensitize.attacks.view import lay_out, methods_of
+from desensitize.attacks.view import methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
 

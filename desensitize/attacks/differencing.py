@@ -4,22 +4,21 @@ A cell of 41 people last year and 42 this year is one new person, whose values a
 of the two; also where each release for itself hides small cells.
 """
 
+# ruff: noqa: S608 - own SQL over our own tables
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
-import numpy as np
-
-from desensitize.attacks.classes import codes_of, together
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View
-from desensitize.recognisers.digits import Ints
+from desensitize.attacks.view import HERE, View, code, make, text
 from desensitize.sources import Table
 from protos.language import Text
 
 _OVERLAP: Final = 0.5
+_EARLIER: Final = "veil_before"
 _MEASURES: Final = Text(
     "cells in which two releases differ by one person", "两次发布仅相差一人的单元格数"
 )
@@ -34,16 +33,16 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
         earlier: Its rows; in the same engine.
     """
     present = {column.name for column in earlier.columns}
-    columns, here, there = [], [], []
-    for each in view.known:
-        if each not in present or not view.policy.columns[each].quasi:
-            continue
-        (one, other), width = codes_of(view.cells(view.release, each), view.cells(earlier, each))
-        shared = len(np.intersect1d(one, other)) / max(width, 1)
-        if shared >= _OVERLAP:  # else another level: its cells are not the same cells
-            columns.append(each)
-            here.append(one)
-            there.append(other)
+    both = [
+        each for each in view.known if each in present and view.policy.columns[each].quasi
+    ]  # fmt: skip
+    make(
+        view.release, _EARLIER,
+        f"SELECT {', '.join(_coded(view, earlier, each) for each in both) or '0 AS nothing'} "
+        f"FROM {earlier.sql}",
+    )  # fmt: skip
+    # Another level has other labels: its cells are not the same cells.
+    columns = [each for each in both if _shared(view, each) >= _OVERLAP]
     limit = view.policy.attacks.small_cell_differences
     if not columns:
         return Finding(
@@ -53,12 +52,9 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
         )  # fmt: skip
     few = view.policy.models.k or 5
     cells = one_person = some = 0
-    for chosen in _margins(range(len(columns))):
-        ours, theirs, width = together([here[i] for i in chosen], [there[i] for i in chosen])
-        differ = np.abs(_counts(ours, width) - _counts(theirs, width))
-        cells += width
-        one_person += int((differ == 1).sum())
-        some += int(((differ > 1) & (differ < few)).sum())
+    for chosen in _margins(columns):
+        width, one, small = _differ(view, chosen, few)
+        cells, one_person, some = cells + width, one_person + one, some + small
     broken = limit is not None and one_person > limit
     said, said_zh = ", ".join(columns), "、".join(columns)
     return Finding(
@@ -82,15 +78,41 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
     )  # fmt: skip
 
 
-def _margins(places: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    seen = {tuple(places)}
-    yield tuple(places)
+def _coded(view: View, earlier: Table, name: str) -> str:
+    return f"{code(text(earlier, name))} AS {view.codes[name]}"
+
+
+def _shared(view: View, name: str) -> float:
+    """The share of a column's labels that both releases have."""
+    every, shared = view.ask(
+        f"SELECT count(*), count(*) FILTER (here > 0 AND there > 0) FROM {_both(view, [name])}"
+    )
+    return shared / max(every, 1)
+
+
+def _differ(view: View, names: Sequence[str], few: int) -> tuple[int, ...]:
+    """Counts the cells of a margin, those that differ by one person, and those by a few."""
+    return view.ask(
+        "SELECT count(*), count(*) FILTER (abs(here - there) = 1), "
+        f"count(*) FILTER (abs(here - there) BETWEEN 2 AND {few - 1}) FROM {_both(view, names)}"
+    )
+
+
+def _both(view: View, names: Sequence[str]) -> str:
+    """The combinations of some columns, with how many rows of each release have them."""
+    keys = ", ".join(view.keys(names))
+    return (
+        f"(SELECT count(*) FILTER (now) AS here, count(*) FILTER (NOT now) AS there FROM ("
+        f"SELECT {keys}, true AS now FROM {HERE} UNION ALL "
+        f"SELECT {keys}, false FROM {_EARLIER}) GROUP BY {keys})"
+    )
+
+
+def _margins(columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    seen = {tuple(columns)}
+    yield tuple(columns)
     for size in (1, 2):
-        for chosen in combinations(places, size):
+        for chosen in combinations(columns, size):
             if chosen not in seen:
                 seen.add(chosen)
                 yield chosen
-
-
-def _counts(member: Ints, width: int) -> Ints:
-    return np.bincount(member, minlength=width).astype(np.int64)
