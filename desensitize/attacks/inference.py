@@ -17,11 +17,13 @@ from typing import Final
 import numpy as np
 
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import HERE, View, make
+from desensitize.attacks.view import HERE, View, make, number
 from protos.language import Text
 
 _BINS: Final = 10
 _FEW: Final = 20
+_ROWS: Final = "veil_rows"
+_NUMBERS: Final = "veil_numbers"
 _SORTED: Final = "veil_sorted"
 _MEASURES: Final = Text(
     "share of rows whose value is told for certain by what they look like",
@@ -77,6 +79,11 @@ def _column(view: View, names: tuple[str, ...], name: str) -> Finding:
 def _guess(view: View, names: Sequence[str], value: str) -> tuple[int, ...]:
     """Counts rows whose value is guessed rightly.
 
+    Args:
+        view: The release.
+        names: What is known.
+        value: Expression of the value over `_ROWS`.
+
     Returns:
         Rows of classes with one value; rows that have the commonest value of their class; those of
         them that still do when they do not count themselves; rows with the commonest value of all.
@@ -84,41 +91,49 @@ def _guess(view: View, names: Sequence[str], value: str) -> tuple[int, ...]:
     keys = ", ".join(view.keys(names))
     listed, by = (f"{keys}, ", f"PARTITION BY {keys} ") if keys else ("", "")
     return view.ask(
-        f"WITH counted AS (SELECT {listed}{value} AS v, count(*) AS n FROM {HERE} GROUP BY ALL), "
+        f"WITH counted AS MATERIALIZED (SELECT {listed}{value} AS v, count(*) AS n FROM {_ROWS} "
+        "GROUP BY ALL), "
         "ranked AS (SELECT n, row_number() OVER w AS nth, first_value(n) OVER w AS best, "
         f"lead(n, 1, 0) OVER w AS next FROM counted WINDOW w AS ({by}ORDER BY n DESC)) "
         "SELECT sum(n) FILTER (nth = 1 AND next = 0), sum(n) FILTER (n = best), "
         # Two values that are equally common: without himself it is the other.
         "sum(n) FILTER (nth = 1 AND (n - 1 > next OR (n - 1 = next AND next > 0))), "
-        f"(SELECT max(n) FROM (SELECT count(*) AS n FROM {HERE} GROUP BY {value})) FROM ranked"
+        "(SELECT max(n) FROM (SELECT sum(n) AS n FROM counted GROUP BY v)) FROM ranked"
     )
 
 
 def _values(view: View, name: str) -> str:
-    """Returns the expression of a row's value; of many numbers, in which tenth it is."""
-    place, found = view.codes[name], view.numbers[name]
-    [few] = view.ask(f"SELECT count(*) FROM (SELECT DISTINCT {place} FROM {HERE} LIMIT {_FEW + 1})")
-    [numeric] = view.ask(f"SELECT count(*) FROM {HERE} WHERE isfinite({found})")
-    if few <= _FEW or numeric / view.rows < 0.5:
+    """Returns the expression of a row's value over `_ROWS`; of many numbers, which tenth it is."""
+    place = view.codes[name]
+    [labels] = view.ask(
+        f"SELECT count(*) FROM (SELECT DISTINCT {place} FROM {HERE} LIMIT {_FEW + 1})"
+    )
+    view.release.engine.execute(f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS FROM {HERE}").fetchall()
+    if labels <= _FEW:
         return place
-    edges = " + ".join(
-        f"({found} >= '{edge!r}'::DOUBLE)::INTEGER" for edge in _edges(view, found, numeric)
-    )
-    return f"CASE WHEN isfinite({found}) THEN {edges} ELSE {_BINS} END"
-
-
-def _edges(view: View, found: str, numeric: int) -> list[float]:
-    """Returns where tenths of the numbers end: between two neighbours as `numpy.quantile` does."""
     make(
-        view.release, _SORTED, f"SELECT {found} AS v FROM {HERE} WHERE isfinite({found}) ORDER BY v"
+        view.release, _NUMBERS, f"SELECT {number(view.release, name)} AS x FROM {view.release.sql}"
     )
+    [numeric] = view.ask(f"SELECT count(*) FROM {_NUMBERS} WHERE isfinite(x)")
+    if numeric / view.rows < 0.5:
+        return place
+    view.release.engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS FROM {HERE} POSITIONAL JOIN {_NUMBERS}"
+    ).fetchall()
+    edges = " + ".join(f"(x >= '{edge!r}'::DOUBLE)::INTEGER" for edge in _edges(view, numeric))
+    return f"CASE WHEN isfinite(x) THEN {edges} ELSE {_BINS} END"
+
+
+def _edges(view: View, numeric: int) -> list[float]:
+    """Returns where tenths of the numbers end: between two neighbours as `numpy.quantile` does."""
+    make(view.release, _SORTED, f"SELECT x FROM {_NUMBERS} WHERE isfinite(x) ORDER BY x")
     places = np.linspace(0, 1, _BINS + 1)[1:-1] * (numeric - 1)
     below = np.floor(places).astype(np.int64)
     wanted = sorted({*below.tolist(), *np.minimum(below + 1, numeric - 1).tolist()})
     rows = view.fetch(
-        f"SELECT rowid AS nth, v FROM {_SORTED} WHERE rowid IN ({', '.join(map(str, wanted))})"
+        f"SELECT rowid AS nth, x FROM {_SORTED} WHERE rowid IN ({', '.join(map(str, wanted))})"
     )
-    value = dict(zip(rows["nth"].to_pylist(), rows["v"].to_pylist(), strict=True))
+    value = dict(zip(rows["nth"].to_pylist(), rows["x"].to_pylist(), strict=True))
     return [
         float(np.quantile([value[low], value[min(low + 1, numeric - 1)]], place - low))
         for low, place in zip(below.tolist(), places.tolist(), strict=True)

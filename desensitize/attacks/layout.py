@@ -83,13 +83,13 @@ def lay_out(
     )  # fmt: skip
     sensitive = [column.name for column in policy.published if column.sensitive]
     codes = {name: f"c{i}" for i, name in enumerate(dict.fromkeys((*known, *sensitive)))}
-    values = {name: f"x{i}" for i, name in enumerate(dict.fromkeys((*near, *sensitive)))}
+    values = {name: f"x{i}" for i, name in enumerate(near)}
     listed = ", ".join(
         [f"{code(text(release, name))} AS {place}" for name, place in codes.items()]
         + [f"{number(release, name)} AS {place}" for name, place in values.items()]
     )
     make(release, HERE, f"SELECT {listed or '0 AS nothing'} FROM {release.sql}")
-    view = View(policy, release, original, 0, known, codes, near, values, origin=False)
+    view = View(policy, release, original, 0, known, codes, values, origin=False)
     [rows] = view.ask(f"SELECT count(*) FROM {HERE}")
     mask_into(_MASKED, original, policy, {name: methods[name] for name in known})
     view = replace(view, rows=rows)

@@ -35,7 +35,7 @@ def nearest(view: View, near: Sequence[str], names: Sequence[str]) -> tuple[floa
     people = _lay_out_targets(view, near, names, scales)
     agree = " AND ".join(f"t.{key} = h.{key}" for key in view.keys(names)) or "true"
     apart = " + ".join(
-        f"pow({_scaled(f'h.{view.numbers[name]}', scale)} - t.b{i}, 2)"
+        f"pow({_scaled(f'h.{view.near[name]}', scale)} - t.b{i}, 2)"
         for i, (name, scale) in enumerate(zip(near, scales, strict=True))
     )
     found = view.fetch(
@@ -59,7 +59,7 @@ def nearest(view: View, near: Sequence[str], names: Sequence[str]) -> tuple[floa
 
 def _spreads(view: View, near: Sequence[str]) -> list[float]:
     listed = ", ".join(
-        f"stddev_pop({view.numbers[name]}) FILTER (isfinite({view.numbers[name]}))" for name in near
+        f"stddev_pop({view.near[name]}) FILTER (isfinite({view.near[name]}))" for name in near
     )
     [found] = view.release.engine.sql(f"SELECT {listed} FROM {HERE}").fetchall()
     return [float(each) if each else 1.0 for each in found]

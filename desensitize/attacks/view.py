@@ -58,8 +58,7 @@ class View:
         known: Columns that anybody can repeat from the original values, in order.
         codes: Where `HERE` has the codes of these and of sensitive columns, by name; `THERE` and
             `CELLS` have those of the known ones, equal for equal cells.
-        near: Columns that come out near what they were.
-        numbers: Where `HERE` has these and the sensitive columns as numbers, by name.
+        near: Where `HERE` has columns that come out near what they were, as numbers, by name.
         origin: Whether `THERE` tells which row of the original each row of the release was.
     """
 
@@ -69,8 +68,7 @@ class View:
     rows: int
     known: tuple[str, ...]
     codes: dict[str, str]
-    near: tuple[str, ...]
-    numbers: dict[str, str]
+    near: dict[str, str]
     origin: bool
 
     def identifying(self) -> tuple[str, ...]:
