@@ -54,7 +54,7 @@ bounds = [0, 1000000]
 type = "date"
 [columns."民族"]
 [publish]
-hierarchies = { "出生日期" = ["month", "year", "5y", "10y", "*"], "区划" = ["district", "city", "province", "*"] }
+hierarchies = { "出生日期" = ["year", "5y", "10y", "*"], "区划" = ["district", "city", "province", "*"] }
 models = { k = 20, max_suppressed = 0.02 }
 attacks = { linkage_correct_max = 0.01, unique_share_max = 0.01 }
 [publish.methods]

@@ -100,7 +100,10 @@ def gate(
     scanned = rescan(output, rules, begins(SCANNING))
     risk = None
     if quasi:
-        risk = risk_file(output, quasi, sensitive, limits=limits, progress=begins(MEASURING))
+        risk = risk_file(
+            output, quasi, sensitive, direct=scanned.columns, limits=limits,
+            progress=begins(MEASURING),
+        )  # fmt: skip
     attacks = attack(
         source, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
         limits=limits, progress=begins(ATTACKING),

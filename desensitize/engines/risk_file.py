@@ -19,6 +19,7 @@ def risk_file(
     sensitive: Sequence[str] = (),
     *,
     population: Path | None = None,
+    direct: Sequence[str] | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -30,6 +31,7 @@ def risk_file(
         quasi: Columns that an attacker is taken to know.
         sensitive: Columns that he wants to know.
         population: File with everybody from whom the rows were drawn.
+        direct: Columns in which a scan has found direct identifiers; None to scan here.
         sheet: Sheet of a workbook; empty for the first.
         limits: What the process may use.
         progress: Told about rows that have been looked at.
@@ -46,6 +48,7 @@ def risk_file(
         "sheet": sheet,
         "quasi": list(quasi),
         "sensitive": list(sensitive),
+        "direct": None if direct is None else list(direct),
         "population": "" if population is None else str(population.resolve()),
     }
     with tempfile.TemporaryDirectory(prefix="veil-risk-") as scratch:

@@ -84,7 +84,9 @@ def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
 # ---- the risk of the output --------------------------------------------------------------------
 
 
-def checked_risk(path: Path, policy: PublishPolicy, progress: Progress | None) -> RiskReport | None:
+def checked_risk(
+    path: Path, policy: PublishPolicy, scanned: RescanFacts, progress: Progress | None
+) -> RiskReport | None:
     """Measures what was written, whatever the search has found: only this is published.
 
     Raises:
@@ -95,7 +97,7 @@ def checked_risk(path: Path, policy: PublishPolicy, progress: Progress | None) -
     if not quasi:
         return None
     sensitive = [c.name for c in policy.published if c.role == "sensitive" and c.name not in quasi]
-    report = risk_file(path, quasi, sensitive, progress=progress)
+    report = risk_file(path, quasi, sensitive, direct=scanned.columns, progress=progress)
     models, wrong = policy.models, []
     if report.rows:
         if models.k is not None and report.k < models.k:

@@ -83,7 +83,7 @@ def run(
         else:
             masked = from_object(data, rules, keys, path, sheet, limits, progress)
         rescanned = checked_scan(path, rules, begins(SCANNING))
-        risk = checked_risk(path, rules, begins(MEASURING))
+        risk = checked_risk(path, rules, rescanned, begins(MEASURING))
         attacked = None
         if attack and rules.attacks.asked:
             attacked = checked_attacks(origin, draft, path, rules, masked, sheet, begins(ATTACKING))
