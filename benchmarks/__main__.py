@@ -24,6 +24,7 @@ BENCHMARKS = (
     ("scan", "a full scan beside Presidio's, cell by cell"),
     ("attacks", "every attack on a release of a million rows"),
     ("masking", "a policy of 12 columns beside polars and presidio-anonymizer"),
+    ("growth", "every verb of the pipeline from ten thousand rows to a million"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),
 )
 

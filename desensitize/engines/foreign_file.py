@@ -29,7 +29,8 @@ def engine_config(memory_bytes: int) -> dict[str, Setting]:
     """
     return ENGINE | {
         "memory_limit": f"{memory_bytes // 2 // 2**20} MiB",
-        "temp_directory": _SPILL,
+        # Also when the working directory has changed: each file is read in one of its own.
+        "temp_directory": str(Path.cwd() / _SPILL),
         "threads": min(os.cpu_count() or 1, 8),
     }
 
