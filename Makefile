@@ -18,8 +18,12 @@ BIN := .venv/bin
 STUB_TOOLS := --from grpcio-tools==1.76.0 --with mypy-protobuf==5.1.0 --with setuptools==80.9.0
 STUBS_OUT ?= .
 
-# The peer that benchmarks run beside us pins older libraries: an environment of its own.
+# Peers that benchmarks run beside us pin other libraries: environments of their own.
 FLOWER := .tools/flower/bin/python
+DATASYNTHESIZER := .tools/datasynthesizer/bin/python
+
+# A file's tests share its processes, so they stay together. More than four would wait for each other.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-all lint format bench docs stubs divisions audit clean
 
@@ -31,11 +35,11 @@ demo: setup  ## a whole exchange on this machine, with generated data: questions
 
 test: lint  ## style, types, layers and all tests but the slow ones
 	@echo "tests …"
-	@$(BIN)/pytest -q -m "not slow"
+	@$(BIN)/pytest -q -m "not slow" $(PARALLEL)
 	@echo "All checks passed: style, types, layers, tests."
 
 test-all: lint  ## the same with the slow ones
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q $(PARALLEL)
 
 lint: setup  ## style, types and layers
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet && echo "style   ok  (ruff)"
@@ -45,8 +49,8 @@ lint: setup  ## style, types and layers
 format: setup  ## rewrites the code in the project's style
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
-bench: setup $(FLOWER)  ## each protocol beside its peers on the same work, as ratios
-	@FLOWER_PYTHON=$(FLOWER) $(BIN)/python -m benchmarks
+bench: setup $(FLOWER) $(DATASYNTHESIZER)  ## each protocol beside its peers on the same work, as ratios
+	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) $(BIN)/python -m benchmarks
 
 docs: setup  ## writes the command-line reference from the commands themselves
 	@$(BIN)/python docs/reference.py
@@ -75,6 +79,10 @@ setup: $(UV)
 $(FLOWER): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/flower
 	@$(UV) pip install --quiet --python $(FLOWER) flwr==1.41.0
+
+$(DATASYNTHESIZER): | $(UV)
+	@$(UV) venv --quiet --no-project .tools/datasynthesizer
+	@$(UV) pip install --quiet --python $(DATASYNTHESIZER) datasynthesizer==0.1.13
 
 # Only without a uv on the PATH. pip comes with venv; uv then installs the locked versions.
 .tools/bin/uv:

@@ -26,6 +26,7 @@ BENCHMARKS = (
     ("masking", "a policy of 12 columns beside polars and presidio-anonymizer"),
     ("growth", "every verb of the pipeline from ten thousand rows to a million"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),
+    ("synthesis", "synthetic rows beside DataSynthesizer's, and how fast they come"),
 )
 
 

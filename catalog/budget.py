@@ -99,10 +99,15 @@ def _crossing(a: float, b: float, epsilon: float, delta: float) -> float:
 @cache
 def _curve_of() -> Callable[[float], Any]:
     """Returns opendp's conversion of zCDP, made once per process."""
-    import opendp.prelude as dp
+    # Not the prelude: it brings along every library that opendp can work with and that is there.
+    from opendp.combinators import make_zCDP_to_approxDP
+    from opendp.domains import atom_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import absolute_distance
+    from opendp.mod import enable_features
 
-    dp.enable_features("contrib")
-    space = dp.atom_domain(T="i64"), dp.absolute_distance(T="f64")
-    to_approximate: Any = dp.c.make_zCDP_to_approxDP
-    curve: Callable[[float], Any] = to_approximate(dp.m.make_gaussian(*space, scale=1.0)).map
+    enable_features("contrib")
+    space = atom_domain(T="i64"), absolute_distance(T="f64")
+    to_approximate: Any = make_zCDP_to_approxDP
+    curve: Callable[[float], Any] = to_approximate(make_gaussian(*space, scale=1.0)).map
     return curve

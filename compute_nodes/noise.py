@@ -22,12 +22,16 @@ def draw_noise(sigmas: Sequence[float], cells: int) -> list[int]:
     """
     if not sigmas or min(sigmas) <= 0 or cells < 1:
         raise InputError("noise needs positive standard deviations and at least one cell")
-    import opendp.prelude as dp
+    # Not the prelude: it brings along every library that opendp can work with and that is there.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import l2_distance
+    from opendp.mod import enable_features
 
-    dp.enable_features("contrib")
-    domain = dp.vector_domain(dp.atom_domain(T="i64"))
+    enable_features("contrib")
+    domain = vector_domain(atom_domain(T="i64"))
     drawn: list[int] = []
     for sigma in sigmas:
-        mechanism = dp.m.make_gaussian(domain, dp.l2_distance(T="f64"), scale=sigma)
+        mechanism = make_gaussian(domain, l2_distance(T="f64"), scale=sigma)
         drawn += [int(x) for x in mechanism([0] * cells)]
     return drawn

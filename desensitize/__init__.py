@@ -14,9 +14,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from desensitize.verbs import alternatives, attack, gate, plan, report, risk, run, scan, verify
+    from desensitize.verbs import (
+        alternatives,
+        attack,
+        gate,
+        plan,
+        report,
+        risk,
+        run,
+        scan,
+        synthesise,
+        utility,
+        verify,
+    )
 
-__all__ = ["alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "verify"]
+__all__ = [
+    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "synthesise",
+    "utility", "verify",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,8 @@ from desensitize.attacks.findings import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.releasing.facts import POLICY, read_release
+from desensitize.releasing.earlier import read_earlier
+from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.scanning.table_scan import Progress
 from protos.faults import InputError
 from protos.language import Text
@@ -55,7 +56,7 @@ def attack(
     """
     source, levels = Path(release), {}
     if source.is_dir():
-        facts = read_release(source)
+        facts = read_copy(source)
         policy = policy if policy is not None else source / POLICY
         source, levels = source / facts.output.name, dict(facts.levels)
     if policy is None:
@@ -72,22 +73,8 @@ def attack(
         levels=levels,
         today=today or dt.datetime.now(dt.UTC).date(),
         auxiliary=None if auxiliary is None else Path(auxiliary),
-        earlier=[_earlier(Path(each), rules) for each in earlier],
+        earlier=read_earlier(earlier, rules.dataset),
         sheet=sheet,
         limits=limits,
         progress=progress,
     )
-
-
-def _earlier(directory: Path, policy: PublishPolicy) -> tuple[str, Path]:
-    facts = read_release(directory)
-    if facts.dataset != policy.dataset:
-        raise InputError(
-            Text(
-                f"{directory} is a release of {facts.dataset!r}, not of {policy.dataset!r}",
-                f"{directory} 是 {facts.dataset} 的发布，不是 {policy.dataset} 的",
-            ),
-            remedy=Text("name releases of the same dataset", "请指定同一数据集的历次发布"),
-            code="attack.earlier",
-        )
-    return directory.name, directory / facts.output.name

@@ -11,17 +11,19 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from desensitize.column import ColumnType, Role
+from desensitize.column import Code, ColumnType, Role
 from desensitize.masking import KINDS
 from desensitize.masking.base import Bounds, Kind, Method, domain_of, needs_of
 from desensitize.masking.visible import Drop, Keep
 from desensitize.recognisers import by_name
 from desensitize.scanning.attributes import ATTRIBUTES
+from desensitize.synthesis.allowed import check_columns
+from desensitize.synthesis.spec import SynthesisRules, WrittenSynthesis, read_rules
 from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import read_toml, refused, validated
@@ -29,6 +31,9 @@ from protos.toml_file import read_toml, refused, validated
 FREE_TEXT: Final = "free_text"
 DATA_TYPES: Final[tuple[str, ...]] = get_args(ColumnType)
 _KINDS: Final = {kind.name: kind for kind in KINDS}
+_OWN: Final = (
+    "attestation.json", "manifest.json", "original.parquet", "policy.toml", "scratch",
+)  # fmt: skip
 _WRITE: Final = Text(
     "begin with what 'veil desensitize plan FILE' proposes",
     "可先用 veil desensitize plan FILE 生成建议策略",
@@ -63,6 +68,9 @@ class PublishedColumn:
         methods: Applied one after the other; empty if the column has a hierarchy or is not named
             in ``[publish]``.
         hierarchy: Its levels, from which the models choose one.
+        codes: Its code list; None if nobody has declared one.
+        decimals: Digits after the point; None if nobody has said.
+        nullable: Whether a row may have no value.
     """
 
     name: str
@@ -72,6 +80,9 @@ class PublishedColumn:
     bounds: Bounds | None = None
     methods: tuple[Method, ...] = ()
     hierarchy: HierarchyRule | None = None
+    codes: tuple[Code, ...] | None = None
+    decimals: int | None = None
+    nullable: bool = True
 
     @property
     def published(self) -> bool:
@@ -95,25 +106,49 @@ class PublishedColumn:
 
 
 @dataclass(frozen=True)
+class Delta:
+    """How certain it may be that somebody is in the table (δ-presence, Nergiz et al. 2007).
+
+    Attributes:
+        file: Everybody from whom the rows were drawn, beside the policy; never part of a release.
+        most: Greatest share of a class's people whose rows are in the table, 0 to 1.
+        least: Least share, also of those who are like nobody in the table, 0 to 1.
+    """
+
+    file: str
+    most: float
+    least: float = 0.0
+
+
+@dataclass(frozen=True)
 class Models:
     """What must hold of the released quasi-identifiers; None for what is not asked.
 
     Attributes:
         k: Least size of an equivalence class (Sweeney 2002).
         l: Least number of distinct values of each sensitive column in a class.
+        entropy_l: Least exp(entropy) of each sensitive column in a class, greater than 1.
         t: Greatest distance of a class's distribution from the table's, 0 to 1.
+        delta: Limits of what a population tells about who is in the table.
         max_suppressed: Greatest share of rows that may be left out to reach it, 0 to 1.
     """
 
     k: int | None = None
     l: int | None = None  # noqa: E741 - the model's own name
+    entropy_l: float | None = None
     t: float | None = None
+    delta: Delta | None = None
     max_suppressed: float = 0.0
 
     @property
     def asked(self) -> bool:
         """Whether anything is asked."""
-        return (self.k, self.l, self.t) != (None, None, None)
+        return self.of_sensitive or self.k is not None or self.delta is not None
+
+    @property
+    def of_sensitive(self) -> bool:
+        """Whether something is asked of sensitive columns."""
+        return any(each is not None for each in (self.l, self.entropy_l, self.t))
 
 
 @dataclass(frozen=True)
@@ -173,6 +208,7 @@ class PublishPolicy:
         models: What must hold.
         attacks: What is tried.
         gate: What must be passed.
+        synthesis: What synthetic rows are made of; None if it does not speak of them.
         text: The policy as it was written; a release carries it along.
         folder: Where the files lie that it names.
     """
@@ -184,6 +220,7 @@ class PublishPolicy:
     models: Models = field(default_factory=Models)
     attacks: Attacks = field(default_factory=Attacks)
     gate: Gate = field(default_factory=Gate)
+    synthesis: SynthesisRules | None = None
     text: str = ""
     folder: Path = Path()
 
@@ -231,11 +268,25 @@ class _Hierarchy(_Strict):
     file: Annotated[str, Field(min_length=1)]
 
 
+class _Delta(_Strict):
+    file: Annotated[str, Field(min_length=1)]
+    most: Annotated[float, Field(gt=0, le=1)]
+    least: Share = 0.0
+
+
 class _Models(_Strict):
     k: Annotated[int, Field(ge=2)] | None = None
     l: Annotated[int, Field(ge=2)] | None = None  # noqa: E741 - the model's own name
+    entropy_l: Annotated[float, Field(gt=1)] | None = None
     t: Annotated[float, Field(gt=0, le=1)] | None = None
+    delta: _Delta | None = None
     max_suppressed: Share = 0.0
+
+    def made(self) -> Models:
+        """Returns it as the rest of the program knows it."""
+        plain = self.model_dump(exclude={"delta"})
+        delta = None if self.delta is None else Delta(**self.delta.model_dump())
+        return Models(**plain, delta=delta)
 
 
 class _Attacks(_Strict):
@@ -259,6 +310,7 @@ class _Publish(_Strict):
     models: _Models = _Models()
     attacks: _Attacks = _Attacks()
     gate: _Gate = _Gate()
+    synthesis: WrittenSynthesis | None = None
 
 
 class _File(_Strict):
@@ -306,6 +358,10 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
         for name in names:
             if name not in written.columns:
                 raise _undeclared(f'{where}: publish.{part}."{name}"', name, written.columns)
+    for name, rule in publish.hierarchies.items():
+        if isinstance(rule, _Hierarchy):
+            at = f'{where}: publish.hierarchies."{name}".file'
+            _check_beside(rule.file, {f"{written.dataset}.parquet", *_OWN}, at)
     columns = {}
     for name, column in written.columns.items():
         at = f'{where}: columns."{name}"'
@@ -316,14 +372,21 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
         columns[name] = PublishedColumn(
             name, column.type, column.role, column.grade, column.bounds, methods,
             _hierarchy(publish.hierarchies.get(name)),
+            column.codes, column.decimals, column.nullable,
         )  # fmt: skip
     for each in columns.values():
         _check_release(each, columns, where)
-    models = Models(**publish.models.model_dump())
+    models = publish.models.made()
     _check_models(models, columns, where)
+    synthesis = None
+    if publish.synthesis is not None:
+        at = f"{where}: publish.synthesis"
+        synthesis = read_rules(publish.synthesis, at)
+        check_columns(synthesis, columns, at)
     return PublishPolicy(
         written.dataset, written.open, columns, publish.unknown_column, models,
-        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), text, folder,
+        Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), synthesis,
+        text, folder,
     )  # fmt: skip
 
 
@@ -334,7 +397,6 @@ def _check_models(models: Models, columns: Mapping[str, PublishedColumn], where:
         InputError: As said.
     """
     published = [column for column in columns.values() if column.published]
-    roles = {column.role for column in published}
     if any(column.hierarchy for column in published) and not models.asked:
         raise InputError(
             Text(
@@ -348,7 +410,7 @@ def _check_models(models: Models, columns: Mapping[str, PublishedColumn], where:
             ),
             code="policy.models",
         )
-    if models.asked and not any(c.role == "quasi" or c.hierarchy for c in published):
+    if models.asked and not any(column.quasi for column in published):
         raise InputError(
             Text(
                 f"{where}: publish.models: no quasi-identifier is published, so they say nothing",
@@ -361,19 +423,76 @@ def _check_models(models: Models, columns: Mapping[str, PublishedColumn], where:
             ),
             code="policy.models",
         )
-    if (models.l, models.t) != (None, None) and "sensitive" not in roles:
+    if models.of_sensitive and not any(column.sensitive for column in published):
         raise InputError(
             Text(
-                f"{where}: publish.models: l and t are about sensitive columns, and none is "
-                "published",
-                f"{where}：publish.models：l 与 t 针对敏感属性，但没有发布任何敏感属性",
+                f"{where}: publish.models: l, entropy_l and t are about sensitive columns, and "
+                "none is published",
+                f"{where}：publish.models：l、entropy_l 与 t 针对敏感属性，但没有发布任何敏感属性",
             ),
             remedy=Text(
                 'write role = "sensitive" for what nobody should learn about a person, or leave '
-                "l and t out",
-                '请为不应被得知的列写上 role = "sensitive"，或删去 l 与 t',
+                "l, entropy_l and t out",
+                '请为不应被得知的列写上 role = "sensitive"，或删去 l、entropy_l 与 t',
             ),
             code="policy.models",
+        )
+    if models.delta is not None:
+        _check_delta(models.delta, models.max_suppressed, where)
+        keyed = [c.name for c in published if c.quasi and any(map(domain_of, c.methods))]
+        if keyed:
+            raise InputError(
+                Text(
+                    f"{where}: publish.models.delta: {', '.join(keyed)} would have to be compared "
+                    "with the population under a key, which no gate has",
+                    f"{where}：publish.models.delta：{'、'.join(keyed)} 须用密钥处理后才能与总体"
+                    "比对，而门禁没有密钥",
+                ),
+                remedy=Text("give the column a hierarchy, or drop it", "请设置层级，或删除该列"),
+                code="policy.delta",
+            )
+
+
+def _check_delta(delta: Delta, max_suppressed: float, where: str) -> None:
+    if delta.least > delta.most:
+        raise InputError(
+            Text(f"{where}: publish.models.delta: least is above most",
+                 f"{where}：publish.models.delta：least 大于 most"),
+            remedy=Text("write least ≤ most", "请使 least ≤ most"),
+            code="policy.delta",
+        )  # fmt: skip
+    if delta.least and max_suppressed:
+        raise InputError(
+            Text(
+                f"{where}: publish.models.delta: with a least share no row can be left out: of "
+                "who is left out it would be certain",
+                f"{where}：publish.models.delta：设有 least 时不能删去任何行：被删去者必然不在表中",
+            ),
+            remedy=Text("write max_suppressed = 0, or leave least out",
+                        "请写 max_suppressed = 0，或删去 least"),
+            code="policy.delta",
+        )  # fmt: skip
+
+
+def _check_beside(file: str, taken: set[str], at: str) -> None:
+    """Refuses a file that a release could not carry along under its name.
+
+    Raises:
+        InputError: It lies elsewhere, is hidden, or has the name of another file of a release.
+    """
+    path = PurePosixPath(file)
+    hidden = any(part.startswith(".") for part in path.parts) or not path.parts
+    odd = "\\" in file or not file.isprintable()
+    if path.is_absolute() or hidden or odd or path.parts[0] in taken:
+        raise InputError(
+            Text(
+                f"{at}: {file!r} cannot lie in the release: a file beside the policy, or below it, "
+                f"is copied there; {', '.join(sorted(taken))} are names of others",
+                f"{at}：{file!r} 无法随发布保存：只能是策略旁边或其下级目录中的文件；"
+                f"{'、'.join(sorted(taken))} 已有他用",
+            ),
+            remedy=Text("put it beside the policy, under another name", "请放到策略旁边并改名"),
+            code="policy.file",
         )
 
 

@@ -58,6 +58,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda c: c.type == "cn_address", ("district", "city", "province", "*"), Text(
         "the division is enough for statistics; the models choose how coarse",
         "统计用到行政区划即可；粗细由隐私模型选定")),
+    Rule(lambda c: c.type == "division" and c.divisions >= _NUMBERS,
+         ("district", "city", "province", "*"), Text(
+        "codes of divisions have levels of their own; the models choose how coarse",
+        "行政区划代码自带层级；粗细由隐私模型选定")),
     Rule(lambda c: c.role == "direct" or c.type == "secret", '"drop"', Text(
         "names a person or opens an account; nothing is computed with it",
         "可直接识别个人或账户，统计中用不到")),

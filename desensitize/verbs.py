@@ -1,8 +1,9 @@
 """What a program asks of this package.
 
 `scan` finds, `plan` proposes, `alternatives` says what each k would cost, `run` makes a release,
-`risk` measures it, `attack` attacks it, `gate` attests it or refuses, `report` writes what those
-read who sign for it, and `verify` checks what was attested.
+`risk` measures it, `attack` attacks it, `utility` says what it is still good for, `gate` attests it
+or refuses, `report` writes what those read who sign for it, `verify` checks what was attested, and
+`synthesise` makes rows that are nobody's.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.utility_file import utility
 from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.policy import PublishPolicy, parse_policy, read_policy
 from desensitize.proposal import proposal
-from desensitize.releasing.facts import read_release
+from desensitize.releasing.facts import read_copy
 from desensitize.releasing.run import Stages, run
+from desensitize.releasing.synthetic import synthesise
 from desensitize.reporting.write import report
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import ScanReport, direct_cells
@@ -34,7 +37,10 @@ from desensitize.sources import open_object
 from protos.faults import InputError
 from protos.language import Text
 
-__all__ = ["alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "verify"]
+__all__ = [
+    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "synthesise",
+    "utility", "verify",
+]  # fmt: skip
 
 
 def scan(
@@ -190,7 +196,7 @@ def risk(
     if isinstance(data, str | os.PathLike):
         source = Path(os.fspath(data))
         if source.is_dir():
-            release = read_release(source)
+            release = read_copy(source)
             source = source / release.output.name
             quasi = quasi or [c.name for c in release.columns if c.role == "quasi"]
             sensitive = sensitive or [c.name for c in release.columns if c.role == "sensitive"]

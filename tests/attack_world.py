@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from desensitize.attacks import AttackReport, attack_tables
+from desensitize.attacks import AttackReport, Earlier, attack_tables
 from desensitize.keys import TokenKeys
 from desensitize.masking.statement import forget, prepare
 from desensitize.policy import PublishPolicy, parse_policy
@@ -98,5 +98,5 @@ def attacked(
         levels={},
         today=TODAY,
         auxiliary=None if auxiliary is None else beside("known", pa.table(dict(auxiliary))),
-        earlier=[(f"e{i}", beside(f"e{i}", table)) for i, table in enumerate(earlier)],
+        earlier=[Earlier(f"e{i}", beside(f"e{i}", table)) for i, table in enumerate(earlier)],
     )

@@ -48,8 +48,14 @@ def network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the pipeline asked for the network")
 
+    def unless_local(ours: Callable[..., object]) -> Callable[..., object]:
+        def guarded(asking: socket.socket, *rest: object) -> object:
+            return ours(asking, *rest) if asking.family == socket.AF_UNIX else refuse()
+
+        return guarded
+
     for name in ("connect", "connect_ex", "sendto", "sendmsg", "bind"):
-        monkeypatch.setattr(socket.socket, name, refuse)
+        monkeypatch.setattr(socket.socket, name, unless_local(getattr(socket.socket, name)))
     for name in ("getaddrinfo", "gethostbyname", "create_connection"):
         monkeypatch.setattr(socket, name, refuse)
     return "blocked"

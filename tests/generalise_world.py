@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -16,7 +16,7 @@ from desensitize.generalise.levels import Hierarchy, hierarchy
 from desensitize.keys import TokenKeys
 from desensitize.policy import HierarchyRule, Models, PublishPolicy, parse_policy
 from desensitize.proposal import quoted_key
-from desensitize.sources import open_object
+from desensitize.sources import Table, columns_of, open_object
 
 ROUNDING = 1e-9
 
@@ -39,12 +39,21 @@ def policy_of(
     return parse_policy("\n".join(lines))
 
 
-def groups_of(table: Mapping[str, Sequence[Any]], policy: PublishPolicy) -> Groups:
-    """Reads a table as a release does."""
+def groups_of(
+    table: Mapping[str, Sequence[Any]],
+    policy: PublishPolicy,
+    everybody: Mapping[str, Sequence[Any]] | None = None,
+) -> Groups:
+    """Reads a table as a release does, and a population beside it."""
     hierarchies = hierarchies_of(policy)
     source = open_object(pa.table(dict(table)))
+    population = None
+    if everybody is not None:
+        source.engine.register("people", pa.table(dict(everybody)))
+        columns = columns_of(source.engine, "people")
+        population = Table("people", source.engine, "people", columns)
     try:
-        return read_groups(source, policy, TokenKeys(), hierarchies)
+        return read_groups(source, policy, TokenKeys(), hierarchies, population)
     finally:
         source.engine.close()
 
@@ -63,6 +72,7 @@ def every_node(
     secrets: Sequence[str],
     levels: Sequence[Sequence[Mapping[str, str]]],
     models: Models,
+    others: Sequence[tuple[str, ...]] = (),
 ) -> dict[tuple[int, ...], tuple[int, float]]:
     """Suppressed rows and loss of every node, the slow way.
 
@@ -71,17 +81,28 @@ def every_node(
         secrets: The sensitive value of each row, a digit.
         levels: For each column and level, the label of each finest label.
         models: What must hold.
+        others: Those of the population who are not in the table.
     """
     found = {}
     for node in product(*(range(len(each)) for each in levels)):
-        labels = [tuple(levels[c][level][row[c]] for c, level in enumerate(node)) for row in rows]
+        labels = [
+            tuple(levels[c][level][row[c]] for c, level in enumerate(node))
+            for row in (*rows, *others)
+        ]
         members: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for place, label in enumerate(labels):
+        for place, label in enumerate(labels[: len(rows)]):
             members[label].append(place)
+        people = Counter(labels)
+        shares = {label: len(members.get(label, ())) / many for label, many in people.items()}
+        if models.delta is not None:
+            members = {label: places for label, places in members.items()
+                       if shares[label] <= models.delta.most + ROUNDING}  # fmt: skip
         out = left_out(list(members.values()), secrets, models)
+        if models.delta is not None and min(shares.values()) < models.delta.least - ROUNDING:
+            out = set(range(len(rows)))
         losses = []
         for column, level in enumerate(node):
-            finest = {row[column] for row in rows}
+            finest = {row[column] for row in (*rows, *others)}
             domain = max(len(finest), 2)
             alike = levels[column][level]
             share = {
@@ -104,6 +125,10 @@ def left_out(classes: Sequence[list[int]], secrets: Sequence[str], models: Model
         for places in classes
         if (models.k is None or len(places) >= models.k)
         and (models.l is None or len({secrets[p] for p in places}) >= models.l)
+        and (
+            models.entropy_l is None
+            or entropy([secrets[p] for p in places]) >= math.log(models.entropy_l) - ROUNDING
+        )
     ]
     while models.t is not None:
         table = [secrets[p] for places in kept for p in places]
@@ -112,6 +137,12 @@ def left_out(classes: Sequence[list[int]], secrets: Sequence[str], models: Model
             break
         kept = close
     return set(range(len(secrets))) - {p for places in kept for p in places}
+
+
+def entropy(values: Sequence[str]) -> float:
+    """Of a class's values, nats."""
+    shares = [many / len(values) for many in Counter(values).values()]
+    return -sum(share * math.log(share) for share in shares)
 
 
 def distance(here: Sequence[str], table: Sequence[str]) -> float:

@@ -25,14 +25,15 @@ from desensitize.attacks import (
     singling_out,
     uniqueness,
 )
+from desensitize.attacks.differencing import Earlier
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
 from desensitize.attacks.layout import lay_out
 from desensitize.attacks.linkage import Knowledge
-from desensitize.attacks.view import methods_of
+from desensitize.generalise.levels import methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
 
-__all__ = ["ATTACKS", "AttackReport", "Finding", "attack_tables", "from_dict"]
+__all__ = ["ATTACKS", "AttackReport", "Earlier", "Finding", "attack_tables", "from_dict"]
 
 
 def attack_tables(
@@ -44,7 +45,7 @@ def attack_tables(
     today: dt.date,
     order: bytes = b"",
     auxiliary: Table | None = None,
-    earlier: Sequence[tuple[str, Table]] = (),
+    earlier: Sequence[Earlier] = (),
     progress: Callable[[int, int | None], None] | None = None,
 ) -> AttackReport:
     """Runs every attack.
@@ -57,7 +58,7 @@ def attack_tables(
         today: Last possible day of birth.
         order: Seed of the release's order of rows; empty if they stand as in the original.
         auxiliary: What an attacker could have; None for the original itself.
-        earlier: Names and rows of earlier releases.
+        earlier: Earlier releases of the dataset.
         progress: Told how many of the rows' passes are done, after each attack.
 
     Raises:
@@ -75,10 +76,7 @@ def attack_tables(
         lambda: linkage.attack(view, knowledge),
         lambda: inference.attack(view),
         lambda: singling_out.attack(view),
-        *(
-            (lambda name=name, table=table: differencing.attack(view, name, table))
-            for name, table in earlier
-        ),
+        *((lambda each=each: differencing.attack(view, each, levels)) for each in earlier),
     )
     findings: list[Finding] = []
     for done, step in enumerate(steps, 1):
@@ -88,5 +86,5 @@ def attack_tables(
             progress(view.rows * done, view.rows * len(steps))
     return AttackReport(
         view.rows, tuple(findings), "" if auxiliary is None else auxiliary.name,
-        tuple(name for name, _ in earlier),
+        tuple(each.name for each in earlier),
     )  # fmt: skip

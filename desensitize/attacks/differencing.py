@@ -8,39 +8,58 @@ of the two; also where each release for itself hides small cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
 
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import HERE, View, code, make, text
+from desensitize.attacks.view import HERE, View, code, make, mask_into, text
+from desensitize.generalise.levels import hierarchy
 from desensitize.sources import Table
 from protos.language import Text
 
 _OVERLAP: Final = 0.5
-_EARLIER: Final = "veil_before"
+_NOW: Final = "veil_now"
+_BEFORE: Final = "veil_before"
+_FINE: Final = "veil_fine"
+_COARSE: Final = "veil_coarse"
 _MEASURES: Final = Text(
     "cells in which two releases differ by one person", "两次发布仅相差一人的单元格数"
 )
 
 
-def attack(view: View, name: str, earlier: Table) -> Finding:
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier release.
+
+    Attributes:
+        name: For people.
+        table: Its rows; in the engine of the others.
+        levels: Level of each column that had a hierarchy, by name.
+    """
+
+    name: str
+    table: Table
+    levels: Mapping[str, str] = field(default_factory=dict)
+
+
+def attack(view: View, earlier: Earlier, levels: Mapping[str, str]) -> Finding:
     """Compares the release with an earlier one.
 
     Args:
         view: The release.
-        name: Of the earlier release, for people.
-        earlier: Its rows; in the same engine.
+        earlier: The earlier one.
+        levels: Of the release, by column.
     """
-    present = {column.name for column in earlier.columns}
+    name = earlier.name
+    present = {column.name for column in earlier.table.columns}
     both = [
         each for each in view.known if each in present and view.policy.columns[each].quasi
     ]  # fmt: skip
-    make(
-        view.release, _EARLIER,
-        f"SELECT {', '.join(_coded(view, earlier, each) for each in both) or '0 AS nothing'} "
-        f"FROM {earlier.sql}",
-    )  # fmt: skip
+    _lay_out(view, earlier, both)
+    for each in both:
+        _bring_to_one_level(view, earlier, levels, each)
     # Another level has other labels: its cells are not the same cells.
     columns = [each for each in both if _shared(view, each) >= _OVERLAP]
     limit = view.policy.attacks.small_cell_differences
@@ -78,8 +97,44 @@ def attack(view: View, name: str, earlier: Table) -> Finding:
     )  # fmt: skip
 
 
-def _coded(view: View, earlier: Table, name: str) -> str:
-    return f"{code(text(earlier, name))} AS {view.codes[name]}"
+def _lay_out(view: View, earlier: Earlier, names: Sequence[str]) -> None:
+    """Makes tables of both releases' codes, each column under the same name in both."""
+    keys = view.keys(names)
+    coded = (code(text(earlier.table, name)) for name in names)
+    listed = (f"{cell} AS {key}" for cell, key in zip(coded, keys, strict=True))
+    make(view.release, _NOW, f"SELECT {', '.join(keys) or '0 AS nothing'} FROM {HERE}")
+    make(
+        view.release, _BEFORE,
+        f"SELECT {', '.join(listed) or '0 AS nothing'} FROM {earlier.table.sql}",
+    )  # fmt: skip
+
+
+def _bring_to_one_level(view: View, earlier: Earlier, levels: Mapping[str, str], name: str) -> None:
+    """Makes a column of one release as coarse as that of the other, if they have other levels.
+
+    Whoever has both can do that: what a label becomes at a coarser level is no secret. Here it is
+    looked up in the original; a label that the original does not have stays what it is.
+    """
+    rule = view.policy.columns[name].hierarchy
+    now, before = levels.get(name), earlier.levels.get(name)
+    if rule is None or now == before or now is None or before is None:
+        return
+    known = hierarchy(name, rule, view.policy.folder)
+    if before not in known.names:
+        return
+    place, other = known.names.index(now), known.names.index(before)
+    for table, level in ((_FINE, min(place, other)), (_COARSE, max(place, other))):
+        mask_into(table, view.original, view.policy, {name: (known.methods[level],)})
+    upper = (
+        f"(SELECT f.c0 AS fine, any_value(c.c0) AS coarse FROM {_FINE} f "
+        f"POSITIONAL JOIN {_COARSE} c GROUP BY f.c0)"
+    )
+    key, finer = view.codes[name], _NOW if place < other else _BEFORE
+    make(
+        view.release, finer,
+        f"SELECT r.* REPLACE (coalesce(u.coarse, r.{key}) AS {key}) "
+        f"FROM {finer} r LEFT JOIN {upper} u ON u.fine = r.{key}",
+    )  # fmt: skip
 
 
 def _shared(view: View, name: str) -> float:
@@ -103,8 +158,8 @@ def _both(view: View, names: Sequence[str]) -> str:
     keys = ", ".join(view.keys(names))
     return (
         f"(SELECT count(*) FILTER (now) AS here, count(*) FILTER (NOT now) AS there FROM ("
-        f"SELECT {keys}, true AS now FROM {HERE} UNION ALL "
-        f"SELECT {keys}, false FROM {_EARLIER}) GROUP BY {keys})"
+        f"SELECT {keys}, true AS now FROM {_NOW} UNION ALL "
+        f"SELECT {keys}, false FROM {_BEFORE}) GROUP BY {keys})"
     )
 
 

@@ -15,10 +15,10 @@ from desensitize.attacks.view import (
     code,
     make,
     mask_into,
-    methods_of,
     number,
     text,
 )
+from desensitize.generalise.levels import methods_of
 from desensitize.masking.dates import DateShift, DateTo
 from desensitize.masking.district import District
 from desensitize.masking.noise import Noise

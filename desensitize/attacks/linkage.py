@@ -50,7 +50,7 @@ class Knowledge:
     Attributes:
         name: Of the file.
         table: The file; in the engine of the others.
-        levels: By which the policy's methods are known; see `view.methods_of`.
+        levels: By which the policy's methods are known; see `levels.methods_of`.
     """
 
     name: str

@@ -24,22 +24,19 @@ million of them, and then a single row is judged wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
-from desensitize.generalise.levels import hierarchy
 from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Method
 from desensitize.masking.readings import as_date, as_number
 from desensitize.masking.statement import forget, prepare
-from desensitize.policy import PublishedColumn, PublishPolicy
+from desensitize.policy import PublishPolicy
 from desensitize.sources import SourceColumn, Table
-from protos.faults import InputError
-from protos.language import Text
 
 HERE: Final = "veil_here"
 THERE: Final = "veil_there"
@@ -133,46 +130,22 @@ def _column(table: Table, name: str) -> SourceColumn:
     return next(column for column in table.columns if column.name == name)
 
 
-def methods_of(
-    column: PublishedColumn, policy: PublishPolicy, levels: dict[str, str]
-) -> tuple[Method, ...]:
-    """Returns what was done to a column, its level included.
-
-    Raises:
-        InputError: Nobody says at which level of its hierarchy it was published.
-    """
-    if column.hierarchy is None:
-        return column.methods
-    each = hierarchy(column.name, column.hierarchy, policy.folder)
-    if levels.get(column.name) not in each.names:
-        raise InputError(
-            Text(
-                f"nobody says at which level {column.name!r} was published",
-                f"无法得知“{column.name}”以哪一层级发布",
-            ),
-            remedy=Text(
-                "name the directory of the release: its manifest says so",
-                "请指定发布目录：其清单中有记录",
-            ),
-            code="attack.level",
-        )
-    return (each.methods[each.names.index(levels[column.name])],)
-
-
 def mask_into(
     name: str,
     table: Table,
     policy: PublishPolicy,
     methods: Mapping[str, tuple[Method, ...]],
+    cell: Callable[[str], str] = code,
 ) -> None:
     """Runs the release's own statement over a table, for some of its columns.
 
     Args:
-        name: Of the table to make: one column of codes per entry of ``methods``, c0 and on, and
-            the rows in order.
+        name: Of the table to make: one column per entry of ``methods``, c0 and on, and the rows
+            in order.
         table: Has these columns.
         policy: Says how they are read.
         methods: What to do, by column; nothing that needs a key.
+        cell: Gives the expression of what is kept of a text.
     """
     if not methods:
         make(table, name, f"SELECT 0 AS nothing FROM {table.sql}")
@@ -185,7 +158,7 @@ def mask_into(
     statement = prepare(table, asked, TokenKeys())
     try:
         listed = ", ".join(
-            f"{code(f'{quoted(each)}::VARCHAR')} AS c{i}" for i, each in enumerate(methods)
+            f"{cell(f'{quoted(each)}::VARCHAR')} AS c{i}" for i, each in enumerate(methods)
         )
         make(table, name, f"SELECT {listed} FROM ({statement.sql})")
     finally:

@@ -1,9 +1,10 @@
 """Attestations: what a steward signs about a release, and how anybody checks it offline.
 
 A W3C Verifiable Credential (Data Model 2.0) with a Data Integrity proof (``eddsa-jcs-2022``). It
-binds the bytes of input, output, policy and manifest by SHA-256, and repeats what the gate judged:
-scan of the output, risk, attacks and each check. It is signed by whoever answers for the release;
-it proves who said what about which bytes, not that what was said of the original is true.
+binds the bytes of input, output, policy, hierarchies and manifest by SHA-256, and repeats what the
+gate judged: scan of the output, risk, attacks and each check. It is signed by whoever answers for
+the release; it proves who said what about which bytes, not that what was said of the original is
+true.
 """
 
 from __future__ import annotations
@@ -89,9 +90,11 @@ def credential(
             "id": _ID + release.output.sha256,
             "dataset": release.dataset,
             "open": release.open,
-            "input": asdict(release.input),
+            "input": None if release.input is None else asdict(release.input),
             "output": asdict(release.output),
             "policySha256": about.policy.digest,
+            "files": dict(release.files),
+            "populationSha256": release.population_sha256,
             "manifestSha256": about.manifest_sha256,
             "versions": dict(release.versions),
             "columns": [asdict(column) for column in release.columns],

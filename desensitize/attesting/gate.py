@@ -19,11 +19,12 @@ from desensitize.attesting.attestation import (
 )
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.attesting.signing import read_signing_key
-from desensitize.engines.risk_file import risk_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.releasing.checks import rescan
-from desensitize.releasing.facts import POLICY, Release, read_release, sha256_of
+from desensitize.releasing.checks import measured, rescan
+from desensitize.releasing.earlier import read_earlier
+from desensitize.releasing.facts import POLICY, Release, read_copy, sha256_of
+from desensitize.releasing.files import at
 from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
 from protos.faults import TrustError
 from protos.language import Text
@@ -73,7 +74,7 @@ def gate(
         directory: The release.
         original: What it was made from: the very bytes.
         signing_key: Key file of whoever answers for it; without one nothing is signed.
-        policy: The policy where its hierarchy files lie; the release's copy by default.
+        policy: The policy where the population lies that it names; the release's copy by default.
         auxiliary: File that an attacker has.
         earlier: Earlier releases of the dataset.
         valid_days: Days for which the attestation holds.
@@ -87,23 +88,19 @@ def gate(
         UnavailableError: Memory, disk or time did not suffice.
     """
     place, source = Path(directory), Path(original)
-    release = read_release(place)
+    release = read_copy(place)
     if (place / ATTESTATION).exists():
         raise exists(place / ATTESTATION)
     key = None if signing_key is None else read_signing_key(Path(signing_key))
-    rules = read_policy(Path(policy) if policy is not None else place / POLICY)
+    # Hierarchies are those of the release, whose digests were compared just now.
+    rules = at(read_policy(Path(policy) if policy is not None else place / POLICY), place)
     _same(release, rules, source)
     begins = stages or (lambda _: None)
     output = place / release.output.name
-    quasi = [c.name for c in rules.published if c.quasi]
-    sensitive = [c.name for c in rules.published if c.sensitive]
     scanned = rescan(output, rules, begins(SCANNING))
-    risk = None
-    if quasi:
-        risk = risk_file(
-            output, quasi, sensitive, direct=scanned.columns, limits=limits,
-            progress=begins(MEASURING),
-        )  # fmt: skip
+    risk = measured(
+        output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
+    )
     attacks = attack(
         source, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
         limits=limits, progress=begins(ATTACKING),
@@ -113,12 +110,13 @@ def gate(
     if key is None or not verdict.passed:
         return Gated(verdict, figures, None)
     # What is signed is what was looked at, also if somebody exchanged a file meanwhile.
-    if read_release(place) != release:
+    if read_copy(place) != release:
         raise _changed(place.name)
     _same(release, rules, source)
+    rules = read_policy(place / POLICY)  # as it is written, without places of this machine
     about = Attested(
         release, rules, figures, verdict, digest_of_manifest(place),
-        {Path(each).name: read_release(Path(each)).output.sha256 for each in earlier},
+        {each.name: each.facts.output.sha256 for each in read_earlier(earlier, rules.dataset)},
     )  # fmt: skip
     signed = attest(about, key, now=dt.datetime.now(dt.UTC), valid_days=valid_days)
     return Gated(verdict, figures, write_attestation(signed, place))
@@ -133,7 +131,22 @@ def _same(release: Release, policy: PublishPolicy, source: Path) -> None:
                         "请省略 --policy，或指定当时使用的文件"),
             code="gate.policy",
         )  # fmt: skip
-    if not source.is_file() or sha256_of(source) != release.input.sha256:
+    delta = policy.models.delta
+    everybody = None if delta is None else policy.folder / delta.file
+    if (
+        everybody is not None
+        and everybody.is_file()  # one that is missing is said where it is read
+        and sha256_of(everybody) != release.population_sha256
+    ):
+        raise TrustError(
+            Text(f"{everybody.name} is not the population that the release was made with",
+                 f"{everybody.name} 不是生成此发布所用的总体数据"),
+            remedy=Text("name the policy beside which the unchanged file lies",
+                        "请指定未经改动的文件所在处的策略"),
+            code="gate.population",
+        )  # fmt: skip
+    said = release.input
+    if said is None or not source.is_file() or sha256_of(source) != said.sha256:
         raise TrustError(
             Text(f"{source.name} is not what the release was made from",
                  f"{source.name} 不是生成此发布的原始数据"),

@@ -15,10 +15,9 @@ from desensitize.attacks.findings import ATTACKS, AttackReport, Finding
 from desensitize.masking.visible import Ends
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.facts import RescanFacts
-from desensitize.risks import RiskReport
+from desensitize.risks import Asked, RiskReport, asked
 from protos.language import Text
 
-_ROUNDING: Final = 1e-9
 _AGAIN: Final = Text("run 'veil desensitize gate' again", "请重新运行 veil desensitize gate")
 _NONE: Final = Text("", "")
 
@@ -80,7 +79,7 @@ def judge(policy: PublishPolicy, figures: Figures) -> GateVerdict:
     """Judges a release by its policy."""
     return GateVerdict(
         (
-            *_rescan(policy, figures),
+            *rescanned(policy, figures),
             *_risk(policy, figures),
             *_attacks(policy, figures),
         )
@@ -96,7 +95,8 @@ def _missing(name: str, what: Text) -> GateCheck:
     )
 
 
-def _rescan(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
+def rescanned(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
+    """Says whether every released row was scanned, and nothing found."""
     facts = figures.rescan
     if facts is None or facts.rows != figures.rows:
         yield _missing("rescan", Text("a scan of every released row", "对全部发布行的复扫"))
@@ -131,36 +131,18 @@ def _risk(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
             "risk", Text("the risk of the published quasi-identifiers", "已发布准标识符的风险度量")
         )
         return
-    if models.k is not None:
-        yield _limit("risk.k", "k", report.k, models.k, at_least=True)
-    told = {column.name: column for column in report.sensitive}
-    for column in policy.published:
-        if not column.sensitive or (models.l, models.t) == (None, None):
-            continue
-        if column.name not in told:
-            yield _missing("risk.sensitive", Text(f"l and t of {column.name!r}",
-                                                  f"“{column.name}”的 l 与 t"))  # fmt: skip
-            continue
-        each = told[column.name]
-        if models.l is not None:
-            yield _limit("risk.l", f"{column.name}: l", each.l, models.l, at_least=True)
-        if models.t is not None:
-            yield _limit("risk.t", f"{column.name}: t", each.t, models.t, at_least=False)
+    yield from map(_limit, asked(policy, report))
     if level is not None:
         yield _limit(
-            "risk.gbt42460", "GB/T 42460", report.gbt42460_level, level, at_least=True
+            Asked("risk.gbt42460", Text("GB/T 42460", "GB/T 42460"), report.gbt42460_level, level,
+                  at_least=True)
         )  # fmt: skip
 
 
-def _limit(name: str, what: str, figure: float, limit: float, *, at_least: bool) -> GateCheck:
-    held = figure >= limit if at_least else figure <= limit + _ROUNDING
-    held = held and math.isfinite(figure)
-    sign = "≥" if at_least else "≤"
+def _limit(each: Asked) -> GateCheck:
     return GateCheck(
-        name, held,
-        Text(f"{what} = {figure:g} (asked: {sign} {limit:g})",
-             f"{what} = {figure:g}（要求：{sign} {limit:g}）"),
-        _NONE if held else Text(
+        each.name, each.held, each.said,
+        _NONE if each.held else _AGAIN if each.figure is None else Text(
             "give the quasi-identifiers hierarchies with coarser levels, or ask less and say why",
             "请为准标识符设置更粗的层级，或降低要求并说明理由",
         ),

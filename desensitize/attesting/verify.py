@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from desensitize.attacks.findings import from_dict as attacks_from
+from desensitize.attesting import synthetic
 from desensitize.attesting.attestation import CONTEXTS, TYPES
-from desensitize.attesting.gate_rules import Figures, judge
-from desensitize.policy import read_policy
-from desensitize.releasing.facts import MANIFEST, POLICY, FileFacts, RescanFacts, sha256_of
+from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
+from desensitize.policy import PublishPolicy, read_policy
+from desensitize.releasing.facts import (
+    MANIFEST,
+    POLICY,
+    FileFacts,
+    RescanFacts,
+    lies_in,
+    sha256_of,
+)
 from desensitize.risks import from_dict as risk_from
+from desensitize.synthesis.facts import SynthesisFacts
 from protos.data_integrity import Proof, check, read_time
 from protos.did_key import fingerprint_of, is_signer
 from protos.faults import VeilError
@@ -27,9 +36,9 @@ _MEMBERS: Final = frozenset(
     {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
 )
 _SUBJECT: Final = frozenset(
-    {"id", "dataset", "open", "input", "output", "policySha256", "manifestSha256", "versions",
-     "columns", "levels", "suppressedRows", "models", "limits", "gate", "rescan", "risk",
-     "attacks", "earlier", "checks"}
+    {"id", "dataset", "open", "input", "output", "policySha256", "files", "populationSha256",
+     "manifestSha256", "versions", "columns", "levels", "suppressedRows", "models", "limits",
+     "gate", "rescan", "risk", "attacks", "earlier", "checks"}
 )  # fmt: skip
 State = Literal["holds", "fails", "open"]
 """``open``: it was not possible to say; an attestation is valid only if everything holds."""
@@ -40,7 +49,7 @@ class VerifyCheck:
     """One thing that was checked.
 
     Attributes:
-        name: Stable: file, form, proof, time, signer, data, policy, manifest, figures.
+        name: Stable: file, form, proof, time, signer, data, policy, manifest, figures, files.
         state: What came out.
         reason: Why.
     """
@@ -147,17 +156,20 @@ def _fails(name: str, reason: Text) -> VerifyCheck:
 def _form(body: Mapping[str, Any], proof: Proof) -> VerifyCheck:
     """Whether it is an attestation of Veil, by the one who signed it."""
     subject = body.get("credentialSubject")
+    members = _SUBJECT if body.get("type") == list(TYPES) else synthetic.SUBJECT
+    known = body.get("type") in (list(TYPES), list(synthetic.TYPES))
     wrong = None
-    if body.keys() != _MEMBERS or body["@context"] != list(CONTEXTS) or body["type"] != list(TYPES):
+    if body.keys() != _MEMBERS or body["@context"] != list(CONTEXTS) or not known:
         wrong = Text("it is no attestation of a release", "不是发布证明")
     elif body["issuer"] != proof.signer:
         wrong = Text("somebody else signed than it says", "签名者与所称签发者不一致")
-    elif not isinstance(subject, dict) or subject.keys() != _SUBJECT:
+    elif not isinstance(subject, dict) or subject.keys() != members:
         wrong = Text("what it is about is incomplete", "证明内容不完整")
     else:
         try:
-            output, source = FileFacts(**subject["output"]), FileFacts(**subject["input"])
-            if not all(map(_typed, (output, source))) or not isinstance(subject["dataset"], str):
+            files = [FileFacts(**subject[name]) for name in ("output", "input") if name in subject]
+            output = files[0]
+            if not all(map(_typed, files)) or not isinstance(subject["dataset"], str):
                 wrong = Text("input or output is incomplete", "输入或输出信息不完整")
             elif subject["id"] != f"urn:sha256:{output.sha256}":
                 wrong = Text("it names two outputs", "所述输出前后不一致")
@@ -246,19 +258,28 @@ def _beside(path: Path, subject: Mapping[str, Any]) -> Iterator[VerifyCheck]:
         yield _holds(name, Text(f"{file} is the attested one", f"{file} 与证明一致"))
         if name == "policy":
             yield _figures(there, subject)
+    yield from _files(path.parent, subject.get("files", {}))  # synthetic rows have none
+
+
+def _files(folder: Path, said: object) -> Iterator[VerifyCheck]:
+    """Hierarchy files, if they lie there; names outside the folder are not followed."""
+    if not isinstance(said, dict) or not all(isinstance(each, str) for each in said.values()):
+        yield _fails("files", Text("the hierarchy files are no list", "层级文件清单无效"))
+        return
+    there = {name: path for name in said if (path := lies_in(folder, name)) is not None}
+    changed = [name for name, path in there.items() if sha256_of(path) != said[name]]
+    if changed:
+        named, named_zh = ", ".join(changed), "、".join(changed)
+        yield _fails("files", Text(f"{named} was changed", f"{named_zh} 已被改动"))
+    elif there:
+        yield _holds("files", Text(f"{len(there)} hierarchy files are the attested ones",
+                                   f"{len(there)} 个层级文件与证明一致"))  # fmt: skip
 
 
 def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
     """Whether the signed figures pass the gate of the signed policy: the signer may be wrong."""
     try:
-        rescan, risk, attacks = subject["rescan"], subject["risk"], subject["attacks"]
-        figures = Figures(
-            FileFacts(**subject["output"]).rows,
-            None if rescan is None else RescanFacts(**rescan),
-            None if risk is None else risk_from(risk),
-            None if attacks is None else attacks_from(attacks),
-        )
-        verdict = judge(read_policy(policy), figures)
+        verdict = _judged(read_policy(policy), subject)
         english = "; ".join(each.reason.en for each in verdict.refusals)
         chinese = "；".join(each.reason.zh for each in verdict.refusals)
     except (VeilError, TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
@@ -271,7 +292,33 @@ def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
             f"the signed figures do not pass the policy: {english}",
             f"所签指标未达到策略要求：{chinese}",
         ))  # fmt: skip
+    if "synthesis" in subject:
+        made = SynthesisFacts.from_dict(subject["synthesis"])
+        return _holds("figures", Text(
+            f"the rows are synthetic: epsilon {made.epsilon:g}, delta {made.delta:g}, within the "
+            "policy; that there was noise is the signer's word",
+            f"这些行是合成数据：epsilon {made.epsilon:g}，delta {made.delta:g}，在策略允许范围内；"
+            "确已加噪由签署者负责",
+        ))  # fmt: skip
     return _holds("figures", Text(
         f"the signed figures pass all {len(verdict.checks)} checks of the policy",
         f"所签指标通过策略的全部 {len(verdict.checks)} 项检查",
     ))  # fmt: skip
+
+
+def _judged(policy: PublishPolicy, subject: Mapping[str, Any]) -> GateVerdict:
+    rows, rescan = FileFacts(**subject["output"]).rows, subject["rescan"]
+    scanned = None if rescan is None else RescanFacts(**rescan)
+    if "synthesis" in subject:
+        made = SynthesisFacts.from_dict(subject["synthesis"])
+        return synthetic.judge_synthetic(policy, rows, scanned, made)
+    risk, attacks = subject["risk"], subject["attacks"]
+    return judge(
+        policy,
+        Figures(
+            rows,
+            scanned,
+            None if risk is None else risk_from(risk),
+            None if attacks is None else attacks_from(attacks),
+        ),
+    )

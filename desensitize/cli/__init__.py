@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from desensitize.cli import attest, keys, measure, release, report, scan
+from desensitize.cli import attest, keys, measure, release, report, scan, synthesis, utility
 from protos.language import Text
 
 app = typer.Typer(
@@ -19,7 +19,9 @@ app = typer.Typer(
 )
 
 # In the order of a steward's work, which is the order of ``--help``.
-_STEPS: Final = (scan.app, release.app, measure.app, attest.app, report.app)
+_STEPS: Final = (
+    scan.app, release.app, measure.app, utility.app, attest.app, report.app, synthesis.app,
+)  # fmt: skip
 for step in _STEPS:
     app.add_typer(step)
 app.add_typer(keys.app, name="keys")

@@ -13,6 +13,7 @@ from desensitize.cli.options import (
     MemoryOption,
     PolicyOption,
     SheetOption,
+    ValidDaysOption,
     bars,
 )
 from protos.language import Text
@@ -50,14 +51,7 @@ def gate(
     policy: PolicyOption = None,
     auxiliary: AuxiliaryOption = None,
     earlier: EarlierOption = None,
-    valid_days: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=36_500,
-            help=str(Text("Days for which the attestation holds.", "证明的有效天数。")),
-        ),
-    ] = 365,
+    valid_days: ValidDaysOption = 365,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:

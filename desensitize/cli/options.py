@@ -59,8 +59,8 @@ PolicyOption = Annotated[
     typer.Option(
         help=str(
             Text(
-                "Policy file, where its hierarchy files lie; the release's copy by default.",
-                "策略文件（其层级文件所在处）；缺省为发布目录中的副本。",
+                "Policy file; the release's copy by default. Needed if delta names a population.",
+                "策略文件；缺省为发布目录中的副本。delta 指定总体数据时须给出其所在处的策略。",
             )
         )
     ),
@@ -86,6 +86,16 @@ EarlierOption = Annotated[
                 "同一数据集此前的发布目录；可多次指定。",
             )
         )
+    ),
+]
+
+
+ValidDaysOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=36_500,
+        help=str(Text("Days for which the attestation holds.", "证明的有效天数。")),
     ),
 ]
 

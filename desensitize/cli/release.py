@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from desensitize.cli.options import (
+    EarlierOption,
     FileArgument,
     MemoryOption,
     SheetOption,
@@ -61,6 +62,7 @@ def run(
             ),
         ),
     ] = True,
+    earlier: EarlierOption = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
@@ -78,6 +80,7 @@ def run(
             token_keys=token_keys,
             sheet=sheet,
             attack=attack,
+            earlier=earlier or [],
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=begins(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")),
             stages=begins,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise.alternatives import KS, Alternative, from_dict
 from desensitize.policy import PublishPolicy
@@ -34,12 +34,12 @@ def alternatives_file(
         "folder": str(policy.folder.resolve()),
         "ks": list(ks),
     }
-    with tempfile.TemporaryDirectory(prefix="veil-plan-") as scratch:
+    with scratch("plan") as place:
         body = call(
             "desensitize.engines.alternatives_child",
             source,
             task,
-            scratch=Path(scratch),
+            scratch=place,
             limits=limits or LoadLimits(),
             program=Text("search of levels", "层级搜索程序"),
             progress=progress,

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import duckdb
 
-from desensitize.attacks import AttackReport, attack_tables
+from desensitize.attacks import AttackReport, Earlier, attack_tables
 from desensitize.engines.child import answer, tell_progress
-from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.engines.foreign_file import engine_config, exhausted
+from desensitize.engines.take import take
 from desensitize.policy import parse_policy
-from desensitize.sources import Table, columns_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class AttackTask:
         today: ISO date; last possible day of birth.
         order: Seed of the release's order of rows, hexadecimal; may be empty.
         auxiliary: What an attacker has; empty for the original itself.
-        earlier: Names and tables of earlier releases.
+        earlier: Names, tables and levels of earlier releases.
         memory_bytes: Address space of this process beyond what it has at its start.
         disk_bytes: Largest file that it may write.
         cpu_s: CPU seconds.
@@ -55,7 +55,7 @@ class AttackTask:
     today: str
     order: str
     auxiliary: str
-    earlier: list[tuple[str, str]]
+    earlier: list[tuple[str, str, dict[str, str]]]
     memory_bytes: int
     disk_bytes: int
     cpu_s: int
@@ -80,14 +80,14 @@ def run(task: AttackTask) -> AttackReport:
     try:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             engine.execute("SET preserve_insertion_order = true")
-            original = _taken("original", source, task.sheet, engine)
-            release = _taken("release", Path(task.release), "", engine)
+            original = take("original", source, engine, sheet=task.sheet)
+            release = take("release", Path(task.release), engine)
             auxiliary = None
             if task.auxiliary:
-                auxiliary = _taken("auxiliary", Path(task.auxiliary), "", engine)
+                auxiliary = take("auxiliary", Path(task.auxiliary), engine)
             earlier = [
-                (name, _taken(f"earlier{place}", Path(path), "", engine))
-                for place, (name, path) in enumerate(task.earlier)
+                Earlier(name, take(f"earlier{place}", Path(path), engine), before)
+                for place, (name, path, before) in enumerate(task.earlier)
             ]
             return attack_tables(
                 original, release, policy, levels=task.levels,
@@ -96,23 +96,6 @@ def run(task: AttackTask) -> AttackReport:
             )  # fmt: skip
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(source.name, error) from error
-
-
-def _taken(name: str, path: Path, sheet: str, engine: duckdb.DuckDBPyConnection) -> Table:
-    """Takes a file into the engine, its rows in order."""
-    # Each file needs a directory of its own for what lies beside the engine.
-    here = Path.cwd()
-    (here / name).mkdir()
-    os.chdir(here / name)
-    read = open_file(path, sheet, engine)
-    listed = ", ".join(f"{column.raw} AS c{i}" for i, column in enumerate(read.columns))
-    try:
-        engine.execute(f"CREATE TEMP TABLE veil_{name} AS SELECT {listed} FROM {read.sql}")  # noqa: S608
-    except duckdb.Error as error:
-        raise (read.blame(error) if read.blame else exhausted(path.name, error)) from error
-    os.chdir(here)
-    names = [column.name for column in read.columns]
-    return Table(path.name, engine, f"veil_{name}", columns_of(engine, f"veil_{name}", names))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from desensitize.attacks.findings import AttackReport, from_dict
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
+from desensitize.releasing.earlier import EarlierRelease
 from desensitize.row_order import seed_of
 from protos.faults import InputError
 from protos.language import Text
@@ -25,7 +26,7 @@ def attack_file(
     today: dt.date,
     order: bytes | None = None,
     auxiliary: Path | None = None,
-    earlier: Sequence[tuple[str, Path]] = (),
+    earlier: Sequence[EarlierRelease] = (),
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -40,7 +41,7 @@ def attack_file(
         today: Last possible day of birth.
         order: Seed of the release's order of rows; None if it follows from the original.
         auxiliary: File that an attacker has; None for the original itself.
-        earlier: Names and files of earlier releases.
+        earlier: Earlier releases of the dataset.
         sheet: Sheet of the original, if it is a workbook.
         limits: What the process may use.
         progress: Told how far it is.
@@ -49,7 +50,7 @@ def attack_file(
         InputError: A file is missing or wrong, or does not go with the policy.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    beside = [path for _, path in earlier] + ([auxiliary] if auxiliary else [])
+    beside = [each.path for each in earlier] + ([auxiliary] if auxiliary else [])
     for path in (original, release, *beside):
         if not path.is_file():
             raise InputError(
@@ -64,15 +65,17 @@ def attack_file(
         "today": today.isoformat(),
         "order": (seed_of(original, policy.digest) if order is None else order).hex(),
         "auxiliary": str(auxiliary.resolve()) if auxiliary else "",
-        "earlier": [(name, str(path.resolve())) for name, path in earlier],
+        "earlier": [
+            (each.name, str(each.path.resolve()), dict(each.facts.levels)) for each in earlier
+        ],
     }
-    with tempfile.TemporaryDirectory(prefix="veil-attack-") as scratch:
+    with scratch("attack") as place:
         return from_dict(
             call(
                 "desensitize.engines.attack_child",
                 original,
                 task,
-                scratch=Path(scratch),
+                scratch=place,
                 limits=limits or LoadLimits(),
                 program=Text("attacking process", "攻击测试进程"),
                 progress=progress,

@@ -82,6 +82,9 @@ def call(
                 "ARROW_DEFAULT_MEMORY_POOL": "system",
                 "MALLOC_ARENA_MAX": "2",
                 "OPENBLAS_NUM_THREADS": "1",  # a user namespace needs a single thread
+                # On a busy machine a loop in parallel waits for the thread that was put aside,
+                # at each of thousands of steps: models took twenty times as long.
+                "OMP_NUM_THREADS": "1",
             },
         ) as child,
     ):

@@ -22,6 +22,7 @@ import duckdb
 
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.engines.take import take
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking.apply import Written, write_masked
 from desensitize.policy import parse_policy
@@ -36,6 +37,7 @@ class ReleaseTask:
         sheet: Sheet of a workbook; empty for the first.
         policy: Text of the policy.
         folder: Where the files lie that the policy names.
+        population: File with everybody from whom the rows were drawn; empty if no model asks.
         keys: Domain, id and secret (hexadecimal) of the keys that the policy needs.
         order: Seed of the order of the rows, hexadecimal.
         out: The Parquet file to write.
@@ -48,6 +50,7 @@ class ReleaseTask:
     sheet: str
     policy: str
     folder: str
+    population: str
     keys: list[tuple[str, str, str]] = field(repr=False)
     order: str = field(repr=False)
     out: str
@@ -76,10 +79,13 @@ def run(task: ReleaseTask) -> Written:
     try:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             table = open_file(source, task.sheet, engine)
+            population = None
+            if task.population:
+                population = take("population", Path(task.population), engine)
             try:
                 return write_masked(
-                    table, policy, keys, Path(task.out), order=bytes.fromhex(task.order) or None,
-                    progress=tell_progress,
+                    table, policy, keys, Path(task.out), population=population,
+                    order=bytes.fromhex(task.order) or None, progress=tell_progress,
                 )  # fmt: skip
             except duckdb.Error as error:
                 if table.blame is None:

@@ -21,11 +21,15 @@ import duckdb
 
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
-from desensitize.engines.stored_values import quoted
+from desensitize.engines.take import take
+from desensitize.generalise.choose import masked_population
+from desensitize.generalise.levels import methods_of
+from desensitize.keys import TokenKeys
+from desensitize.policy import parse_policy
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import direct_cells
 from desensitize.scanning.table_scan import scan_table
-from desensitize.sources import Table, columns_of
+from desensitize.sources import Table
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class RiskTask:
         quasi: Quasi-identifiers.
         sensitive: Sensitive columns.
         direct: Columns in which a scan has found direct identifiers; None to scan here.
+        policy: Text of the policy that the population has to be masked by; empty if it need not.
+        folder: Where its files lie.
+        levels: Level of each column that has a hierarchy.
         memory_bytes: Address space of this process beyond what it has at its start.
         disk_bytes: Largest file that it may write.
         cpu_s: CPU seconds.
@@ -50,6 +57,9 @@ class RiskTask:
     quasi: list[str]
     sensitive: list[str]
     direct: list[str] | None
+    policy: str
+    folder: str
+    levels: dict[str, str]
     memory_bytes: int
     disk_bytes: int
     cpu_s: int
@@ -83,19 +93,13 @@ def run(task: RiskTask) -> RiskReport:
 
 
 def _population(task: RiskTask, engine: duckdb.DuckDBPyConnection) -> Table:
-    """Takes what is needed of the population into the engine."""
-    # Each file needs a directory of its own for what lies beside the engine.
-    here = Path.cwd()
-    (here / "population").mkdir()
-    os.chdir(here / "population")
-    read = open_file(Path(task.population), "", engine)
-    raw = {column.name: column.raw for column in read.columns}
-    names = [name for name in task.quasi if name in raw]  # what is missing is said by `measure`
-    listed = ", ".join(f"{raw[name]} AS {quoted(name)}" for name in names) or "1 AS nothing"
-    engine.execute(f"CREATE TEMP TABLE veil_population AS SELECT {listed} FROM {read.sql}")  # noqa: S608
-    os.chdir(here)
-    columns = columns_of(engine, "veil_population", tuple(names))
-    return Table(read.name, engine, "veil_population", columns)
+    """Takes what is needed of the population into the engine, masked like the release."""
+    if not task.policy:
+        return take("population", Path(task.population), engine, only=task.quasi)
+    policy = parse_policy(task.policy, folder=Path(task.folder))
+    methods = {c.name: methods_of(c, policy, task.levels) for c in policy.published if c.quasi}
+    everybody = take("population", Path(task.population), engine)
+    return masked_population(everybody, policy, TokenKeys(), methods)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.policy import PublishPolicy
 from desensitize.risks import RiskReport, from_dict
 from protos.faults import InputError
 from protos.language import Text
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """A population as it was before any masking, and what makes it comparable with a release.
+
+    Attributes:
+        file: Everybody from whom the rows were drawn.
+        policy: What was done to the release's quasi-identifiers.
+        levels: Level of each column that has a hierarchy.
+    """
+
+    file: Path
+    policy: PublishPolicy
+    levels: Mapping[str, str]
 
 
 def risk_file(
@@ -18,7 +35,7 @@ def risk_file(
     quasi: Sequence[str],
     sensitive: Sequence[str] = (),
     *,
-    population: Path | None = None,
+    population: Path | Everybody | None = None,
     direct: Sequence[str] | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
@@ -30,7 +47,8 @@ def risk_file(
         source: CSV (UTF-8 or GB18030), Parquet, Excel or OpenDocument.
         quasi: Columns that an attacker is taken to know.
         sensitive: Columns that he wants to know.
-        population: File with everybody from whom the rows were drawn.
+        population: File with everybody from whom the rows were drawn, as they are published, or
+            what makes it so.
         direct: Columns in which a scan has found direct identifiers; None to scan here.
         sheet: Sheet of a workbook; empty for the first.
         limits: What the process may use.
@@ -40,24 +58,34 @@ def risk_file(
         InputError: There is no such file or column, or a file is wrong.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    if population is not None and not population.is_file():
+    masked = population if isinstance(population, Everybody) else None
+    file = population.file if isinstance(population, Everybody) else population
+    if file is not None and not file.is_file():
         raise InputError(
-            Text(f"{population} is no file", f"{population} 不是文件"), code="source.not_found"
-        )
+            Text(f"{file} is no file", f"{file} 不是文件"),
+            remedy=Text(
+                "a release does not carry the population along: name the policy where it lies",
+                "发布目录不含总体数据：请指定总体数据所在处的策略文件",
+            ) if masked else "",
+            code="source.not_found",
+        )  # fmt: skip
     task = {
         "sheet": sheet,
         "quasi": list(quasi),
         "sensitive": list(sensitive),
         "direct": None if direct is None else list(direct),
-        "population": "" if population is None else str(population.resolve()),
+        "population": "" if file is None else str(file.resolve()),
+        "policy": masked.policy.text if masked else "",
+        "folder": str(masked.policy.folder.resolve()) if masked else "",
+        "levels": dict(masked.levels) if masked else {},
     }
-    with tempfile.TemporaryDirectory(prefix="veil-risk-") as scratch:
+    with scratch("risk") as place:
         return from_dict(
             call(
                 "desensitize.engines.risk_child",
                 source,
                 task,
-                scratch=Path(scratch),
+                scratch=place,
                 limits=limits or LoadLimits(),
                 program=Text("risk measurement", "风险度量程序"),
                 progress=progress,

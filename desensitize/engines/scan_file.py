@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.scanning.findings import ScanReport, from_dict
 from protos.language import Text
@@ -36,13 +36,13 @@ def scan_file(
         UnavailableError: Memory, disk or time did not suffice.
     """
     task = {"sheet": sheet, "full": full, "sample_rows": sample_rows}
-    with tempfile.TemporaryDirectory(prefix="veil-scan-") as scratch:
+    with scratch("scan") as place:
         return from_dict(
             call(
                 "desensitize.engines.scan_child",
                 source,
                 task,
-                scratch=Path(scratch),
+                scratch=place,
                 limits=limits or LoadLimits(),
                 program=Text("scanner", "扫描程序"),
                 progress=progress,

@@ -73,13 +73,15 @@ def alternatives(
     if not hierarchies:
         return ()
     asked = {each.column for each in hierarchies}
-    judged = policy.models.l is not None or policy.models.t is not None
+    judged = policy.models.of_sensitive
     columns = {
         name: column
         for name, column in policy.columns.items()
-        if name in asked or (judged and column.published and column.role == "sensitive")
+        if name in asked or (judged and column.sensitive and column.published)
     }
-    only = replace(policy, columns=columns, unknown_column="drop")
+    # δ does not depend on k, and its population is not looked for here.
+    models = replace(policy.models, delta=None)
+    only = replace(policy, columns=columns, models=models, unknown_column="drop")
     drawn = TokenKeys(
         tuple(TokenKey(each, "", "", secrets.token_bytes(_KEY_BYTES)) for each in only.domains)
     )
@@ -90,7 +92,7 @@ def alternatives(
     for done, k in enumerate(wanted):
         if progress is not None:
             progress(done, len(wanted))
-        found.append(_one(groups, names, replace(policy.models, k=k)))
+        found.append(_one(groups, names, replace(models, k=k)))
     return tuple(found)
 
 

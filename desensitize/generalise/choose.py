@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,12 +16,15 @@ from desensitize.generalise.groups import Groups, group
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
-from desensitize.masking.base import Method, Secrets
+from desensitize.masking.base import Method, Secrets, needs_of
 from desensitize.masking.statement import forget, prepare, tell
 from desensitize.policy import PublishedColumn, PublishPolicy
-from desensitize.sources import Table
+from desensitize.sources import Table, columns_of
+from protos.faults import InputError
+from protos.language import Text
 
 SUPPRESSED: Final = "veil_suppressed"
+EVERYBODY: Final = "veil_everybody"
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ class Chosen:
         return f"NOT EXISTS (SELECT 1 FROM {SUPPRESSED} veil_s WHERE {same})"
 
 
-def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | None:
+def choose(
+    table: Table, policy: PublishPolicy, secrets: Secrets, population: Table | None = None
+) -> Chosen | None:
     """Chooses levels; leaves the table `SUPPRESSED` in the engine if rows have to go.
 
     Models hold of what is published: sensitive values are taken as their methods leave them. Where
@@ -83,20 +88,28 @@ def choose(table: Table, policy: PublishPolicy, secrets: Secrets) -> Chosen | No
         table: The source; read once.
         policy: Its hierarchies and models.
         secrets: Keys of the domains.
+        population: Everybody from whom the rows were drawn, for δ-presence; in the same engine.
 
     Returns:
         None if the policy asks for no model, or publishes no quasi-identifier.
 
     Raises:
-        InputError: Hierarchies and values do not go together.
+        InputError: Hierarchies and values do not go together, or a population is missing.
         PolicyError: Nothing meets the models.
     """
     if not policy.models.asked:
         return None
+    if policy.models.delta is not None and population is None:
+        raise InputError(
+            Text("delta is about a population, whose file is read in a limited process only",
+                 "delta 涉及总体数据，其文件只在受限进程中读取"),
+            remedy=Text("give the table as a file, too", "请同样以文件形式提供数据"),
+            code="delta.population",
+        )  # fmt: skip
     hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
-    groups = read_groups(table, policy, secrets, hierarchies)
+    groups = read_groups(table, policy, secrets, hierarchies, population)
     found = search(groups, policy.models)
     out = suppressed_groups(groups, policy.models, found.node)
     _keep_suppressed(table, groups, out, found)
@@ -120,7 +133,7 @@ def hierarchies_of(policy: PublishPolicy) -> list[Hierarchy]:
     Raises:
         InputError: A hierarchy file is missing or wrong.
     """
-    return [_of(c, policy) for c in policy.published if c.role == "quasi" or c.hierarchy]
+    return [_of(c, policy) for c in policy.published if c.quasi]
 
 
 def _of(column: PublishedColumn, policy: PublishPolicy) -> Hierarchy:
@@ -130,24 +143,81 @@ def _of(column: PublishedColumn, policy: PublishPolicy) -> Hierarchy:
     return hierarchy(column.name, column.hierarchy, policy.folder)
 
 
+def masked_population(
+    population: Table,
+    policy: PublishPolicy,
+    secrets: Secrets,
+    methods: Mapping[str, tuple[Method, ...]],
+) -> Table:
+    """Takes a population's quasi-identifiers into its engine, as their methods leave them.
+
+    Args:
+        population: Everybody, with the columns of the policy's quasi-identifiers.
+        policy: What becomes of these.
+        secrets: Keys of the domains.
+        methods: Of columns that have a hierarchy, by name.
+
+    Raises:
+        InputError: It lacks a column.
+    """
+    quasi = [column for column in policy.published if column.quasi]
+    steps = [step for each in quasi for step in methods.get(each.name, each.methods)]
+    beside = [name for step in steps for name in needs_of(step)]
+    columns = {each.name: each for each in quasi} | {
+        name: replace(policy.columns[name], methods=(), hierarchy=None)
+        for name in beside
+        if not policy.columns[name].quasi
+    }
+    rules = replace(policy, columns=columns, unknown_column="drop")
+    statement = prepare(population, rules, secrets, methods=methods)
+    names = [each.name for each in quasi]
+    listed = ", ".join(f"{quoted(name)} AS q{i}" for i, name in enumerate(names))
+    engine = population.engine
+    try:
+        engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {EVERYBODY} AS SELECT {listed} FROM ({statement.sql})"
+        )
+    finally:
+        forget(engine, statement.workshop)
+    return Table(population.name, engine, EVERYBODY, columns_of(engine, EVERYBODY, names))
+
+
+def _counted(population: Table | None, policy: PublishPolicy, secrets: Secrets) -> str:
+    """Counts a population at the finest levels; returns the table expression, empty for none."""
+    if population is None:
+        return ""
+    as_read = {c.name: (AsRead(),) for c in policy.published if c.hierarchy}
+    everybody = masked_population(population, policy, secrets, as_read)
+    return f"(SELECT *, count(*) AS n FROM {everybody.sql} GROUP BY ALL)"
+
+
 def read_groups(
-    table: Table, policy: PublishPolicy, secrets: Secrets, hierarchies: list[Hierarchy]
+    table: Table,
+    policy: PublishPolicy,
+    secrets: Secrets,
+    hierarchies: list[Hierarchy],
+    population: Table | None = None,
 ) -> Groups:
     """Reads the quasi-identifiers and sensitive columns of a table into groups."""
+    everybody = _counted(population, policy, secrets)
     statement = prepare(
         table, policy, secrets,
         methods={h.column: (AsRead(),) for h in hierarchies if policy.columns[h.column].hierarchy},
     )  # fmt: skip
-    models = policy.models
-    asked = models.l is not None or models.t is not None
-    sensitive = [c.name for c in policy.published if asked and c.role == "sensitive"]
+    asked = policy.models.of_sensitive
+    sensitive = [c.name for c in policy.published if asked and c.sensitive]
     listed = [f"{quoted(each.column)} AS q{i}" for i, each in enumerate(hierarchies)]
     listed += [f"{quoted(name)} AS s{i}" for i, name in enumerate(sensitive)]
     select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
     try:
-        return group(table.engine, select, hierarchies, sensitive, statement.workshop, tell)
+        return group(
+            table.engine, select, hierarchies, sensitive, statement.workshop, tell,
+            everybody=everybody,
+        )  # fmt: skip
     finally:
         forget(table.engine, statement.workshop)
+        if everybody:
+            table.engine.execute(f"DROP TABLE {EVERYBODY}")
 
 
 def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:

@@ -1,26 +1,35 @@
 """Equivalence classes at one node of the lattice, and which of them break the models.
 
-Models: k-anonymity (Sweeney, "k-anonymity: a model for protecting privacy", 2002): every class
-has k rows. l-diversity, distinct (Machanavajjhala et al., "l-diversity", ICDE 2006): every class
-has l different sensitive values. t-closeness (Li, Li, Venkatasubramanian, "t-closeness", ICDE
-2007): the earth mover's distance between a class's sensitive values and the table's is at most t,
-with ordered distance for numbers and dates, equal distance for the rest.
+======================  =======================================================================
+k-anonymity             every class has k rows (Sweeney 2002)
+distinct l-diversity    every class has l different sensitive values (Machanavajjhala, Gehrke,
+                        Kifer, Venkitasubramaniam, ICDE 2006)
+entropy l-diversity     the entropy of a class's sensitive values is at least log l (the same)
+t-closeness             the earth mover's distance between a class's sensitive values and the
+                        table's is at most t: ordered distance for numbers and dates, equal distance
+                        for the rest (Li, Li, Venkatasubramanian, ICDE 2007)
+δ-presence              of the people of a population who are like this, the share whose rows are
+                        in the table is between δ min and δ max (Nergiz, Atzori, Clifton, SIGMOD
+                        2007)
+======================  =======================================================================
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from desensitize.generalise.groups import Groups, Ints, Sensitive
+from desensitize.generalise.spread import Spread, spread
 from desensitize.policy import Models
 
 Flags = NDArray[np.bool_]
-_CELLS: Final = 4_000_000
-"""Classes x sensitive values that are laid out at once."""
 _ROUNDING: Final = 1e-9
 
 
@@ -30,11 +39,24 @@ class Classes:
 
     Attributes:
         member: Class of each group.
-        sizes: Rows of each class.
+        sizes: Rows of each class; 0 where only the population has somebody.
+        sensitive: The table's sensitive columns.
+        people: Of the population, by class; None without one.
     """
 
     member: Ints
     sizes: Ints
+    sensitive: tuple[Sensitive, ...] = ()
+    people: Ints | None = None
+
+    @cached_property
+    def spreads(self) -> tuple[Spread, ...]:
+        """How each sensitive column lies over them."""
+        return tuple(spread(each, self.member, self.sizes) for each in self.sensitive)
+
+    def rows(self, flags: Flags) -> int:
+        """Returns the rows of some of them."""
+        return int(self.sizes[flags].sum())
 
 
 def classes_at(groups: Groups, node: tuple[int, ...]) -> Classes:
@@ -55,75 +77,119 @@ def classes_at(groups: Groups, node: tuple[int, ...]) -> Classes:
     member = np.empty(len(ordered), np.int64)
     member[order] = np.cumsum(new) - 1
     starts = np.flatnonzero(new)
-    sizes = np.add.reduceat(groups.counts[order], starts) if len(starts) else groups.counts
-    return Classes(member, sizes)
+
+    def summed(counts: Ints) -> Ints:
+        total: Ints = np.add.reduceat(counts[order], starts) if len(starts) else counts
+        return total
+
+    people = None if groups.people is None else summed(groups.people)
+    return Classes(member, summed(groups.counts), groups.sensitive, people)
 
 
-def broken(groups: Groups, classes: Classes, models: Models) -> Flags:
+def broken(classes: Classes, models: Models) -> Flags:
     """Returns the classes that break a model and have to be left out.
 
-    What is published has to be close to itself: a reader knows no other table. So what breaks k or
-    l goes first, for neither depends on other rows. Leaving classes out changes the distribution
-    that the rest has to be close to, so for t they are looked at again until none breaks it.
+    What is published has to be close to itself: a reader knows no other table. So what breaks the
+    other models goes first, for none of them depends on other classes. Leaving classes out changes
+    the distribution that the rest has to be close to, so for t they are looked at again until none
+    breaks it.
     """
-    wrong = alike(groups, classes, models)
-    if models.t is None:
-        return wrong
-    before = -1
-    while (now := int(wrong.sum())) != before:
-        before = now
-        far = [distances(each, classes, ~wrong) > models.t + _ROUNDING for each in groups.sensitive]
-        for flags in far:
-            wrong |= flags
+    wrong = _alone(classes, models)
+    if models.t is not None:
+        before = -1
+        while (now := int(wrong.sum())) != before:
+            before = now
+            kept = ~wrong
+            for each in classes.spreads:
+                wrong |= each.distances(kept) > models.t + _ROUNDING
+    if _absent(classes, models):
+        # Who is not in the table is certainly not: leaving more out mends nothing.
+        wrong[:] = True
     return wrong
 
 
-def alike(groups: Groups, classes: Classes, models: Models) -> Flags:
-    """Returns the classes that break k or l, whatever becomes of the other classes."""
+def _alone(classes: Classes, models: Models) -> Flags:
+    """The classes that break a model, whatever becomes of the other classes."""
     wrong = np.zeros(len(classes.sizes), bool)
     if models.k is not None:
         wrong |= classes.sizes < models.k
-    if models.l is not None:
-        for column in groups.sensitive:
-            wrong |= distinct(column, classes) < models.l
+    for each in classes.spreads if models.of_sensitive else ():
+        if models.l is not None:
+            wrong |= each.distinct < models.l
+        if models.entropy_l is not None:
+            wrong |= each.entropies < math.log(models.entropy_l) - _ROUNDING
+    if models.delta is not None and classes.people is not None:
+        wrong |= classes.sizes > models.delta.most * classes.people + _ROUNDING
     return wrong
 
 
-def distinct(column: Sensitive, classes: Classes) -> Ints:
-    """Returns how many different sensitive values each class has."""
-    pairs = np.unique(classes.member[column.group] * column.values + column.code)
-    return np.bincount(pairs // max(column.values, 1), minlength=len(classes.sizes))
+def _absent(classes: Classes, models: Models) -> bool:
+    """Whether of some of the population's people too few are in the table."""
+    if models.delta is None or classes.people is None:
+        return False
+    return bool((classes.sizes < models.delta.least * classes.people - _ROUNDING).any())
 
 
-def distances(
-    column: Sensitive, classes: Classes, kept: Flags | None = None
-) -> NDArray[np.float64]:
-    """Returns the earth mover's distance of each class from the table, 0 to 1.
+def must_lose(classes: Classes, models: Models, most: int, reaches: Sequence[float]) -> int:
+    """Returns how many rows every finer node has to leave out, at least.
+
+    A class of this node is made of classes of a finer one, of which some are kept and some left
+    out. If all models hold of the kept ones, a part of the class must be among those left out:
+
+    - k, distinct l: they hold of a class once they hold of a part of it, so if they do not hold
+      here, every part has to go;
+    - entropy l: entropy is concave, so the kept parts together have log l at least, and the class
+      has at least their share of it: 1 - entropy / log l of its rows have to go. (A class that
+      holds, merged with one that does not, may cease to hold: entropy l is monotone only as long
+      as nothing is left out, and so are the next two.)
+    - δ: kept parts have at most δ of their people, so rows beyond δ of the class's people have to
+      go; if it has too few, a part has too few as well, and nothing helps;
+    - t: the distance is convex, at most 1, and of a kept part at most `reach` from the whole table,
+      so (distance - reach) / (1 - reach) of the rows have to go.
+
+    With nothing to be left out these are the models themselves; so a node that has to lose too
+    many rules out all that are finer, whatever the models are.
 
     Args:
-        column: The sensitive values.
-        classes: The classes.
-        kept: Classes of which the table consists; all by default.
+        classes: Of this node.
+        models: What must hold.
+        most: Rows that may be left out; counting ends beyond.
+        reaches: Of each sensitive column; see `reach`.
     """
-    width, number = max(column.values, 1), len(classes.sizes)
-    weights = column.count if kept is None else column.count * kept[classes.member[column.group]]
-    counted = np.bincount(column.code, weights=weights, minlength=width)
-    # A value that is in none of the kept classes is in no published table: nothing moves past it.
-    seen = counted > 0
-    table = counted[seen] / max(counted.sum(), 1)
-    found = np.zeros(number)
-    member = classes.member[column.group]
-    order = np.argsort(member, kind="stable")
-    member, code, count = member[order], column.code[order], column.count[order]
-    step = max(1, _CELLS // width)
-    for start in range(0, number, step):
-        end = min(start + step, number)
-        low, high = np.searchsorted(member, (start, end))
-        cells = (member[low:high] - start) * width + code[low:high]
-        laid = np.bincount(cells, weights=count[low:high], minlength=(end - start) * width)
-        off = laid.reshape(-1, width)[:, seen] / classes.sizes[start:end, None] - table
-        if column.ordered:
-            found[start:end] = np.abs(off.cumsum(1)).sum(1) / max(len(table) - 1, 1)
-        else:
-            found[start:end] = np.abs(off).sum(1) / 2
-    return found
+    sizes = classes.sizes
+    if _absent(classes, models):
+        return most + 1
+    lost = np.zeros(len(sizes))
+    if models.k is not None:
+        lost = np.where(sizes < models.k, sizes, 0.0)
+        if lost.sum() > most:  # the cheapest look comes first, and ends most of the search
+            return int(lost.sum())
+    if models.delta is not None and classes.people is not None:
+        lost = np.maximum(lost, sizes - models.delta.most * classes.people)
+    for each, far in zip(classes.spreads if models.of_sensitive else (), reaches, strict=False):
+        if models.l is not None:
+            lost = np.maximum(lost, np.where(each.distinct < models.l, sizes, 0.0))
+        if models.entropy_l is not None:
+            lost = np.maximum(lost, sizes * (1 - each.entropies / math.log(models.entropy_l)))
+        if models.t is not None and far < 1:
+            lost = np.maximum(lost, sizes * ((each.distances() - far) / (1 - far)))
+    # Whole rows; rounding must not rule out what holds.
+    return int(np.ceil(lost - 1e-6).sum())
+
+
+def reach(column: Sensitive, t: float, rows: int, most: int) -> float:
+    """Returns how far from the whole table a class can be that is within t of what is kept.
+
+    What is kept is at most the share of rows left out away from the whole, and distances add up.
+    With order there is another scale, too: values that are in no kept row are not counted as
+    steps, so each value that can vanish may be a step more.
+
+    Args:
+        column: The sensitive column.
+        t: Of the model.
+        rows: Of the table.
+        most: Rows that may be left out.
+    """
+    counted = np.sort(np.bincount(column.code, weights=column.count))
+    vanishing = int((np.cumsum(counted[counted > 0]) <= most).sum()) if column.ordered else 0
+    return t + _ROUNDING + most / max(rows, 1) + vanishing / max(column.values - 1, 1)

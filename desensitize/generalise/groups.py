@@ -1,15 +1,16 @@
 """A table as the search sees it: distinct combinations of values, as integers, with how often.
 
 The source is read once, into a temporary table of the combinations that occur; labels are
-computed for every distinct value once, not for every row.
+computed for every distinct value once, not for every row. A population, where a model asks for one,
+is counted beside it: combinations that only the population has are groups of no rows.
 """
 
 # ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import duckdb
@@ -78,12 +79,14 @@ class Groups:
         codes: Finest label of each combination, shape (columns, groups).
         counts: Rows of each combination.
         sensitive: What models ask about.
+        people: Of the population, by combination; None without one.
     """
 
     domains: tuple[Domain, ...]
     codes: Ints
     counts: Ints
     sensitive: tuple[Sensitive, ...] = ()
+    people: Ints | None = None
 
     @property
     def rows(self) -> int:
@@ -98,6 +101,8 @@ def group(
     sensitive: Sequence[str],
     shop: Workshop,
     tell: Tell,
+    *,
+    everybody: str = "",
 ) -> Groups:
     """Reads a table into groups.
 
@@ -109,19 +114,23 @@ def group(
         sensitive: Names of the sensitive columns.
         shop: For what the methods need.
         tell: Called with engine and shop before the engine meets what they made.
+        everybody: Table of the population, with the same ``q0``, ``q1``, … and how many ``n``.
 
     Raises:
-        InputError: A file names not all values, or levels are no hierarchy.
+        InputError: A file names not all values, levels are no hierarchy, or rows are not in the
+            population.
     """
     names = [f"q{i}" for i in range(len(hierarchies))] + [f"s{i}" for i in range(len(sensitive))]
     listed = ", ".join(names)
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE {BASE} AS "
-        f"SELECT {listed}, count(*) AS n FROM ({select}) GROUP BY ALL"
+        f"SELECT {listed}, count(*) AS n, 0 AS p FROM ({select}) GROUP BY ALL"
     )
     stored = dict(
         engine.execute(f"SELECT column_name, column_type FROM (DESCRIBE {BASE})").fetchall()
     )
+    if everybody:
+        _beside(engine, everybody, {name: stored[name] for name in names if name[0] == "q"})
     domains = []
     for place, each in enumerate(hierarchies):
         cell = Cell(f"q{place}", stored[f"q{place}"])
@@ -135,13 +144,51 @@ def group(
         f", dense_rank() OVER (ORDER BY b.s{i}) - 1 AS s{i}" for i in range(len(sensitive))
     )
     lines = engine.sql(
-        f"SELECT {listed}, sum(n)::BIGINT AS n FROM (SELECT {codes}{ranked}, n FROM {BASE} b "
-        f"{joins}) GROUP BY ALL ORDER BY ALL"
+        f"SELECT {listed}, sum(n)::BIGINT AS n, sum(p)::BIGINT AS p "
+        f"FROM (SELECT {codes}{ranked}, n, p FROM {BASE} b {joins}) GROUP BY ALL ORDER BY ALL"
     ).to_arrow_table()
     for name in (BASE, *(f"{DOMAIN}{i}" for i in range(len(hierarchies)))):
         engine.execute(f"DROP TABLE {name}")
-    columns = [ints(lines.column(name)) for name in (*names, "n")]
-    return _grouped(tuple(domains), columns, sensitive, stored)
+    columns = [ints(lines.column(name)) for name in (*names, "n", "p")]
+    found = _grouped(tuple(domains), columns, sensitive, stored)
+    if not everybody:
+        return replace(found, people=None)
+    _check_population(found)
+    return found
+
+
+def _beside(engine: duckdb.DuckDBPyConnection, everybody: str, stored: Mapping[str, str]) -> None:
+    """Adds the population, in the types of the table: 21 and 21.0 are one age.
+
+    A value that the type does not have is nobody's in the table: its people count for nothing.
+    """
+    casts = ", ".join(f"TRY_CAST({name} AS {kind}) AS {name}" for name, kind in stored.items())
+    lost = " OR ".join(
+        f"({name} IS NOT NULL AND TRY_CAST({name} AS {kind}) IS NULL)"
+        for name, kind in stored.items()
+    )
+    engine.execute(
+        f"INSERT INTO {BASE} BY NAME SELECT {casts}, 0 AS n, n AS p FROM {everybody} "
+        f"WHERE NOT ({lost})"
+    )
+
+
+def _check_population(groups: Groups) -> None:
+    """Refuses a population that some rows are not in: nothing would follow from its figures."""
+    people = groups.counts if groups.people is None else groups.people
+    if outside := int(np.maximum(groups.counts - people, 0).sum()):
+        raise InputError(
+            Text(
+                f"{outside:,} rows of the table are not in the population, at the finest levels",
+                f"按最细层级，表中有 {outside:,} 行不在总体数据中",
+            ),
+            remedy=Text(
+                "give everybody from whom the rows were drawn, with the same columns, values "
+                "written alike",
+                "请提供这些行所取自的全部人员，列相同，取值写法一致",
+            ),
+            code="delta.population",
+        )
 
 
 def _grouped(
@@ -151,22 +198,27 @@ def _grouped(
     stored: dict[str, str],
 ) -> Groups:
     width = len(domains)
-    codes, rest, counts = np.stack(columns[:width]), columns[width:-1], columns[-1]
+    codes, rest = np.stack(columns[:width]), columns[width:-2]
+    counts, people = columns[-2:]
     if not rest:
-        return Groups(domains, codes, counts)
+        return Groups(domains, codes, counts, people=people)
     # Lines stand in the order of the codes, so equal ones are neighbours.
     new = np.ones(len(counts), bool)
     new[1:] = (codes[:, 1:] != codes[:, :-1]).any(0)
     starts = np.flatnonzero(new)
     member = np.cumsum(new) - 1
+    real = counts > 0  # else lines of the population, which has no such values
     beside = []
     for place, name in enumerate(sensitive):
-        code = rest[place]
+        code = rest[place][real]
         kind = stored[f"s{place}"].partition("(")[0]
         ordered = kind in NUMBERS or kind in DATES
-        beside.append(Sensitive(name, int(code.max(initial=-1)) + 1, ordered, member, code, counts))
-    totals = np.add.reduceat(counts, starts) if len(counts) else counts
-    return Groups(domains, codes[:, starts], totals, tuple(beside))
+        width = int(code.max(initial=-1)) + 1
+        beside.append(Sensitive(name, width, ordered, member[real], code, counts[real]))
+    totals, people = (
+        (np.add.reduceat(each, starts) if len(each) else each) for each in (counts, people)
+    )
+    return Groups(domains, codes[:, starts], totals, tuple(beside), people)
 
 
 def _domain(

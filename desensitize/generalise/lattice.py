@@ -6,11 +6,13 @@ to a share of all rows. Two things keep the search short, and the optimum exact:
 - the loss of a node without its suppressed rows is known beforehand, from one table per column
   (``loss.of_nodes``), and can only grow: nodes that cannot be better than the best so far are never
   looked at;
-- k and distinct l are monotone: a class that holds stays one that holds when it is merged with
-  others (Samarati 2001; Machanavajjhala et al. 2006). So a node that has to suppress too much
-  rules out all nodes below it, and the widest nodes are tried first. t-closeness rules nothing out
-  if rows may be suppressed: merging a close class with one that was suppressed can break it, and
-  what is suppressed changes the table that the others have to be close to.
+- a class of a node tells how many rows every finer node has to suppress at least
+  (``classes.must_lose``): if that is too many, all nodes below are ruled out, so the widest nodes
+  are tried first. k and distinct l are monotone also if rows may be suppressed: a class that holds
+  stays one that holds when it is merged with others (Samarati 2001; Machanavajjhala et al. 2006).
+  Entropy l, t and δ are monotone only if no row may be: merging a class that holds with one that
+  was suppressed can break it, and for t what is suppressed changes the table that the others have
+  to be close to. For them the least number of rows is an estimate from below.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desensitize.generalise.classes import Classes, Flags, alike, broken, classes_at
+from desensitize.generalise.classes import (
+    Classes,
+    Flags,
+    broken,
+    classes_at,
+    must_lose,
+    reach,
+)
 from desensitize.generalise.groups import Groups
 from desensitize.generalise.loss import of_nodes, of_table
 from desensitize.policy import Models
@@ -79,8 +88,11 @@ def search(groups: Groups, models: Models) -> Found:
     nodes = np.array(list(product(*map(range, levels))), np.int8).reshape(number, len(levels))
     unsuppressed = per_level(groups)
     bound = of_nodes(unsuppressed, nodes)
-    monotone = models.t is None or models.max_suppressed == 0
     most = int(models.max_suppressed * groups.rows)
+    reaches = [
+        reach(each, 1.0 if models.t is None else models.t, groups.rows, most)
+        for each in groups.sensitive
+    ]
     best: Found | None = None
     tried = 0
     order = np.lexsort((bound, -nodes.sum(1, dtype=np.int64)))
@@ -92,18 +104,16 @@ def search(groups: Groups, models: Models) -> Found:
         open_[at] = False
         tried += 1
         classes = classes_at(groups, node)
-        wrong = alike(groups, classes, models)
-        hopeless = _rows(groups, classes, wrong) > most
-        if not hopeless:
-            wrong = broken(groups, classes, models)
-            if not (late := _rows(groups, classes, wrong) > most):
-                found = _measured(groups, classes, wrong, node, unsuppressed)
-                if best is None or (found.loss, found.node) < (best.loss, best.node):
-                    best = found
-                    open_ &= bound <= best.loss
-            hopeless = late and monotone
-        if hopeless:
+        if must_lose(classes, models, most, reaches) > most:
             open_ &= ~(nodes <= nodes[at]).all(1)
+            continue
+        wrong = broken(classes, models)
+        if classes.rows(wrong) > most:
+            continue
+        found = _measured(groups, classes, wrong, node, unsuppressed)
+        if best is None or (found.loss, found.node) < (best.loss, best.node):
+            best = found
+            open_ &= bound <= best.loss
     if best is None:
         raise _impossible(groups, models)
     return Found(
@@ -131,10 +141,6 @@ def per_level(groups: Groups) -> list[NDArray[np.float64]]:
     return losses
 
 
-def _rows(groups: Groups, classes: Classes, wrong: Flags) -> int:
-    return int(groups.counts[wrong[classes.member]].sum())
-
-
 def _measured(
     groups: Groups,
     classes: Classes,
@@ -151,7 +157,7 @@ def _measured(
         shares = domain.shares[level][domain.codes[level][groups.codes[column, out]]]
         more = float(((1 - shares) * weights).sum())
         losses.append(float(unsuppressed[column][level]) + more / rows)
-    left = classes.sizes[~wrong]
+    left = classes.sizes[~wrong & (classes.sizes > 0)]
     smallest = int(left.min()) if len(left) else 0
     return Found(
         node, of_table(losses), tuple(losses), int(weights.sum()), smallest, len(left), 1, 1
@@ -161,13 +167,13 @@ def _measured(
 def suppressed_groups(groups: Groups, models: Models, node: tuple[int, ...]) -> Flags:
     """Returns the groups whose rows are left out at a node."""
     classes = classes_at(groups, node)
-    out: Flags = broken(groups, classes, models)[classes.member]
+    out: Flags = broken(classes, models)[classes.member] & (groups.counts > 0)
     return out
 
 
 def _impossible(groups: Groups, models: Models) -> PolicyError:
     classes = classes_at(groups, tuple(len(domain.names) - 1 for domain in groups.domains))
-    out = _rows(groups, classes, broken(groups, classes, models))
+    out = classes.rows(broken(classes, models))
     return PolicyError(
         Text(
             f"no combination of levels meets the models: at the coarsest one, {out:,} "
@@ -176,9 +182,9 @@ def _impossible(groups: Groups, models: Models) -> PolicyError:
             f"{out:,} 行",
         ),
         remedy=Text(
-            'end each hierarchy with "*", raise max_suppressed, or ask for a smaller k or l or a '
-            "greater t",
-            '请让每个层级以 "*" 结尾，提高 max_suppressed，或降低 k、l，或放宽 t',
+            'end each hierarchy with "*", raise max_suppressed, or ask for a smaller k, l or '
+            "entropy_l, or a greater t or delta",
+            '请让每个层级以 "*" 结尾，提高 max_suppressed，或降低 k、l、entropy_l，或放宽 t、delta',
         ),
         code="lattice.impossible",
     )

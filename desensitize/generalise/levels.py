@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -33,7 +34,7 @@ from desensitize.masking.dates import DateTo, Unit
 from desensitize.masking.district import District, Level
 from desensitize.masking.numbers import Band
 from desensitize.masking.readings import as_text
-from desensitize.policy import HierarchyRule
+from desensitize.policy import HierarchyRule, PublishedColumn, PublishPolicy
 from protos.faults import InputError
 from protos.language import Text
 
@@ -85,6 +86,12 @@ class Beginning:
     title: ClassVar = Text("first characters", "保留开头")
     concludes: ClassVar = Text("how it begins", "可知其开头")
 
+    @property
+    def conclusion(self) -> Text:
+        """What this length leaves."""
+        many = "character" if self.length == 1 else f"{self.length} characters"
+        return Text(f"its first {many}", f"可知前 {self.length} 个字符")
+
     def apply(self, cell: Cell, shop: Workshop) -> Cell:  # noqa: ARG002 - one shape for all
         """Returns text."""
         return Cell(f"left({as_text(cell).sql}, {self.length})", "VARCHAR")
@@ -128,6 +135,19 @@ class Listed:
 
     title: ClassVar = Text("as a list says", "按列表泛化")
     concludes: ClassVar = Text("what the list puts together", "可知列表中的类别")
+
+    @property
+    def conclusion(self) -> Text:
+        """What this level of the file leaves."""
+        if not self.level:
+            return AsRead.concludes
+        groups = len(set(self.labels.values()))
+        return Text(
+            f"to which of {groups} groups it belongs (level {self.level} of {self.file}, of "
+            f"{len(self.labels)} values)",
+            f"可知属于 {groups} 类中的哪一类（{self.file} 第 {self.level} 级，共 "
+            f"{len(self.labels)} 个值）",
+        )
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns text; NULL for a value that the file does not name."""
@@ -173,6 +193,32 @@ def hierarchy(column: str, rule: HierarchyRule, folder: Path) -> Hierarchy:
     if rule.file:
         return from_file(column, folder / rule.file)
     return Hierarchy(column, rule.levels, tuple(_built_in(column, name) for name in rule.levels))
+
+
+def methods_of(
+    column: PublishedColumn, policy: PublishPolicy, levels: Mapping[str, str]
+) -> tuple[Method, ...]:
+    """Returns what was done to a column, its level included.
+
+    Raises:
+        InputError: Nobody says at which level of its hierarchy it was published.
+    """
+    if column.hierarchy is None:
+        return column.methods
+    each = hierarchy(column.name, column.hierarchy, policy.folder)
+    if levels.get(column.name) not in each.names:
+        raise InputError(
+            Text(
+                f"nobody says at which level {column.name!r} was published",
+                f"无法得知“{column.name}”以哪一层级发布",
+            ),
+            remedy=Text(
+                "name the directory of the release: its manifest says so",
+                "请指定发布目录：其清单中有记录",
+            ),
+            code="attack.level",
+        )
+    return (each.methods[each.names.index(levels[column.name])],)
 
 
 def _built_in(column: str, name: str) -> Method:
@@ -253,24 +299,40 @@ def _counted(labels: object) -> dict[str, int]:
     return dict(Counter(cast("list[str]", labels)))
 
 
+def check_file(path: Path) -> None:
+    """Refuses what is no file, or too large to be a hierarchy.
+
+    Raises:
+        InputError: As said.
+    """
+    if not path.is_file():
+        raise _unreadable(path, "no file")
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise InputError(
+            Text(f"{path.name} is larger than 64 MiB", f"{path.name} 超过 64 MiB"),
+            remedy=Text("name each value once", "每个值只写一行"),
+            code="hierarchy.file",
+        )
+
+
+def _unreadable(path: Path, detail: str) -> InputError:
+    return InputError(
+        Text(f"the hierarchy {path} cannot be read", f"无法读取层级文件 {path}"),
+        remedy=Text(
+            "write its place relative to the policy's folder, as UTF-8",
+            "请写相对于策略所在目录的路径，并使用 UTF-8",
+        ),
+        code="hierarchy.file",
+        detail=detail,
+    )
+
+
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    check_file(path)
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InputError(
-                Text(f"{path.name} is larger than 64 MiB", f"{path.name} 超过 64 MiB"),
-                code="hierarchy.file",
-            )
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Text(f"the hierarchy {path} cannot be read", f"无法读取层级文件 {path}"),
-            remedy=Text(
-                "write its place relative to the policy's folder, as UTF-8",
-                "请写相对于策略所在目录的路径，并使用 UTF-8",
-            ),
-            code="hierarchy.file",
-            detail=str(error),
-        ) from error
+        raise _unreadable(path, str(error)) from error
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     try:

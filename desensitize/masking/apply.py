@@ -30,7 +30,7 @@ ROW_GROUP: Final = 131_072
 _BATCH_BYTES: Final = 32 << 20
 _BATCH_ROWS: Final = (64, 65_536)
 _TOLD_EVERY_S: Final = 0.2
-_OPTIONS: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1}
+PARQUET: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1}
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def write_masked(
     secrets: Secrets,
     path: Path,
     *,
+    population: Table | None = None,
     order: bytes | None = None,
     progress: Progress | None = None,
 ) -> Written:
@@ -94,6 +95,7 @@ def write_masked(
         policy: What becomes of it.
         secrets: Keys of the domains.
         path: A file that does not exist.
+        population: Everybody from whom the rows were drawn, if a model is about them.
         order: Seed of the order of the rows; see `row_order`. None for that of the table.
         progress: Told about rows that are done, a few times a second.
 
@@ -105,7 +107,7 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    chosen = choose(table, policy, secrets)
+    chosen = choose(table, policy, secrets, population)
     late = {column.name for column in policy.published}
     if chosen is None:
         statement = prepare(table, policy, secrets, late=late, order=order)
@@ -140,7 +142,7 @@ def _write(
     rows, told = 0, float("-inf")  # the first batch is told at once
     with (
         ThreadPoolExecutor(1, "veil-write") as writing,
-        pq.ParquetWriter(path, schema, **_OPTIONS) as writer,
+        pq.ParquetWriter(path, schema, **PARQUET) as writer,
     ):
         last: Future[None] | None = None
         for group in _groups(reader):

@@ -186,8 +186,9 @@ class Method(Protocol):
         concludes: What a reader of the release can still conclude about a person.
     """
 
-    # Two more that only some have: ``domain``, the name of its key, and ``needs``, the other
-    # columns that it looks at; see `domain_of` and `needs_of`.
+    # Three more that only some have: ``domain``, the name of its key, ``needs``, the other columns
+    # that it looks at, and ``conclusion``, which says what it concludes with these parameters; see
+    # `domain_of`, `needs_of` and `conclusion_of`.
 
     title: ClassVar[Text]
     concludes: ClassVar[Text]
@@ -226,3 +227,9 @@ def domain_of(method: Method) -> str:
 def needs_of(method: Method) -> tuple[str, ...]:
     """Returns the names of other columns that the method looks at."""
     return tuple(getattr(method, "needs", ()))
+
+
+def conclusion_of(method: Method) -> Text:
+    """Returns what a reader can conclude from this very method, with its parameters."""
+    said: Text = getattr(method, "conclusion", method.concludes)
+    return said

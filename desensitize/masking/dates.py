@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,17 @@ from desensitize.masking.token import hmac_sha256
 from protos.language import Text
 
 Unit = Literal["day", "week", "month", "quarter", "year", "5y", "10y"]
+
+
+_LEFT: Final[dict[Unit, Text]] = {
+    "day": Text("the day", "可知具体日期"),
+    "week": Text("the week, and so the day within seven", "可知所在的周（误差七天内）"),
+    "month": Text("the month, with the year", "可知年份和月份"),
+    "quarter": Text("the quarter, with the year", "可知年份和季度"),
+    "year": Text("the year", "可知年份"),
+    "5y": Text("which five years it is in", "可知所在的五年区间"),
+    "10y": Text("which ten years it is in", "可知所在的十年区间"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,11 @@ class DateTo:
 
     title: ClassVar = Text("date made coarser", "日期泛化")
     concludes: ClassVar = Text("the week, month or years that are left", "可知所保留的时间单位")
+
+    @property
+    def conclusion(self) -> Text:
+        """What this unit leaves."""
+        return _LEFT[self.unit]
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:  # noqa: ARG002 - one shape for all
         """Returns the unit as text, such as 1990-03 or 1990–1994."""

@@ -26,6 +26,13 @@ _UNNAMED: Final = frozenset(
 _SUFFIXES: Final = ("特别行政区", "维吾尔自治区", "壮族自治区", "回族自治区", "自治区", "省", "市")
 
 
+_LEFT: Final[dict[Level, Text]] = {
+    "province": Text("the province", "可知所在省级地区"),
+    "city": Text("the city, with its province", "可知所在省和地级市"),
+    "district": Text("the district or county, with its city and province", "可知所在省、市和区县"),
+}
+
+
 @dataclass(frozen=True)
 class District:
     """Leaves the administrative division of an address (GB/T 2260), at most as fine as asked.
@@ -46,6 +53,11 @@ class District:
 
     title: ClassVar = Text("address reduced to its division", "地址泛化到行政区划")
     concludes: ClassVar = Text("province, city or district", "可知省、市或区县")
+
+    @property
+    def conclusion(self) -> Text:
+        """What this level leaves."""
+        return _LEFT[self.level]
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns names such as 广东省广州市天河区."""

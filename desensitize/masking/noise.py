@@ -66,13 +66,17 @@ class Noise:
 
 def _adder(scale: float, stored: str) -> Any:  # noqa: ANN401 - from an Arrow array to another
     """Builds the function; OpenDP's proofs are about vectors, so a batch is one call."""
-    import opendp.prelude as dp
+    # Not the prelude: it brings along every library that opendp can work with and that is there.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_laplace
+    from opendp.metrics import l1_distance
+    from opendp.mod import enable_features
 
-    dp.enable_features("contrib")
+    enable_features("contrib")
     kind: type[int | float] = int if stored == "BIGINT" else float
-    domain = dp.vector_domain(dp.atom_domain(T=kind, nan=False) if kind is float
-                              else dp.atom_domain(T=kind))  # fmt: skip
-    measure = dp.m.make_laplace(domain, dp.l1_distance(T=kind), scale)
+    domain = vector_domain(atom_domain(T=kind, nan=False) if kind is float
+                           else atom_domain(T=kind))  # fmt: skip
+    measure = make_laplace(domain, l1_distance(T=kind), scale)
     dtype: npt.DTypeLike = np.int64 if kind is int else np.float64
 
     def add(values: pa.Array) -> pa.Array:

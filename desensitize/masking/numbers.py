@@ -104,6 +104,12 @@ class Round:
     title: ClassVar = Text("rounded", "取整")
     concludes: ClassVar = Text("the value within half the base", "可知其值，误差为基数的一半")
 
+    @property
+    def conclusion(self) -> Text:
+        """What this base leaves."""
+        half = f"{(self.base / 2).normalize():f}"
+        return Text(f"the value within {half}", f"可知其值，误差不超过 {half}")
+
     def apply(self, cell: Cell, shop: Workshop) -> Cell:  # noqa: ARG002 - one shape for all
         """Returns multiples."""
         number = as_number(cell)
@@ -133,6 +139,15 @@ class Band:
 
     title: ClassVar = Text("banded", "分段")
     concludes: ClassVar = Text("the band", "可知所在区间")
+
+    @property
+    def conclusion(self) -> Text:
+        """What these bands leave."""
+        if isinstance(self.edges, tuple):
+            listed = ", ".join(f"{edge:f}" for edge in self.edges)
+            return Text(f"between which of {listed} it lies", f"可知位于 {listed} 之间的哪一段")
+        width = f"{self.edges:f}"
+        return Text(f"in which band of {width} it lies", f"可知位于宽度为 {width} 的哪一区间")
 
     def __post_init__(self) -> None:
         """Checks that edges rise."""

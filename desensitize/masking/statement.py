@@ -94,7 +94,7 @@ def prepare(
     current: list[Cell] = []
     for place, column in enumerate(policy.published):
         shop.column, shop.bounds = column.name, column.bounds
-        current.append(_read(cells[column.name], column, steps[place]))
+        current.append(read_column(cells[column.name], column, steps[place]))
     layers.compute(
         {f"c{i}": cell.sql for i, cell in enumerate(current)}
         | {f"p{i}": _present(cells[c.name]) for i, c in enumerate(policy.published)}
@@ -140,8 +140,28 @@ def match_columns(table: Table, policy: PublishPolicy) -> frozenset[str]:
     Raises:
         InputError: The table lacks one, has one that the policy refuses, or nothing is published.
     """
+    require_columns(table, policy.columns)
+    spoken = frozenset(c.name for c in policy.columns.values() if c.published or c.dropped)
+    unmentioned(table, policy, spoken)
+    if not policy.published:
+        raise InputError(
+            Text("the policy publishes no column", "策略没有发布任何列"),
+            remedy=Text(
+                "name methods in publish.methods", "请在 publish.methods 中为要发布的列写明方法"
+            ),
+            code="policy.nothing",
+        )
+    return spoken
+
+
+def require_columns(table: Table, names: Iterable[str]) -> None:
+    """Refuses a table that lacks a column.
+
+    Raises:
+        InputError: It does; names what it has.
+    """
     present = [column.name for column in table.columns]
-    if missing := [name for name in policy.columns if name not in present]:
+    if missing := [name for name in names if name not in present]:
         raise InputError(
             Text(
                 f"{table.name} has no column {', '.join(map(repr, missing))}, which the policy "
@@ -154,8 +174,15 @@ def match_columns(table: Table, policy: PublishPolicy) -> frozenset[str]:
             ),
             code="policy.missing_column",
         )
-    spoken = frozenset(c.name for c in policy.columns.values() if c.published or c.dropped)
-    unknown = [name for name in present if name not in spoken]
+
+
+def unmentioned(table: Table, policy: PublishPolicy, spoken: frozenset[str]) -> tuple[str, ...]:
+    """Returns the columns of which nothing is said.
+
+    Raises:
+        InputError: There is one, and the policy refuses such tables.
+    """
+    unknown = tuple(c.name for c in table.columns if c.name not in spoken)
     if unknown and policy.unknown_column == "refuse":
         raise InputError(
             Text(
@@ -168,15 +195,7 @@ def match_columns(table: Table, policy: PublishPolicy) -> frozenset[str]:
             ),
             code="policy.unknown_column",
         )
-    if not policy.published:
-        raise InputError(
-            Text("the policy publishes no column", "策略没有发布任何列"),
-            remedy=Text(
-                "name methods in publish.methods", "请在 publish.methods 中为要发布的列写明方法"
-            ),
-            code="policy.nothing",
-        )
-    return spoken
+    return unknown
 
 
 class _Layers:
@@ -209,10 +228,11 @@ def _source(table: Table) -> tuple[_Layers, dict[str, Cell]]:
     return _Layers(f"({numbered})", [*(cell.sql for cell in cells.values()), ROW]), cells
 
 
-def _read(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> Cell:
+def read_column(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> Cell:
     """Reads a column as what the policy says that it is.
 
-    Empty text, what is of another kind, and what is out of bounds become NULL.
+    Empty text, what is of another kind, and what is out of bounds become NULL. Without a method
+    that changes it, the column stays in its own type.
     """
     if cell.stored == "VARCHAR":
         cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from desensitize.attacks import AttackReport
 from desensitize.engines.attack_file import attack_file
-from desensitize.engines.risk_file import risk_file
+from desensitize.engines.risk_file import Everybody, risk_file
 from desensitize.engines.scan_file import scan_file
+from desensitize.engines.snapshot import LoadLimits
 from desensitize.masking.apply import Progress
 from desensitize.masking.format_preserving import FormatPreserving
 from desensitize.policy import PublishPolicy
 from desensitize.recognisers import by_name
+from desensitize.releasing.earlier import EarlierRelease
 from desensitize.releasing.facts import (
     RescanFacts,
 )
 from desensitize.releasing.masked import ORIGINAL, Masked
-from desensitize.risks import RiskReport
+from desensitize.risks import RiskReport, asked
 from desensitize.scanning.findings import direct_cells
 from protos.faults import PolicyError
 from protos.language import Text, joined
-
-_ROUNDING: Final = 1e-9
-
 
 # ---- the scan of the output --------------------------------------------------------------------
 
@@ -85,33 +83,26 @@ def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
 
 
 def checked_risk(
-    path: Path, policy: PublishPolicy, scanned: RescanFacts, progress: Progress | None
+    path: Path,
+    policy: PublishPolicy,
+    levels: Mapping[str, str],
+    scanned: RescanFacts,
+    progress: Progress | None,
 ) -> RiskReport | None:
     """Measures what was written, whatever the search has found: only this is published.
 
     Raises:
         PolicyError: A model does not hold of it.
     """
-    # As the search sees it: what has levels is known of people, whatever the policy calls it.
-    quasi = [c.name for c in policy.published if c.role == "quasi" or c.hierarchy]
-    if not quasi:
+    report = measured(path, policy, levels, scanned, progress=progress)
+    if report is None:
         return None
-    sensitive = [c.name for c in policy.published if c.role == "sensitive" and c.name not in quasi]
-    report = risk_file(path, quasi, sensitive, direct=scanned.columns, progress=progress)
-    models, wrong = policy.models, []
-    if report.rows:
-        if models.k is not None and report.k < models.k:
-            wrong.append(f"k = {report.k} < {models.k}")
-        for each in report.sensitive:
-            if models.l is not None and each.l < models.l:
-                wrong.append(f"{each.name}: l = {each.l} < {models.l}")
-            if models.t is not None and each.t > models.t + _ROUNDING:
-                wrong.append(f"{each.name}: t = {each.t:.3f} > {models.t:g}")
-    if wrong:
+    if report.rows and (wrong := [each for each in asked(policy, report) if not each.held]):
         raise PolicyError(
             Text(
-                f"the models do not hold of the output: {'; '.join(wrong)}. Nothing was published",
-                f"输出不满足隐私模型：{'；'.join(wrong)}。未发布任何内容",
+                f"the models do not hold of the output: {joined(e.said for e in wrong).en}. "
+                "Nothing was published",
+                f"输出不满足隐私模型：{joined(e.said for e in wrong).zh}。未发布任何内容",
             ),
             remedy=Text(
                 "give every quasi-identifier a hierarchy, and none of them noise",
@@ -120,6 +111,42 @@ def checked_risk(
             code="release.models",
         )
     return report
+
+
+def measured(
+    path: Path,
+    policy: PublishPolicy,
+    levels: Mapping[str, str],
+    scanned: RescanFacts,
+    *,
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
+) -> RiskReport | None:
+    """Measures a released file, beside a population if the policy names one; refuses nothing.
+
+    Args:
+        path: The file.
+        policy: Which columns are what.
+        levels: Level of each column that has a hierarchy, for the population.
+        scanned: What a scan of it has found.
+        limits: What the process may use.
+        progress: Told about rows.
+
+    Returns:
+        None if no quasi-identifier is published.
+    """
+    # As the search sees it: what has levels is known of people, whatever the policy calls it.
+    quasi = [column.name for column in policy.published if column.quasi]
+    if not quasi:
+        return None
+    sensitive = [column.name for column in policy.published if column.sensitive]
+    everybody = None
+    if policy.models.delta is not None:
+        everybody = Everybody(policy.folder / policy.models.delta.file, policy, levels)
+    return risk_file(
+        path, quasi, sensitive, population=everybody, direct=scanned.columns, limits=limits,
+        progress=progress,
+    )  # fmt: skip
 
 
 # ---- attacks on the output ---------------------------------------------------------------------
@@ -131,10 +158,13 @@ def checked_attacks(
     path: Path,
     policy: PublishPolicy,
     masked: Masked,
+    earlier: Sequence[EarlierRelease],
     sheet: str,
     progress: Progress | None,
 ) -> AttackReport:
     """Tries the attacks for which the policy sets limits, and the others with them.
+
+    Earlier releases of the dataset are read beside it.
 
     Raises:
         PolicyError: One of them breaks its limit, or could not be tried.
@@ -147,6 +177,7 @@ def checked_attacks(
         levels=masked.written.levels,
         today=dt.datetime.now(dt.UTC).date(),
         order=masked.order,
+        earlier=earlier,
         sheet=sheet,
         progress=progress,
     )

@@ -7,14 +7,14 @@ nothing under the final name; what it leaves under the hidden one is swept away 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from desensitize.engines.scratch import locked_directory, sweep
+from desensitize.releasing.files import every_file
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
@@ -34,8 +34,8 @@ def publication(final: Path) -> Iterator[Path]:
     # Absolute: the working directory may change meanwhile.
     final = final.absolute()
     try:
-        _sweep(final)
-        draft, lock = _locked_draft(final)
+        sweep(final.parent, _hidden(final))
+        draft, lock = locked_directory(final.parent, _hidden(final))
         try:
             yield draft
             _bring_to_disk(draft)
@@ -91,42 +91,8 @@ def _hidden(final: Path) -> str:
     return f".{final.name}.partial-"
 
 
-def _locked_draft(final: Path) -> tuple[Path, int]:
-    """Makes the hidden directory; the lock on it says that its run lives."""
-    while True:
-        draft = final.with_name(f"{_hidden(final)}{secrets.token_hex(8)}")
-        draft.mkdir(mode=0o700)
-        try:
-            lock = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue  # another run took it for a dead one's before it was locked
-        except OSError:
-            draft.rmdir()
-            raise
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if draft.exists():
-            return draft, lock
-        os.close(lock)
-
-
-def _sweep(final: Path) -> None:
-    """Removes what dead runs have left; a run that lives holds its lock."""
-    for left in final.parent.glob(f"{_glob_safe(_hidden(final))}*"):
-        with suppress(OSError):
-            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left, ignore_errors=True)
-            finally:
-                os.close(lock)
-
-
-def _glob_safe(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
-
-
 def _bring_to_disk(directory: Path) -> None:
-    for path in directory.iterdir():
+    for path in every_file(directory):
         _sync(path)
     _sync(directory)
 

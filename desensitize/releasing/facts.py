@@ -1,9 +1,13 @@
 """The facts of a release: what went in, what came out, what was done to every column.
 
 A release is a directory with three files: ``DATASET.parquet``, ``policy.toml`` as it was applied,
-and ``manifest.json``, which this module writes and reads. The manifest never holds a value of
+and ``manifest.json``, which this module writes and reads; beside them lie the hierarchy files that
+the policy names. The manifest never holds a value of
 the data: names of columns, counts, digests and figures only. What the privacy models, the risk
 measures and the attacks found stands in ``figures``, under a name of each one's own.
+
+A synthetic release has the same form. Of what went in its manifest says nothing at all: a digest or
+an exact number of rows would tell whether somebody is in the table.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from desensitize.column import Role
+from desensitize.synthesis.facts import SynthesisFacts
 from protos.faults import InputError, TrustError
 from protos.language import Text
 
@@ -106,9 +111,12 @@ class Release:
     Attributes:
         dataset: Its name.
         open: Under which conditions it is opened.
-        input: What went in.
+        input: What went in; None if the rows are synthetic.
         output: The Parquet file.
         policy_sha256: Of ``policy.toml``.
+        files: SHA-256 of each hierarchy file, by name.
+        population_sha256: Of the population that δ was measured beside, which lies elsewhere; empty
+            without one.
         versions: Packages by name, and what read and wrote.
         columns: The published ones, in order.
         dropped: Columns that the policy drops.
@@ -121,18 +129,21 @@ class Release:
         rescan: What the scan of the output found.
         notes: What was odd about the input.
         figures: What models, risk measures and attacks say: JSON types only.
+        synthesis: How the rows were made if they are synthetic; None if they are a copy's.
         format: Of the manifest.
     """
 
     dataset: str
     open: str
-    input: FileFacts
+    input: FileFacts | None
     output: FileFacts
     policy_sha256: str
     versions: Mapping[str, str]
     columns: tuple[ColumnFacts, ...]
     dropped: tuple[str, ...] = ()
     unmentioned: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    population_sha256: str = ""
     levels: Mapping[str, str] = field(default_factory=dict)
     suppressed_rows: int = 0
     token_keys: Mapping[str, str] = field(default_factory=dict)
@@ -141,14 +152,16 @@ class Release:
     rescan: RescanFacts | None = None
     notes: tuple[Text, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
+    synthesis: SynthesisFacts | None = None
     format: int = FORMAT
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         from desensitize.show.release import show_release
+        from desensitize.show.synthesis import show_synthesis
         from protos.terminal import as_html
 
-        return as_html(show_release, self)
+        return as_html(show_release if self.synthesis is None else show_synthesis, self)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
@@ -173,7 +186,7 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
 
     Args:
         directory: The release.
-        check: Whether the other two files must be those that the manifest speaks of.
+        check: Whether the other files must be those that the manifest speaks of.
 
     Raises:
         InputError: It is no release.
@@ -195,8 +208,37 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
         for name, said in (
             (release.output.name, release.output.sha256),
             (POLICY, release.policy_sha256),
+            *release.files.items(),
         ):
             _check_file(directory, name, said)
+    return release
+
+
+def read_copy(directory: Path) -> Release:
+    """Reads the manifest of a desensitized copy, whose rows are people's.
+
+    Raises:
+        InputError: It is no release, or a synthetic one: what counts rows says nothing of it.
+        TrustError: A file is not the one that the manifest speaks of.
+    """
+    release = read_release(directory)
+    if release.synthesis is not None or release.input is None:
+        raise InputError(
+            Text(
+                f"the rows of {directory} are synthetic: none is a person's, so nothing here can "
+                "be counted, attacked or attested as of a copy",
+                f"{directory} 中的行是合成数据，不对应真实个人，无法按脱敏副本度量、攻击或签署证明",
+            ),
+            remedy=Text(
+                "what protects the people is epsilon and delta in its manifest.json; risk, attack, "
+                "gate and report are for what 'veil desensitize run' has written. Synthetic rows "
+                "are attested when they are made: synthesise --signing-key",
+                "其保护强度见 manifest.json 中的 epsilon 与 delta；"
+                "risk、attack、gate、report 只用于 veil desensitize run 写出的目录。"
+                "合成数据须在生成时签署证明：synthesise --signing-key",
+            ),
+            code="release.synthetic",
+        )
     return release
 
 
@@ -225,7 +267,7 @@ def from_dict(body: Mapping[str, Any]) -> Release:
     return Release(
         **dict(body)
         | {
-            "input": FileFacts(**body["input"]),
+            "input": FileFacts(**body["input"]) if body["input"] else None,
             "output": FileFacts(**body["output"]),
             "columns": columns,
             "rescan": RescanFacts(**body["rescan"]) if body["rescan"] else None,
@@ -233,6 +275,9 @@ def from_dict(body: Mapping[str, Any]) -> Release:
             "dropped": tuple(body["dropped"]),
             "unmentioned": tuple(body["unmentioned"]),
             "fresh": tuple(body["fresh"]),
+            "synthesis": SynthesisFacts.from_dict(made)
+            if (made := body.get("synthesis"))
+            else None,
         }
     )
 
@@ -243,12 +288,25 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def lies_in(directory: Path, name: str) -> Path | None:
+    """Returns a file of a release, None if there is none of that name.
+
+    Whoever names it is not trusted: it lies in the directory or below, or is none.
+    """
+    path = directory / name
+    try:
+        inside = path.is_file() and path.resolve().is_relative_to(directory.resolve())
+    except (OSError, ValueError):  # no name that a file can have
+        return None
+    return path if inside else None
+
+
 def _check_file(directory: Path, name: str, said: str) -> None:
-    # The manifest is not trusted to name a file: it names one beside itself, or none.
-    path = directory / Path(name).name
-    if path.name != name or not path.is_file():
+    path = lies_in(directory, name)
+    if path is None:
+        said_name = Path(name).name
         raise TrustError(
-            Text(f"{path.name} is missing from the release", f"发布目录中缺少 {path.name}"),
+            Text(f"{said_name} is missing from the release", f"发布目录中缺少 {said_name}"),
             remedy=Text("make the release again", "请重新生成发布"),
             code="release.file",
         )

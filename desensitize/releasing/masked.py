@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.engines.stored_values import quoted
 from desensitize.keys import TokenKeys
@@ -22,9 +19,10 @@ from desensitize.releasing.facts import (
     FileFacts,
     sha256_of,
 )
+from desensitize.releasing.reading import in_child, opened, unchanged
 from desensitize.row_order import RowOrder, seed_of
-from desensitize.sources import Table, open_object
-from protos.faults import InputError, UnavailableError
+from desensitize.sources import Table
+from protos.faults import InputError
 from protos.language import Text
 
 ORIGINAL: Final = "original.parquet"
@@ -69,43 +67,32 @@ def from_file(
         InputError: The file is missing, cannot be read, or changed meanwhile.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    if not source.is_file():
+    delta = policy.models.delta
+    if delta is not None and not (policy.folder / delta.file).is_file():
         raise InputError(
-            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
-        )
-    before = _version(source)
-    sha256, order = sha256_of(source), seed_of(source, policy.digest)
-    # On the disk of the output: what spills is as large as the data. It is gone before the
-    # release has its name.
-    scratch = path.parent / "scratch"
-    scratch.mkdir(mode=0o700)
+            Text(f"{policy.folder / delta.file}, which delta names, is no file",
+                 f"delta 指定的 {policy.folder / delta.file} 不是文件"),
+            remedy=Text("write its place relative to the policy's folder",
+                        "请写相对于策略所在目录的路径"),
+            code="source.not_found",
+        )  # fmt: skip
     in_use = keys.in_use()
-    task = {
-        "sheet": sheet,
-        "policy": policy.text,
-        "folder": str(policy.folder.resolve()),
-        "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
-        "order": order.hex(),
-        "out": str(path),
-    }
-    body = call(
-        "desensitize.engines.release_child",
-        source,
-        task,
-        scratch=scratch,
-        limits=limits,
-        program=Text("masking process", "脱敏进程"),
-        progress=progress,
-    )
-    shutil.rmtree(scratch)
-    if _version(source) != before:
-        raise InputError(
-            Text(f"{source.name} changed while it was read", f"{source.name} 在读取过程中被改动"),
-            remedy=Text("run again when the export has ended", "请在导出结束后重新运行"),
-            code="source.changed",
-        )
+    with unchanged(source) as size:
+        sha256, order = sha256_of(source), seed_of(source, policy.digest)
+        task = {
+            "sheet": sheet,
+            "policy": policy.text,
+            "folder": str(policy.folder.resolve()),
+            "population": "" if delta is None else str((policy.folder / delta.file).resolve()),
+            "keys": [(d, in_use[d].id, in_use[d].secret.hex()) for d in policy.domains],
+            "order": order.hex(),
+            "out": str(path),
+        }
+        program = Text("masking process", "脱敏进程")
+        child = "desensitize.engines.release_child"
+        body = in_child(child, source, task, path.parent, limits, program, progress)
     written = Written.from_dict(body)
-    return Masked(FileFacts(source.name, sha256, written.rows_in, before[0]), written, order)
+    return Masked(FileFacts(source.name, sha256, written.rows_in, size), written, order)
 
 
 def from_object(
@@ -116,6 +103,8 @@ def from_object(
     sheet: str,
     limits: LoadLimits | None,
     progress: Progress | None,
+    *,
+    lay_down: bool,
 ) -> Masked:
     """Masks a table in memory into ``path``; lays its rows beside it if attacks will need them.
 
@@ -127,42 +116,18 @@ def from_object(
         sheet: For files only: refused.
         limits: For files only: refused.
         progress: Called with the rows that are done and, if known, all there are.
+        lay_down: Whether attacks will need the rows.
 
     Raises:
         InputError: The object is of no known kind, or options for files were given.
         UnavailableError: Memory did not suffice.
     """
-    if sheet or limits is not None:
-        raise InputError(
-            Text("`sheet` and `limits` are for files", "`sheet` 和 `limits` 只用于文件"),
-            remedy=Text(
-                "leave them out; what is in memory is masked in this process",
-                "请去掉这两个参数；内存中的数据在当前进程内脱敏",
-            ),
-            code="source.kind",
-        )
-    table = open_object(data)
-    try:
+    with opened(data, sheet, limits) as table:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         sha256, order = _digests_of_rows(table, policy)
         written = write_masked(table, policy, keys, path, order=order, progress=progress)
-        if policy.attacks.asked:
+        if lay_down:
             _lay_down(table, path.parent / ORIGINAL)
-    except (duckdb.Error, MemoryError) as error:
-        raise UnavailableError(
-            Text(
-                f"the {table.name} table could not be masked in this process",
-                f"无法在当前进程内对 {table.name} 表脱敏",
-            ),
-            remedy=Text(
-                "free memory, or write the table to a Parquet file and release that",
-                "请释放内存，或先写成 Parquet 文件再发布",
-            ),
-            code="source.limits",
-            detail=f"{type(error).__name__}: {error}",
-        ) from error
-    finally:
-        table.engine.close()
     return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, order)
 
 
@@ -200,8 +165,3 @@ def _digests_of_rows(table: Table, policy: PublishPolicy) -> tuple[str, bytes]:
         for batch in reader:
             stream.write_batch(batch)
     return hashed.hexdigest(), order.seed(policy.digest)
-
-
-def _version(source: Path) -> list[int]:
-    status = source.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]

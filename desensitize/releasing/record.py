@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from desensitize.attacks import AttackReport
-from desensitize.generalise.levels import hierarchy
+from desensitize.generalise.levels import methods_of
 from desensitize.keys import TokenKeys
 from desensitize.masking import KINDS
-from desensitize.masking.base import Method
+from desensitize.masking.base import Method, conclusion_of
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.releasing.facts import (
     ColumnFacts,
@@ -22,6 +23,7 @@ from desensitize.releasing.facts import (
     RescanFacts,
     sha256_of,
 )
+from desensitize.releasing.files import digests, population_digest
 from desensitize.releasing.masked import Masked
 from desensitize.risks import RiskReport
 
@@ -56,14 +58,16 @@ def record(
         input=masked.source,
         output=FileFacts(path.name, sha256_of(path), written.rows_out, path.stat().st_size),
         policy_sha256=policy.digest,
-        versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+        files=digests(policy, path.parent),
+        population_sha256=population_digest(policy),
+        versions=versions(),
         columns=tuple(
             ColumnFacts(
                 column.name,
                 written.stored[column.name],
                 column.type,
                 column.role,
-                _all_done(column, written.levels.get(column.name), policy.folder),
+                _all_done(column, policy, written.levels),
                 written.lost.get(column.name, 0),
             )
             for column in policy.published
@@ -83,19 +87,25 @@ def record(
     )
 
 
-def _all_done(column: PublishedColumn, level: str | None, folder: Path) -> tuple[Done, ...]:
-    if column.hierarchy is None or level is None:
+def versions() -> dict[str, str]:
+    """Returns the versions of what reads, computes and writes."""
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+def _all_done(
+    column: PublishedColumn, policy: PublishPolicy, levels: Mapping[str, str]
+) -> tuple[Done, ...]:
+    if column.hierarchy is None or column.name not in levels:
         return tuple(map(_done, column.methods))
-    levels = hierarchy(column.name, column.hierarchy, folder)
-    method = levels.methods[levels.names.index(level)]
-    return (Done("level", {"level": level}, method.concludes),)
+    [method] = methods_of(column, policy, levels)
+    return (Done("level", {"level": levels[column.name]}, conclusion_of(method)),)
 
 
 def _done(method: Method) -> Done:
     kind = _KIND_OF[type(method)]
     written = {kind.value: kind.name} | {name: key for key, name in kind.options.items()}
     parameters = {written[f.name]: _plain(getattr(method, f.name)) for f in fields(method)}  # type: ignore[arg-type]  # every method is a dataclass
-    return Done(kind.name, parameters, method.concludes)
+    return Done(kind.name, parameters, conclusion_of(method))
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON

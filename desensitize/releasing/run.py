@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,13 @@ from desensitize.masking.apply import Progress
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.checks import checked_attacks, checked_risk, checked_scan
 from desensitize.releasing.directory import check_final, publication
+from desensitize.releasing.earlier import changes, read_earlier
 from desensitize.releasing.facts import (
     POLICY,
     Release,
     write_manifest,
 )
+from desensitize.releasing.files import placed
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
 from protos.language import Text
@@ -36,6 +39,7 @@ def run(
     token_keys: Path | TokenKeys | None = None,
     sheet: str = "",
     attack: bool = True,
+    earlier: Sequence[str | os.PathLike[str]] = (),
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
     stages: Stages | None = None,
@@ -54,6 +58,8 @@ def run(
         token_keys: Key file, or keys that were read; needed by tokens, FF1 and date shifts.
         sheet: Sheet of a workbook; empty for the first that has cells.
         attack: Try the attacks before publishing. The gate tries them in any case.
+        earlier: Directories of earlier releases of the dataset: what changed since stands in the
+            manifest, and both are read together by the differencing attack.
         limits: What the process that reads a file may use.
         progress: Called with the rows that are done and, if known, all there are.
         stages: Told what begins after the masking; returns whom to tell about rows.
@@ -62,7 +68,8 @@ def run(
         What stands in the manifest.
 
     Raises:
-        InputError: The policy, the keys or the data are wrong, or ``out`` exists.
+        InputError: The policy, the keys or the data are wrong, ``out`` exists, or an earlier
+            release is of another dataset.
         TrustError: The key file is open to others, or a key is weak.
         PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
             or an attack defeats it: nothing is published.
@@ -74,20 +81,29 @@ def run(
         keys = read_keys(Path(token_keys))
     keys.check(rules.domains)
     check_final(out)
+    before = read_earlier(earlier, rules.dataset)
+    attack = attack and (rules.attacks.asked or bool(before))
     begins = stages or (lambda _: None)
     with publication(out) as draft:
+        rules = placed(rules, draft)
         path = draft / f"{rules.dataset}.parquet"
         origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
         if origin is not None:
             masked = from_file(origin, rules, keys, path, sheet, limits or LoadLimits(), progress)
         else:
-            masked = from_object(data, rules, keys, path, sheet, limits, progress)
+            masked = from_object(data, rules, keys, path, sheet, limits, progress, lay_down=attack)
         rescanned = checked_scan(path, rules, begins(SCANNING))
-        risk = checked_risk(path, rules, rescanned, begins(MEASURING))
+        levels = masked.written.levels
+        risk = checked_risk(path, rules, levels, rescanned, begins(MEASURING))
         attacked = None
-        if attack and rules.attacks.asked:
-            attacked = checked_attacks(origin, draft, path, rules, masked, sheet, begins(ATTACKING))
+        if attack:
+            attacked = checked_attacks(
+                origin, draft, path, rules, masked, before, sheet, begins(ATTACKING)
+            )
         (draft / POLICY).write_bytes(rules.text.encode())
         release = record(rules, keys, masked, path, rescanned, risk, attacked)
+        if before:
+            since = [changes(release, each, rules).to_dict() for each in before]
+            release = replace(release, figures={**release.figures, "earlier": since})
         write_manifest(release, draft)
     return release

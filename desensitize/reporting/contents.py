@@ -20,7 +20,7 @@ from desensitize.attesting.gate_rules import GateCheck
 from desensitize.attesting.verify import Verification, verify
 from desensitize.generalise.alternatives import Alternative
 from desensitize.policy import PublishPolicy, read_policy
-from desensitize.releasing.facts import POLICY, Release, RescanFacts, read_release
+from desensitize.releasing.facts import POLICY, Release, RescanFacts, read_copy
 from desensitize.risks import RiskReport
 from desensitize.risks import from_dict as risk_from
 from protos.did_key import fingerprint_of
@@ -129,7 +129,7 @@ def read_contents(
         InputError: It is no release.
         TrustError: A file is not the one that the manifest speaks of.
     """
-    release, policy = read_release(directory), read_policy(directory / POLICY)
+    release, policy = read_copy(directory), read_policy(directory / POLICY)
     made = now or dt.datetime.now(dt.UTC)
     path = directory / ATTESTATION
     body: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from desensitize.masking import KINDS
+from desensitize.releasing.earlier import Changes
 from desensitize.reporting import charts
 from desensitize.reporting.contents import Contents
 from desensitize.reporting.points import points
@@ -66,6 +67,9 @@ def _facts(contents: Contents) -> dict[str, Any]:
         "release": release,
         "risk": risk,
         "points": points(contents),
+        "changes": [
+            list(Changes(**each).sentences()) for each in release.figures.get("earlier", ())
+        ],
         "conclusions": () if risk is None else _conclusions(risk),
         "findings": findings,
         "broken": [each for each in findings if each.verdict in {"broken", "unknown"}],

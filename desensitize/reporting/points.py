@@ -99,7 +99,11 @@ def _no_limits(contents: Contents) -> Text | None:
 
 
 def _no_earlier(contents: Contents) -> Text | None:
-    if contents.earlier or contents.standing != "attested":
+    if (
+        contents.earlier
+        or contents.release.figures.get("earlier")
+        or contents.standing != "attested"
+    ):
         return None
     return Text(
         "No earlier release was compared. Make sure that there is none.",

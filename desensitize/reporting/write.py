@@ -11,7 +11,7 @@ from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise.alternatives import Alternative
 from desensitize.policy import read_policy
-from desensitize.releasing.facts import POLICY, read_release, sha256_of
+from desensitize.releasing.facts import POLICY, read_copy, sha256_of
 from desensitize.reporting.contents import Contents, read_contents
 from desensitize.reporting.page import page
 from protos.faults import InputError, TrustError, UnavailableError
@@ -53,8 +53,8 @@ def report(
     check_new(path)
     costs: Sequence[Alternative] = ()
     if original is not None:
-        source = Path(original)
-        if not source.is_file() or sha256_of(source) != read_release(place).input.sha256:
+        source, said = Path(original), read_copy(place).input
+        if said is None or not source.is_file() or sha256_of(source) != said.sha256:
             raise TrustError(
                 Text(f"{source.name} is not what the release was made from",
                      f"{source.name} 不是生成此发布的原始数据"),

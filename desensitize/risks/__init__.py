@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from desensitize.risks.asked import Asked, asked
 from desensitize.risks.measure import measure
 from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk, from_dict
 
 __all__ = [
-    "PRESENT", "Bucket", "Presence", "RiskReport", "SensitiveRisk", "from_dict", "measure",
+    "PRESENT", "Asked", "Bucket", "Presence", "RiskReport", "SensitiveRisk", "asked",
+    "from_dict", "measure",
 ]  # fmt: skip

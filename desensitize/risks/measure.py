@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from desensitize.generalise.classes import Classes, distances, distinct
 from desensitize.generalise.groups import DATES, Ints, Sensitive, ints
+from desensitize.generalise.spread import spread
 from desensitize.masking.base import NUMBERS
 from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk
 from desensitize.sources import Table
@@ -91,25 +91,33 @@ def _sensitive(
     kind = stored.partition("(")[0]
     width = int(code.max(initial=-1)) + 1
     column = Sensitive(name, width, kind in NUMBERS or kind in DATES, member, code, count)
-    classes = Classes(np.arange(len(sizes)), sizes)
-    values = distinct(column, classes)
-    share = count / sizes[member]
-    entropy = np.bincount(member, weights=-share * np.log(share), minlength=len(sizes))
+    found = spread(column, np.arange(len(sizes)), sizes)
+    some = len(sizes) > 0
     return SensitiveRisk(
         name,
-        int(values.min()) if len(values) else 0,
-        float(np.exp(entropy.min())) if len(values) else 0.0,
-        float(distances(column, classes).max()) if len(values) else 0.0,
-        int(sizes[values == 1].sum()),
+        int(found.distinct.min()) if some else 0,
+        float(np.exp(found.entropies.min())) if some else 0.0,
+        float(found.distances().max()) if some else 0.0,
+        int(sizes[found.distinct == 1].sum()),
     )
 
 
 def _presence(table: Table, population: Table, quasi: Sequence[str], named: list[str]) -> Presence:
     _check(population, quasi, ())
-    raw = {column.name: column.sql for column in population.columns}
-    keys = ", ".join(f"{raw[name]} AS q{i}" for i, name in enumerate(quasi))
-    same = " AND ".join(f"p.{q}::VARCHAR IS NOT DISTINCT FROM c.{q}::VARCHAR" for q in named)
-    counted = f"SELECT {keys}, count(*) AS n FROM {population.sql} GROUP BY ALL"
+    raw = {column.name: column.raw for column in population.columns}
+    stored = {column.name: column.stored for column in table.columns}
+    # In the types of the table: 21 and 21.0 are one age. What they do not have is nobody's here.
+    keys = ", ".join(
+        f"TRY_CAST({raw[name]} AS {stored[name]}) AS q{i}, "
+        f"{raw[name]} IS NOT NULL AND q{i} IS NULL AS lost{i}"
+        for i, name in enumerate(quasi)
+    )
+    lost = " OR ".join(f"lost{i}" for i in range(len(quasi)))
+    same = " AND ".join(f"p.{q} IS NOT DISTINCT FROM c.{q}" for q in named)
+    counted = (
+        f"SELECT {', '.join(named)}, count(*) AS n FROM (SELECT {keys} FROM {population.sql}) "
+        f"WHERE NOT ({lost}) GROUP BY ALL"
+    )
     found = table.engine.sql(
         f"SELECT c.n AS here, p.n AS there FROM {_CLASSES} c LEFT JOIN ({counted}) p ON {same}"
     ).to_arrow_table()
@@ -125,6 +133,7 @@ def _presence(table: Table, population: Table, quasi: Sequence[str], named: list
         most=float(min(shares.max(), 1.0)) if inside.any() else 0.0,
         # More here than there: the population lacks some of the table's own people.
         outside=int(np.maximum(here - there, 0).sum()),
+        absent=int(everybody - there.sum()),
     )
 
 

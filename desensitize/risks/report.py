@@ -60,6 +60,7 @@ class Presence:
             Atzori, Clifton, SIGMOD 2007).
         most: Greatest share; 1 means that whoever is like this is certainly in the table.
         outside: Rows of the table whose class the population does not have: it is no population.
+        absent: People whose class the table does not have: that they are not in it is certain.
     """
 
     population: int
@@ -67,6 +68,12 @@ class Presence:
     least: float
     most: float
     outside: int
+    absent: int
+
+    @property
+    def least_of_all(self) -> float:
+        """Least share of any class of the population, also of those that the table lacks."""
+        return 0.0 if self.absent else self.least
 
 
 @dataclass(frozen=True)
@@ -211,8 +218,8 @@ class RiskReport:
         return [
             Text(
                 f"That a person of the population is in the table can be believed with between "
-                f"{_share(self.presence.least)} and {_share(self.presence.most)}.",
-                f"总体中某人在表中的可信程度介于 {_share(self.presence.least)} 与 "
+                f"{_share(self.presence.least_of_all)} and {_share(self.presence.most)}.",
+                f"总体中某人在表中的可信程度介于 {_share(self.presence.least_of_all)} 与 "
                 f"{_share(self.presence.most)} 之间。",
             )
         ]

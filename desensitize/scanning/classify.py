@@ -14,7 +14,7 @@ from typing import Final
 from desensitize.column import Role
 from desensitize.recognisers import by_name, recognisers
 from desensitize.recognisers.base import Recogniser
-from desensitize.scanning.attributes import attribute
+from desensitize.scanning.attributes import ATTRIBUTES, attribute
 from desensitize.scanning.findings import ColumnFinding, Count
 from desensitize.scanning.headers import match
 from protos.language import Text
@@ -35,6 +35,11 @@ UNKNOWN_GRADE: Final = 2
 """Of what nothing is known. That something is public (1) is for a person to say, not for a scan."""
 HEADER: Final = Text("header", "列名")
 FREE_TEXT: Final = Text("free text", "自由文本")
+CODES_ALONE: Final = 0.95
+"""Share of division codes that a column needs without a header that says so."""
+CODES_FEW: Final = 20
+"""With fewer values codes could be chance."""
+DIVISION_CODES: Final = Text("codes of divisions (GB/T 2260)", "行政区划代码（GB/T 2260）")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Seen:
         mean_length: Mean characters in the sample.
         damaged: Values of the sample that spreadsheets have rounded (4.40106E+17).
         examples: Masked values.
+        divisions: Share of codes of administrative divisions at the beginning, 0 to 1.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Seen:
     mean_length: float
     damaged: float
     examples: tuple[str, ...]
+    divisions: float = 0.0
 
 
 def classify(seen: Seen) -> ColumnFinding:
@@ -68,6 +75,7 @@ def classify(seen: Seen) -> ColumnFinding:
     own = likely(seen)
     if own is not None and not _explains(own, seen, length):
         own = None
+    codes: tuple[Text, ...] = ()
     leaks = {
         name: count
         for name, count in seen.counts.items()
@@ -77,6 +85,11 @@ def classify(seen: Seen) -> ColumnFinding:
         name, title, role, grade = own.name, own.title, own.role, own.grade
     elif about is not None:
         name, title, role, grade = about.name, about.title, about.role, about.grade
+    elif seen.divisions >= CODES_ALONE and seen.values >= CODES_FEW:
+        # Of a million numbers of six digits, seven thousand are such codes.
+        about = next(each for each in ATTRIBUTES if each.name == "division")
+        name, title, role, grade = about.name, about.title, about.role, about.grade
+        codes = (DIVISION_CODES,)
     elif _is_text(seen, leaks):
         name, title, role, grade = "free_text", FREE_TEXT, "other", 2
     else:
@@ -85,8 +98,9 @@ def classify(seen: Seen) -> ColumnFinding:
         found = by_name()[leak]
         grade = max(grade, found.grade)
         role = _stronger(role, found.role)
-    by_header = own is None and about is not None
-    evidence = (*((HEADER,) if by_header else _reasons(seen, own)), *_leak_reasons(leaks))
+    by_header = own is None and about is not None and not codes
+    reasons = codes or ((HEADER,) if by_header else _reasons(seen, own))
+    evidence = (*reasons, *_leak_reasons(leaks))
     return ColumnFinding(
         seen.name, seen.stored, name, title, role, grade, seen.values, dict(seen.counts),
         evidence, seen.examples if name or leaks else (),

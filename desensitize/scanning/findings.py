@@ -46,6 +46,7 @@ class ColumnFinding:
         numeric: Share of numbers among the values at the beginning, 0 to 1.
         magnitude: Power of ten of the median of their absolute values; 0 below ten.
         different: Different values at the beginning.
+        divisions: Share of codes of administrative divisions (GB/T 2260) at the beginning, 0 to 1.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ColumnFinding:
     numeric: float = 0.0
     magnitude: int = 0
     different: int = 0
+    divisions: float = 0.0
 
 
 @dataclass(frozen=True)

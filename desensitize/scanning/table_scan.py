@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from desensitize.divisions import divisions
 from desensitize.engines.stored_values import literal, quoted
 from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
@@ -63,11 +64,13 @@ class Figures:
         numeric: Share of numbers.
         magnitude: Power of ten of the median.
         different: Different values.
+        divisions: Share of codes of administrative divisions.
     """
 
     numeric: float
     magnitude: int
     different: int
+    divisions: float
 
 
 @dataclass
@@ -95,7 +98,8 @@ class _Column:
             if name in names
         }
         return Seen(self.source.name, self.source.stored, self.values, counts, self.distinct,
-                    self.mean_length, self.damaged, self.examples)  # fmt: skip
+                    self.mean_length, self.damaged, self.examples,
+                    self.figures.divisions)  # fmt: skip
 
 
 def scan_table(
@@ -198,7 +202,9 @@ def _figures(text: pa.StringArray) -> Figures:
     median = float(np.median(np.abs(found))) if len(found) else 0.0
     magnitude = int(np.log10(median)) if 10 <= median < np.inf else 0
     share = len(found) / max(len(text), 1)
-    return Figures(round(share, 4), magnitude, pc.count_distinct(text).as_py())
+    codes = pc.sum(pc.is_in(text, value_set=pa.array(divisions().keys()))).as_py() or 0
+    different = pc.count_distinct(text).as_py()
+    return Figures(round(share, 4), magnitude, different, round(codes / max(len(text), 1), 4))
 
 
 def _present(column: pa.ChunkedArray) -> pa.StringArray:

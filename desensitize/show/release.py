@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from desensitize.keys import TokenKeys
+from desensitize.releasing.earlier import Changes
 from desensitize.releasing.facts import ColumnFacts, Release
 from desensitize.show.scan import ROLES
 from protos import terminal
@@ -34,11 +35,15 @@ def show_release(release: Release) -> None:
     )
     for note in (*_notes(release), *release.notes):
         terminal.say(f"! {note}", style=terminal.WARN)
+    for since in release.figures.get("earlier", ()):
+        for place, said in enumerate(Changes(**since).sentences()):
+            terminal.say(said, indent=2 * bool(place), hang=2)
+    rows_in = release.output.rows + release.suppressed_rows
     terminal.say(
         Text(
-            f"{release.output.rows:,} of {release.input.rows:,} rows, "
+            f"{release.output.rows:,} of {rows_in:,} rows, "
             f"{len(release.columns)} columns; SHA-256 {release.output.sha256}.",
-            f"输出 {release.output.rows:,} 行（输入 {release.input.rows:,} 行），"
+            f"输出 {release.output.rows:,} 行（输入 {rows_in:,} 行），"
             f"{len(release.columns)} 列；SHA-256 {release.output.sha256}。",
         )
     )

@@ -41,8 +41,8 @@ type = "integer"
 role = "sensitive"
 bounds = [0, 100000]
 [publish]
-methods = { name = "drop", id = "drop", sex = "keep", income = { round = 1000 } }
-hierarchies = { birth = ["month", "quarter", "year", "*"] }
+methods = { name = "drop", id = "drop", income = { round = 1000 } }
+hierarchies = { birth = ["month", "quarter", "year", "*"], sex = { file = "levels/sex.csv" } }
 models = { k = 3, l = 2, max_suppressed = 0.1 }
 attacks = { mask_candidates_min = 1000, linkage_correct_max = 0.001, small_cell_differences = 0 }
 gate = { gbt42460_level_min = 2 }
@@ -58,6 +58,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = {name: data[name] for name in ("name", "id", "birth", "sex", "income")}
     pq.write_table(pa.table(kept), place / "o.parquet")
     (place / "p.toml").write_text(POLICY, "utf-8")
+    (place / "levels").mkdir()
+    (place / "levels" / "sex.csv").write_text("男;*\n女;*\n", "utf-8")
     (place / "weak.toml").write_text(WEAK, "utf-8")
     desensitize.run(place / "o.parquet", policy=place / "p.toml", out=place / "good")
     desensitize.run(
@@ -170,6 +172,7 @@ def test_every_single_figure_and_word_is_under_the_signature(release: Path, sign
 def test_tampered_files_are_named(release: Path, signer: str) -> None:
     for name, check in (
         ("people.parquet", "data"), ("policy.toml", "policy"), ("manifest.json", "manifest"),
+        ("levels/sex.csv", "files"),
     ):  # fmt: skip
         path = release / name
         before = path.read_bytes()
@@ -179,6 +182,27 @@ def test_tampered_files_are_named(release: Path, signer: str) -> None:
     other = release / "other.parquet"
     other.write_bytes(b"x")
     assert fails(verify(release / "attestation.json", data=other, signer=signer)) == {"data"}
+
+
+@pytest.mark.parametrize(
+    "files", [{"/etc/passwd": "0"}, {"../o.parquet": "0"}, {"a\0b": "0"}, {"x" * 9000: "0"}]
+)
+def test_names_of_files_lead_nowhere_else(
+    world: Path, release: Path, signer: str, files: dict[str, str]
+) -> None:
+    """Of a file elsewhere nothing is told, not even whether it is there."""
+    path = release / "attestation.json"
+    signed_again(world, path, {"credentialSubject": {"files": files}}, dt.datetime.now(dt.UTC))
+    assert "files" not in states(verify(path, signer=signer))
+
+
+@pytest.mark.parametrize("files", [None, [], "x", {"levels/sex.csv": 1}])
+def test_files_that_are_no_list_are_not_valid(
+    world: Path, release: Path, signer: str, files: object
+) -> None:
+    path = release / "attestation.json"
+    signed_again(world, path, {"credentialSubject": {"files": files}}, dt.datetime.now(dt.UTC))
+    assert fails(verify(path, signer=signer)) == {"files"}
 
 
 def test_another_s_key_over_the_same_words(release: Path, signer: str) -> None:

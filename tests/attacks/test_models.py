@@ -15,7 +15,7 @@ import desensitize
 from desensitize.generalise import search
 from desensitize.generalise.groups import Domain, Groups, Sensitive
 from desensitize.policy import Models, PublishPolicy, parse_policy
-from protos.faults import InputError, PolicyError
+from protos.faults import InputError, PolicyError, TrustError
 from protos.language import Text
 
 # Machanavajjhala et al., "l-diversity" (ICDE 2006), figure 2: the 4-anonymous inpatient table.
@@ -73,7 +73,7 @@ def test_salaries_that_differ_but_are_all_low_are_told_by_t() -> None:
     assert salary.l == 3
     assert salary.t == pytest.approx(0.375)  # of {3k, 4k, 5k}; that of {6k, 8k, 11k} is 0.167
     others = desensitize.risk(people[people["q"] != "a"].assign(q="b"), ["q"], ["s"])
-    assert others.sensitive[0].t == 0
+    assert others.sensitive[0].t == pytest.approx(0, abs=1e-12)
 
 
 def test_an_empty_cell_hides_nobody() -> None:
@@ -168,6 +168,93 @@ def test_who_is_certainly_in_the_table_is_told(tmp_path: Path) -> None:
     assert (report.presence.population, report.presence.outside) == (7, 0)
 
 
+def test_one_value_that_nearly_all_have_is_no_diversity(tmp_path: Path) -> None:
+    """Distinct l = 2 holds of nine who are ill and one who is not; entropy l does not."""
+    people = pd.DataFrame({"q": ["a"] * 10 + ["b"] * 10, "s": list("x" * 9 + "y" + "y" * 9 + "x")})
+    kept = desensitize.run(people, policy=policy("{ l = 2 }"), out=tmp_path / "l")
+    assert kept.levels == {"q": "value"}
+    merged = desensitize.run(people, policy=policy("{ entropy_l = 2 }"), out=tmp_path / "e")
+    assert merged.levels == {"q": "*"}
+    [told] = merged.figures["risk"]["sensitive"]
+    assert told["entropy_l"] == pytest.approx(2)
+
+
+def released_from(tmp_path: Path, delta: str, everybody: str) -> Path:
+    """Releases four people of a population; both are files."""
+    rows = ["q,s", "a,x", "a,y", "b,x", "b,y"]
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    (tmp_path / "everybody.csv").write_text(everybody.replace(" ", "\n") + "\n", "utf-8")
+    rules = tmp_path / "policy.toml"
+    rules.write_text(policy(f"{{ delta = {{ file = 'everybody.csv', {delta} }} }}").text, "utf-8")
+    desensitize.run(tmp_path / "table.csv", policy=rules, out=tmp_path / "o")
+    return tmp_path / "o"
+
+
+def test_that_somebody_is_in_the_table_stays_uncertain(tmp_path: Path) -> None:
+    """Both who are like a are in the table; merged with b, two of three in all of the town are."""
+    out = released_from(tmp_path, "most = 0.7", "q a a b b b b")
+    release = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert release["levels"] == {"q": "*"}
+    presence = release["figures"]["risk"]["presence"]
+    assert presence["most"] == pytest.approx(4 / 6)
+    assert "everybody.csv" not in {path.name for path in out.iterdir()}
+    # The gate measures it anew, and needs the population for it.
+    with pytest.raises(InputError, match="is no file") as refused:
+        desensitize.gate(out, original=tmp_path / "table.csv")
+    assert "does not carry the population" in refused.value.remedy
+    gated = desensitize.gate(out, original=tmp_path / "table.csv", policy=tmp_path / "policy.toml")
+    [check] = [each for each in gated.verdict.checks if each.name == "risk.delta"]
+    assert check.held, check.reason
+    (tmp_path / "everybody.csv").write_text("q\na\na\nb\nb\nb\nb\nb\n", "utf-8")
+    with pytest.raises(TrustError, match="is not the population"):
+        desensitize.gate(out, original=tmp_path / "table.csv", policy=tmp_path / "policy.toml")
+
+
+def test_that_somebody_is_not_in_the_table_stays_uncertain(tmp_path: Path) -> None:
+    """With a least share, people who are like nobody in the table are merged with others."""
+    out = released_from(tmp_path, "most = 0.9, least = 0.1", "q a a a b b b c c")
+    assert json.loads((out / "manifest.json").read_text("utf-8"))["levels"] == {"q": "*"}
+
+
+@pytest.mark.parametrize("everybody", ["q a b b b b", "q A A b b b b"], ids=["too few", "others"])
+def test_a_population_that_the_rows_are_not_in_is_refused(tmp_path: Path, everybody: str) -> None:
+    """Else a share of somebody else's people would be called a chance."""
+    with pytest.raises(InputError, match="rows of the table are not in the population") as refused:
+        released_from(tmp_path, "most = 1", everybody)
+    assert refused.value.code == "delta.population"
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_table_in_memory_has_no_limited_process_for_a_population(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("q\na\n", "utf-8")
+    rules = parse_policy(
+        policy("{ delta = { file = 'all.csv', most = 0.5 } }").text, folder=tmp_path
+    )
+    with pytest.raises(InputError, match="limited process only"):
+        desensitize.run(pd.DataFrame({"q": ["a"], "s": ["x"]}), policy=rules, out=tmp_path / "o")
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ("{ entropy_l = 1 }", "greater than 1|more than 1"),
+        ("{ delta = { most = 0.5 } }", "file"),
+        ("{ delta = { file = 'a.csv', most = 0.5, least = 0.6 } }", "least is above most"),
+        ("{ delta = { file = 'a.csv', most = 1, least = 0.6 }, max_suppressed = 0.1 }", "left out"),
+    ],
+)
+def test_models_that_cannot_be(models: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        policy(models)
+
+
+def test_a_population_is_not_compared_under_a_key() -> None:
+    text = policy("{ delta = { file = 'a.csv', most = 0.5 } }").text
+    text = text.replace("[publish]", '[columns.r]\nrole = "quasi"\n[publish]')
+    with pytest.raises(InputError, match="under a key"):
+        parse_policy(text.replace("methods = { ", 'methods = { r = { token = "d" }, '))
+
+
 def random_groups(seed: int) -> Groups:
     """Three columns of up to four values and three levels, and a sensitive one."""
     rng = np.random.default_rng(seed)
@@ -199,6 +286,7 @@ def random_groups(seed: int) -> Groups:
         Models(k=2, l=2, max_suppressed=0.05),
         Models(k=2, t=0.4),
         Models(k=2, l=2, t=0.35, max_suppressed=0.3),
+        Models(k=2, entropy_l=2.2, max_suppressed=0.2),
     ],
     ids=str,
 )
@@ -251,7 +339,12 @@ def loss_of(groups: Groups, models: Models, node: tuple[int, ...]) -> float | No
 
 def is_diverse(values: list[int], models: Models) -> bool:
     """Whether one class meets k and l."""
-    return len(values) >= (models.k or 0) and len(set(values)) >= (models.l or 0)
+    shares = np.unique(values, return_counts=True)[1] / len(values)
+    return (
+        len(values) >= (models.k or 0)
+        and len(set(values)) >= (models.l or 0)
+        and float(np.exp(-(shares * np.log(shares)).sum())) >= (models.entropy_l or 0) - 1e-9
+    )
 
 
 def distance(values: list[int], table: list[int], ordered: bool) -> float:

@@ -7,12 +7,14 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
 
 from catalog.config import load_dataset, load_policy
 from desensitize.masking import KINDS
+from desensitize.masking.dates import Unit
 from desensitize.policy import parse_policy
 from exchange.cluster_config import ClusterConfig
 
@@ -63,7 +65,7 @@ def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: R
     text = (GUIDES / "release.md").read_text("utf-8")
     [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
     [policy] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    [shown] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    shown, since = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     (tmp_path / "visits.csv").write_text(table, "utf-8")
     (tmp_path / "policy.toml").write_text(policy, "utf-8")
     veil, out = Path(sys.executable).with_name("veil"), tmp_path / "release"
@@ -72,10 +74,11 @@ def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: R
     assert (
         run(veil, "desensitize", "keys", "new", tmp_path / "keys.toml", "patients").returncode == 0
     )
-    said = run(
+    command = (
         veil, "desensitize", "run", tmp_path / "visits.csv", "--policy", tmp_path / "policy.toml",
-        "--out", out, "--token-keys", tmp_path / "keys.toml",
+        "--token-keys", tmp_path / "keys.toml", "--out",
     )  # fmt: skip
+    said = run(*command, out)
     assert said.returncode == 0, said.stderr
     printed = [" ".join(line.split()) for line in said.stdout.splitlines()]
     for line in shown.splitlines():
@@ -88,6 +91,9 @@ def test_the_release_of_the_guide_is_what_the_guide_shows(tmp_path: Path, run: R
     assert [row["住址"] for row in rows] == ["北京市", "北京市", "广东省广州市"]
     assert [row["费用"] for row in rows] == [1300, 300, 50000]
     assert rows[1]["就诊日期"] - rows[0]["就诊日期"] == dt.timedelta(14)
+    again = run(*command, tmp_path / "release3", "--earlier", out)
+    assert again.returncode == 0, again.stderr
+    assert since.strip() in again.stdout
 
 
 def test_the_guide_names_every_method(tmp_path: Path) -> None:
@@ -187,3 +193,35 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     printed = capsys.readouterr().out
     assert "mask_reversal 2.0 1000" in printed or "mask_reversal 2 1000" in printed
     assert "('signer', 'open')" in printed
+
+
+def test_the_synthesis_guide_from_a_table_to_rows_that_are_nobody_s(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (GUIDES / "synthesise.md").read_text("utf-8")
+    maker, code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    [policy] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    [shown] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(maker, "synthesise.md", "exec"), {})  # noqa: S102 - our own guide
+    (tmp_path / "policy.toml").write_text(policy, "utf-8")
+    veil = Path(sys.executable).with_name("veil")
+    said = run(
+        veil, "desensitize", "synthesise", tmp_path / "visits.csv",
+        "--policy", tmp_path / "policy.toml", "--out", tmp_path / "synthetic",
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert set(shown.splitlines()) <= {line.rstrip() for line in said.stdout.splitlines()}
+    assert sorted(path.name for path in (tmp_path / "synthetic").iterdir()) == [
+        "manifest.json", "policy.toml", "visits.synthetic.parquet",
+    ]  # fmt: skip
+    exec(compile(code, "synthesise.md", "exec"), {})  # noqa: S102 - our own guide
+    printed = capsys.readouterr().out
+    assert printed.startswith("500 1.0\n")
+    assert "('费用', '住院')" in printed
+
+
+def test_the_synthesis_guide_names_every_domain() -> None:
+    text = (GUIDES / "synthesise.md").read_text("utf-8")
+    for word in ("codes", "band", "date", "district", "file", "level", *get_args(Unit)):
+        assert re.search(rf"\b{word}\b", text), word

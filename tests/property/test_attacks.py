@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desensitize.attacks import AttackReport, attack_tables
+from desensitize.attacks import AttackReport, Earlier, attack_tables
 from desensitize.attacks.tally import Tally
 from desensitize.sources import Table, columns_of, open_object
 from tests.attack_world import TODAY, policy_for
@@ -45,7 +45,7 @@ def attacked(original: list[Row], released: list[Row], earlier: list[Row]) -> At
 
     return attack_tables(
         source, beside("released", released), POLICY, levels={}, today=TODAY, order=SEED,
-        earlier=[("before", beside("before", earlier))],
+        earlier=[Earlier("before", beside("before", earlier))],
     )  # fmt: skip
 
 

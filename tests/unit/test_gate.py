@@ -10,7 +10,7 @@ from desensitize.attacks import AttackReport
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, parse_policy
 from desensitize.releasing.facts import RescanFacts
-from desensitize.risks import Bucket, RiskReport, SensitiveRisk
+from desensitize.risks import Bucket, Presence, RiskReport, SensitiveRisk
 from tests.attack_world import attacked
 
 POLICY = """dataset = "t"
@@ -23,7 +23,7 @@ role = "quasi"
 role = "sensitive"
 [publish]
 methods = { id = { keep_last = 1 }, sex = "keep", income = "keep" }
-models = { k = 2, l = 2, t = 0.9 }
+models = { k = 2, l = 2, entropy_l = 2, t = 0.9, delta = { file = "all.csv", most = 0.5 } }
 attacks = { mask_candidates_min = 1000, linkage_correct_max = 1.0, unique_share_max = 1.0, inference_share_max = 1.0, singling_out_max = 1.0, small_cell_differences = 0 }
 gate = { gbt42460_level_min = 2 }
 """  # noqa: E501 - as people write it
@@ -42,8 +42,9 @@ def policy() -> PublishPolicy:
 @pytest.fixture(scope="module")
 def sound(policy: PublishPolicy) -> Figures:
     risk = RiskReport(
-        4, ("sex",), 2, 2, 0, 4, (Bucket(2, 2, 2, 4),), (SensitiveRisk("income", 2, 2.0, 0.0, 0),)
-    )
+        4, ("sex",), 2, 2, 0, 4, (Bucket(2, 2, 2, 4),), (SensitiveRisk("income", 2, 2.0, 0.0, 0),),
+        presence=Presence(8, 4, 0.5, 0.5, 0, 0),
+    )  # fmt: skip
     return Figures(4, RescanFacts(4, {}), risk, attacked(DATA, policy))
 
 
@@ -75,16 +76,22 @@ def test_figures_of_other_rows_refuse(policy: PublishPolicy, sound: Figures) -> 
 def test_each_model_refuses(policy: PublishPolicy, sound: Figures) -> None:
     assert sound.risk is not None
     income = sound.risk.sensitive[0]
+    presence = sound.risk.presence
+    assert presence is not None
     for wrong, name in (
         (replace(sound.risk, k=1), "risk.k"),
         (replace(sound.risk, sensitive=(replace(income, l=1),)), "risk.l"),
         (replace(sound.risk, sensitive=(replace(income, t=0.95),)), "risk.t"),
         (replace(sound.risk, sensitive=(replace(income, t=float("nan")),)), "risk.t"),
-        (replace(sound.risk, sensitive=()), "risk.sensitive"),
+        (replace(sound.risk, sensitive=()), "risk.l risk.entropy_l risk.t"),
+        (replace(sound.risk, sensitive=(replace(income, entropy_l=1.9),)), "risk.entropy_l"),
+        (replace(sound.risk, presence=None), "risk.delta"),
+        (replace(sound.risk, presence=replace(presence, most=0.6)), "risk.delta"),
+        (replace(sound.risk, presence=replace(presence, outside=1)), "risk.delta"),
         (replace(sound.risk, direct=("id",)), "risk.gbt42460"),
         (replace(sound.risk, quasi=("other",)), "risk"),
     ):
-        assert refused(judge(policy, replace(sound, risk=wrong))) == {name}
+        assert refused(judge(policy, replace(sound, risk=wrong))) == {*name.split()}
 
 
 def test_a_direct_identifier_refuses_unless_the_policy_says_report(

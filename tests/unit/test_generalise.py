@@ -14,12 +14,15 @@ import pyarrow as pa
 import pytest
 
 import desensitize
-from desensitize.generalise.classes import broken, classes_at, distances, distinct
+from desensitize.generalise.classes import broken, classes_at
+from desensitize.generalise.groups import Sensitive
 from desensitize.generalise.lattice import search
 from desensitize.generalise.levels import from_file, hierarchy
+from desensitize.generalise.spread import spread
+from desensitize.masking.base import conclusion_of
 from desensitize.policy import HierarchyRule, Models
 from desensitize.sources import open_object
-from protos.faults import InputError, PolicyError
+from protos.faults import InputError, PolicyError, TrustError
 from tests.generalise_world import groups_of, hierarchies_of, policy_of
 
 DATA = Path(
@@ -40,12 +43,12 @@ def test_the_distances_of_the_t_closeness_paper() -> None:
     table = {"class": ["a"] * 3 + ["b"] * 3 + ["c"] * 3, "salary": SALARIES}
     groups = groups_of(table, policy)
     classes = classes_at(groups, (0,))
-    found = distances(groups.sensitive[0], classes)
+    found = classes.spreads[0].distances()
     names = [groups.domains[0].labels[0][c] for c in groups.codes[0]]
     assert found[names.index("a")] == pytest.approx(0.375)
     other = {"class": [("a", "b")[s in (6, 8, 11)] for s in SALARIES], "salary": SALARIES}
     groups = groups_of(other, policy)
-    found = distances(groups.sensitive[0], classes_at(groups, (0,)))
+    found = classes_at(groups, (0,)).spreads[0].distances()
     names = [groups.domains[0].labels[0][c] for c in groups.codes[0]]
     assert found[names.index("b")] == pytest.approx(1 / 6, abs=1e-3)
 
@@ -53,26 +56,40 @@ def test_the_distances_of_the_t_closeness_paper() -> None:
 def test_equal_distance_for_what_has_no_order() -> None:
     policy = policy_of({"class": '["value"]'}, ["illness"], "t = 0.9")
     groups = groups_of({"class": list("aabb"), "illness": list("xxxy")}, policy)
-    assert distances(groups.sensitive[0], classes_at(groups, (0,))) == pytest.approx([0.25, 0.25])
+    [found] = classes_at(groups, (0,)).spreads
+    assert found.distances() == pytest.approx([0.25, 0.25])
 
 
-def test_large_tables_of_values_are_laid_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = policy_of({"class": '["value"]'}, ["n"], "t = 0.9")
-    rng = np.random.default_rng(1)
-    table = {"class": rng.integers(0, 50, 500).tolist(), "n": rng.integers(0, 30, 500).tolist()}
-    groups = groups_of(table, policy)
-    classes = classes_at(groups, (0,))
-    whole = distances(groups.sensitive[0], classes)
-    monkeypatch.setattr("desensitize.generalise.classes._CELLS", 90)
-    assert distances(groups.sensitive[0], classes) == pytest.approx(whole)
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("values", [4, 30, 5000], ids=["few", "some", "nearly all differ"])
+def test_cells_say_what_a_whole_matrix_says(values: int, ordered: bool) -> None:
+    rng = np.random.default_rng(values)
+    members, drawn = rng.integers(0, 40, 600), rng.integers(0, values, 600)
+    codes = np.unique(drawn, return_inverse=True)[1]
+    column = Sensitive("n", int(codes.max()) + 1, ordered, np.arange(600), codes, np.ones(600, int))
+    sizes = np.bincount(members, minlength=40)
+    found = spread(column, members, sizes)
+    matrix = np.zeros((40, column.values))
+    np.add.at(matrix, (members, codes), 1)
+    shares = matrix / sizes[:, None]
+    assert found.distinct.tolist() == (matrix > 0).sum(1).tolist()
+    logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
+    assert found.entropies == pytest.approx(-(shares * logs).sum(1))
+    for kept in (np.ones(40, bool), np.arange(40) % 3 > 0):
+        table = matrix[kept].sum(0)
+        off = (shares - table / table.sum())[:, table > 0]
+        far = np.abs(off.cumsum(1)).sum(1) / (off.shape[1] - 1)
+        far = far if ordered else np.abs(off).sum(1) / 2
+        assert found.distances(kept)[kept] == pytest.approx(far[kept], abs=1e-12)
+        assert not found.distances(kept)[~kept].any()
 
 
 def test_no_value_is_a_value_of_its_own() -> None:
     policy = policy_of({"class": '["value", "*"]'}, ["illness"], "l = 2")
     groups = groups_of({"class": ["a", "a", None, None], "illness": ["x", None, "x", "x"]}, policy)
     classes = classes_at(groups, (0,))
-    assert sorted(distinct(groups.sensitive[0], classes)) == [1, 2]
-    assert sorted(broken(groups, classes, Models(l=2))) == [False, True]
+    assert sorted(classes.spreads[0].distinct) == [1, 2]
+    assert sorted(broken(classes, Models(l=2))) == [False, True]
     assert classes_at(groups, (1,)).sizes.tolist() == [4]
 
 
@@ -286,6 +303,72 @@ def test_a_file_is_released_like_a_table(tmp_path: Path) -> None:
     assert facts.levels == {"age": "5", "town": "district"}
     ages = released(tmp_path / "r")["age"].tolist()
     assert sorted(ages) == ["[20,25)"] * 3 + ["[40,45)"] * 3
+
+
+def test_a_release_can_be_repeated_from_its_directory(tmp_path: Path) -> None:
+    folder, out = tmp_path / "policy", tmp_path / "r"
+    (folder / "levels").mkdir(parents=True)
+    (folder / "levels" / "towns.csv").write_text("a;x;*\nb;x;*\nc;y;*\nd;y;*\n", "utf-8")
+    text = policy_of({"town": '{ file = "levels/towns.csv" }'}, (), "k = 2").text
+    (folder / "p.toml").write_text(text, "utf-8")
+    (tmp_path / "t.csv").write_text("town\na\nb\nc\nd\n", "utf-8")
+    made = desensitize.run(tmp_path / "t.csv", policy=folder / "p.toml", out=out)
+    assert set(made.files) == {"levels/towns.csv"}
+    [done] = made.columns[0].methods
+    assert (
+        done.concludes.en == "to which of 2 groups it belongs (level 1 of towns.csv, of 4 values)"
+    )
+    shutil.rmtree(folder)
+    again = desensitize.run(tmp_path / "t.csv", policy=out / "policy.toml", out=tmp_path / "again")
+    assert again.output.sha256 == made.output.sha256
+    assert desensitize.gate(out, original=tmp_path / "t.csv").verdict.passed
+    hierarchy_file = out / "levels" / "towns.csv"
+    hierarchy_file.write_text("a;x;*\nb;y;*\nc;y;*\nd;y;*\n", "utf-8")
+    with pytest.raises(TrustError, match="is not the file that the manifest speaks of"):
+        desensitize.gate(out, original=tmp_path / "t.csv")
+    hierarchy_file.unlink()
+    with pytest.raises(TrustError, match=r"towns\.csv is missing"):
+        desensitize.risk(out)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["/etc/passwd", "../x.csv", "a/../../x.csv", "policy.toml", "manifest.json", "t.parquet",
+     "scratch/x.csv", ".x.partial", "a\\\\x.csv", ".", "x\\u0000.csv"],
+)  # fmt: skip
+def test_a_file_that_a_release_cannot_carry_is_refused(file: str) -> None:
+    with pytest.raises(InputError, match="cannot lie in the release") as refused:
+        policy_of({"town": f'{{ file = "{file}" }}'}, (), "k = 2")
+    assert refused.value.code == "policy.file"
+
+
+def test_a_missing_hierarchy_file_ends_a_run_before_it_begins(tmp_path: Path) -> None:
+    rules = policy_of({"town": '{ file = "towns.csv" }'}, (), "k = 2")
+    with pytest.raises(InputError, match="cannot be read"):
+        desensitize.run(pa.table({"town": ["a"]}), policy=rules, out=tmp_path / "r")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        (["month", "quarter", "year", "5y", "10y", "week", "day"],
+         ["the month, with the year", "the quarter, with the year", "the year",
+          "which five years it is in", "which ten years it is in",
+          "the week, and so the day within seven", "the day"]),
+        (["district", "city", "province", "*"],
+         ["the district or county, with its city and province", "the city, with its province",
+          "the province", "nothing"]),
+        (["value", "5", "first3", "first1"],
+         ["the exact value", "in which band of 5 it lies", "its first 3 characters",
+          "its first character"]),
+    ],
+)  # fmt: skip
+def test_each_level_says_what_it_tells(levels: list[str], said: list[str]) -> None:
+    found = hierarchy("x", HierarchyRule(tuple(levels)), Path())
+    texts = [conclusion_of(method) for method in found.methods]
+    assert [text.en for text in texts] == said
+    assert len({text.zh for text in texts}) == len(levels)
 
 
 @pytest.mark.skipif(not (DATA / "adult.csv").exists(), reason=f"no adult.csv in {DATA}")

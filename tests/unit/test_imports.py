@@ -30,13 +30,19 @@ from exchange.commands import sql
 from catalog.sql_gate import parse
 parse("SELECT COUNT(*) AS n FROM visits")
 """
-HEAVY = ("pandas", "tenseal", "phe", "IPython", "matplotlib", "jupyter_client")
+HEAVY = ("pandas", "sklearn", "tenseal", "phe", "IPython", "matplotlib", "jupyter_client")
 
 
 @pytest.mark.parametrize(
     ("code", "absent"),
-    [(NODE, (*HEAVY, "duckdb")), (ANALYST, (*HEAVY, "opendp")), ("import exchange.serve", HEAVY)],
-    ids=["node", "analyst", "exchange"],
+    [
+        (NODE, (*HEAVY, "duckdb")),
+        (ANALYST, (*HEAVY, "opendp")),
+        ("import exchange.serve", HEAVY),
+        ("import desensitize", (*HEAVY, "duckdb")),
+        ("from desensitize import utility", ("sklearn", "scipy")),
+    ],
+    ids=["node", "analyst", "exchange", "steward", "utility"],
 )
 def test_nothing_heavy_is_imported_ahead_of_need(
     run: Run, code: str, absent: tuple[str, ...]

@@ -55,6 +55,27 @@ def test_it_fails_closed(table: pa.Table) -> None:
     assert policy.gate.rescan == "fail_on_any_hit"
 
 
+def test_codes_of_divisions_get_the_levels_of_divisions(tmp_path: Path) -> None:
+    """Also under a header that says nothing; names, few codes and other numbers do not."""
+    codes = ["440106", "440103", "440305", "110105", "310115"] * 12
+    table = pa.table({
+        "dm": codes, "区划代码": codes, "n": [str(200000 + 7 * i) for i in range(60)],
+        "城市": ["广州", "深圳"] * 30, "诊断": ["感冒", "肺炎", "骨折"] * 20,
+    })  # fmt: skip
+    found = desensitize.scan(table)
+    for header in ("dm", "区划代码"):
+        assert (found[header].type, found[header].role) == ("division", "quasi")
+    assert found["n"].type == ""
+    policy = parse_policy(proposal(found))
+    levels = HierarchyRule(("district", "city", "province", "*"))
+    assert policy.columns["dm"].hierarchy == policy.columns["区划代码"].hierarchy == levels
+    assert policy.columns["城市"].hierarchy == HierarchyRule(("value", "*"))
+    assert desensitize.scan(pa.table({"dm": codes[:10]}))["dm"].type == ""
+    made = desensitize.run(table, policy=policy, out=tmp_path / "r", attack=False)
+    assert made.levels["dm"] == "district"
+    assert made.columns[0].lost == 0
+
+
 def test_a_header_that_speaks_of_a_person_is_enough() -> None:
     """Values that fit nothing do not make names publishable."""
     report = desensitize.scan(pa.table({"姓名": ["#1", "#2"], "x": [1, 2]}))

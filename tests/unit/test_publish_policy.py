@@ -57,7 +57,7 @@ def test_the_policy_of_the_design_is_read() -> None:
     assert policy.columns["出生日期"].hierarchy == HierarchyRule(
         ("month", "year", "5y", "10y", "*")
     )
-    assert policy.models == Models(20, 2, 0.3, 0.02)
+    assert policy.models == Models(k=20, l=2, t=0.3, max_suppressed=0.02)
     assert policy.attacks.mask_candidates_min == 1000
     assert (policy.gate.rescan, policy.gate.gbt42460_level_min) == ("fail_on_any_hit", 3)
     assert [column.name for column in policy.published] == ["身份证号", "出生日期", "收入"]

@@ -139,6 +139,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pa
             sheet,
             policy,
             str(tmp_path),
+            "",
             keys,
             "",
             str(out),

@@ -23,6 +23,7 @@ import desensitize
 from desensitize.attacks.findings import AttackReport, Finding
 from desensitize.attesting.signing import new_signing_key
 from desensitize.generalise.alternatives import Alternative
+from desensitize.releasing.earlier import Changes
 from desensitize.releasing.facts import RescanFacts
 from desensitize.reporting import charts
 from desensitize.reporting.contents import Contents, read_contents
@@ -353,3 +354,18 @@ def test_an_empty_release_and_one_of_which_nothing_is_known_have_a_report(
     assert "it tells nothing" in Page(page(empty, "en")).said["en"]
     bare = replace(contents, risk=None, attacks=None, checks=(), rescan=None)
     assert "no risk was measured" in Page(page(bare, "en")).said["en"]
+
+
+def test_what_changed_since_an_earlier_release_is_said(contents: Contents) -> None:
+    since = Changes("spring", "0" * 64, (100, 120), (4, 5), same_policy=False, added=("pay",))
+    told = replace(
+        contents,
+        release=replace(
+            contents.release,
+            figures={**contents.release.figures, "earlier": [since.to_dict()]},
+        ),
+    )
+    said = Page(page(told, "en")).said["en"]
+    for sentence in since.sentences():
+        assert sentence.en in said
+    assert "No earlier release" not in english(told)

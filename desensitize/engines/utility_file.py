@@ -1,0 +1,95 @@
+"""Compares a release with its original in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from desensitize.engines.child import call
+from desensitize.engines.scratch import scratch
+from desensitize.engines.snapshot import LoadLimits
+from desensitize.policy import read_policy
+from desensitize.releasing.facts import POLICY, read_copy, sha256_of
+from desensitize.row_order import seed_of
+from desensitize.usefulness import MODELS, UtilityReport, from_dict
+from protos.faults import InputError, TrustError
+from protos.language import Text
+
+
+def utility(
+    original: str | os.PathLike[str],
+    release: str | os.PathLike[str],
+    target: str,
+    *,
+    models: Sequence[str] = tuple(MODELS),
+    policy: str | os.PathLike[str] | None = None,
+    seed: int = 1,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> UtilityReport:
+    """Measures what a release is still good for: the same model from original and released rows.
+
+    Each model learns twice, from the original rows and from the released ones, and is tested on
+    the same people, whom it has not seen; the second reads them as the release would show them.
+    Beside that: what each column has lost, and how far marginals have moved. The figures are for
+    the steward, for they speak of the original. Both files are read in a child process with limits
+    on memory, disk and time and without network.
+
+    Args:
+        original: What went in: CSV, Parquet, Excel or OpenDocument; the very bytes.
+        release: Directory of the release.
+        target: Published column that the models tell from the others.
+        models: ``boosting``, ``linear``, or both.
+        policy: The policy where its files lie; the release's copy by default.
+        seed: Of the parts that are held out, and of the models.
+        sheet: Sheet of the original, if it is a workbook.
+        limits: What the process may use.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: A file is missing or wrong, or the release does not show the target.
+        TrustError: A file of the release, or the original, is not the one of the manifest.
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    source, place = Path(original), Path(release)
+    if unknown := [name for name in models if name not in MODELS] or not models:
+        raise InputError(
+            Text(f"there is no model {unknown}", f"没有模型 {unknown}"),
+            remedy=Text(f"models: {', '.join(MODELS)}", f"可用的模型：{'、'.join(MODELS)}"),
+            code="utility.model",
+        )
+    facts = read_copy(place)
+    said = facts.input
+    if source.is_file() and (said is None or sha256_of(source) != said.sha256):
+        raise TrustError(
+            Text(f"{source.name} is not what the release was made from",
+                 f"{source.name} 不是生成此发布的原始数据"),
+            remedy=Text("name the original file, unchanged", "请指定未经改动的原始文件"),
+            code="utility.original",
+        )  # fmt: skip
+    rules = read_policy(Path(policy) if policy is not None else place / POLICY)
+    task = {
+        "sheet": sheet,
+        "release": str((place / facts.output.name).resolve()),
+        "policy": rules.text,
+        "folder": str(rules.folder.resolve()),
+        "levels": dict(facts.levels),
+        "order": seed_of(source, rules.digest).hex() if source.is_file() else "",
+        "target": target,
+        "models": list(models),
+        "seed": seed,
+    }
+    with scratch("utility") as room:
+        return from_dict(
+            call(
+                "desensitize.engines.utility_child",
+                source,
+                task,
+                scratch=room,
+                limits=limits or LoadLimits(),
+                program=Text("comparison", "效用比较程序"),
+                progress=progress,
+            )
+        )

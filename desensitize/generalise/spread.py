@@ -1,0 +1,126 @@
+"""How a sensitive column lies over equivalence classes: as the cells that are not empty.
+
+Classes times values would be laid out quickly for a few values and never for many, such as amounts
+of money; what occurs are at most as many cells as there are rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desensitize.generalise.groups import Ints, Sensitive
+
+Floats = NDArray[np.float64]
+_DENSE: Final = 8
+"""Cells laid out for each one that is filled, up to which counting is quicker than sorting."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The filled cells of classes x values, by class, then by value.
+
+    Attributes:
+        ordered: Whether codes stand in the order of the values.
+        values: How many distinct values the table has.
+        sizes: Rows of each class.
+        member: Class of each cell.
+        code: Value of each cell.
+        count: Rows of each cell.
+    """
+
+    ordered: bool
+    values: int
+    sizes: Ints
+    member: Ints
+    code: Ints
+    count: Ints
+
+    @cached_property
+    def distinct(self) -> Ints:
+        """How many different values each class has."""
+        return np.bincount(self.member, minlength=len(self.sizes))
+
+    @cached_property
+    def entropies(self) -> Floats:
+        """Entropy of each class's values, nats."""
+        share = self.count / self.sizes[self.member]
+        return self._summed(self.member, -share * np.log(share))
+
+    def distances(self, kept: NDArray[np.bool_] | None = None) -> Floats:
+        """Returns the earth mover's distance of each class from the table, 0 to 1.
+
+        Args:
+            kept: Classes of which the table consists, and the only ones of which the distance is
+                told; of the others it is 0. All by default.
+        """
+        member, code, count = self.member, self.code, self.count
+        if kept is not None:
+            within = kept[member]
+            member, code, count = member[within], code[within], count[within]
+        counted = np.bincount(code, weights=count, minlength=max(self.values, 1))
+        # A value that is in none of the kept classes is in no published table: nothing moves past
+        # it.
+        seen = counted > 0
+        table = counted[seen] / max(counted.sum(), 1)
+        place = (np.cumsum(seen) - 1)[code]
+        share = count / self.sizes[member]
+        found = self._ordered if self.ordered else self._equal
+        return found(member, place, share, table)
+
+    def _equal(self, member: Ints, place: Ints, share: Floats, table: Floats) -> Floats:
+        """Half of the sum of |p - q|, that is, of p - q where p is greater: never where p is 0."""
+        more = np.maximum(share - table[place], 0.0)
+        return self._summed(member, more)
+
+    def _ordered(self, member: Ints, place: Ints, share: Floats, table: Floats) -> Floats:
+        """The sum of |P - Q| over cumulative shares, per step; P changes at filled cells only."""
+        last = len(table) - 1
+        if last < 1 or not len(member):
+            return np.zeros(len(self.sizes))
+        below = np.concatenate(([0.0], np.cumsum(table)))  # Q before each place
+        sums = np.concatenate(([0.0], np.cumsum(below[1:])))  # of Q, up to each place
+        first = np.ones(len(member), bool)
+        first[1:] = member[1:] != member[:-1]
+        starts = np.flatnonzero(first)
+        running = np.cumsum(share)
+        reached = running - np.repeat(
+            running[starts] - share[starts], np.diff(np.append(starts, len(member)))
+        )
+        until = np.append(place[1:], last)
+        until[np.append(starts[1:], len(member)) - 1] = last  # of a class's last cell: the end
+        # From `place` to `until` P is `reached`; Q rises, and passes it at `cross`.
+        cross = np.clip(np.searchsorted(below[1:], reached), place, until)
+        apart = reached * (2 * cross - place - until) - 2 * sums[cross] + sums[place] + sums[until]
+        before = sums[place] * first  # before a class's first cell P is 0
+        return self._summed(member, apart + before) / last
+
+    def _summed(self, member: Ints, figures: Floats) -> Floats:
+        total = np.bincount(member, weights=figures, minlength=len(self.sizes))
+        return total.astype(np.float64)  # of nothing, integers
+
+
+def spread(column: Sensitive, member: Ints, sizes: Ints) -> Spread:
+    """Puts a column's lines together by class.
+
+    Args:
+        column: The sensitive values of groups.
+        member: Class of each group.
+        sizes: Rows of each class.
+    """
+    width = max(column.values, 1)
+    keys = member[column.group] * width + column.code
+    if len(sizes) * width <= _DENSE * len(keys):
+        laid = np.bincount(keys, weights=column.count, minlength=len(sizes) * width)
+        filled = np.flatnonzero(laid)
+        count = laid[filled].astype(np.int64)
+    else:
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        filled, count = ordered[starts], np.add.reduceat(column.count[order], starts)
+    return Spread(column.ordered, column.values, sizes, filled // width, filled % width, count)
