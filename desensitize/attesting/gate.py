@@ -97,7 +97,7 @@ def gate(
     _same(release, rules, source)
     begins = stages or (lambda _: None)
     output = place / release.output.name
-    scanned = rescan(output, rules, begins(SCANNING))
+    scanned = rescan(output, rules, begins(SCANNING), limits)
     risk = measured(
         output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
     )
