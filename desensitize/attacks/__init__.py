@@ -27,8 +27,8 @@ from desensitize.attacks import (
 )
 from desensitize.attacks.differencing import Earlier
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
+from desensitize.attacks.layout import lay_out
 from desensitize.attacks.linkage import Knowledge
-from desensitize.attacks.view import lay_out
 from desensitize.generalise.levels import methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table

@@ -5,27 +5,29 @@ it. That a label such as 男 stands for an odd sequence number is seen the same 
 knows it from the standard.
 """
 
+# ruff: noqa: S608 - own SQL over our own tables
+
 from __future__ import annotations
 
 import calendar
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from functools import cache
+from typing import Final, Literal, get_args
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
-from desensitize.attacks.resident_space import Beside, days_of, nothing_beside
-from desensitize.attacks.view import View
+from desensitize.attacks.resident_space import days_of
+from desensitize.attacks.view import CELLS, View, make, text
 from desensitize.divisions import divisions
 from desensitize.masking.district import Level, full_name
 from desensitize.recognisers.digits import Bytes, Ints
 
 AGREE: Final = 0.95
 """Share of rows that must agree for a column to tell something; the rest are typing errors."""
-_SAMPLE: Final = 5_000
 _FEWEST: Final = 8
 _YEAR: Final = 365.2425
 _ALWAYS: Final = (-(1 << 40), 1 << 40)
@@ -35,58 +37,107 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Told:
-    """Columns that tell something, and what they tell of each row.
+class Clue:
+    """A column that tells something.
 
     Attributes:
-        columns: Their names.
-        beside: The same as figures.
+        column: Its name.
+        about: What it tells of.
+        table: Table of the engine that says what each ``label`` tells: ``first`` and ``last`` day
+            of birth since 1970, ``parity`` of the sequence number, or ``division``, a place in
+            `Told.places`.
     """
 
-    columns: tuple[str, ...]
-    beside: Beside
+    column: str
+    about: Literal["birth", "sex", "place"]
+    table: str
 
 
-def told(view: View, ids: Bytes, rows: Ints, births: tuple[dt.date, dt.date]) -> Told:
+@dataclass(frozen=True)
+class Told:
+    """All that is told.
+
+    Attributes:
+        clues: By which columns.
+        places: Sets of division codes.
+    """
+
+    clues: tuple[Clue, ...] = ()
+    places: tuple[frozenset[str], ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(clue.column for clue in self.clues)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Ids as they were, of some rows of the release, and what stands beside them.
+
+    Attributes:
+        born: Days of birth.
+        odd: 1 for an odd sequence number, 0 for an even one.
+        codes: Division codes.
+        beside: Labels of each known column, by name.
+    """
+
+    born: Ints
+    odd: Ints
+    codes: list[str]
+    beside: dict[str, list[str | None]]
+
+
+def told(view: View, ids: Bytes, beside: dict[str, list[str | None]]) -> Told:
     """Looks for columns that tell something about the ids.
 
     Args:
         view: Both tables.
         ids: The ids as they were, of some rows of the release.
-        rows: Which rows these are; at most 5,000 are looked at.
-        births: First and last day of birth of anybody.
+        beside: Labels of each known column in these rows, by name.
     """
-    found: list[str] = []
-    beside = nothing_beside(view.rows, births)
-    if len(rows) < _FEWEST:
-        return Told((), beside)
-    ids, rows = ids[:_SAMPLE], rows[:_SAMPLE]
-    first, last, parity, division = (
-        beside.first.copy(), beside.last.copy(), beside.parity.copy(), beside.division.copy(),
-    )  # fmt: skip
+    if len(ids) < _FEWEST:
+        return Told()
+    codes = [bytes(each).decode() for each in ids[:, :6]]
+    sample = Sample(_born(ids), (ids[:, 16] & 1).astype(np.int64), codes, beside)
+    clues: list[Clue] = []
     places: tuple[frozenset[str], ...] = ()
-    born, odd = _born(ids), (ids[:, 16] & 1).astype(np.int64)
-    codes = [bytes(code).decode() for code in ids[:, :6]]
+
+    def found(name: str, about: Literal["birth", "sex", "place"], table: pa.Table) -> None:
+        clues.append(Clue(name, about, f"veil_told{len(clues)}"))
+        view.release.engine.register("veil_labels", table)
+        make(view.release, clues[-1].table, "SELECT * FROM veil_labels")
+        view.release.engine.unregister("veil_labels")
+
     for name in view.known:
-        cells = view.cells(view.release, name).combine_chunks().dictionary_encode("encode")
-        labels = cells.dictionary.to_pylist()
-        member = pc.fill_null(cells.indices, 0).to_numpy(zero_copy_only=False).astype(np.int64)
-        seen = member[rows]
-        if (spans := _birth_spans(labels, seen, born)) is not None:
-            first = np.maximum(first, spans[0][member])
-            last = np.minimum(last, spans[1][member])
-        elif (sexes := _sexes(labels, seen, odd)) is not None:
-            parity = sexes[member]
-        elif not places and (sets := _places(labels, seen, codes)) is not None:
-            places, division = sets, member
-        else:
-            continue
-        found.append(name)
-    # A label that nobody can read tells nothing.
-    empty = np.array([not place for place in places], dtype=np.bool_)
-    if len(places):
-        division = np.where(empty[division], -1, division)
-    return Told(tuple(found), Beside(first, last, parity, division, places))
+        if (births := _births(view, name, sample)) is not None:
+            found(name, "birth", births)
+        elif (sexes := _sexes(view, name, sample)) is not None:
+            found(name, "sex", sexes)
+        elif not places and (divided := _places(view, name, sample)) is not None:
+            table, places = divided
+            found(name, "place", table)
+    return Told(tuple(clues), places)
+
+
+def _seen(labels: list[str | None]) -> tuple[list[str | None], Ints]:
+    """Different labels, and which of them stands in each row of the sample."""
+    places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+    return list(places), np.array([places[label] for label in labels], dtype=np.int64)
+
+
+def _labels(view: View, name: str) -> Iterator[str | None]:
+    """Every label of a column of the release, each once."""
+    label = text(view.release, name)
+    for batch in view.stream(f"SELECT DISTINCT {label} AS label FROM {view.release.sql}"):
+        yield from batch.column(0).to_pylist()
+
+
+def _at_most(view: View, name: str, most: int) -> bool:
+    """Says whether a column of the release has no more labels than that."""
+    labels = f"SELECT DISTINCT {view.codes[name]} FROM {CELLS} WHERE here > 0 LIMIT {most + 1}"
+    [there] = view.ask(f"SELECT count(*) FROM ({labels})")
+    return there <= most
 
 
 def _born(ids: Bytes) -> Ints:
@@ -99,23 +150,26 @@ def _born(ids: Bytes) -> Ints:
 # ---- birth, as a date or as an age -------------------------------------------------------------
 
 
-def _birth_spans(labels: list[Any], seen: Ints, born: Ints) -> tuple[Ints, Ints] | None:
-    for spans in (_read(labels, span_of), _from_ages(labels, seen, born)):
-        if spans is None:
+def _births(view: View, name: str, sample: Sample) -> pa.Table | None:
+    labels, seen = _seen(sample.beside[name])
+    for read in (span_of, _from_ages(labels, seen, sample.born)):
+        if read is None:
             continue
-        low, high = (np.array(ends, dtype=np.int64) for ends in zip(*spans, strict=True))
-        told_something = low[seen] > _ALWAYS[0]
-        agree = (low[seen] <= born) & (born <= high[seen]) & told_something
+        spans = [_ALWAYS if label is None else read(label) or _ALWAYS for label in labels]
+        low, high = (np.array(ends, dtype=np.int64)[seen] for ends in zip(*spans, strict=True))
+        agree = (low <= sample.born) & (sample.born <= high) & (low > _ALWAYS[0])
         if agree.mean() >= AGREE:
-            return low, high
+            every = {each: read(each) for each in _labels(view, name) if each is not None}
+            return _table({label: span for label, span in every.items() if span},
+                          "first", "last")  # fmt: skip
     return None
 
 
-def _read(labels: list[Any], read: Callable[[str], Span | None]) -> list[Span] | None:
-    spans = [None if label is None else read(label) for label in labels]
-    if not any(spans):
-        return None
-    return [span or _ALWAYS for span in spans]
+def _table(told: Mapping[str | None, tuple[int, ...]], *names: str) -> pa.Table:
+    """Labels with what they tell."""
+    columns = {name: [each[i] for each in told.values()] for i, name in enumerate(names)}
+    whole = {name: pa.array(column, pa.int64()) for name, column in columns.items()}
+    return pa.table({"label": pa.array(told.keys(), pa.string()), **whole})
 
 
 def span_of(label: str) -> Span | None:
@@ -159,11 +213,11 @@ def _ages(label: str) -> Span | None:
     return None
 
 
-def _from_ages(labels: list[Any], seen: Ints, born: Ints) -> list[Span] | None:
+def _from_ages(
+    labels: list[str | None], seen: Ints, born: Ints
+) -> Callable[[str], Span | None] | None:
     """Reads ages as births, on the day on which most ages of the table are right."""
     bands = [None if label is None else _ages(label) for label in labels]
-    if not any(bands):
-        return None
     low = np.array([band[0] if band else -1 for band in bands])[seen]
     high = np.array([band[1] if band else -1 for band in bands])[seen]
     use = low >= 0
@@ -175,37 +229,56 @@ def _from_ages(labels: list[Any], seen: Ints, born: Ints) -> list[Span] | None:
     order = np.argsort(days, kind="stable")
     right = np.cumsum(np.concatenate([np.ones(len(begins)), -np.ones(len(ends))])[order])
     today = int(days[order][int(right.argmax())])
-    return [
-        _ALWAYS if band is None
-        else (today - int(np.ceil(band[1] * _YEAR)), today - int(np.floor(band[0] * _YEAR)))
-        for band in bands
-    ]  # fmt: skip
+
+    def read(label: str) -> Span | None:
+        band = _ages(label)
+        if band is None:
+            return None
+        return today - int(np.ceil(band[1] * _YEAR)), today - int(np.floor(band[0] * _YEAR))
+
+    return read
 
 
 # ---- sex and place -----------------------------------------------------------------------------
 
 
-def _sexes(labels: list[Any], seen: Ints, odd: Ints) -> Ints | None:
+def _sexes(view: View, name: str, sample: Sample) -> pa.Table | None:
+    labels, seen = _seen(sample.beside[name])
     if not 2 <= len(labels) <= _SEXES:
         return None
-    counts = np.bincount(seen, minlength=len(labels))
-    men = np.bincount(seen, weights=odd, minlength=len(labels))
-    share = men / np.maximum(counts, 1)
-    sure = (counts > 0) & ((share >= AGREE) | (share <= 1 - AGREE))
+    counts = np.bincount(seen)
+    share = np.bincount(seen, weights=sample.odd) / counts
+    sure = (share >= AGREE) | (share <= 1 - AGREE)
     if counts[sure].sum() < AGREE * len(seen) or len({bool(s > 0.5) for s in share[sure]}) < 2:
         return None
-    return np.where(sure, (share > 0.5).astype(np.int64), -1)
-
-
-def _places(labels: list[Any], seen: Ints, codes: list[str]) -> tuple[frozenset[str], ...] | None:
-    if len(labels) > len(divisions()):
+    if not _at_most(view, name, _SEXES):
         return None
-    by_name: dict[str, set[str]] = {}
+    found = zip(labels, share.tolist(), sure.tolist(), strict=True)
+    return _table({label: (int(odd > 0.5),) for label, odd, known in found if known}, "parity")
+
+
+def _places(
+    view: View, name: str, sample: Sample
+) -> tuple[pa.Table, tuple[frozenset[str], ...]] | None:
+    by_name = _codes_by_name()
+    labels = sample.beside[name]
+    agree = sum(code in by_name.get(label or "", ())
+                for code, label in zip(sample.codes, labels, strict=True))  # fmt: skip
+    if agree < AGREE * len(labels) or not _at_most(view, name, len(divisions())):
+        return None
+    # A label that nobody can read tells nothing.
+    readable = [each for each in _labels(view, name) if each in by_name]
+    table = _table({label: (place,) for place, label in enumerate(readable)}, "division")
+    return table, tuple(by_name[label] for label in readable)
+
+
+@cache
+def _codes_by_name() -> dict[str | None, frozenset[str]]:
+    """The division codes that each name or beginning of a code stands for."""
+    by_name: dict[str | None, set[str]] = {}
     for code in divisions():
         for level in get_args(Level):
             by_name.setdefault(full_name(code, level), set()).add(code)
         for end in (2, 4, 6):
             by_name.setdefault(code[:end], set()).add(code)
-    sets = tuple(frozenset(by_name.get(label or "", ())) for label in labels)
-    agree = sum(code in sets[label] for code, label in zip(codes, seen.tolist(), strict=True))
-    return sets if agree >= AGREE * len(seen) else None
+    return {name: frozenset(codes) for name, codes in by_name.items() if name}

@@ -4,25 +4,26 @@ A cell of 41 people last year and 42 this year is one new person, whose values a
 of the two; also where each release for itself hides small cells.
 """
 
+# ruff: noqa: S608 - own SQL over our own tables
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import pyarrow as pa
-
-from desensitize.attacks.classes import codes_of, together
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View, masked_cells
+from desensitize.attacks.view import HERE, View, code, make, mask_into, text
 from desensitize.generalise.levels import hierarchy
-from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
 from protos.language import Text
 
 _OVERLAP: Final = 0.5
+_NOW: Final = "veil_now"
+_BEFORE: Final = "veil_before"
+_FINE: Final = "veil_fine"
+_COARSE: Final = "veil_coarse"
 _MEASURES: Final = Text(
     "cells in which two releases differ by one person", "两次发布仅相差一人的单元格数"
 )
@@ -53,16 +54,14 @@ def attack(view: View, earlier: Earlier, levels: Mapping[str, str]) -> Finding:
     """
     name = earlier.name
     present = {column.name for column in earlier.table.columns}
-    columns, here, there = [], [], []
-    for each in view.known:
-        if each not in present or not view.policy.columns[each].quasi:
-            continue
-        (one, other), width = codes_of(*_at_one_level(view, earlier, levels, each))
-        shared = len(np.intersect1d(one, other)) / max(width, 1)
-        if shared >= _OVERLAP:  # else another level: its cells are not the same cells
-            columns.append(each)
-            here.append(one)
-            there.append(other)
+    both = [
+        each for each in view.known if each in present and view.policy.columns[each].quasi
+    ]  # fmt: skip
+    _lay_out(view, earlier, both)
+    for each in both:
+        _bring_to_one_level(view, earlier, levels, each)
+    # Another level has other labels: its cells are not the same cells.
+    columns = [each for each in both if _shared(view, each) >= _OVERLAP]
     limit = view.policy.attacks.small_cell_differences
     if not columns:
         return Finding(
@@ -72,12 +71,9 @@ def attack(view: View, earlier: Earlier, levels: Mapping[str, str]) -> Finding:
         )  # fmt: skip
     few = view.policy.models.k or 5
     cells = one_person = some = 0
-    for chosen in _margins(range(len(columns))):
-        ours, theirs, width = together([here[i] for i in chosen], [there[i] for i in chosen])
-        differ = np.abs(_counts(ours, width) - _counts(theirs, width))
-        cells += width
-        one_person += int((differ == 1).sum())
-        some += int(((differ > 1) & (differ < few)).sum())
+    for chosen in _margins(columns):
+        width, one, small = _differ(view, chosen, few)
+        cells, one_person, some = cells + width, one_person + one, some + small
     broken = limit is not None and one_person > limit
     said, said_zh = ", ".join(columns), "、".join(columns)
     return Finding(
@@ -101,48 +97,77 @@ def attack(view: View, earlier: Earlier, levels: Mapping[str, str]) -> Finding:
     )  # fmt: skip
 
 
-def _at_one_level(
-    view: View, earlier: Earlier, levels: Mapping[str, str], name: str
-) -> tuple[Any, Any]:
-    """Returns a column of both releases, the finer one made as coarse as the other.
+def _lay_out(view: View, earlier: Earlier, names: Sequence[str]) -> None:
+    """Makes tables of both releases' codes, each column under the same name in both."""
+    keys = view.keys(names)
+    coded = (code(text(earlier.table, name)) for name in names)
+    listed = (f"{cell} AS {key}" for cell, key in zip(coded, keys, strict=True))
+    make(view.release, _NOW, f"SELECT {', '.join(keys) or '0 AS nothing'} FROM {HERE}")
+    make(
+        view.release, _BEFORE,
+        f"SELECT {', '.join(listed) or '0 AS nothing'} FROM {earlier.table.sql}",
+    )  # fmt: skip
+
+
+def _bring_to_one_level(view: View, earlier: Earlier, levels: Mapping[str, str], name: str) -> None:
+    """Makes a column of one release as coarse as that of the other, if they have other levels.
 
     Whoever has both can do that: what a label becomes at a coarser level is no secret. Here it is
-    looked up in the original.
+    looked up in the original; a label that the original does not have stays what it is.
     """
-    ours, theirs = view.cells(view.release, name), view.cells(earlier.table, name)
     rule = view.policy.columns[name].hierarchy
     now, before = levels.get(name), earlier.levels.get(name)
     if rule is None or now == before or now is None or before is None:
-        return ours, theirs
+        return
     known = hierarchy(name, rule, view.policy.folder)
     if before not in known.names:
-        return ours, theirs
+        return
     place, other = known.names.index(now), known.names.index(before)
-    fine, coarse = (
-        masked_cells(view.original, view.policy, {name: (known.methods[level],)})[0]
-        for level in (min(place, other), max(place, other))
+    for table, level in ((_FINE, min(place, other)), (_COARSE, max(place, other))):
+        mask_into(table, view.original, view.policy, {name: (known.methods[level],)})
+    upper = (
+        f"(SELECT f.c0 AS fine, any_value(c.c0) AS coarse FROM {_FINE} f "
+        f"POSITIONAL JOIN {_COARSE} c GROUP BY f.c0)"
     )
-    pairs = pa.table({"fine": fine, "coarse": coarse}).group_by(["fine", "coarse"]).aggregate([])
-    upper = dict(zip(pairs["fine"].to_pylist(), pairs["coarse"].to_pylist(), strict=True))
-    return (_coarser(ours, upper), theirs) if place < other else (ours, _coarser(theirs, upper))
+    key, finer = view.codes[name], _NOW if place < other else _BEFORE
+    make(
+        view.release, finer,
+        f"SELECT r.* REPLACE (coalesce(u.coarse, r.{key}) AS {key}) "
+        f"FROM {finer} r LEFT JOIN {upper} u ON u.fine = r.{key}",
+    )  # fmt: skip
 
 
-def _coarser(cells: Any, upper: Mapping[str | None, str | None]) -> Any:  # noqa: ANN401 - Arrow has no types
-    """Looks labels up; one that the original does not have stays what it is."""
-    coded = pa.chunked_array(cells).combine_chunks().dictionary_encode(null_encoding="encode")
-    labels = [upper.get(label, label) for label in coded.dictionary.to_pylist()]
-    return pa.array(labels, pa.string()).take(coded.indices)
+def _shared(view: View, name: str) -> float:
+    """The share of a column's labels that both releases have."""
+    every, shared = view.ask(
+        f"SELECT count(*), count(*) FILTER (here > 0 AND there > 0) FROM {_both(view, [name])}"
+    )
+    return shared / max(every, 1)
 
 
-def _margins(places: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    seen = {tuple(places)}
-    yield tuple(places)
+def _differ(view: View, names: Sequence[str], few: int) -> tuple[int, ...]:
+    """Counts the cells of a margin, those that differ by one person, and those by a few."""
+    return view.ask(
+        "SELECT count(*), count(*) FILTER (abs(here - there) = 1), "
+        f"count(*) FILTER (abs(here - there) BETWEEN 2 AND {few - 1}) FROM {_both(view, names)}"
+    )
+
+
+def _both(view: View, names: Sequence[str]) -> str:
+    """The combinations of some columns, with how many rows of each release have them."""
+    keys = ", ".join(view.keys(names))
+    return (
+        f"(SELECT count(*) FILTER (now) AS here, count(*) FILTER (NOT now) AS there FROM ("
+        f"SELECT {keys}, true AS now FROM {_NOW} UNION ALL "
+        f"SELECT {keys}, false FROM {_BEFORE}) GROUP BY {keys})"
+    )
+
+
+def _margins(columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    seen = {tuple(columns)}
+    yield tuple(columns)
     for size in (1, 2):
-        for chosen in combinations(places, size):
+        for chosen in combinations(columns, size):
             if chosen not in seen:
                 seen.add(chosen)
                 yield chosen
-
-
-def _counts(member: Ints, width: int) -> Ints:
-    return np.bincount(member, minlength=width).astype(np.int64)

@@ -74,7 +74,7 @@ def _reversed(view: View, column: SourceColumn, sample: list[str], today: dt.dat
             for form in _FORMS
         )  # fmt: skip
         [(hits,)] = engine.sql(
-            f"SELECT count(DISTINCT v) FROM veil_hashes WHERE v IN (SELECT h FROM ({hashed}))"
+            f"SELECT count(DISTINCT h) FROM ({hashed}) WHERE h IN (SELECT v FROM veil_hashes)"
         ).fetchall()
         if hits:
             findings.append(_finding(view, column.name, source.name, hits, len(sample), today))

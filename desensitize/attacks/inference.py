@@ -7,21 +7,24 @@ that kind; only what goes beyond it is the release's doing (Giomi et al. 2023, t
 Anonymeter).
 """
 
+# ruff: noqa: S608 - own SQL over our own tables
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
-from desensitize.attacks.classes import classes, codes_of
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View
-from desensitize.recognisers.digits import Ints
+from desensitize.attacks.view import HERE, View, make, number
 from protos.language import Text
 
 _BINS: Final = 10
 _FEW: Final = 20
+_ROWS: Final = "veil_rows"
+_NUMBERS: Final = "veil_numbers"
+_SORTED: Final = "veil_sorted"
 _MEASURES: Final = Text(
     "share of rows whose value is told for certain by what they look like",
     "仅凭同类即可确定其取值的行占比",
@@ -30,38 +33,21 @@ _MEASURES: Final = Text(
 
 def attack(view: View) -> list[Finding]:
     """Guesses each sensitive column of the release from what somebody can know."""
-    names = view.identifying()
-    member, count = classes([view.published[name] for name in names], view.rows)
-    present = {column.name for column in view.release.columns}
     return [
-        _column(view, names, member, count, column.name)
+        _column(view, view.identifying(), column.name)
         for column in view.policy.published
-        if column.sensitive and column.name in present
+        if column.sensitive
     ]
 
 
-def _column(view: View, names: tuple[str, ...], member: Ints, count: int, name: str) -> Finding:
-    values = _values(view, name)
+def _column(view: View, names: tuple[str, ...], name: str) -> Finding:
     limit = view.policy.attacks.inference_share_max
     rows = view.rows
     if not rows:
         return Finding("inference", (name,), 0.0, _MEASURES, limit,
                        Text("the release is empty", "发布数据为空"))  # fmt: skip
-    sizes = np.bincount(member, minlength=count)
-    width = int(values.max(initial=0)) + 1
-    packed, keys = pd.factorize(member * width + values)
-    counts = np.bincount(packed, minlength=len(keys))
-    owner = np.asarray(keys, dtype=np.int64) // width
-    best, second = _two_greatest(owner, counts, count)
-    homogeneous = best == sizes
-    told = int(sizes[homogeneous].sum())
-    in_class = counts[packed]
-    with_self = float(np.where(in_class == best[member], 1.0, 0.0).mean())
-    # Without the own row: the value must still be the commonest among the others.
-    others = np.where(in_class == best[member], second[member], best[member])
-    alone = float(((in_class - 1 > others) | ((in_class - 1 == others) & (others > 0))).mean())
-    base = float(np.bincount(values).max() / rows)
-    figure = told / rows
+    told, with_own, without, commonest = _guess(view, names, _values(view, name))
+    with_self, alone, base, figure = (n / rows for n in (with_own, without, commonest, told))
     broken = limit is not None and figure > limit
     known, known_zh = ", ".join(names) or "nothing", "、".join(names) or "（无可用列）"
     return Finding(
@@ -90,28 +76,65 @@ def _column(view: View, names: tuple[str, ...], member: Ints, count: int, name: 
     )  # fmt: skip
 
 
-def _values(view: View, name: str) -> Ints:
-    (codes,), width = codes_of(view.cells(view.release, name))
-    if width <= _FEW:
-        return codes
-    from desensitize.attacks.view import numbers
+def _guess(view: View, names: Sequence[str], value: str) -> tuple[int, ...]:
+    """Counts rows whose value is guessed rightly.
 
-    found = numbers(view.release, name)
-    if np.isfinite(found).mean() < 0.5:
-        return codes
-    edges = np.nanquantile(found, np.linspace(0, 1, _BINS + 1)[1:-1])
-    tenth = np.searchsorted(edges, found, side="right")
-    return np.where(np.isfinite(found), tenth, _BINS).astype(np.int64)
+    Args:
+        view: The release.
+        names: What is known.
+        value: Expression of the value over `_ROWS`.
+
+    Returns:
+        Rows of classes with one value; rows that have the commonest value of their class; those of
+        them that still do when they do not count themselves; rows with the commonest value of all.
+    """
+    keys = ", ".join(view.keys(names))
+    listed, by = (f"{keys}, ", f"PARTITION BY {keys} ") if keys else ("", "")
+    return view.ask(
+        f"WITH counted AS MATERIALIZED (SELECT {listed}{value} AS v, count(*) AS n FROM {_ROWS} "
+        "GROUP BY ALL), "
+        "ranked AS (SELECT n, row_number() OVER w AS nth, first_value(n) OVER w AS best, "
+        f"lead(n, 1, 0) OVER w AS next FROM counted WINDOW w AS ({by}ORDER BY n DESC)) "
+        "SELECT sum(n) FILTER (nth = 1 AND next = 0), sum(n) FILTER (n = best), "
+        # Two values that are equally common: without himself it is the other.
+        "sum(n) FILTER (nth = 1 AND (n - 1 > next OR (n - 1 = next AND next > 0))), "
+        "(SELECT max(n) FROM (SELECT sum(n) AS n FROM counted GROUP BY v)) FROM ranked"
+    )
 
 
-def _two_greatest(owner: Ints, counts: Ints, classes_there_are: int) -> tuple[Ints, Ints]:
-    """The greatest and second greatest count of each class."""
-    order = np.lexsort((-counts, owner))
-    owner, counts = owner[order], counts[order]
-    first = np.concatenate([[True], owner[1:] != owner[:-1]])
-    best = np.zeros(classes_there_are, dtype=np.int64)
-    best[owner[first]] = counts[first]
-    next_one = np.concatenate([[False], first[:-1]]) & ~first
-    second = np.zeros(classes_there_are, dtype=np.int64)
-    second[owner[next_one]] = counts[next_one]
-    return best, second
+def _values(view: View, name: str) -> str:
+    """Returns the expression of a row's value over `_ROWS`; of many numbers, which tenth it is."""
+    place = view.codes[name]
+    [labels] = view.ask(
+        f"SELECT count(*) FROM (SELECT DISTINCT {place} FROM {HERE} LIMIT {_FEW + 1})"
+    )
+    view.release.engine.execute(f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS FROM {HERE}").fetchall()
+    if labels <= _FEW:
+        return place
+    make(
+        view.release, _NUMBERS, f"SELECT {number(view.release, name)} AS x FROM {view.release.sql}"
+    )
+    [numeric] = view.ask(f"SELECT count(*) FROM {_NUMBERS} WHERE isfinite(x)")
+    if numeric / view.rows < 0.5:
+        return place
+    view.release.engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS FROM {HERE} POSITIONAL JOIN {_NUMBERS}"
+    ).fetchall()
+    edges = " + ".join(f"(x >= '{edge!r}'::DOUBLE)::INTEGER" for edge in _edges(view, numeric))
+    return f"CASE WHEN isfinite(x) THEN {edges} ELSE {_BINS} END"
+
+
+def _edges(view: View, numeric: int) -> list[float]:
+    """Returns where tenths of the numbers end: between two neighbours as `numpy.quantile` does."""
+    make(view.release, _SORTED, f"SELECT x FROM {_NUMBERS} WHERE isfinite(x) ORDER BY x")
+    places = np.linspace(0, 1, _BINS + 1)[1:-1] * (numeric - 1)
+    below = np.floor(places).astype(np.int64)
+    wanted = sorted({*below.tolist(), *np.minimum(below + 1, numeric - 1).tolist()})
+    rows = view.fetch(
+        f"SELECT rowid AS nth, x FROM {_SORTED} WHERE rowid IN ({', '.join(map(str, wanted))})"
+    )
+    value = dict(zip(rows["nth"].to_pylist(), rows["x"].to_pylist(), strict=True))
+    return [
+        float(np.quantile([value[low], value[min(low + 1, numeric - 1)]], place - low))
+        for low, place in zip(below.tolist(), places.tolist(), strict=True)
+    ]

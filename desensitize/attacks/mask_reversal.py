@@ -4,11 +4,12 @@ The 6 + 8 stars + 4 mask of a resident id leaves some 3,000 candidates, with a f
 beside it 166, with the month of birth 3. Counted over the type's own space, for every row.
 """
 
+# ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
+
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +19,11 @@ import pyarrow.compute as pc
 from desensitize.attacks import other_spaces, resident_space
 from desensitize.attacks.beside import Told, told
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View
+from desensitize.attacks.tally import Tally
+from desensitize.attacks.view import THERE, View, numbered, text
 from desensitize.masking.visible import Ends
 from desensitize.recognisers import by_name
-from desensitize.recognisers.digits import Bytes, Ints, matrix
+from desensitize.recognisers.digits import Ints, matrix
 from protos.language import Text
 
 _ID: Final = "cn_resident_id"
@@ -30,6 +32,7 @@ _YEARS: Final = 90
 _SAMPLE: Final = 5_000
 _MOSTLY: Final = 0.8
 _WORST: Final = 5_000
+_NO_CELLS: Final = pa.table({"mask": pa.array([], pa.string())})
 _MEASURES: Final = Text(
     "fewest values that one masked cell could have been", "单个掩码值最少可能对应的原值数"
 )
@@ -60,17 +63,20 @@ def _column(view: View, name: str, ends: Ends, births: tuple[dt.date, dt.date]) 
     kind = kind_of(view, name)
     if kind not in _COUNTED:
         return _not_counted(view, name, kind)
-    masks = view.cells(view.release, name)
-    if kind == _ID:
-        return _resident(view, name, ends, masks.combine_chunks(), births)
-    shown = _starred(masks.combine_chunks(), ends)
-    present = shown.drop_null().unique().to_pylist()
-    counted = other_spaces.count(kind, present)
-    table = dict(zip(present, counted.tolist(), strict=True))
-    found = np.array([table.get(mask, -1) for mask in shown.to_pylist()], dtype=np.int64)
+    known = _told(view, name) if kind == _ID else Told()
+
+    def count(cells: pa.Table) -> Ints:
+        return _residents(cells, known, births) if kind == _ID else other_spaces.count(
+            kind, cells.column("mask").to_pylist()
+        )  # fmt: skip
+
+    alone, worst = _counted(_cells(view, name, ends, Told(), births), count)
+    both = alone
+    if known.clues:
+        both, worst = _counted(_cells(view, name, ends, known, births), count)
     return _finding(
-        view, name, found, found, (), other_spaces.ASSUMED[kind],
-        lambda first, last: _others(kind, shown, first, last),
+        view, name, alone, both, known.columns, _assumed(kind, births),
+        lambda first, last: count(_hidden(worst, first, last)),
     )  # fmt: skip
 
 
@@ -79,7 +85,8 @@ def kind_of(view: View, name: str) -> str:
     said = view.policy.columns[name].type
     if said in by_name():
         return said
-    values = view.cells(view.original, name).slice(0, _SAMPLE).combine_chunks().drop_null()
+    cells = f"SELECT {text(view.original, name)} AS v FROM {view.original.sql} LIMIT {_SAMPLE}"
+    values = view.fetch(cells).column(0).combine_chunks().cast(pa.string()).drop_null()
     values = values.filter(pc.not_equal(values, ""))
     for kind in _COUNTED:
         recogniser = by_name()[kind]
@@ -92,104 +99,118 @@ def kind_of(view: View, name: str) -> str:
     return said
 
 
-def _starred(masks: pa.Array, ends: Ends) -> pa.Array:
-    """Writes every mask with ``*`` where the method hides, whatever mark it uses."""
+# ---- cells, each different one once ------------------------------------------------------------
+
+
+def _cells(
+    view: View, name: str, ends: Ends, known: Told, births: tuple[dt.date, dt.date]
+) -> Iterator[pa.Table]:
+    """Yields the different masks with what is told beside them, a batch at a time.
+
+    The columns are ``mask``, ``first``, ``last``, ``parity``, ``division`` (see `Beside`), ``n``,
+    in how many rows they stand, and ``line``, the first of these.
+    """
+    labels = {f"k{i}": text(view.release, clue.column) for i, clue in enumerate(known.clues)}
+    rows = numbered(view.release, {"mask": text(view.release, name)} | labels)
+    joined = "".join(
+        f" LEFT JOIN {clue.table} t{i} ON t{i}.label IS NOT DISTINCT FROM r.k{i}"
+        for i, clue in enumerate(known.clues)
+    )
+    about = {each: [f"t{i}" for i, clue in enumerate(known.clues) if clue.about == each]
+             for each in ("birth", "sex", "place")}  # fmt: skip
+    first, last = (str(resident_space.days_of(day)) for day in births)
+    sql = (
+        f"SELECT mask, greatest({', '.join([first, *(f'{t}.first' for t in about['birth'])])}) "
+        f"AS first, least({', '.join([last, *(f'{t}.last' for t in about['birth'])])}) AS last, "
+        f"{_last(about['sex'], 'parity')} AS parity, "
+        f"{_last(about['place'], 'division')} AS division, "
+        f"count(*) AS n, min(line) AS line FROM {rows} r{joined} WHERE mask IS NOT NULL "
+        "GROUP BY ALL"
+    )
+    for batch in view.stream(sql):
+        yield _hidden(pa.Table.from_batches([batch]), ends.first, ends.last)
+
+
+def _last(tables: list[str], column: str) -> str:
+    return f"coalesce({tables[-1]}.{column}, -1)" if tables else "-1"
+
+
+def _hidden(cells: pa.Table, first: int, last: int) -> pa.Table:
+    """Writes every mask with ``*`` for what lies between two ends, whatever mark it uses."""
+    masks = cells.column("mask").cast(pa.string())
     length = pc.utf8_length(masks)
-    hidden = pc.subtract(length, ends.first + ends.last)
+    hidden = pc.subtract(length, first + last)
     whole = pc.less_equal(hidden, 0)
     stars = pc.binary_repeat("*", pc.max_element_wise(hidden, 0))
-    first = pc.utf8_slice_codeunits(masks, 0, ends.first)
-    last = pc.utf8_slice_codeunits(masks, -ends.last) if ends.last else ""
-    mixed = pc.binary_join_element_wise(first, stars, last, "")
-    return pc.if_else(whole, pc.binary_repeat("*", length), mixed)
+    begin = pc.utf8_slice_codeunits(masks, 0, first)
+    end = pc.utf8_slice_codeunits(masks, -last) if last else ""
+    mixed = pc.binary_join_element_wise(begin, stars, end, "")
+    shown = pc.if_else(whole, pc.binary_repeat("*", length), mixed)
+    return cells.set_column(0, "mask", shown)
 
 
-# ---- resident ids ------------------------------------------------------------------------------
+def _counted(
+    cells: Iterable[pa.Table], count: Callable[[pa.Table], Ints]
+) -> tuple[Tally, pa.Table]:
+    """Counts candidates; returns the figures, and the cells that have fewest of them."""
+    tally = Tally()
+    worst: list[pa.Table] = []
+    for batch in cells:
+        found = count(batch)
+        tally.add(found, batch.column("n").to_numpy())
+        worst.append(batch.append_column("found", pa.array(found)).filter(pa.array(found >= 0)))
+        every = pa.concat_tables(worst)
+        order = pc.sort_indices(every, [("found", "ascending"), ("line", "ascending")])
+        worst = [every.take(order[:_WORST]).combine_chunks()]
+    return tally, worst[0] if worst else _NO_CELLS
 
 
-def _resident(
-    view: View, name: str, ends: Ends, masks: pa.Array, births: tuple[dt.date, dt.date]
-) -> Finding:
-    cells, rows = _laid_out(_starred(masks, ends))
-    known = _told(view, name, births)
-    beside = _of(known, rows)
-    nothing = resident_space.nothing_beside(len(rows), births)
-    alone = _by_class(cells, nothing, births)
-    both = _by_class(cells, beside, births)
-    worst = np.argsort(both, kind="stable")[:_WORST]
-    assumption = Text(
+def _residents(cells: pa.Table, known: Told, births: tuple[dt.date, dt.date]) -> Ints:
+    """Counts the resident ids that fit; -1 where a mask is of another length."""
+    masks = cells.column("mask").combine_chunks()
+    right = pc.equal(pc.utf8_length(masks), resident_space.LENGTH)
+    shown, _ = matrix(masks.filter(right), resident_space.LENGTH, compact=False)
+    rows = right.to_numpy(zero_copy_only=False)
+    first, last, parity, division = (
+        cells.column(name).to_numpy().astype(np.int64)[rows]
+        for name in ("first", "last", "parity", "division")
+    )
+    beside = resident_space.Beside(first, last, parity, division, known.places)
+    found = np.full(len(cells), -1, dtype=np.int64)
+    found[rows] = resident_space.count(shown, beside, births)
+    return found
+
+
+def _told(view: View, name: str) -> Told:
+    """Looks for columns beside the ids that tell something, in the first rows of the release."""
+    if not view.origin:
+        return Told()
+    cell = numbered(view.original, {"v": text(view.original, name)})
+    values = view.fetch(
+        f"SELECT o.v FROM (SELECT rowid AS place, line FROM {THERE} "
+        f"WHERE rowid < {min(_SAMPLE, view.rows)}) t JOIN {cell} o USING (line) ORDER BY place"
+    ).column(0).combine_chunks().cast(pa.string())  # fmt: skip
+    values = pc.fill_null(values, "")
+    right = pc.match_substring_regex(values, "^[0-9]{17}[0-9Xx]$")
+    values = pc.if_else(right, values, "1")
+    good = right.to_numpy(zero_copy_only=False) & by_name()[_ID].check(values)  # type: ignore[misc]
+    ids, _ = matrix(values.filter(pa.array(good)), resident_space.LENGTH)
+    listed = ", ".join(text(view.release, each) for each in view.known)
+    labels = view.fetch(f"SELECT {listed} FROM {view.release.sql} LIMIT {_SAMPLE}")
+    beside = labels.filter(pa.array(good)).columns
+    return told(view, ids, dict(zip(view.known, (c.to_pylist() for c in beside), strict=True)))
+
+
+def _assumed(kind: str, births: tuple[dt.date, dt.date]) -> Text:
+    if kind != _ID:
+        return other_spaces.ASSUMED[kind]
+    return Text(
         f"every division below a province that GB/T 2260 has listed since 1980, every day from "
         f"{births[0]} to {births[1]}, sequence numbers 000 to 999, the right check character; all "
         "equally likely",
         f"1980 年以来 GB/T 2260 所列的全部省级以下区划、{births[0]} 至 {births[1]} 的每一天、"
         "顺序码 000 至 999、校验码正确；各值等可能",
     )
-    return _finding(
-        view, name, _spread(alone, rows, view.rows), _spread(both, rows, view.rows),
-        known.columns, assumption,
-        lambda first, last: _by_class(_hidden(cells[worst], first, last),
-                                      _rows(beside, worst), births),
-    )  # fmt: skip
-
-
-def _laid_out(masks: pa.Array) -> tuple[Bytes, Ints]:
-    """Masks of 18 characters as bytes, and their rows."""
-    right = pc.fill_null(pc.equal(pc.utf8_length(masks), resident_space.LENGTH), False)  # noqa: FBT003
-    rows = np.flatnonzero(right.to_numpy(zero_copy_only=False))
-    cells, _ = matrix(masks.filter(right), resident_space.LENGTH, compact=False)
-    return cells, rows
-
-
-def _told(view: View, name: str, births: tuple[dt.date, dt.date]) -> Told:
-    if view.origin is None:
-        return Told((), resident_space.nothing_beside(view.rows, births))
-    values = view.cells(view.original, name).combine_chunks().take(pa.array(view.origin[:_SAMPLE]))
-    values = pc.fill_null(values, "")
-    right = pc.match_substring_regex(values, "^[0-9]{17}[0-9Xx]$")
-    values = pc.if_else(right, values, "1")
-    good = right.to_numpy(zero_copy_only=False) & by_name()[_ID].check(values)  # type: ignore[misc]
-    ids, _ = matrix(values.filter(pa.array(good)), resident_space.LENGTH)
-    return told(view, ids, np.flatnonzero(good), births)
-
-
-def _of(known: Told, rows: Ints) -> resident_space.Beside:
-    return _rows(known.beside, rows)
-
-
-def _rows(beside: resident_space.Beside, rows: Ints) -> resident_space.Beside:
-    return replace(
-        beside, first=beside.first[rows], last=beside.last[rows], parity=beside.parity[rows],
-        division=beside.division[rows],
-    )  # fmt: skip
-
-
-def _by_class(cells: Bytes, beside: resident_space.Beside, births: tuple[dt.date, dt.date]) -> Ints:
-    """Counts each different combination once."""
-    if not len(cells):
-        return np.zeros(0, dtype=np.int64)
-    return resident_space.count(cells, beside, births)
-
-
-def _hidden(cells: Bytes, first: int, last: int) -> Bytes:
-    cells = cells.copy()
-    cells[:, first : resident_space.LENGTH - last] = resident_space.HIDDEN
-    return cells
-
-
-def _spread(counted: Ints, rows: Ints, every: int) -> Ints:
-    result = np.full(every, -1, dtype=np.int64)
-    result[rows] = counted
-    return result
-
-
-def _others(kind: str, masks: pa.Array, first: int, last: int) -> Ints:
-    texts = masks.drop_null().unique().to_pylist()
-    hidden = [
-        text[:first] + "*" * max(len(text) - first - last, 0) + text[len(text) - last :]
-        if len(text) >= first + last else "*" * len(text)
-        for text in texts[:_WORST]
-    ]  # fmt: skip
-    return other_spaces.count(kind, hidden)
 
 
 # ---- what it says ------------------------------------------------------------------------------
@@ -198,28 +219,26 @@ def _others(kind: str, masks: pa.Array, first: int, last: int) -> Ints:
 def _finding(
     view: View,
     name: str,
-    alone: Ints,
-    both: Ints,
+    alone: Tally,
+    both: Tally,
     columns: tuple[str, ...],
     assumption: Text,
     again: Callable[[int, int], Ints],
 ) -> Finding:
     limit = view.policy.attacks.mask_candidates_min
-    # 0: mask and neighbours contradict each other (a typing error); it hides nobody's value.
-    alone, both = alone[alone > 0], both[both > 0]
-    if not len(both):
+    if not both.rows:
         return _nothing(view, name)
-    least, least_alone = int(both.min()), int(alone.min())
-    below = float((both < limit).mean()) if limit is not None else 0.0
+    least, least_alone, half = both.least, alone.least, both.median
+    below = both.below(limit) / both.rows if limit is not None else 0.0
     beside_en = f" with {', '.join(columns)} beside it" if columns else ""
     beside_zh = f"，结合{'、'.join(columns)}" if columns else ""
     reason = Text(
         f"the mask of {name!r} alone leaves at least {least_alone:,} candidates"
         + (f";{beside_en} at least {least:,}" if columns else "")
-        + f", half of the cells {int(np.median(both)):,} or fewer",
+        + f", half of the cells {int(half):,} or fewer",
         f"“{name}”的掩码本身至少留下 {least_alone:,} 个候选值{beside_zh and f'{beside_zh}后至少 '}"
         + (f"{least:,} 个" if columns else "")
-        + f"，半数单元格不超过 {int(np.median(both)):,} 个",
+        + f"，半数单元格不超过 {int(half):,} 个",
     )
     broken = limit is not None and least < limit
     remedy = _remedy(view, name, columns, least_alone, again) if broken else Text("", "")
@@ -228,10 +247,10 @@ def _finding(
         at_least=True,
         figures={
             "alone_least": least_alone,
-            "alone_median": float(np.median(alone)),
-            "beside_median": float(np.median(both)),
+            "alone_median": alone.median,
+            "beside_median": half,
             "cells_below": below,
-            "cells": len(both),
+            "cells": both.rows,
         },
     )  # fmt: skip
 
@@ -284,7 +303,8 @@ def _not_counted(view: View, name: str, kind: str) -> Finding:
 def _nothing(view: View, name: str) -> Finding:
     """No cell of the type's length: not counted, so not held, unless the column is empty."""
     limit = view.policy.attacks.mask_candidates_min
-    empty = view.cells(view.release, name).null_count == view.rows
+    [cells] = view.ask(f"SELECT count({text(view.release, name)}) FROM {view.release.sql}")
+    empty = not cells
     return Finding(
         "mask_reversal", (name,), float(limit or 0) if empty else None, _MEASURES, limit,
         Text(f"{name!r} holds no value of its type", f"“{name}”中没有该类型的值"),

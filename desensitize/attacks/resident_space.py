@@ -18,6 +18,7 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from desensitize.divisions import divisions
 from desensitize.recognisers.digits import Bytes, Ints, Mask
@@ -87,21 +88,24 @@ def count(masks: Bytes, beside: Beside, births: tuple[dt.date, dt.date]) -> Ints
 
 
 def _count(masks: Bytes, beside: Beside, births: tuple[dt.date, dt.date]) -> Ints:
-    sums = _together(
-        _together(_divisions(masks, beside), _births(masks, beside, births)),
-        _sequences(masks, beside),
-    )
+    body = _together(_divisions(masks, beside), _sequences(masks, beside))
+    born = _births(masks, beside, births)
     check = masks[:, LENGTH - 1]
     wanted = _place_of_check()[check]
-    fixed = sums[np.arange(len(masks)), np.maximum(wanted, 0)]
-    return np.asarray(np.where(check == HIDDEN, sums.sum(axis=1), np.where(wanted < 0, 0, fixed)))
+    # Of the last convolution one figure is asked for, or the sum of all.
+    others = (wanted[:, np.newaxis] - np.arange(_MODULUS)) % _MODULUS
+    fixed = (np.take_along_axis(body, others, axis=1) * born).sum(axis=1)
+    every = body.sum(axis=1) * born.sum(axis=1)
+    return np.asarray(np.where(check == HIDDEN, every, np.where(wanted < 0, 0, fixed)))
 
 
 def _together(one: Ints, other: Ints) -> Ints:
     """Cyclic convolution, row by row."""
     total = np.zeros_like(one)
+    twice = np.concatenate([other, other], axis=1)
     for shift in range(_MODULUS):
-        total += one[:, shift : shift + 1] * np.roll(other, shift, axis=1)
+        turned = twice[:, _MODULUS - shift : 2 * _MODULUS - shift]
+        total += one[:, shift : shift + 1] * turned
     return total
 
 
@@ -115,9 +119,14 @@ def _place_of_check() -> Ints:
 
 def _distinct(*columns: Ints) -> tuple[Ints, Ints]:
     """First place of each distinct row, and which of these each row is."""
-    packed = np.stack(columns, axis=1)
-    _, places, member = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return places, member.reshape(-1)
+    member, width = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        codes, values = pd.factorize(column)
+        member, values = pd.factorize(member * len(values) + codes)
+        member, width = member.astype(np.int64), len(values)
+    places = np.zeros(width if len(member) else 0, dtype=np.int64)
+    places[member[::-1]] = np.arange(len(member))[::-1]
+    return places, member
 
 
 def _packed(cells: Bytes) -> Ints:

@@ -6,6 +6,8 @@ won if that is exactly one person. Some predicates of that rarity win by chance;
 from the columns' own frequencies, without looking at rows, and only what goes beyond counts.
 """
 
+# ruff: noqa: S608 - own SQL over our own tables
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -13,15 +15,16 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
-from desensitize.attacks.classes import together
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View
-from desensitize.recognisers.digits import Ints
+from desensitize.attacks.view import CELLS, HERE, View, make
 from protos.language import Text
 
 _SETS: Final = 24
 _DRAWN: Final = 20_000
+_MOST: Final = 3
+_DRAWS: Final = "veil_draws"
 _SEED: Final = 20_201_117
 _MEASURES: Final = Text(
     "share of found predicates that single out one person, beyond chance",
@@ -31,23 +34,15 @@ _MEASURES: Final = Text(
 
 def attack(view: View) -> Finding:
     """Looks for predicates on up to 24 sets of one to three columns, and on all together."""
-    tried = won = drawn = lucky = 0
+    _draw(view)
+    tried = won = drawn = lucky = most = 0
     worst: tuple[str, ...] = ()
-    most = 0
     for names in _sets(view.known):
-        here, there, width = together(
-            [view.published[n] for n in names], [view.masked[n] for n in names]
-        )
-        released = np.bincount(here, minlength=width)
-        original = np.bincount(there, minlength=width)
-        alone = released == 1
-        tried += int(alone.sum())
-        right = int((original[alone] == 1).sum())
-        won += right
+        found_here, right, guesses, hits = _try(view, names)
+        tried, won = tried + found_here, won + right
+        drawn, lucky = drawn + guesses, lucky + hits
         if right > most:
             most, worst = right, names
-        guesses, hits = _by_chance(view, names)
-        drawn, lucky = drawn + guesses, lucky + hits
     found = won / tried if tried else 0.0
     chance = lucky / drawn if drawn else 0.0
     # Of predicates tried: none found is none that singles out.
@@ -88,14 +83,43 @@ def _sets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     yield from (every[place] for place in sorted(chosen.tolist()))
 
 
-def _by_chance(view: View, names: tuple[str, ...]) -> tuple[int, int]:
-    """Draws each column by itself; returns how many combinations, and how many hit one person."""
-    if not view.rows:
-        return 0, 0
+def _draw(view: View) -> None:
+    """Draws rows for guesses by chance: the n-th column of a set takes its cell of the n-th row."""
     rng = np.random.default_rng(_SEED)
-    count = min(view.rows, _DRAWN)
-    guess: list[Ints] = [view.published[name][rng.integers(0, view.rows, count)] for name in names]
-    guessed, there, width = together(guess, [view.masked[name] for name in names])
-    original = np.bincount(there, minlength=width)
-    different = np.unique(guessed)
-    return len(different), int((original[different] == 1).sum())
+    count, width = min(view.rows, _DRAWN), max(len(view.known), _MOST)
+    rows = [rng.integers(0, view.rows, count) for _ in range(width)] if count else []
+    lines = {
+        "nth": np.repeat(np.arange(len(rows)), count),
+        "guess": np.tile(np.arange(count), len(rows)),
+        "line": np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64),
+    }
+    engine = view.release.engine
+    engine.register("veil_lines", pa.table(lines))
+    make(
+        view.release, _DRAWS,
+        f"SELECT nth, guess, h.* FROM veil_lines d JOIN {HERE} h ON h.rowid = d.line",
+    )  # fmt: skip
+    engine.unregister("veil_lines")
+
+
+def _try(view: View, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Counts predicates on a set of columns, and the people whom they single out.
+
+    Returns:
+        Combinations that one row of the release has; of these those that one person has; different
+        combinations whose cells were drawn each by itself; of these those that one person has.
+    """
+    keys = view.keys(names)
+    listed = ", ".join(keys)
+    cells = ", ".join(f"d{n}.{key}" for n, key in enumerate(keys))
+    joined = f"{_DRAWS} d0" + "".join(
+        f" JOIN {_DRAWS} d{n} ON d{n}.nth = {n} AND d{n}.guess = d0.guess"
+        for n in range(1, len(keys))
+    )
+    return view.ask(
+        "SELECT count(*) FILTER (here = 1), count(*) FILTER (here = 1 AND there = 1), "
+        "count(*) FILTER (drawn), count(*) FILTER (drawn AND there = 1) "
+        f"FROM (SELECT sum(here) AS here, sum(there) AS there, bool_or(drawn) AS drawn FROM ("
+        f"SELECT {listed}, here, there, false AS drawn FROM {CELLS} UNION ALL "
+        f"SELECT {cells}, 0, 0, true FROM {joined} WHERE d0.nth = 0) GROUP BY {listed})"
+    )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
-from desensitize.attacks.classes import classes
 from desensitize.attacks.findings import Finding
 from desensitize.attacks.view import View
 from protos.language import Text
@@ -17,9 +14,8 @@ _MEASURES: Final = Text("share of rows that are alone", "独一无二的行占�
 def attack(view: View) -> Finding:
     """Puts all columns together that somebody could know: direct ones, masked, and quasi ones."""
     names = view.identifying()
-    member, count = classes([view.published[name] for name in names], view.rows)
-    sizes = np.bincount(member, minlength=count)
-    alone = int((sizes == 1).sum()) if names else 0
+    count, alone = _alone(view, names)
+    alone = alone if names else 0
     share = alone / view.rows if view.rows else 0.0
     limit = view.policy.attacks.unique_share_max
     broken = limit is not None and share > limit
@@ -43,11 +39,13 @@ def attack(view: View) -> Finding:
     )  # fmt: skip
 
 
+def _alone(view: View, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Counts the classes of the release, and the rows that are a class of their own."""
+    sql = f"SELECT count(*) FILTER (here > 0 OR {not names}), count(*) FILTER (here = 1)"
+    return view.ask(f"{sql} FROM {view.classes(names)}")
+
+
 def _worst(view: View, names: tuple[str, ...]) -> str:
     """The column without which fewest rows are alone."""
-    left = {}
-    for name in names:
-        others = [view.published[each] for each in names if each != name]
-        member, count = classes(others, view.rows)
-        left[name] = int((np.bincount(member, minlength=count) == 1).sum())
+    left = {name: _alone(view, tuple(n for n in names if n != name))[1] for name in names}
     return min(left, key=lambda name: left[name])

@@ -97,8 +97,10 @@ def gate(
     _same(release, rules, source)
     begins = stages or (lambda _: None)
     output = place / release.output.name
-    scanned = rescan(output, rules, begins(SCANNING))
-    risk = measured(output, rules, release.levels, limits=limits, progress=begins(MEASURING))
+    scanned = rescan(output, rules, begins(SCANNING), limits)
+    risk = measured(
+        output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
+    )
     attacks = attack(
         source, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
         limits=limits, progress=begins(ATTACKING),

@@ -1,7 +1,7 @@
 """Measures the risk of one foreign file: a limited child process, as ``scan_child``.
 
-Looks for direct identifiers in every cell first, then groups. Answers with the report as JSON;
-figures only, no value of the file.
+Looks for direct identifiers in every cell first, unless that has been done, then groups. Answers
+with the report as JSON; figures only, no value of the file.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class RiskTask:
         population: Another file, or empty.
         quasi: Quasi-identifiers.
         sensitive: Sensitive columns.
+        direct: Columns in which a scan has found direct identifiers; None to scan here.
         policy: Text of the policy that the population has to be masked by; empty if it need not.
         folder: Where its files lie.
         levels: Level of each column that has a hierarchy.
@@ -55,6 +56,7 @@ class RiskTask:
     population: str
     quasi: list[str]
     sensitive: list[str]
+    direct: list[str] | None
     policy: str
     folder: str
     levels: dict[str, str]
@@ -82,11 +84,10 @@ def run(task: RiskTask) -> RiskReport:
         with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
             table = open_file(source, task.sheet, engine)
             population = _population(task, engine) if task.population else None
-            found = scan_table(table, full=True, progress=tell_progress)
-            return measure(
-                table, task.quasi, task.sensitive,
-                population=population, direct=tuple(direct_cells(found)),
-            )  # fmt: skip
+            direct = task.direct
+            if direct is None:
+                direct = list(direct_cells(scan_table(table, full=True, progress=tell_progress)))
+            return measure(table, task.quasi, task.sensitive, population=population, direct=direct)
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(source.name, error) from error
 

@@ -36,6 +36,7 @@ def risk_file(
     sensitive: Sequence[str] = (),
     *,
     population: Path | Everybody | None = None,
+    direct: Sequence[str] | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -48,6 +49,7 @@ def risk_file(
         sensitive: Columns that he wants to know.
         population: File with everybody from whom the rows were drawn, as they are published, or
             what makes it so.
+        direct: Columns in which a scan has found direct identifiers; None to scan here.
         sheet: Sheet of a workbook; empty for the first.
         limits: What the process may use.
         progress: Told about rows that have been looked at.
@@ -71,6 +73,7 @@ def risk_file(
         "sheet": sheet,
         "quasi": list(quasi),
         "sensitive": list(sensitive),
+        "direct": None if direct is None else list(direct),
         "population": "" if file is None else str(file.resolve()),
         "policy": masked.policy.text if masked else "",
         "folder": str(masked.policy.folder.resolve()) if masked else "",

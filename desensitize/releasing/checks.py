@@ -28,21 +28,31 @@ from protos.language import Text, joined
 # ---- the scan of the output --------------------------------------------------------------------
 
 
-def checked_scan(path: Path, policy: PublishPolicy, progress: Progress | None) -> RescanFacts:
+def checked_scan(
+    path: Path,
+    policy: PublishPolicy,
+    progress: Progress | None,
+    limits: LoadLimits | None = None,
+) -> RescanFacts:
     """Looks at every released cell for direct identifiers.
 
     Raises:
         PolicyError: There is one, and the policy's gate is ``fail_on_any_hit``.
     """
-    facts = rescan(path, policy, progress)
+    facts = rescan(path, policy, progress, limits)
     if facts.hits and policy.gate.rescan == "fail_on_any_hit":
         raise _refused(facts.hits)
     return facts
 
 
-def rescan(path: Path, policy: PublishPolicy, progress: Progress | None = None) -> RescanFacts:
+def rescan(
+    path: Path,
+    policy: PublishPolicy,
+    progress: Progress | None = None,
+    limits: LoadLimits | None = None,
+) -> RescanFacts:
     """Looks at every cell of a released file for direct identifiers; refuses nothing."""
-    report = scan_file(path, full=True, sample_rows=1, progress=progress)
+    report = scan_file(path, full=True, sample_rows=1, limits=limits, progress=progress)
     encrypted = {
         column.name
         for column in policy.published
@@ -86,14 +96,16 @@ def checked_risk(
     path: Path,
     policy: PublishPolicy,
     levels: Mapping[str, str],
+    scanned: RescanFacts,
     progress: Progress | None,
+    limits: LoadLimits | None = None,
 ) -> RiskReport | None:
     """Measures what was written, whatever the search has found: only this is published.
 
     Raises:
         PolicyError: A model does not hold of it.
     """
-    report = measured(path, policy, levels, progress=progress)
+    report = measured(path, policy, levels, scanned, limits=limits, progress=progress)
     if report is None:
         return None
     if report.rows and (wrong := [each for each in asked(policy, report) if not each.held]):
@@ -116,6 +128,7 @@ def measured(
     path: Path,
     policy: PublishPolicy,
     levels: Mapping[str, str],
+    scanned: RescanFacts,
     *,
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
@@ -126,6 +139,7 @@ def measured(
         path: The file.
         policy: Which columns are what.
         levels: Level of each column that has a hierarchy, for the population.
+        scanned: What a scan of it has found.
         limits: What the process may use.
         progress: Told about rows.
 
@@ -140,7 +154,10 @@ def measured(
     everybody = None
     if policy.models.delta is not None:
         everybody = Everybody(policy.folder / policy.models.delta.file, policy, levels)
-    return risk_file(path, quasi, sensitive, population=everybody, limits=limits, progress=progress)
+    return risk_file(
+        path, quasi, sensitive, population=everybody, direct=scanned.columns, limits=limits,
+        progress=progress,
+    )  # fmt: skip
 
 
 # ---- attacks on the output ---------------------------------------------------------------------
@@ -154,7 +171,9 @@ def checked_attacks(
     masked: Masked,
     earlier: Sequence[EarlierRelease],
     sheet: str,
-    progress: Progress | None,
+    *,
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
 ) -> AttackReport:
     """Tries the attacks for which the policy sets limits, and the others with them.
 
@@ -173,6 +192,7 @@ def checked_attacks(
         order=masked.order,
         earlier=earlier,
         sheet=sheet,
+        limits=limits,
         progress=progress,
     )
     copy.unlink(missing_ok=True)

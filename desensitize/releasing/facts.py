@@ -98,6 +98,11 @@ class RescanFacts:
     hits: Mapping[str, Mapping[str, int]]
     expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns with direct identifiers, expected or not."""
+        return tuple({**self.hits, **self.expected})
+
 
 @dataclass(frozen=True)
 class Release:

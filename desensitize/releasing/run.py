@@ -60,7 +60,7 @@ def run(
         attack: Try the attacks before publishing. The gate tries them in any case.
         earlier: Directories of earlier releases of the dataset: what changed since stands in the
             manifest, and both are read together by the differencing attack.
-        limits: What the process that reads a file may use.
+        limits: What each process that reads a file may use.
         progress: Called with the rows that are done and, if known, all there are.
         stages: Told what begins after the masking; returns whom to tell about rows.
 
@@ -92,13 +92,15 @@ def run(
             masked = from_file(origin, rules, keys, path, sheet, limits or LoadLimits(), progress)
         else:
             masked = from_object(data, rules, keys, path, sheet, limits, progress, lay_down=attack)
-        rescanned = checked_scan(path, rules, begins(SCANNING))
-        risk = checked_risk(path, rules, masked.written.levels, begins(MEASURING))
+        rescanned = checked_scan(path, rules, begins(SCANNING), limits)
+        levels = masked.written.levels
+        risk = checked_risk(path, rules, levels, rescanned, begins(MEASURING), limits)
         attacked = None
         if attack:
             attacked = checked_attacks(
-                origin, draft, path, rules, masked, before, sheet, begins(ATTACKING)
-            )
+                origin, draft, path, rules, masked, before, sheet, limits=limits,
+                progress=begins(ATTACKING),
+            )  # fmt: skip
         (draft / POLICY).write_bytes(rules.text.encode())
         release = record(rules, keys, masked, path, rescanned, risk, attacked)
         if before:

@@ -9,15 +9,15 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from desensitize.attacks.classes import codes_of
-from desensitize.attacks.view import View, lay_out, masked_cells, numbers
 from desensitize.generalise.levels import methods_of
 from desensitize.policy import FREE_TEXT, PublishPolicy
 from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
 from desensitize.usefulness import measures
+from desensitize.usefulness.classes import codes_of
 from desensitize.usefulness.columns import Feature, Floats, matrix
 from desensitize.usefulness.labels import feature
+from desensitize.usefulness.laid_out import LaidOut, lay_out_columns, masked_cells, numbers
 from desensitize.usefulness.model import PARTS, Side, compare, sample, usable
 from desensitize.usefulness.report import Task, UtilityReport
 from protos.faults import InputError
@@ -68,7 +68,7 @@ def compare_tables(
             remedy=Text(f"it publishes: {named}", f"已发布的列：{named}"),
             code="utility.target",
         )  # fmt: skip
-    view = lay_out(original, release, policy, levels, order)
+    view = lay_out_columns(original, release, policy, levels, order)
     if view.origin is None:
         raise InputError(
             Text("the release is not this original's: other rows, or in another order",
@@ -122,7 +122,7 @@ class _Target:
     released: Floats
 
 
-def _target(view: View, origin: Ints, name: str) -> _Target:
+def _target(view: LaidOut, origin: Ints, name: str) -> _Target:
     here, there = numbers(view.release, name), numbers(view.original, name)
     cells = view.cells(view.release, name)
     if _amounts(here, cells) and len(np.unique(here[np.isfinite(here)])) > _CLASSES:
@@ -173,7 +173,7 @@ def _spread(values: Floats, origin: Ints, rows: int) -> Floats:
 # ---- what it is told from ----------------------------------------------------------------------
 
 
-def _original(view: View, target: str) -> list[Feature]:
+def _original(view: LaidOut, target: str) -> list[Feature]:
     """Every column that the policy declares, also those that it drops: losing them is a loss.
 
     But for direct identifiers and free text, which tell a person and no rule.
@@ -191,7 +191,7 @@ def _original(view: View, target: str) -> list[Feature]:
     return found
 
 
-def _released(view: View, origin: Ints, target: str, levels: dict[str, str]) -> list[Feature]:
+def _released(view: LaidOut, origin: Ints, target: str, levels: dict[str, str]) -> list[Feature]:
     """The published columns, for every row of the original.
 
     Of a row that was left out: what its methods would make of it, where anybody can repeat them;

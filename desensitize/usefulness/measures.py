@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from desensitize.attacks.classes import classes, codes_of, together
-from desensitize.attacks.view import View, numbers
 from desensitize.generalise.utility import discernibility, entropy_lost, variation
 from desensitize.recognisers.digits import Ints
+from desensitize.usefulness.classes import classes, codes_of, together
+from desensitize.usefulness.laid_out import LaidOut, numbers
 from desensitize.usefulness.report import ColumnUse, Error
 
 MOST_COMPARED: Final = 20
@@ -24,7 +24,7 @@ _PARTS: Final = 20
 Pair = tuple[Ints, Ints]
 
 
-def columns(view: View, origin: Ints, sides: dict[str, Pair]) -> tuple[ColumnUse, ...]:
+def columns(view: LaidOut, origin: Ints, sides: dict[str, Pair]) -> tuple[ColumnUse, ...]:
     """Returns what each published column has lost.
 
     Args:
@@ -35,7 +35,7 @@ def columns(view: View, origin: Ints, sides: dict[str, Pair]) -> tuple[ColumnUse
     return tuple(_column(view, origin, c.name, sides) for c in view.policy.published)
 
 
-def _column(view: View, origin: Ints, name: str, sides: dict[str, Pair]) -> ColumnUse:
+def _column(view: LaidOut, origin: Ints, name: str, sides: dict[str, Pair]) -> ColumnUse:
     marginal = None
     if name in sides:
         marginal = _variation(*sides[name])
@@ -52,7 +52,7 @@ def _column(view: View, origin: Ints, name: str, sides: dict[str, Pair]) -> Colu
     return ColumnUse(name, loss, entropy_lost(before, after, labels), marginal)
 
 
-def comparable(view: View) -> dict[str, Pair]:
+def comparable(view: LaidOut) -> dict[str, Pair]:
     """Returns codes in release and original of the columns that can be compared, by name.
 
     Labels as they are; numbers that are not repeated exactly, and those of many values, in parts
@@ -100,7 +100,7 @@ def _variation(here: Ints, there: Ints) -> float:
     return variation(np.bincount(here, minlength=width), np.bincount(there, minlength=width))
 
 
-def indiscernible(view: View) -> tuple[int, int]:
+def indiscernible(view: LaidOut) -> tuple[int, int]:
     """Returns the discernibility of the quasi-identifiers, in the release and in the original."""
     names = [column.name for column in view.policy.published if column.quasi]
     before = len(next(iter(view.masked.values()), ())) or _rows(view)
@@ -110,7 +110,7 @@ def indiscernible(view: View) -> tuple[int, int]:
     )
 
 
-def _rows(view: View) -> int:
+def _rows(view: LaidOut) -> int:
     return len(view.cells(view.original, view.original.columns[0].name))
 
 

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
+from desensitize.engines.foreign_file import engine_config
+from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import parse_policy
 from protos.faults import InputError
 from tests.attack_world import people, policy_for
@@ -56,3 +58,29 @@ def test_files_with_knowledge_and_an_earlier_release(tmp_path: Path) -> None:
         )
     with pytest.raises(InputError, match="is no file"):
         desensitize.attack(tmp_path / "gone.parquet", rows, policy=policy)
+
+
+def test_what_spills_lies_in_one_place_wherever_a_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "release").mkdir()
+    monkeypatch.chdir(tmp_path)
+    config = engine_config(256 << 20)
+    monkeypatch.chdir("release")  # as each file is read in a directory of its own
+    assert Path(str(config["temp_directory"])) == tmp_path / "spill"
+
+
+@pytest.mark.slow  # a million rows
+def test_memory_of_the_attacks_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    part = people(20_000)
+    methods = {"phone": '"drop"', "birth": '{ date = "month" }', "sex": '"keep"',
+               "district": '"keep"', "income": '"keep"'}  # fmt: skip
+    table = pa.concat_tables([pa.table({name: part[name] for name in methods})] * 50)
+    pq.write_table(table, tmp_path / "people.parquet")
+    policy = policy_for(methods)
+    desensitize.run(tmp_path / "people.parquet", policy=policy, out=tmp_path / "out", attack=False)
+    report = desensitize.attack(
+        tmp_path / "people.parquet", tmp_path / "out", limits=LoadLimits(memory_bytes=600 << 20)
+    )
+    assert report.rows == 1_000_000
+    assert report.of("linkage")[0].figure is not None
