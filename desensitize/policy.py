@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from desensitize.column import Code, ColumnType, Role
 from desensitize.masking import KINDS
-from desensitize.masking.base import Bounds, Kind, Method, domain_of, needs_of
+from desensitize.masking.base import Bounds, Kind, Method, domain_of, is_fresh, needs_of
 from desensitize.masking.visible import Drop, Keep
 from desensitize.recognisers import by_name
 from desensitize.scanning.attributes import ATTRIBUTES
@@ -233,6 +233,11 @@ class PublishPolicy:
     def published(self) -> tuple[PublishedColumn, ...]:
         """The columns of the release, in the order of the policy."""
         return tuple(column for column in self.columns.values() if column.published)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a method draws anew each time, so that no two releases are alike."""
+        return any(is_fresh(method) for column in self.published for method in column.methods)
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def run(
                 origin, draft, path, rules, masked, before, sheet, begins(ATTACKING)
             )
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = record(rules, keys, masked, path, rescanned, risk, attacked)
+        release = record(rules, masked, path, rescanned, risk, attacked)
         if before:
             since = [changes(release, each, rules).to_dict() for each in before]
             release = replace(release, figures={**release.figures, "earlier": since})
