@@ -330,6 +330,21 @@ def test_a_hierarchy_file_is_scanned_like_the_rows(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        "{ round = 1 }", "{ top_code = 1e14 }", "{ band = 1 }", "{ noise = 0.001 }",
+        "{ shuffle = [] }", '{ date = "day" }', "{ keep_first = 17, shuffle = [] }",
+        '{ keep_first = 17, mask = "0" }', "{ keep_last = 9, round = 1 }",
+    ],
+)  # fmt: skip
+def test_a_direct_identifier_is_not_kept_by_another_name(how: str) -> None:
+    """Such methods can leave each value as it is, or a mask whose candidates nobody counts."""
+    text = f'dataset = "t"\n[columns.m]\nrole = "direct"\n[publish]\nmethods = {{ m = {how} }}\n'
+    with pytest.raises(InputError):
+        parse_policy(text)
+
+
 def test_new_keys_or_new_noise_give_another_order(tmp_path: Path) -> None:
     """Else tokens before and after a rotation lie side by side, and noise is averaged away."""
     rows = 300
