@@ -43,6 +43,7 @@ _NARROW: Final = (
 )
 _HAS_WIDE: Final = re.compile(f"[！-～　{_BLANKS}{_DIGITS}]")
 _HAS_UNSEEN: Final = re.compile(f"[{_UNSEEN}]")
+_NO_FRACTION: Final = re.compile(r"\.0{1,6}")
 _PIECE: Final = 1 << 16
 _OVERLAP: Final = 256
 
@@ -157,7 +158,12 @@ def _candidates(
 
 
 def _within_decimals(text: str, start: int, end: int) -> bool:
-    """Whether a find is part of a longer dotted number: 0.13800138000, version 1.2.3.4.5."""
+    """Whether a find is part of a longer dotted number: 0.13800138000, version 1.2.3.4.5.
+
+    A cell such as 13800138000.0 is a number that went through a float, as exports write it.
+    """
+    if start == 0 and _NO_FRACTION.fullmatch(text, end):
+        return False
     before, after = text[max(start - 2, 0) : start + 1], text[end - 1 : end + 2]
     return any(
         len(part) == 3 and part[1] == "." and part[0].isdigit() and part[2].isdigit()

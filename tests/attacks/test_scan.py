@@ -148,6 +148,15 @@ def test_no_character_that_nobody_sees_hides_a_number() -> None:
     assert all(sum(c.whole + c.inside for c in f.counts.values()) == 1 for f in found.columns)
 
 
+def test_a_point_and_zeros_do_not_hide_a_number(tmp_path: Path) -> None:
+    """What pandas writes of a column of numbers with gaps."""
+    path = tmp_path / "t.csv"
+    path.write_text("tel,id,sum\n" + "13812345678.0,110101199003078515.00,0.13812345678\n" * 3)
+    tel, number, total = desensitize.scan(path, full=True).columns
+    assert (tel.role, number.role) == ("direct", "direct")
+    assert not total.counts
+
+
 def test_the_scanner_has_no_network(run: Run) -> None:
     code = (
         "import os\nfrom desensitize.engines.limits import isolate\n"
