@@ -13,6 +13,7 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, read_copy
+from desensitize.row_order import seed_of
 from desensitize.scanning.table_scan import Progress
 from protos.faults import InputError
 from protos.language import Text
@@ -54,11 +55,13 @@ def attack(
         TrustError: A file of a release is not the one that its manifest speaks of.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    source, levels = Path(release), {}
+    source, levels, order = Path(release), {}, None
     if source.is_dir():
         facts = read_copy(source)
         policy = policy if policy is not None else source / POLICY
         source, levels = source / facts.output.name, dict(facts.levels)
+        if Path(original).is_file():  # what is missing is said where it is read
+            order = seed_of(Path(original), facts.occasion(sheet))
     if policy is None:
         raise InputError(
             Text("a file alone does not say what was done", "仅有数据文件，无法得知处理方式"),
@@ -72,6 +75,7 @@ def attack(
         rules,
         levels=levels,
         today=today or dt.datetime.now(dt.UTC).date(),
+        order=order,
         auxiliary=None if auxiliary is None else Path(auxiliary),
         earlier=read_earlier(earlier, rules.dataset),
         sheet=sheet,

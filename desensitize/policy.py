@@ -17,9 +17,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from desensitize.column import Code, ColumnType, Role
-from desensitize.masking import KINDS
-from desensitize.masking.base import Bounds, Kind, Method, domain_of, needs_of
-from desensitize.masking.visible import Drop, Keep
+from desensitize.masking import HIDING, KINDS, UNREADABLE
+from desensitize.masking.base import Bounds, Kind, Method, domain_of, is_fresh, needs_of
+from desensitize.masking.visible import Drop, Ends
 from desensitize.recognisers import by_name
 from desensitize.scanning.attributes import ATTRIBUTES
 from desensitize.synthesis.allowed import check_columns
@@ -233,6 +233,11 @@ class PublishPolicy:
     def published(self) -> tuple[PublishedColumn, ...]:
         """The columns of the release, in the order of the policy."""
         return tuple(column for column in self.columns.values() if column.published)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a method draws anew each time, so that no two releases are alike."""
+        return any(is_fresh(method) for column in self.published for method in column.methods)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -600,11 +605,16 @@ def _check_release(
             remedy=Text('write "drop" alone', '请只写 "drop"'),
             code="policy.twice",
         )
-    if column.role == "direct" and any(isinstance(m, Keep) for m in column.methods):
+    for method in column.methods:
+        for name in needs_of(method):
+            if name not in columns:
+                raise _undeclared(at, name, columns)
+    hidden = any(isinstance(method, HIDING) for method in column.methods)
+    if column.role == "direct" and column.methods and not hidden:
         raise InputError(
             Text(
-                f"{at}: a direct identifier cannot be kept as it is",
-                f"{at}：直接标识符不能原样保留",
+                f"{at}: a direct identifier cannot be kept as it is, and nothing here hides it",
+                f"{at}：直接标识符不能原样保留，而所写方法都不能将其隐藏",
             ),
             remedy=Text(
                 'write "drop", or { token = "a-domain" } if rows must stay linkable',
@@ -612,10 +622,19 @@ def _check_release(
             ),
             code="policy.keep",
         )
-    for method in column.methods:
-        for name in needs_of(method):
-            if name not in columns:
-                raise _undeclared(at, name, columns)
+    for place, method in enumerate(column.methods[:-1]):
+        after = column.methods[place + 1 :]
+        # The attack that counts candidates looks at masks that are the last thing that was done.
+        if isinstance(method, Ends) and not any(isinstance(m, (Ends, *UNREADABLE)) for m in after):
+            raise InputError(
+                Text(
+                    f"{at}: what a mask leaves could not be counted after another method",
+                    f"{at}：掩码之后再用其他方法，将无法统计掩码的候选值",
+                ),
+                remedy=Text("write the mask last, or token or redact after it",
+                            "请把掩码写在最后，或在其后使用 token 或 redact"),
+                code="policy.mask",
+            )  # fmt: skip
 
 
 def _undeclared(at: str, name: str, columns: Mapping[str, object]) -> InputError:

@@ -2,20 +2,51 @@
 
 Rows that kept the order of the original would be linked by their place: two releases of one table,
 each harmless, would lie side by side row for row, and so would any file that somebody exported in
-the same order. So rows are put into an order that is drawn from the original's bytes and the
-policy. Whoever has the original can draw it again, and with it the same release; nobody else can,
-for it is not derived from the SHA-256 that a manifest tells, and releases by other policies have
-other orders.
+the same order. So rows are put into an order that is drawn from the original's bytes and from what
+makes this release another than the next. Whoever has the original can draw it again, and with it
+the same release; nobody else can, for it is not derived from the SHA-256 that a manifest tells.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 _PERSON: Final = b"veil row order"
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What two releases of one original may differ in; where they do, their orders differ too.
+
+    Else new keys would be worth nothing: tokens before and after would stand in the same places.
+    All of it is public.
+
+    Attributes:
+        policy: SHA-256 of its text.
+        keys: Id of the key of each domain.
+        files: SHA-256 of each hierarchy file.
+        population: SHA-256 of the population; empty without one.
+        sheet: Of the original, as it was named.
+        drawn: Drawn anew where a method draws anew, so that noise cannot be averaged over two
+            releases; empty where the same bytes must come out.
+    """
+
+    policy: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    population: str = ""
+    sheet: str = ""
+    drawn: str = ""
+
+    def told(self) -> bytes:
+        """Returns it as bytes, the same for the same occasion."""
+        return json.dumps(asdict(self), sort_keys=True).encode()
 
 
 class RowOrder:
@@ -28,12 +59,12 @@ class RowOrder:
         """Takes in more of the original."""
         self._hashed.update(content)
 
-    def seed(self, policy_digest: str) -> bytes:
-        """Returns 32 secret bytes: of this original under this policy."""
-        return hmac.digest(self._hashed.digest(), policy_digest.encode(), "sha256")
+    def seed(self, occasion: Occasion) -> bytes:
+        """Returns 32 secret bytes: of this original in this release."""
+        return hmac.digest(self._hashed.digest(), occasion.told(), "sha256")
 
 
-def seed_of(path: Path, policy_digest: str) -> bytes:
+def seed_of(path: Path, occasion: Occasion) -> bytes:
     """Returns the seed of a release of a file.
 
     Raises:
@@ -43,7 +74,7 @@ def seed_of(path: Path, policy_digest: str) -> bytes:
     with path.open("rb") as file:
         while content := file.read(1 << 20):
             order.update(content)
-    return order.seed(policy_digest)
+    return order.seed(occasion)
 
 
 def place(row: str, seed: str) -> str:

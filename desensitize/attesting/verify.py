@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from desensitize.attacks.findings import from_dict as attacks_from
 from desensitize.attesting import synthetic
+from desensitize.attesting.agreement import unlike_manifest, unlike_policy
 from desensitize.attesting.attestation import CONTEXTS, TYPES
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, read_policy
@@ -255,10 +256,23 @@ def _beside(path: Path, subject: Mapping[str, Any]) -> Iterator[VerifyCheck]:
         if sha256_of(there) != said:
             yield _fails(name, Text(f"{file} was changed", f"{file} 已被改动"))
             continue
+        if name == "manifest" and (others := _unlike(there, subject)):
+            yield _fails(name, Text(
+                f"{file} says something else about {', '.join(others)}",
+                f"{file} 与证明所述不一致：{'、'.join(others)}",
+            ))  # fmt: skip
+            continue
         yield _holds(name, Text(f"{file} is the attested one", f"{file} 与证明一致"))
         if name == "policy":
             yield _figures(there, subject)
     yield from _files(path.parent, subject.get("files", {}))  # synthetic rows have none
+
+
+def _unlike(manifest: Path, subject: Mapping[str, Any]) -> list[str]:
+    try:
+        return list(unlike_manifest(manifest, subject))
+    except (OSError, ValueError, TypeError, RecursionError, VeilError) as error:
+        return [type(error).__name__]
 
 
 def _files(folder: Path, said: object) -> Iterator[VerifyCheck]:
@@ -279,7 +293,9 @@ def _files(folder: Path, said: object) -> Iterator[VerifyCheck]:
 def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
     """Whether the signed figures pass the gate of the signed policy: the signer may be wrong."""
     try:
-        verdict = _judged(read_policy(policy), subject)
+        rules = read_policy(policy)
+        verdict = _judged(rules, subject)
+        others = list(unlike_policy(rules, verdict, subject))
         english = "; ".join(each.reason.en for each in verdict.refusals)
         chinese = "；".join(each.reason.zh for each in verdict.refusals)
     except (VeilError, TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
@@ -291,6 +307,11 @@ def _figures(policy: Path, subject: Mapping[str, Any]) -> VerifyCheck:
         return _fails("figures", Text(
             f"the signed figures do not pass the policy: {english}",
             f"所签指标未达到策略要求：{chinese}",
+        ))  # fmt: skip
+    if others:
+        return _fails("figures", Text(
+            f"the policy says something else about {', '.join(others)}",
+            f"策略与证明所述不一致：{'、'.join(others)}",
         ))  # fmt: skip
     if "synthesis" in subject:
         made = SynthesisFacts.from_dict(subject["synthesis"])

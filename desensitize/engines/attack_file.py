@@ -12,7 +12,7 @@ from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.earlier import EarlierRelease
-from desensitize.row_order import seed_of
+from desensitize.row_order import Occasion, seed_of
 from protos.faults import InputError
 from protos.language import Text
 
@@ -39,7 +39,8 @@ def attack_file(
         policy: What was done.
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
-        order: Seed of the release's order of rows; None if it follows from the original.
+        order: Seed of the release's order of rows; None where nothing but
+            original and policy decides it.
         auxiliary: File that an attacker has; None for the original itself.
         earlier: Earlier releases of the dataset.
         sheet: Sheet of the original, if it is a workbook.
@@ -56,6 +57,8 @@ def attack_file(
             raise InputError(
                 Text(f"{path} is no file", f"{path} 不是文件"), code="source.not_found"
             )
+    if order is None:
+        order = seed_of(original, Occasion(policy.digest, sheet=sheet))
     task = {
         "sheet": sheet,
         "release": str(release.resolve()),
@@ -63,7 +66,7 @@ def attack_file(
         "folder": str(policy.folder.resolve()),
         "levels": dict(levels),
         "today": today.isoformat(),
-        "order": (seed_of(original, policy.digest) if order is None else order).hex(),
+        "order": order.hex(),
         "auxiliary": str(auxiliary.resolve()) if auxiliary else "",
         "earlier": [
             (each.name, str(each.path.resolve()), dict(each.facts.levels)) for each in earlier

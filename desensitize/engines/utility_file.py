@@ -76,7 +76,7 @@ def utility(
         "policy": rules.text,
         "folder": str(rules.folder.resolve()),
         "levels": dict(facts.levels),
-        "order": seed_of(source, rules.digest).hex() if source.is_file() else "",
+        "order": seed_of(source, facts.occasion(sheet)).hex() if source.is_file() else "",
         "target": target,
         "models": list(models),
         "seed": seed,

@@ -287,6 +287,15 @@ def from_file(column: str, path: Path) -> Hierarchy:
     )
 
 
+def written_in(path: Path) -> tuple[str, ...]:
+    """Returns every text that a hierarchy file holds, each once: all of it is published.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    return tuple(dict.fromkeys(field for _, row in _rows(path) for field in row))
+
+
 def _of_file(path: Path, level: int, labels: dict[str, str]) -> Method:
     if set(labels.values()) == {ANYTHING}:
         return Anything()

@@ -18,6 +18,10 @@ from desensitize.masking.order import Microaggregate, Shuffle
 from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Ends, Keep, Redact
 
+HIDING: Final = (Drop, Redact, Token, FormatPreserving, Ends, District)
+"""Methods that leave no value of an identifier; all others can leave every one as it is."""
+UNREADABLE: Final = (Redact, Token, FormatPreserving)
+"""Methods after which nobody counts what a mask before them has left."""
 KINDS: Final[tuple[Kind, ...]] = (
     Kind("keep", Keep),
     Kind("drop", Drop),

@@ -186,9 +186,10 @@ class Method(Protocol):
         concludes: What a reader of the release can still conclude about a person.
     """
 
-    # Three more that only some have: ``domain``, the name of its key, ``needs``, the other columns
-    # that it looks at, and ``conclusion``, which says what it concludes with these parameters; see
-    # `domain_of`, `needs_of` and `conclusion_of`.
+    # Four more that only some have: ``domain``, the name of its key, ``needs``, the other columns
+    # that it looks at, ``fresh``, whether it draws anew each time, and ``conclusion``, which says
+    # what it concludes with these parameters; see `domain_of`, `needs_of`, `is_fresh` and
+    # `conclusion_of`.
 
     title: ClassVar[Text]
     concludes: ClassVar[Text]
@@ -217,6 +218,11 @@ class Kind:
     make: type[Any]
     value: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_fresh(method: Method) -> bool:
+    """Whether the method draws anew each time, so that no two releases are alike."""
+    return bool(getattr(method, "fresh", False))
 
 
 def domain_of(method: Method) -> str:

@@ -41,6 +41,7 @@ class Noise:
 
     scale: Positive
 
+    fresh: ClassVar = True
     title: ClassVar = Text("noise added", "添加噪声")
     concludes: ClassVar = Text("the value, give or take the noise", "可知其值，误差为所加噪声")
 

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from desensitize.engines.stored_values import literal
 from desensitize.masking.base import Cell, Workshop
-from desensitize.masking.readings import as_number
+from desensitize.masking.readings import as_number, one_zero
 from protos.faults import InputError
 from protos.language import Text
 
@@ -121,7 +121,8 @@ class Round:
             return Cell(f"TRY_CAST(sign({x}) * ({cut}) AS BIGINT)", "BIGINT")
         places = max(0, -int(self.base.normalize().as_tuple().exponent))
         base_text = f"{self.base:f}::DOUBLE"
-        return Cell(f"round(round({x}::DOUBLE / {base_text}) * {base_text}, {places})", "DOUBLE")
+        rounded = f"round(round({x}::DOUBLE / {base_text}) * {base_text}, {places})"
+        return one_zero(Cell(rounded, "DOUBLE"))  # else -0.3 would show its sign
 
 
 @dataclass(frozen=True)

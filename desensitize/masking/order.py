@@ -48,6 +48,11 @@ class Shuffle:
         """Other columns that it looks at."""
         return self.within
 
+    @property
+    def fresh(self) -> bool:
+        """Whether its order is drawn anew each time."""
+        return not self.domain
+
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns the value of the row that stands at this row's place in the drawn order."""
         if self.domain:

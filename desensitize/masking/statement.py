@@ -23,7 +23,7 @@ from duckdb import func
 
 from desensitize.engines.stored_values import literal, quoted
 from desensitize.masking.base import NUMBERS, ROW, Bounds, Cell, Function, Method, Secrets, Workshop
-from desensitize.masking.readings import as_date, as_number, as_whole
+from desensitize.masking.readings import as_date, as_number, as_whole, one_zero
 from desensitize.masking.visible import Keep
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.row_order import place as place_of
@@ -236,6 +236,7 @@ def read_column(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]
     """
     if cell.stored == "VARCHAR":
         cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")
+    cell = one_zero(cell)
     match column.type:
         case "integer":
             cell = as_whole(cell)

@@ -86,6 +86,12 @@ class Ends:
     last: Annotated[int, Field(ge=0, le=64)] = 0
     mark: Annotated[str, Field(min_length=1, max_length=1)] = "*"
 
+    def __post_init__(self) -> None:
+        """Checks the mark."""
+        if self.mark.isnumeric():
+            raise ValueError(Text("a digit is no mark: it would look like the value's own",
+                                  "数字不能作为遮蔽符号：会与原值混淆"))  # fmt: skip
+
     title: ClassVar = Text("ends kept, middle masked", "保留首尾，中间遮蔽")
     concludes: ClassVar = Text(
         "the characters kept and the length; the rest by enumeration, if there are few candidates",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from desensitize.engines.attack_file import attack_file
 from desensitize.engines.risk_file import Everybody, risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.generalise.levels import written_in
 from desensitize.masking.apply import Progress
 from desensitize.masking.format_preserving import FormatPreserving
 from desensitize.policy import PublishPolicy
@@ -19,8 +21,10 @@ from desensitize.releasing.earlier import EarlierRelease
 from desensitize.releasing.facts import (
     RescanFacts,
 )
+from desensitize.releasing.files import names
 from desensitize.releasing.masked import ORIGINAL, Masked
 from desensitize.risks import RiskReport, asked
+from desensitize.scanning.finder import find
 from desensitize.scanning.findings import direct_cells
 from protos.faults import PolicyError
 from protos.language import Text, joined
@@ -51,7 +55,10 @@ def rescan(
     progress: Progress | None = None,
     limits: LoadLimits | None = None,
 ) -> RescanFacts:
-    """Looks at every cell of a released file for direct identifiers; refuses nothing."""
+    """Looks at every cell of a released file for direct identifiers; refuses nothing.
+
+    And at the hierarchy files that lie beside it: a level hides what the file itself spells out.
+    """
     report = scan_file(path, full=True, sample_rows=1, limits=limits, progress=progress)
     encrypted = {
         column.name
@@ -61,10 +68,25 @@ def rescan(
     hits = direct_cells(report)
     return RescanFacts(
         report.rows,
-        {name: found for name, found in hits.items() if name not in encrypted},
+        {name: found for name, found in hits.items() if name not in encrypted}
+        | _listed(path.parent, policy),
         # Encrypted in its format, a number looks like one of its kind by intention or by chance.
         {name: found for name, found in hits.items() if name in encrypted},
     )
+
+
+def _listed(directory: Path, policy: PublishPolicy) -> dict[str, dict[str, int]]:
+    """Counts direct identifiers in a release's hierarchy files, by file and type."""
+    found: dict[str, dict[str, int]] = {}
+    for name in names(policy):
+        if (directory / name).is_file():  # synthetic rows bring none along
+            hits = find(written_in(directory / name))
+            cells = {
+                (hit.cell, hit.recogniser.name) for hit in hits if hit.recogniser.role == "direct"
+            }
+            if cells:
+                found[name] = dict(Counter(kind for _, kind in cells))
+    return found
 
 
 def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
@@ -80,9 +102,10 @@ def _refused(hits: Mapping[str, Mapping[str, int]]) -> PolicyError:
             f"输出中仍有直接标识符：{'；'.join(chinese)}。未发布任何内容",
         ),
         remedy=Text(
-            "drop, redact or tokenise these columns in the policy; "
+            "drop, redact or tokenise these columns in the policy, and take such values out of "
+            "hierarchy files, which are published with it; "
             'gate = { rescan = "report" } publishes them all the same, and the manifest says so',
-            "请在策略中对这些列使用 drop、redact 或 token；"
+            "请在策略中对这些列使用 drop、redact 或 token，并从随发布公开的层级文件中删去这些值；"
             '如确需发布，可写 gate = { rescan = "report" }，清单中会如实记录',
         ),
         code="release.rescan",

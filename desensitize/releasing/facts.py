@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from desensitize.column import Role
+from desensitize.row_order import Occasion
 from desensitize.synthesis.facts import SynthesisFacts
 from protos.faults import InputError, TrustError
 from protos.language import Text
@@ -127,6 +128,7 @@ class Release:
         repeatable: Whether the same input, policy and keys give the same bytes.
         fresh: Columns because of which they do not.
         rescan: What the scan of the output found.
+        drawn: What was drawn anew for the order of rows; empty where the release is repeatable.
         notes: What was odd about the input.
         figures: What models, risk measures and attacks say: JSON types only.
         synthesis: How the rows were made if they are synthetic; None if they are a copy's.
@@ -149,11 +151,23 @@ class Release:
     token_keys: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
     fresh: tuple[str, ...] = ()
+    drawn: str = ""
     rescan: RescanFacts | None = None
     notes: tuple[Text, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
     synthesis: SynthesisFacts | None = None
     format: int = FORMAT
+
+    def occasion(self, sheet: str = "") -> Occasion:
+        """Returns what its order of rows was drawn for.
+
+        Args:
+            sheet: Of the original, as it was named when the release was made.
+        """
+        return Occasion(
+            self.policy_sha256, dict(self.token_keys), dict(self.files),
+            self.population_sha256, sheet, self.drawn,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

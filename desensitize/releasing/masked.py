@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,8 +20,9 @@ from desensitize.releasing.facts import (
     FileFacts,
     sha256_of,
 )
+from desensitize.releasing.files import digests, population_digest
 from desensitize.releasing.reading import in_child, opened, unchanged
-from desensitize.row_order import RowOrder, seed_of
+from desensitize.row_order import Occasion, RowOrder, seed_of
 from desensitize.sources import Table
 from protos.faults import InputError
 from protos.language import Text
@@ -35,11 +37,13 @@ class Masked:
     Attributes:
         source: What went in.
         written: What was done.
-        order: Seed of the order in which the rows stand.
+        occasion: What the order of the rows was drawn for.
+        order: Its seed.
     """
 
     source: FileFacts
     written: Written
+    occasion: Occasion
     order: bytes = field(repr=False)
 
 
@@ -78,7 +82,8 @@ def from_file(
         )  # fmt: skip
     in_use = keys.in_use()
     with unchanged(source) as size:
-        sha256, order = sha256_of(source), seed_of(source, policy.digest)
+        occasion = _occasion(policy, keys, path.parent, sheet)
+        sha256, order = sha256_of(source), seed_of(source, occasion)
         task = {
             "sheet": sheet,
             "policy": policy.text,
@@ -92,7 +97,7 @@ def from_file(
         child = "desensitize.engines.release_child"
         body = in_child(child, source, task, path.parent, limits, program, progress)
     written = Written.from_dict(body)
-    return Masked(FileFacts(source.name, sha256, written.rows_in, size), written, order)
+    return Masked(FileFacts(source.name, sha256, written.rows_in, size), written, occasion, order)
 
 
 def from_object(
@@ -124,11 +129,24 @@ def from_object(
     """
     with opened(data, sheet, limits) as table:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
-        sha256, order = _digests_of_rows(table, policy)
+        occasion = _occasion(policy, keys, path.parent, sheet)
+        sha256, order = _digests_of_rows(table, occasion)
         written = write_masked(table, policy, keys, path, order=order, progress=progress)
         if lay_down:
             _lay_down(table, path.parent / ORIGINAL)
-    return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, order)
+    return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, occasion, order)
+
+
+def _occasion(policy: PublishPolicy, keys: TokenKeys, draft: Path, sheet: str) -> Occasion:
+    in_use = keys.in_use()
+    return Occasion(
+        policy.digest,
+        {domain: in_use[domain].id for domain in policy.domains},
+        digests(policy, draft),
+        population_digest(policy),
+        sheet,
+        secrets.token_hex(16) if policy.fresh else "",
+    )
 
 
 def _lay_down(table: Table, path: Path) -> None:
@@ -140,7 +158,7 @@ def _lay_down(table: Table, path: Path) -> None:
             writer.write_batch(batch)
 
 
-def _digests_of_rows(table: Table, policy: PublishPolicy) -> tuple[str, bytes]:
+def _digests_of_rows(table: Table, occasion: Occasion) -> tuple[str, bytes]:
     """SHA-256 of an object's rows as an Arrow IPC stream, and the seed of the release's order."""
     listed = ", ".join(column.raw for column in table.columns)
     sql = f"SELECT {listed} FROM {table.sql}"  # noqa: S608 - own expressions
@@ -164,4 +182,4 @@ def _digests_of_rows(table: Table, policy: PublishPolicy) -> tuple[str, bytes]:
     with pa.ipc.new_stream(pa.PythonFile(_Sink(), "w"), reader.schema) as stream:
         for batch in reader:
             stream.write_batch(batch)
-    return hashed.hexdigest(), order.seed(policy.digest)
+    return hashed.hexdigest(), order.seed(occasion)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from desensitize.attacks import AttackReport
 from desensitize.generalise.levels import methods_of
-from desensitize.keys import TokenKeys
 from desensitize.masking import KINDS
 from desensitize.masking.base import Method, conclusion_of
 from desensitize.policy import PublishedColumn, PublishPolicy
@@ -23,7 +22,6 @@ from desensitize.releasing.facts import (
     RescanFacts,
     sha256_of,
 )
-from desensitize.releasing.files import digests, population_digest
 from desensitize.releasing.masked import Masked
 from desensitize.risks import RiskReport
 
@@ -33,7 +31,6 @@ _KIND_OF: Final = {kind.make: kind for kind in reversed(KINDS)}
 
 def record(
     policy: PublishPolicy,
-    keys: TokenKeys,
     masked: Masked,
     path: Path,
     rescan: RescanFacts,
@@ -44,22 +41,21 @@ def record(
 
     Args:
         policy: What was asked for.
-        keys: Of which only the ids are recorded.
         masked: What went in, and what the masking says of its work.
         path: The Parquet file.
         rescan: What the scan of the output found.
         risk: What was measured; None without quasi-identifiers.
         attacked: What the attacks came to; None if none were tried.
     """
-    in_use, written = keys.in_use(), masked.written
+    written = masked.written
     return Release(
         dataset=policy.dataset,
         open=policy.open,
         input=masked.source,
         output=FileFacts(path.name, sha256_of(path), written.rows_out, path.stat().st_size),
         policy_sha256=policy.digest,
-        files=digests(policy, path.parent),
-        population_sha256=population_digest(policy),
+        files=masked.occasion.files,
+        population_sha256=masked.occasion.population,
         versions=versions(),
         columns=tuple(
             ColumnFacts(
@@ -76,8 +72,9 @@ def record(
         unmentioned=written.unmentioned,
         levels=written.levels,
         suppressed_rows=written.suppressed,
-        token_keys={domain: in_use[domain].id for domain in policy.domains},
+        token_keys=masked.occasion.keys,
         repeatable=not written.fresh,
+        drawn=masked.occasion.drawn,
         fresh=written.fresh,
         rescan=rescan,
         notes=written.notes,

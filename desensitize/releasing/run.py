@@ -102,7 +102,7 @@ def run(
                 progress=begins(ATTACKING),
             )  # fmt: skip
         (draft / POLICY).write_bytes(rules.text.encode())
-        release = record(rules, keys, masked, path, rescanned, risk, attacked)
+        release = record(rules, masked, path, rescanned, risk, attacked)
         if before:
             since = [changes(release, each, rules).to_dict() for each in before]
             release = replace(release, figures={**release.figures, "earlier": since})

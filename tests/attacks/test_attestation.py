@@ -202,7 +202,7 @@ def test_files_that_are_no_list_are_not_valid(
 ) -> None:
     path = release / "attestation.json"
     signed_again(world, path, {"credentialSubject": {"files": files}}, dt.datetime.now(dt.UTC))
-    assert fails(verify(path, signer=signer)) == {"files"}
+    assert fails(verify(path, signer=signer)) == {"files", "manifest"}
 
 
 def test_another_s_key_over_the_same_words(release: Path, signer: str) -> None:
@@ -258,6 +258,30 @@ def test_signed_figures_that_do_not_pass_the_policy(
     ):  # fmt: skip
         signed_again(world, path, {"credentialSubject": change}, dt.datetime.now(dt.UTC))
         assert fails(verify(path, signer=signer)) == {"figures"}
+        shutil.copy(world / "good" / "attestation.json", path)
+
+
+def test_words_that_policy_or_manifest_does_not_say(
+    world: Path, release: Path, signer: str
+) -> None:
+    """Whoever reads the attestation alone would believe in k = 100, and in other levels."""
+    path = release / "attestation.json"
+    subject = json.loads(path.read_text("utf-8"))["credentialSubject"]
+    checks = [{**check, "asked": not check["asked"]} for check in subject["checks"]]
+    for change, named in (
+        ({"models": subject["models"] | {"k": 100}}, {"figures"}),
+        ({"limits": subject["limits"] | {"unique_share_max": 0.0}}, {"figures"}),
+        ({"gate": subject["gate"] | {"gbt42460_level_min": 4}}, {"figures"}),
+        ({"checks": checks}, {"figures"}), ({"checks": []}, {"figures"}),
+        ({"checks": 1}, {"figures"}),
+        ({"open": "unconditional"}, {"figures", "manifest"}),
+        ({"dataset": "others"}, {"figures", "manifest"}),
+        ({"levels": {"birth": "*", "sex": "*"}}, {"manifest"}),
+        ({"suppressedRows": 0.5}, {"manifest"}), ({"columns": []}, {"manifest"}),
+        ({"input": subject["input"] | {"rows": 10**9}}, {"manifest"}),
+    ):  # fmt: skip
+        signed_again(world, path, {"credentialSubject": change}, dt.datetime.now(dt.UTC))
+        assert fails(verify(path, signer=signer)) == named, change
         shutil.copy(world / "good" / "attestation.json", path)
 
 

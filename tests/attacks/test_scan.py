@@ -127,6 +127,36 @@ def test_a_value_behind_one_of_the_column_s_own_form_is_found(
     assert column.role == "direct", column.counts
 
 
+def test_no_character_that_nobody_sees_hides_a_number() -> None:
+    """Copied from a page or a chat, or put there: zero width, soft hyphens, other digits."""
+    tel, number = "13812345678", "110101199003078515"
+    arabic, bold = ({48 + i: zero + i for i in range(10)} for zero in (0x660, 0x1D7CE))
+    hidden = {
+        "zero width": f"{tel[:3]}\u200b{tel[3:]}",
+        "joined": f"电话{tel[:1]}\u200d\u200b{tel[1:]}了",
+        "soft hyphen": f"{number[:6]}\u00ad{number[6:]}",
+        "direction": f"\u202d{tel}\u202c",
+        "byte order": f"{number[:17]}\ufeff{number[17:]}",
+        "blanks": "138\u00a01234\u20095678",
+        "arabic": number.translate(arabic),
+        "bold": tel.translate(bold),
+        "address": "zhang\u200b@example\u2060.com",
+    }
+    table = pa.table({name: [text] for name, text in hidden.items()})
+    found = desensitize.scan(table, full=True)
+    assert [column.name for column in found.columns if column.role != "direct"] == []
+    assert all(sum(c.whole + c.inside for c in f.counts.values()) == 1 for f in found.columns)
+
+
+def test_a_point_and_zeros_do_not_hide_a_number(tmp_path: Path) -> None:
+    """What pandas writes of a column of numbers with gaps."""
+    path = tmp_path / "t.csv"
+    path.write_text("tel,id,sum\n" + "13812345678.0,110101199003078515.00,0.13812345678\n" * 3)
+    tel, number, total = desensitize.scan(path, full=True).columns
+    assert (tel.role, number.role) == ("direct", "direct")
+    assert not total.counts
+
+
 def test_the_scanner_has_no_network(run: Run) -> None:
     code = (
         "import os\nfrom desensitize.engines.limits import isolate\n"

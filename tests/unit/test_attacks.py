@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -105,6 +106,17 @@ def test_a_hash_without_a_key_is_found(name: str) -> None:
 def test_a_keyed_token_is_no_hash() -> None:
     policy = policy_for({"phone": '{ token = "ids", length = 64 }'})
     assert one(attacked(people(80), policy).of("unkeyed_hash")).verdict == "held"
+
+
+def test_what_ff1_leaves_clear_counts_as_known() -> None:
+    """District, year and month of birth, though the column is "encrypted"."""
+    data = {name: people(300)[name] for name in ("id", "sex")}
+    how = '{ ff1 = "ids", alphabet = "digits_x", clear_first = 12 }'
+    policy = policy_for({"id": how, "sex": '"keep"'}, "unique_share_max = 0.01")
+    finding = one(attacked(data, policy).of("uniqueness"))
+    alone = Counter((i[:12], s) for i, s in zip(data["id"], data["sex"], strict=True))
+    assert finding.verdict == "broken"
+    assert finding.figure == sum(n == 1 for n in alone.values()) / 300 > 0.01
 
 
 # ---- uniqueness, linkage -----------------------------------------------------------------------

@@ -300,7 +300,7 @@ def test_the_same_input_policy_and_keys_give_the_same_bytes(tmp_path: Path) -> N
     with duckdb.connect(config=engine_config(2048 * MIB) | {"threads": 7}) as engine:
         read = f"read_parquet('{source}')"
         again = Table("t.parquet", engine, read, columns_of(engine, read))
-        order = seed_of(source, policy.digest)
+        order = seed_of(source, first.occasion())
         apply.write_masked(again, policy, KEYS, tmp_path / "b.parquet", order=order)
     assert (tmp_path / "a" / "t.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert first.repeatable
