@@ -162,6 +162,8 @@ class Band:
         x = f"({as_number(cell).sql})"
         if isinstance(self.edges, tuple):
             return Cell(_between(x, self.edges), "VARCHAR")
+        # Beyond, bands have no exact ends, and the engine no whole numbers for them.
+        x = f"(CASE WHEN abs({x}) < 1e15 THEN {x} END)"
         width = f"{self.edges:f}"
         kind = "BIGINT" if self.edges == int(self.edges) else "DOUBLE"
         # An exact type for the ends: 0.1 * 3 in floating point would show too many digits.

@@ -234,6 +234,9 @@ def read_column(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]
     Empty text, what is of another kind, and what is out of bounds become NULL. Without a method
     that changes it, the column stays in its own type.
     """
+    if "ENUM(" in cell.stored:
+        # The list of a category's values would be published whole, also those of no row that is.
+        cell = Cell(f"({cell.sql})::VARCHAR", "VARCHAR")
     if cell.stored == "VARCHAR":
         cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")
     cell = one_zero(cell)

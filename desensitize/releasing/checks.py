@@ -19,6 +19,7 @@ from desensitize.policy import PublishPolicy
 from desensitize.recognisers import by_name
 from desensitize.releasing.earlier import EarlierRelease
 from desensitize.releasing.facts import (
+    POLICY,
     RescanFacts,
 )
 from desensitize.releasing.files import names
@@ -57,7 +58,8 @@ def rescan(
 ) -> RescanFacts:
     """Looks at every cell of a released file for direct identifiers; refuses nothing.
 
-    And at the hierarchy files that lie beside it: a level hides what the file itself spells out.
+    And at what is published with it: hierarchy files, which spell out what a level hides, and
+    names of columns, which are values where a table came without a header.
     """
     report = scan_file(path, full=True, sample_rows=1, limits=limits, progress=progress)
     encrypted = {
@@ -76,16 +78,17 @@ def rescan(
 
 
 def _listed(directory: Path, policy: PublishPolicy) -> dict[str, dict[str, int]]:
-    """Counts direct identifiers in a release's hierarchy files, by file and type."""
+    """Counts direct identifiers in a release's hierarchy files and header, by file and type."""
+    texts = {
+        name: written_in(directory / name)
+        for name in names(policy)
+        if (directory / name).is_file()  # synthetic rows bring none along
+    }
     found: dict[str, dict[str, int]] = {}
-    for name in names(policy):
-        if (directory / name).is_file():  # synthetic rows bring none along
-            hits = find(written_in(directory / name))
-            cells = {
-                (hit.cell, hit.recogniser.name) for hit in hits if hit.recogniser.role == "direct"
-            }
-            if cells:
-                found[name] = dict(Counter(kind for _, kind in cells))
+    for name, listed in {**texts, POLICY: tuple(policy.columns)}.items():
+        hits = [hit for hit in find(listed) if hit.recogniser.role == "direct"]
+        if cells := {(hit.cell, hit.recogniser.name) for hit in hits}:
+            found[name] = dict(Counter(kind for _, kind in cells))
     return found
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -343,6 +344,29 @@ def test_a_direct_identifier_is_not_kept_by_another_name(how: str) -> None:
     text = f'dataset = "t"\n[columns.m]\nrole = "direct"\n[publish]\nmethods = {{ m = {how} }}\n'
     with pytest.raises(InputError):
         parse_policy(text)
+
+
+def test_names_of_columns_are_scanned_like_the_rows(tmp_path: Path) -> None:
+    """Of a table without a header, the first person's values are the header."""
+    text = 'dataset = "t"\n[columns.13800138000]\n[publish]\nmethods = { 13800138000 = "keep" }\n'
+    with pytest.raises(PolicyError, match=r"mobile number in 1 cell of 'policy\.toml'"):
+        desensitize.run(
+            pa.table({"13800138000": ["a"]}), policy=parse_policy(text), out=tmp_path / "out"
+        )
+
+
+def test_categories_of_no_published_row_are_not_published(tmp_path: Path) -> None:
+    """A category of pandas keeps the list of all values, of rows that were taken out too."""
+    people = pd.DataFrame({"ward": pd.Categorical([*"ab" * 9, "the minister's"])})
+    text = (
+        'dataset = "t"\n[columns.ward]\nrole = "quasi"\n[publish]\n'
+        'hierarchies = { ward = ["value"] }\nmodels = { k = 5, max_suppressed = 0.1 }\n'
+    )
+    kept = 'dataset = "t"\n[columns.ward]\n[publish]\nmethods = { ward = "keep" }\n'
+    for name, data, policy in (("a", people, text), ("b", people.head(18), kept)):
+        desensitize.run(data, policy=parse_policy(policy), out=tmp_path / name)
+        assert b"minister" not in (tmp_path / name / "t.parquet").read_bytes()
+        assert pq.read_schema(tmp_path / name / "t.parquet").field("ward").type == pa.string()
 
 
 def test_new_keys_or_new_noise_give_another_order(tmp_path: Path) -> None:

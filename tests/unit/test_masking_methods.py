@@ -479,3 +479,9 @@ def test_what_dates_become_is_no_other_type_to_the_scan_of_the_output() -> None:
     for unit in ("day", "week", "month", "quarter", "year", "5y", "10y"):
         labels = masked({"d": days}, {"d": f'{{ date = "{unit}" }}'})["d"]
         assert direct_cells(desensitize.scan(pa.table({"d": labels}))) == {}, unit
+
+
+def test_a_number_beyond_all_bands_is_lost_and_stops_nothing() -> None:
+    found = masked({"x": [1e300, -1e300, 7.0]}, {"x": "{ band = 5 }"})
+    assert found["x"] == [None, None, "[5,10)"]
+    assert found["lost"] == [2]
