@@ -129,6 +129,16 @@ def unverified_payload(token: str) -> bytes:
         ) from error
 
 
+def payload_of(token: str) -> bytes:
+    """Returns the payload of a token that was verified, or signed here.
+
+    Raises:
+        ValueError: It is no token.
+    """
+    _, payload, _ = token.encode("ascii").split(b".")
+    return _from_base64(payload)
+
+
 def _header(typ: str, kid: str) -> dict[str, str]:
     return {"alg": ALGORITHM, "typ": typ, "kid": kid}
 

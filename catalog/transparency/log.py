@@ -39,7 +39,14 @@ CREATE TABLE IF NOT EXISTS log_nodes (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log_checkpoints (
     size INTEGER PRIMARY KEY,
-    note TEXT NOT NULL                -- with the cosignatures that have come in
+    note TEXT NOT NULL,               -- with the cosignatures that have come in
+    cosignatures INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS log_checkpoints_by_cosignatures
+    ON log_checkpoints (cosignatures, size);
+CREATE TABLE IF NOT EXISTS log_witnesses (
+    name TEXT PRIMARY KEY,
+    size INTEGER NOT NULL             -- of the largest tree that it has cosigned
 ) STRICT;
 """
 
@@ -82,7 +89,7 @@ class Log:
             size += 1
         if size > first:
             note = Checkpoint(self.origin, size, root_of(_reader(db), size)).signed(self._signer)
-            db.execute("INSERT INTO log_checkpoints VALUES (?, ?)", (size, note))
+            db.execute("INSERT INTO log_checkpoints (size, note) VALUES (?, ?)", (size, note))
         return list(range(first, size))
 
     @property
@@ -122,11 +129,34 @@ class Log:
         """Returns every checkpoint, by size."""
         return [row[0] for row in db.execute("SELECT note FROM log_checkpoints ORDER BY size")]
 
-    def add_cosignature(self, db: sqlite3.Connection, size: int, line: str) -> None:
-        """Puts a witness's line under a checkpoint, within the caller's transaction."""
+    def best(self, db: sqlite3.Connection, index: int) -> int:
+        """Returns the size of the checkpoint over an entry that most witnesses have cosigned."""
+        row = db.execute(
+            "SELECT size FROM log_checkpoints WHERE size > ? "
+            "ORDER BY cosignatures DESC, size DESC LIMIT 1",
+            (index,),
+        ).fetchone()
+        return self.size(db) if row is None else int(row[0])
+
+    def seen_by(self, db: sqlite3.Connection, witness: str) -> int:
+        """Returns the size of the largest tree that a witness has cosigned; 0 for none."""
+        row = db.execute("SELECT size FROM log_witnesses WHERE name = ?", (witness,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def add_cosignature(self, db: sqlite3.Connection, size: int, witness: str, line: str) -> None:
+        """Puts a witness's verified line under a checkpoint, within the caller's transaction."""
         note = self.note(db, size)
         if line not in note:
-            db.execute("UPDATE log_checkpoints SET note = ? WHERE size = ?", (note + line, size))
+            db.execute(
+                "UPDATE log_checkpoints SET note = ?, cosignatures = cosignatures + 1 "
+                "WHERE size = ?",
+                (note + line, size),
+            )
+        db.execute(
+            "INSERT INTO log_witnesses VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET size = max(size, excluded.size)",
+            (witness, size),
+        )
 
     def proof(self, db: sqlite3.Connection, index: int, size: int) -> Proof:
         """Proves an entry under the checkpoint of a size."""

@@ -1,0 +1,147 @@
+"""An office that issues certificates, a log with three witnesses, and a reader elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from catalog.algebra import Aggregate, Measure
+from catalog.certificates.grants import GrantRequest, issue_grant
+from catalog.certificates.kinds import Registration
+from catalog.certificates.office import Application, CertificateOffice
+from catalog.certificates.receipts import (
+    Facts,
+    Statement,
+    issue_receipt,
+    plan_hash,
+    receipt_of,
+)
+from catalog.certificates.records import Record
+from catalog.certificates.report import Report
+from catalog.certificates.verification import Trust, verify_bundle
+from catalog.plan import Member, Plan
+from catalog.transparency.notes import LOG, WITNESS, NoteSigner
+from catalog.transparency.policy import LogPolicy
+from catalog.transparency.witness import Submission, Witness
+from protos.identity import unverified_claims
+from protos.signing import IdentityKey, Pins
+
+NOW = 1_800_000_000
+CITIES = ("guangzhou", "shenzhen", "foshan")
+COUNT = Aggregate("visits", None, (), (Measure("rows"),))
+VISITS = Registration("visits", "Visits", CITIES, "d" * 64, "L3")
+
+
+def ed25519(name: str, kind: int = WITNESS) -> NoteSigner:
+    return NoteSigner.of(name, kind, Ed25519PrivateKey.generate())
+
+
+@dataclass
+class Office:
+    """Issuer, log and witnesses; `now` is everybody's clock."""
+
+    directory: Path
+    now: int = NOW
+    key: IdentityKey = field(default_factory=IdentityKey.generate)
+    log_key: NoteSigner = field(default_factory=lambda: ed25519("hub.example/log", LOG))
+    owners: dict[str, IdentityKey] = field(
+        default_factory=lambda: {name: IdentityKey.generate() for name in CITIES}
+    )
+    signers: dict[str, NoteSigner] = field(
+        default_factory=lambda: {name: ed25519(f"{name}.example/w") for name in CITIES}
+    )
+
+    def __post_init__(self) -> None:
+        self.office = self.opened("certificates.db")
+        self.witnesses = {name: self.witness(name) for name in CITIES}
+        self.pins = Pins()
+        self.pins.add("exchange", "hub", self.key.public.fingerprint)
+        for name, key in self.owners.items():
+            self.pins.add("department", name, key.public.fingerprint)
+
+    def opened(self, file: str) -> CertificateOffice:
+        office = CertificateOffice(
+            self.directory / file, "hub", self.key, self.log_key, lambda: float(self.now)
+        )
+        office.open()
+        return office
+
+    def witness(self, name: str) -> Witness:
+        witness = Witness(self.directory / f"{name}.db", self.signers[name], [self.log_key.public])
+        witness.open()
+        return witness
+
+    @property
+    def policy(self) -> LogPolicy:
+        return LogPolicy(
+            self.log_key.public,
+            {name: signer.public for name, signer in self.signers.items()},
+            {"cities": (2, CITIES)},
+            "cities",
+        )
+
+    def trust(self, **changes: object) -> Trust:
+        return replace(Trust(self.now, self.pins, self.policy), **changes)  # type: ignore[arg-type]
+
+    def cosign(self, *names: str) -> None:
+        """The latest checkpoint goes to witnesses and comes back."""
+        for name in names or CITIES[:2]:
+            submission = Submission.parse(str(self.office.submission(name)))
+            line = self.witnesses[name].add_checkpoint(submission, self.now)
+            self.office.cosign(submission.note + line, self.policy)
+
+    def register(self, number: int = 0, valid_until: int | None = None) -> Record:
+        subject = replace(VISITS, dataset_digest=f"{number:064x}") if number else VISITS
+        return self.office.issue(Application(subject, valid_until))
+
+    def verify(self, record: Record, *, linked: bool = False, **changes: object) -> Report:
+        content = self.office.bundle(record, linked=linked).to_bytes()
+        return verify_bundle(content, self.trust(**changes))
+
+    @property
+    def request(self) -> GrantRequest:
+        members = tuple(Member(n, k.public.fingerprint) for n, k in self.owners.items())
+        return GrantRequest(
+            id="f" * 32, issued_at=NOW, expires_at=NOW + 3600, analyst="alice",
+            recipient="a" * 64, dataset="visits", dataset_digest="d" * 64,
+            statement="SELECT COUNT(*) FROM visits", aggregate=COUNT, purpose="report",
+            members=members,
+        )  # fmt: skip
+
+    def grant(self, owner: str) -> str:
+        return issue_grant(self.owners[owner], owner, self.request, now=NOW)
+
+    def receipt(self) -> str:
+        request = self.request
+        plan = Plan(
+            job="0" * 32, issued_at=NOW, expires_at=NOW + 600, analyst="alice",
+            analyst_fingerprint="a" * 64, analyst_sealing_key="ab" * 32, project="default",
+            purpose="report", dataset="visits", dataset_digest="d" * 64,
+            statement=request.statement, aggregate=COUNT, mode="exact", protocol="masked_sum",
+            bits=64, roster=request.members, threshold=3, epsilon=0.0, delta=0.0,
+            grants=tuple(self.grant(name) for name in CITIES),
+        )  # fmt: skip
+        facts = Facts(plan.job, plan_hash(plan), 0.0, CITIES, "e" * 64, 0)
+        statements = [
+            Statement(
+                plan.job, facts.plan_hash, name, "9" * 64, "5" * 32, 0.0, CITIES, {}, "e" * 64
+            )
+            for name in CITIES
+        ]
+        return issue_receipt(self.key, "hub", receipt_of(plan, facts, statements), now=NOW)
+
+    def chain(self) -> tuple[Record, list[Record], Record]:
+        """A registration, the authorisations upon it, and the circulation of a result."""
+        urn = str(unverified_claims(self.register().token)["id"])
+        uses = [Application.of_grant(self.grant(name), (urn,)) for name in CITIES]
+        authorised = self.office.issue_all(uses)
+        urns = tuple(str(unverified_claims(record.token)["id"]) for record in authorised)
+        result = self.office.issue(Application.of_receipt(self.receipt(), (urn,), urns))
+        return self.office.find(urn), authorised, result
+
+
+def failed(report: Report) -> list[str]:
+    """Names of the questions that failed."""
+    return [check.name.en for check in report.failures]
