@@ -38,6 +38,17 @@ def ed25519(name: str, kind: int = WITNESS) -> NoteSigner:
     return NoteSigner.of(name, kind, Ed25519PrivateKey.generate())
 
 
+class Witnesses(dict[str, Witness]):
+    """Opened when they are first asked."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def __missing__(self, name: str) -> Witness:
+        self[name] = self._office.witness(name)
+        return self[name]
+
+
 @dataclass
 class Office:
     """Issuer, log and witnesses; `now` is everybody's clock."""
@@ -55,7 +66,7 @@ class Office:
 
     def __post_init__(self) -> None:
         self.office = self.opened("certificates.db")
-        self.witnesses = {name: self.witness(name) for name in CITIES}
+        self.witnesses = Witnesses(self)
         self.pins = Pins()
         self.pins.add("exchange", "hub", self.key.public.fingerprint)
         for name, key in self.owners.items():

@@ -58,40 +58,60 @@ def audit(
     *,
     stored: Read | None = None,
     checkpoints: Sequence[Checkpoint] = (),
+    noted: Sequence[Checkpoint] = (),
 ) -> Audited:
     """Recomputes a log from its entries.
 
     Args:
         entries: Index and content, in order.
         stored: The log's own hashes of complete subtrees, if they can be read.
-        checkpoints: Signed states, their signatures already verified; of the log itself and noted
-            elsewhere.
+        checkpoints: The log's own signed states, their signatures already verified. Whoever has
+            the log's key can make others, so they narrow no place of a noted one.
+        noted: Signed states that somebody noted elsewhere, verified too.
 
     Raises:
         BrokenLogError: Something was altered, cut or reordered; names the place.
     """
-    tree = Frontier()
-    signed = deque(sorted(checkpoints, key=lambda checkpoint: checkpoint.size))
-    good = _settle(tree, signed, 0)
+    tree, own, others = Frontier(), _States(checkpoints), _States(noted)
+    own.settle(tree)
+    others.settle(tree)
     for index, entry in entries:
-        if index != tree.size:
-            raise _missing(tree.size)
-        for level, position, made in tree.add(leaf_hash(entry)):
-            if stored is not None and stored(level, position) != made:
-                raise _altered(position << level, index)
-        good = _settle(tree, signed, good)
-    if signed:
-        raise _missing(tree.size, signed[-1].size)
-    return Audited(tree.size, tree.root, len(checkpoints))
+        _add(tree, index, entry, stored)
+        own.settle(tree)
+        others.settle(tree)
+    own.finish(tree)
+    others.finish(tree)
+    return Audited(tree.size, tree.root, len(checkpoints) + len(noted))
 
 
-def _settle(tree: Frontier, signed: deque[Checkpoint], good: int) -> int:
-    """Compares the checkpoints of the tree's present size; returns the last size that fits."""
-    while signed and signed[0].size == tree.size:
-        if signed.popleft().root != tree.root:
-            raise _altered(good, max(good, tree.size - 1))
-        good = tree.size
-    return good
+def _add(tree: Frontier, index: int, entry: bytes, stored: Read | None) -> None:
+    if index != tree.size:
+        raise _missing(tree.size)
+    for level, position, made in tree.add(leaf_hash(entry)):
+        if stored is not None and stored(level, position) != made:
+            raise _altered(position << level, index)
+
+
+class _States:
+    """Signed states of one source, waiting for the tree to reach their sizes."""
+
+    def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
+        self._waiting = deque(sorted(checkpoints, key=lambda checkpoint: checkpoint.size))
+        self._good = 0  # size of the last one that fits
+
+    def settle(self, tree: Frontier) -> None:
+        """Compares those of the tree's present size."""
+        at = self._good
+        while self._waiting and self._waiting[0].size == tree.size:
+            if self._waiting.popleft().root != tree.root:
+                raise _altered(self._good, max(tree.size - 1, 0))
+            at = tree.size
+        self._good = at
+
+    def finish(self, tree: Frontier) -> None:
+        """Says that the log was cut, if one was larger than all of it."""
+        if self._waiting:
+            raise _missing(tree.size, self._waiting[-1].size)
 
 
 def compare(one: Iterable[tuple[int, bytes]], other: Iterable[tuple[int, bytes]]) -> None:
