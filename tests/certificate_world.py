@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -12,24 +13,31 @@ from catalog.certificates.grants import GrantRequest, issue_grant
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.certificates.receipts import (
+    PLAN_TYPE,
     Facts,
     Statement,
     issue_receipt,
     plan_hash,
     receipt_of,
+    sign_statement,
 )
 from catalog.certificates.records import Record
 from catalog.certificates.report import Report
 from catalog.certificates.verification import Trust, verify_bundle
+from catalog.codec import to_json
 from catalog.plan import Member, Plan
 from catalog.transparency.notes import LOG, WITNESS, NoteSigner
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Submission, Witness
+from exchange.receipt import make_document
 from protos.identity import unverified_claims
-from protos.signing import IdentityKey, Pins
+from protos.names import Role
+from protos.signing import IdentityKey, Pins, SealingKey, make_card
 
 NOW = 1_800_000_000
 CITIES = ("guangzhou", "shenzhen", "foshan")
+ALICE = IdentityKey.generate()
+SEALING = SealingKey.generate().public_hex
 COUNT = Aggregate("visits", None, (), (Measure("rows"),))
 VISITS = Registration("visits", "Visits", CITIES, "d" * 64, "L3")
 
@@ -47,6 +55,59 @@ class Witnesses(dict[str, Witness]):
     def __missing__(self, name: str) -> Witness:
         self[name] = self._office.witness(name)
         return self[name]
+
+
+@dataclass
+class ExactJob:
+    """A job of exact figures: its grants, and its receipt with everything that proves it."""
+
+    hub: IdentityKey
+    owners: dict[str, IdentityKey]
+    at: int = NOW
+    dataset_digest: str = "d" * 64
+
+    def grant(self, owner: str) -> str:
+        return issue_grant(self.owners[owner], owner, self.request, now=self.at)
+
+    @property
+    def roster(self) -> tuple[Member, ...]:
+        return tuple(Member(name, key.public.fingerprint) for name, key in self.owners.items())
+
+    @property
+    def request(self) -> GrantRequest:
+        return GrantRequest(
+            id="f" * 32, issued_at=self.at, expires_at=self.at + 3600, analyst="alice",
+            recipient=ALICE.public.fingerprint, dataset="visits",
+            dataset_digest=self.dataset_digest, statement="SELECT COUNT(*) FROM visits",
+            aggregate=COUNT, purpose="report", members=self.roster,
+        )  # fmt: skip
+
+    def document(self, late: int = 0) -> dict[str, Any]:
+        names = tuple(self.owners)
+        plan = Plan(
+            job="0" * 32, issued_at=self.at, expires_at=self.at + 600, analyst="alice",
+            analyst_fingerprint=ALICE.public.fingerprint, analyst_sealing_key=SEALING,
+            project="default", purpose="report", dataset="visits",
+            dataset_digest=self.dataset_digest, statement="SELECT COUNT(*) FROM visits",
+            aggregate=COUNT, mode="exact", protocol="masked_sum", bits=64, roster=self.roster,
+            threshold=3, epsilon=0.0, delta=0.0, grants=tuple(map(self.grant, names)),
+        )  # fmt: skip
+        facts = Facts(plan.job, plan_hash(plan), 0.0, names, "e" * 64, 0)
+        statements = {
+            name: Statement(plan.job, facts.plan_hash, name, "9" * 64, "5" * 32, 0.0, names, {},
+                            "e" * 64)
+            for name in names
+        }  # fmt: skip
+        receipt = receipt_of(plan, facts, statements.values())
+        people: list[tuple[IdentityKey, str, Role]] = [(ALICE, "alice", "analyst")]
+        people += [(self.hub, "hub", "exchange")]
+        people += [(key, name, "department") for name, key in self.owners.items()]
+        return make_document(
+            issue_receipt(self.hub, "hub", receipt, now=self.at + late),
+            {name: sign_statement(self.owners[name], said) for name, said in statements.items()},
+            ALICE.sign(PLAN_TYPE, to_json(plan)),
+            tuple(make_card(*person, SEALING, self.at) for person in people),
+        )
 
 
 @dataclass
@@ -69,6 +130,7 @@ class Office:
         self.witnesses = Witnesses(self)
         self.pins = Pins()
         self.pins.add("exchange", "hub", self.key.public.fingerprint)
+        self.pins.add("analyst", "alice", ALICE.public.fingerprint)
         for name, key in self.owners.items():
             self.pins.add("department", name, key.public.fingerprint)
 
@@ -111,45 +173,23 @@ class Office:
         content = self.office.bundle(record, linked=linked).to_bytes()
         return verify_bundle(content, self.trust(**changes))
 
-    @property
-    def request(self) -> GrantRequest:
-        members = tuple(Member(n, k.public.fingerprint) for n, k in self.owners.items())
-        return GrantRequest(
-            id="f" * 32, issued_at=NOW, expires_at=NOW + 3600, analyst="alice",
-            recipient="a" * 64, dataset="visits", dataset_digest="d" * 64,
-            statement="SELECT COUNT(*) FROM visits", aggregate=COUNT, purpose="report",
-            members=members,
-        )  # fmt: skip
-
     def grant(self, owner: str) -> str:
-        return issue_grant(self.owners[owner], owner, self.request, now=NOW)
+        return self.job.grant(owner)
 
-    def receipt(self) -> str:
-        request = self.request
-        plan = Plan(
-            job="0" * 32, issued_at=NOW, expires_at=NOW + 600, analyst="alice",
-            analyst_fingerprint="a" * 64, analyst_sealing_key="ab" * 32, project="default",
-            purpose="report", dataset="visits", dataset_digest="d" * 64,
-            statement=request.statement, aggregate=COUNT, mode="exact", protocol="masked_sum",
-            bits=64, roster=request.members, threshold=3, epsilon=0.0, delta=0.0,
-            grants=tuple(self.grant(name) for name in CITIES),
-        )  # fmt: skip
-        facts = Facts(plan.job, plan_hash(plan), 0.0, CITIES, "e" * 64, 0)
-        statements = [
-            Statement(
-                plan.job, facts.plan_hash, name, "9" * 64, "5" * 32, 0.0, CITIES, {}, "e" * 64
-            )
-            for name in CITIES
-        ]
-        return issue_receipt(self.key, "hub", receipt_of(plan, facts, statements), now=NOW)
+    def receipt(self, late: int = 0) -> str:
+        return str(self.job.document(late)["receipt"])
 
-    def chain(self) -> tuple[Record, list[Record], Record]:
+    @property
+    def job(self) -> ExactJob:
+        return ExactJob(self.key, self.owners)
+
+    def chain(self, late: int = 0) -> tuple[Record, list[Record], Record]:
         """A registration, the authorisations upon it, and the circulation of a result."""
         urn = str(unverified_claims(self.register().token)["id"])
         uses = [Application.of_grant(self.grant(name), (urn,)) for name in CITIES]
         authorised = self.office.issue_all(uses)
         urns = tuple(str(unverified_claims(record.token)["id"]) for record in authorised)
-        result = self.office.issue(Application.of_receipt(self.receipt(), (urn,), urns))
+        result = self.office.issue(Application.of_receipt(self.receipt(late), (urn,), urns))
         return self.office.find(urn), authorised, result
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from catalog.certificates import envelope, records, status
 from catalog.certificates.bundle import Bundle
-from catalog.certificates.grants import read_grant
+from catalog.certificates.grants import GRANT_KIND
 from catalog.certificates.kinds import (
     Authorisation,
     Circulation,
@@ -50,15 +50,17 @@ class Application:
         subject: The claims.
         valid_until: Unix seconds, or None for no end.
         document: The grant or receipt that it is about; "".
+        valid_from: Unix seconds; None for the time of issue.
     """
 
     subject: Subject
     valid_until: int | None = None
     document: str = ""
+    valid_from: int | None = None
 
     @classmethod
     def of_grant(cls, grant: str, registrations: tuple[str, ...]) -> Application:
-        """An authorisation, which ends with the grant.
+        """An authorisation, which begins and ends with the grant, whenever it is issued.
 
         Args:
             grant: ``vc+jwt`` of the department, whose key the caller has compared with a pin.
@@ -68,7 +70,8 @@ class Application:
             TrustError: The grant does not hold.
         """
         subject = authorisation_of(grant, registrations)
-        return cls(subject, read_grant(grant).valid_until, grant)
+        signed = envelope.read(grant, GRANT_KIND)
+        return cls(subject, signed.valid_until, grant, signed.valid_from)
 
     @classmethod
     def of_receipt(
@@ -287,7 +290,7 @@ class CertificateOffice:
             identifier=identifier,
             issuer=self.name,
             subject=to_json(subject),
-            valid_from=now,
+            valid_from=now if application.valid_from is None else application.valid_from,
             valid_until=application.valid_until,
             status=entries,
         )

@@ -14,7 +14,7 @@ from typing import Final
 
 from catalog.certificates import envelope
 from catalog.certificates.bundle import Bundle
-from catalog.certificates.grants import read_grant
+from catalog.certificates.grants import GRANT_KIND
 from catalog.certificates.kinds import (
     KINDS,
     TITLES,
@@ -24,6 +24,7 @@ from catalog.certificates.kinds import (
     check_source,
     read_subject,
 )
+from catalog.certificates.receipts import read_receipt
 from catalog.certificates.report import Check, Report
 from catalog.certificates.status import PURPOSES, Purpose, StatusEntry, StatusList, read_list
 from catalog.transparency.checkpoints import Proof, read_proof
@@ -93,13 +94,24 @@ class Trust:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What reading established, for the questions to compare."""
+    """What reading established, for the questions to compare.
+
+    Attributes:
+        bundle: The bundle.
+        credential: Its certificate's envelope.
+        subject: Its certificate's claims.
+        proof: Its place in the log.
+        trust: The reader's.
+        used_at: When it must not have ended yet (Unix seconds): now, or when what leads to it was
+            made.
+    """
 
     bundle: Bundle
     credential: envelope.Credential
     subject: Subject
     proof: Proof
     trust: Trust
+    used_at: int
 
 
 def verify_bundle(content: bytes, trust: Trust) -> Report:
@@ -111,10 +123,17 @@ def verify_bundle(content: bytes, trust: Trust) -> Report:
     return verify(bundle, trust)
 
 
-def verify(bundle: Bundle, trust: Trust) -> Report:
-    """Checks a bundle; never raises for a bad one."""
+def verify(bundle: Bundle, trust: Trust, used_at: int | None = None) -> Report:
+    """Checks a bundle; never raises for a bad one.
+
+    Args:
+        bundle: From anywhere.
+        trust: The reader's.
+        used_at: When it must not have ended yet, if that is not now: an authorisation ends, and
+            what was made under it stands.
+    """
     try:
-        evidence = _read(bundle, trust)
+        evidence = _read(bundle, trust, trust.now if used_at is None else used_at)
     except VeilError as error:
         return Report((Check(_SIGNED, ok=False, what=error.said),))
     kind = TITLES[evidence.credential.kind]
@@ -135,7 +154,7 @@ def _ask(name: Text, question: Callable[[Evidence], Words], evidence: Evidence) 
         return Check(name, ok=False, what=error.said)
 
 
-def _read(bundle: Bundle, trust: Trust) -> Evidence:
+def _read(bundle: Bundle, trust: Trust, used_at: int) -> Evidence:
     types = unverified_claims(bundle.certificate).get("type")
     kind = types[-1] if isinstance(types, list) and types else None
     cls = KINDS.get(kind) if isinstance(kind, str) else None
@@ -146,7 +165,7 @@ def _read(bundle: Bundle, trust: Trust) -> Evidence:
         )
     credential = envelope.read(bundle.certificate, kind, with_status=True)
     subject = read_subject(cls, credential.subject)
-    return Evidence(bundle, credential, subject, read_proof(bundle.proof), trust)
+    return Evidence(bundle, credential, subject, read_proof(bundle.proof), trust, used_at)
 
 
 def _pinned(evidence: Evidence) -> Words:
@@ -172,13 +191,13 @@ def _pinned(evidence: Evidence) -> Words:
 
 
 def _valid(evidence: Evidence) -> Words:
-    credential, now = evidence.credential, evidence.trust.now
+    credential, at = evidence.credential, evidence.used_at
     begin, end = _day(credential.valid_from), _day(credential.valid_until)
-    if now < credential.valid_from - SKEW_S:
+    if evidence.trust.now < credential.valid_from - SKEW_S:
         raise TrustError(
             Text(f"not valid before {begin}", f"{begin} 之前无效"), code="certificate.early"
         )
-    if credential.valid_until is not None and now > credential.valid_until + SKEW_S:
+    if credential.valid_until is not None and at > credential.valid_until + SKEW_S:
         raise TrustError(Text(f"expired on {end}", f"已于 {end} 过期"), code="certificate.expired")
     return Text(f"from {begin} until {end}", f"自 {begin} 至 {end}")
 
@@ -272,13 +291,13 @@ def _about(evidence: Evidence) -> Words:
         raise NotAskedError(Text("the document is not in the bundle", "证书文件中没有附带该文件"))
     source = check_source(evidence.subject, evidence.bundle.document)
     if isinstance(evidence.subject, Authorisation):
-        end, ends = (
-            evidence.credential.valid_until,
-            read_grant(evidence.bundle.document).valid_until,
-        )
-        if end is None or end > ends:
+        mine, grant = evidence.credential, envelope.read(evidence.bundle.document, GRANT_KIND)
+        if (mine.valid_from, mine.valid_until) != (grant.valid_from, grant.valid_until):
             raise TrustError(
-                Text("the certificate ends after its grant", "证书的截止时间晚于授权"),
+                Text(
+                    "the certificate does not begin and end with its grant",
+                    "证书的起止时间与授权不同",
+                ),
                 code="certificate.source",
             )
     pins, shown = evidence.trust.pins, show_fingerprint(source.fingerprint)
@@ -301,8 +320,9 @@ def _linked(evidence: Evidence) -> Words:
     wanted = set(subject.registrations)
     wanted |= set(subject.authorisations) if isinstance(subject, Circulation) else set()
     held: dict[str, Words] = {}
+    made = _made_at(evidence)
     for bundle in evidence.bundle.linked:
-        report, read = verify(bundle, evidence.trust), unverified_claims(bundle.certificate)
+        report, read = verify(bundle, evidence.trust, made), unverified_claims(bundle.certificate)
         if not report.ok:
             failed = report.failures[0]
             raise TrustError(
@@ -319,6 +339,14 @@ def _linked(evidence: Evidence) -> Words:
             Text(f"not in the bundle: {', '.join(missing)}", f"未附带：{'、'.join(missing)}")
         )
     return joined(held.values(), Text(", ", "，"))
+
+
+def _made_at(evidence: Evidence) -> int:
+    """When what a certificate is about was signed, which `_about` has checked to be that."""
+    document = evidence.bundle.document
+    if isinstance(evidence.subject, Circulation) and document:
+        return read_receipt(document)[1].valid_from
+    return evidence.credential.valid_from
 
 
 def _same_dataset(subject: Authorisation | Circulation, bundle: Bundle) -> Words:

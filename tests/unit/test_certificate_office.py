@@ -56,6 +56,23 @@ def test_a_result_leads_to_its_grants_and_datasets_and_back(office: Office) -> N
     assert "shenzhen" in str(next(c for c in use.checks if "about" in c.name.en).what)
 
 
+def test_an_authorisation_ends_and_what_was_made_under_it_stands(office: Office) -> None:
+    _, authorised, result = office.chain()
+    office.cosign()
+    office.now += 7200
+    assert failed(office.verify(authorised[0])) == ["Valid now"]
+    assert office.verify(result, linked=True).ok
+
+
+def test_a_result_made_after_its_authorisation_had_ended_does_not_stand(office: Office) -> None:
+    _, _, result = office.chain(late=7200)
+    office.cosign()
+    office.now += 9000
+    report = office.verify(result, linked=True)
+    assert failed(report) == ["Certificates it leads to"]
+    assert "expired" in str(report.failures[0].what)
+
+
 def test_a_certificate_says_what_its_grant_says_or_is_not_issued(office: Office) -> None:
     registration, grant = office.register(), office.grant("foshan")
     honest = authorisation_of(grant, (registration.id,))
@@ -88,9 +105,12 @@ def test_an_office_that_signs_what_no_grant_says_is_found(
         Application(replace(honest, purpose="something else"), NOW + 60, grant)
     )
     late = replace(honest, grant=replace(honest.grant, digest="1" * 64))
-    longer = office.office.issue(Application(late, NOW + 99_999, grant))
+    swapped = office.office.issue(Application(late, NOW + 3600, grant, NOW))
+    unlike = replace(honest, registrations=(registration.id, registration.id))
+    monkeypatch.setattr("catalog.certificates.office._source", lambda _: None)
+    longer = office.office.issue(Application(unlike, NOW + 99_999, grant, NOW))
     office.cosign()
-    for record, word in ((forged, "purpose"), (longer, "grant")):
+    for record, word in ((forged, "purpose"), (swapped, "grant"), (longer, "begin and end")):
         report = office.verify(record)
         assert failed(report) == ["Fits what it is about"]
         assert word in str(report.failures[0].what)
