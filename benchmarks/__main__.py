@@ -25,6 +25,7 @@ BENCHMARKS = (
     ("attacks", "every attack on a release of a million rows"),
     ("masking", "a policy of 12 columns beside polars and presidio-anonymizer"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),
+    ("certificates", "certificates issued and logged, verified, tampered with"),
 )
 
 

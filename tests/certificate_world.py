@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from catalog.algebra import Aggregate, Measure
+from catalog.certificates.evidence import Trust
 from catalog.certificates.grants import GrantRequest, issue_grant
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
@@ -23,7 +24,7 @@ from catalog.certificates.receipts import (
 )
 from catalog.certificates.records import Record
 from catalog.certificates.report import Report
-from catalog.certificates.verification import Trust, verify_bundle
+from catalog.certificates.verification import verify_bundle
 from catalog.codec import to_json
 from catalog.plan import Member, Plan
 from catalog.transparency.notes import LOG, WITNESS, NoteSigner

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from protos.canonical import canonical
 from protos.faults import InputError, TrustError
-from protos.identity import IdentityKey, PublicIdentity, unverified_claims
+from protos.identity import IdentityKey, PublicIdentity, read_signed
 from protos.language import Text
 from protos.names import check_name
 
@@ -98,34 +98,30 @@ def issue(
     return key.sign(VC_TYPE, body)
 
 
-def read(token: str, kind: str, *, with_status: bool = False) -> Credential:
+def read(token: str, *kinds: str, with_status: bool = False) -> Credential:
     """Checks signature and shape; validity in time and trust in the issuer are the caller's.
 
     Args:
         token: From anywhere.
-        kind: The only one accepted.
+        kinds: The only ones accepted.
         with_status: Whether it may name status lists; whoever allows it must look into them.
 
     Raises:
         TrustError: Not a credential of this kind, or not signed by the issuer that it names.
     """
-    issuer = unverified_claims(token).get("issuer")
-    if not isinstance(issuer, dict) or set(issuer) != {"id", "name"}:
-        raise TrustError(
-            Text("the certificate names no issuer", "证书没有写明签发者"),
-            code="certificate.invalid",
-        )
-    identity = identity_of(issuer["id"])
-    body = identity.verify(VC_TYPE, token)
+    identity, body = read_signed(VC_TYPE, token, _issuer_of)
+    issuer = body["issuer"]
     optional = {"validUntil", "credentialStatus"} if with_status else {"validUntil"}
     if set(body) - optional != _MEMBERS or body["@context"] != CONTEXT:
         raise TrustError(
             Text("the certificate has missing or unknown members", "证书缺少字段或有未知字段"),
             code="certificate.invalid",
         )
-    if body["type"] != ["VerifiableCredential", kind]:
+    kind = next((kind for kind in kinds if body["type"] == ["VerifiableCredential", kind]), None)
+    if kind is None:
+        names = " / ".join(kinds)
         raise TrustError(
-            Text(f"the certificate is not a {kind}", f"证书不是 {kind}"), code="certificate.kind"
+            Text(f"the certificate is not a {names}", f"证书不是 {names}"), code="certificate.kind"
         )
     if not isinstance(body["credentialSubject"], dict) or not isinstance(body["id"], str):
         raise TrustError(
@@ -151,6 +147,16 @@ def read(token: str, kind: str, *, with_status: bool = False) -> Credential:
         subject=body["credentialSubject"],
         status=tuple(status),
     )
+
+
+def _issuer_of(body: dict[str, Any]) -> PublicIdentity:
+    issuer = body.get("issuer")
+    if not isinstance(issuer, dict) or set(issuer) != {"id", "name"}:
+        raise TrustError(
+            Text("the certificate names no issuer", "证书没有写明签发者"),
+            code="certificate.invalid",
+        )
+    return identity_of(issuer["id"])
 
 
 @lru_cache(maxsize=256)
@@ -198,9 +204,12 @@ def _seconds(text: object) -> int:
     try:
         if not isinstance(text, str):
             raise TypeError("not a text")
-        return int(datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp())
-    except (ValueError, TypeError) as error:
+        seconds = int(datetime.fromisoformat(text).timestamp())
+        if _timestamp(seconds) != text:
+            raise ValueError("another spelling")
+    except (ValueError, TypeError, OverflowError) as error:
         raise TrustError(
             Text("the certificate's validity is not a UTC timestamp", "证书的有效期不是 UTC 时间"),
             code="certificate.invalid",
         ) from error
+    return seconds

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
-from catalog.certificates import envelope, records, status
+from catalog.certificates import envelope, records, status, status_lists
 from catalog.certificates.bundle import Bundle
 from catalog.certificates.grants import GRANT_KIND
 from catalog.certificates.kinds import (
@@ -29,6 +29,7 @@ from catalog.certificates.kinds import (
     kind_of,
 )
 from catalog.certificates.records import Record
+from catalog.certificates.status_lists import StatusLists
 from catalog.codec import to_json
 from catalog.identity.database import Database
 from catalog.transparency import log as transparency
@@ -106,8 +107,9 @@ class CertificateOffice:
     ) -> None:
         self.name = name
         self.log = Log(log)
-        self.db = Database(path, records.SCHEMA + transparency.SCHEMA)
+        self.db = Database(path, records.SCHEMA + status_lists.SCHEMA + transparency.SCHEMA)
         self._key = key
+        self._lists = StatusLists(key, name)
         self._clock = clock
 
     def open(self) -> None:
@@ -162,25 +164,27 @@ class CertificateOffice:
                     remedy=Text("issue a new certificate", "请重新签发证书"),
                     code="status.final",
                 )
-            if self._is_set(db, record, purpose) == value:
+            if self._lists.is_set(db, record.list, record.slot, purpose) == value:
                 raise InputError(
                     Text(
                         f"the certificate's {purpose} is already so", "证书已处于该状态，无需变更"
                     ),
                     code="status.same",
                 )
-            (bits,) = _list_of(db, record.list, purpose, "bits")
-            db.execute(
-                "UPDATE status_lists SET bits = ?, token = '' WHERE number = ? AND purpose = ?",
-                (status.with_bit(bits, record.slot, value=value), record.list, purpose),
-            )
+            self._lists.change(db, record.list, record.slot, purpose, value=value)
             change = StatusChange(UUID(hex=record.id).urn, purpose, value, reason)
             return self._issue(db, [Application(change)])[0]
 
     def state(self, record: Record) -> dict[status.Purpose, bool]:
         """Returns which bits of a certificate are set."""
+        if record.list is None or record.slot is None:
+            return dict.fromkeys(status.PURPOSES, False)
+        number, slot = record.list, record.slot
         with self.db.read() as db:
-            return {purpose: self._is_set(db, record, purpose) for purpose in status.PURPOSES}
+            return {
+                purpose: self._lists.is_set(db, number, slot, purpose)
+                for purpose in status.PURPOSES
+            }
 
     def find(self, beginning: str) -> Record:
         """Returns the certificate whose id begins so; see `records.find`."""
@@ -283,7 +287,7 @@ class CertificateOffice:
         slot: int | None = None
         entries: list[dict[str, str]] = []
         if not isinstance(subject, StatusChange):
-            number, slot, entries = self._slot(db)
+            number, slot, entries = self._lists.draw(db)
         token = envelope.issue(
             self._key,
             kind=kind_of(subject),
@@ -338,47 +342,12 @@ class CertificateOffice:
                     code="certificate.linked",
                 )
 
-    def _slot(self, db: sqlite3.Connection) -> tuple[int, int, list[dict[str, str]]]:
-        """Draws a place in the present pair of lists; opens a new pair when half is in use."""
-        row = db.execute(
-            "SELECT number, used FROM status_lists WHERE purpose = ? ORDER BY number DESC LIMIT 1",
-            (status.PURPOSES[0],),
-        ).fetchone()
-        number = 0 if row is None else row["number"]
-        if row is None or row["used"] >= status.SLOTS // 2:
-            number += row is not None
-            db.executemany(
-                "INSERT INTO status_lists (number, purpose, id, bits) VALUES (?, ?, ?, ?)",
-                [(number, purpose, secrets.token_hex(16), bytes(status.SLOTS // 8))
-                 for purpose in status.PURPOSES],
-            )  # fmt: skip
-
-        def taken(slot: int) -> bool:
-            found = db.execute(
-                "SELECT 1 FROM certificates WHERE list = ? AND slot = ?", (number, slot)
-            )
-            return found.fetchone() is not None
-
-        slot = status.draw_slot(taken, secrets.randbelow)
-        db.execute("UPDATE status_lists SET used = used + 1 WHERE number = ?", (number,))
-        ids = db.execute("SELECT purpose, id FROM status_lists WHERE number = ?", (number,))
-        entries = {
-            row["purpose"]: status.StatusEntry(row["purpose"], slot, f"urn:uuid:{UUID(row['id'])}")
-            for row in ids
-        }
-        return number, slot, [entries[purpose].to_json() for purpose in status.PURPOSES]
-
-    def _is_set(self, db: sqlite3.Connection, record: Record, purpose: status.Purpose) -> bool:
-        if record.list is None or record.slot is None:
-            return False
-        (bits,) = _list_of(db, record.list, purpose, "bits")
-        return status.is_set(bits, record.slot)
-
     def _bundle(self, db: sqlite3.Connection, record: Record) -> Bundle:
         size = self.log.best(db, record.entry)
         lists = []
         if record.list is not None:
-            lists = [self._signed_list(db, record.list, purpose) for purpose in status.PURPOSES]
+            now = int(self._clock())
+            lists = [self._lists.signed(db, record.list, each, now) for each in status.PURPOSES]
         return Bundle(
             certificate=record.token,
             salt=record.salt,
@@ -386,30 +355,6 @@ class CertificateOffice:
             status=tuple(lists),
             document=record.document,
         )
-
-    def _signed_list(self, db: sqlite3.Connection, number: int, purpose: status.Purpose) -> str:
-        """The list as signed; anew when a bit has changed or half of its time is over."""
-        now = int(self._clock())
-        row = _list_of(db, number, purpose, "id, bits, token, signed_at")
-        if row["token"] and now - row["signed_at"] < status.VALID_S // 2:
-            return str(row["token"])
-        token = status.issue_list(self._key, self.name, row["id"], purpose, row["bits"], now)
-        db.execute(
-            "UPDATE status_lists SET token = ?, signed_at = ? WHERE number = ? AND purpose = ?",
-            (token, now, number, purpose),
-        )
-        return token
-
-
-def _list_of(
-    db: sqlite3.Connection, number: int, purpose: status.Purpose, columns: str
-) -> sqlite3.Row:
-    # The columns are written in this file.
-    found: sqlite3.Row = db.execute(
-        f"SELECT {columns} FROM status_lists WHERE number = ? AND purpose = ?",  # noqa: S608
-        (number, purpose),
-    ).fetchone()
-    return found
 
 
 def _cited(subject: Subject) -> Sequence[str]:

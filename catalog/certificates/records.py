@@ -33,16 +33,6 @@ CREATE TABLE IF NOT EXISTS links (
     PRIMARY KEY (cited, citing)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS links_by_citing ON links (citing);
-CREATE TABLE IF NOT EXISTS status_lists (
-    number  INTEGER NOT NULL,
-    purpose TEXT NOT NULL,
-    id      TEXT NOT NULL,                 -- 32 hex digits
-    used    INTEGER NOT NULL DEFAULT 0,    -- slots that were given out
-    bits    BLOB NOT NULL,
-    token   TEXT NOT NULL DEFAULT '',      -- as last signed
-    signed_at INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (number, purpose)
-) STRICT;
 """
 
 

@@ -63,9 +63,10 @@ class StatusEntry:
         slot = body.get("statusListIndex")
         if isinstance(slot, str) and slot.isascii() and slot.isdigit() and len(slot) < 10:
             for purpose in PURPOSES:
-                entry = cls(purpose, int(slot), str(body.get("statusListCredential")))
-                if entry.to_json() == body:
-                    return entry
+                if purpose == body.get("statusPurpose"):
+                    entry = cls(purpose, int(slot), str(body.get("statusListCredential")))
+                    if entry.to_json() == body:
+                        return entry
         raise _malformed()
 
 

@@ -91,7 +91,8 @@ def _certificate(
     import time
 
     from catalog.certificates.bundle import Bundle
-    from catalog.certificates.verification import Trust, verify_bundle
+    from catalog.certificates.evidence import Trust
+    from catalog.certificates.verification import verify_bundle
     from catalog.transparency.policy import LogPolicy
     from exchange.certificate_views import show_verification
 

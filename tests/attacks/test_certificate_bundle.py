@@ -13,9 +13,10 @@ import pytest
 from catalog.certificates import status
 from catalog.certificates.bundle import Bundle
 from catalog.certificates.envelope import issue
+from catalog.certificates.evidence import Trust
 from catalog.certificates.office import Application
 from catalog.certificates.status import SLOTS, issue_list, read_list
-from catalog.certificates.verification import Trust, verify, verify_bundle
+from catalog.certificates.verification import verify, verify_bundle
 from catalog.transparency.notes import LOG
 from catalog.transparency.policy import NONE
 from protos.canonical import canonical
