@@ -75,13 +75,18 @@ def show_log(seen: Seen, policy: LogPolicy, behind: Mapping[str, int]) -> None:
         terminal.table([str(_WITNESS), str(_SEEN), str(_COSIGNED)], rows, right=[1])
 
 
-def show_verification(report: Report) -> None:
-    """Prints every question about a certificate with its answer, then the verdict in one line."""
+def show_verification(report: Report, *, ours: bool = True) -> None:
+    """Prints every question about a certificate with its answer, then the verdict in one line.
+
+    Args:
+        report: Of a bundle, or of somebody else's credential.
+        ours: Whether it is a bundle.
+    """
     show_checks(report, _BROKEN)
     if report.ok:
         unasked = any(check.ok is None for check in report.checks)
         terminal.done(_HOLDS_PARTLY if unasked else _HOLDS)
-    terminal.say(_SCOPE, style=terminal.SOFT)
+    terminal.say(_SCOPE if ours else _FOREIGN_SCOPE, style=terminal.SOFT)
 
 
 def read_file(path: Path) -> bytes:
@@ -170,4 +175,9 @@ _SCOPE: Final = Text(
     "A certificate proves who signed what, that it is in the log that the witnesses have seen, and "
     "that it stood on the day of its status list. It does not prove that what was signed is true.",
     "证书证明由谁签署、已收录于见证方所见的日志，以及在状态列表日期时有效；不证明所签内容属实。",
+)
+_FOREIGN_SCOPE: Final = Text(
+    "The proof shows that this key signed these words. Neither their truth, nor whose key it is, "
+    "nor a revocation was looked into.",
+    "证明只说明这把密钥签署了这些内容；未核查内容是否属实、密钥归属及是否已撤销。",
 )

@@ -26,7 +26,7 @@ from catalog.certificates.records import Record
 from catalog.certificates.report import Report
 from catalog.certificates.verification import verify_bundle
 from catalog.codec import to_json
-from catalog.plan import Member, Plan
+from catalog.plan import Member, Mode, Plan
 from catalog.transparency.notes import LOG, WITNESS, NoteSigner
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Submission, Witness
@@ -66,6 +66,7 @@ class ExactJob:
     owners: dict[str, IdentityKey]
     at: int = NOW
     dataset_digest: str = "d" * 64
+    mode: Mode = "exact"
 
     def grant(self, owner: str) -> str:
         return issue_grant(self.owners[owner], owner, self.request, now=self.at)
@@ -84,14 +85,15 @@ class ExactJob:
         )  # fmt: skip
 
     def document(self, late: int = 0) -> dict[str, Any]:
-        names = tuple(self.owners)
+        names, exact = tuple(self.owners), self.mode == "exact"
         plan = Plan(
             job="0" * 32, issued_at=self.at, expires_at=self.at + 600, analyst="alice",
             analyst_fingerprint=ALICE.public.fingerprint, analyst_sealing_key=SEALING,
             project="default", purpose="report", dataset="visits",
             dataset_digest=self.dataset_digest, statement="SELECT COUNT(*) FROM visits",
-            aggregate=COUNT, mode="exact", protocol="masked_sum", bits=64, roster=self.roster,
-            threshold=3, epsilon=0.0, delta=0.0, grants=tuple(map(self.grant, names)),
+            aggregate=COUNT, mode=self.mode, protocol="masked_sum", bits=64, roster=self.roster,
+            threshold=3, epsilon=0.0 if exact else 0.5, delta=0.0 if exact else 1e-6,
+            grants=tuple(map(self.grant, names)) if exact else (),
         )  # fmt: skip
         facts = Facts(plan.job, plan_hash(plan), 0.0, names, "e" * 64, 0)
         statements = {

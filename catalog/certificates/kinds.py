@@ -105,7 +105,8 @@ class Circulation:
         survivors: As in the receipt.
         outcome_digest: As in the receipt.
         registrations: ``urn:uuid`` of the registration of each dataset.
-        authorisations: ``urn:uuid`` of each authorisation; none for noisy answers.
+        authorisations: ``urn:uuid`` of the authorisation of each department that was asked;
+            none for noisy answers.
     """
 
     receipt: Source
@@ -202,9 +203,21 @@ def circulation_of(
         authorisations: Certificates of the grants that its plan carried.
 
     Raises:
-        TrustError: The receipt does not hold.
+        TrustError: The receipt does not hold, or exact figures are not authorised by each
+            department on its roster.
     """
     read, credential = read_receipt(receipt)
+    needed = len(read.roster) if read.mode == "exact" else 0
+    if len(set(authorisations)) != needed:
+        raise TrustError(
+            Text(
+                f"this result needs {needed} authorisations, one of each department that was "
+                f"asked, and has {len(set(authorisations))}",
+                f"此结果需要 {needed} 份授权证书（每个被询问部门一份），"
+                f"现有 {len(set(authorisations))} 份",
+            ),
+            code="certificate.unauthorised",
+        )
     return Circulation(
         receipt=source_of(receipt, credential),
         job=read.job,

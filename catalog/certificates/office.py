@@ -37,7 +37,7 @@ from catalog.transparency.log import SALT_BYTES, Log, commitment
 from catalog.transparency.notes import NoteSigner
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Submission
-from protos.compact_jws import payload_of
+from protos.compact_jws import unverified_payload
 from protos.faults import InputError, TrustError
 from protos.identity import IdentityKey
 from protos.language import Text
@@ -68,9 +68,10 @@ class Application:
             registrations: Ids of the datasets' certificates.
 
         Raises:
+            InputError: That is no id.
             TrustError: The grant does not hold.
         """
-        subject = authorisation_of(grant, registrations)
+        subject = authorisation_of(grant, _urns(registrations))
         signed = envelope.read(grant, GRANT_KIND)
         return cls(subject, signed.valid_until, grant, signed.valid_from)
 
@@ -86,9 +87,11 @@ class Application:
             authorisations: Ids of the grants' certificates.
 
         Raises:
-            TrustError: The receipt does not hold.
+            InputError: That is no id.
+            TrustError: The receipt does not hold, or exact figures are not authorised by all.
         """
-        return cls(circulation_of(receipt, registrations, authorisations), None, receipt)
+        subject = circulation_of(receipt, _urns(registrations), _urns(authorisations))
+        return cls(subject, None, receipt)
 
 
 class CertificateOffice:
@@ -272,7 +275,7 @@ class CertificateOffice:
             record = self._draft(db, application, size + offset, now)
             records.insert(db, record, _cited(application.subject))
             drafts.append(record)
-        self.log.append(db, [commitment(r.salt, payload_of(r.token)) for r in drafts])
+        self.log.append(db, [commitment(r.salt, unverified_payload(r.token)) for r in drafts])
         return drafts
 
     def _draft(
@@ -355,6 +358,17 @@ class CertificateOffice:
             status=tuple(lists),
             document=record.document,
         )
+
+
+def _urns(identifiers: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(UUID(hex=records.hex_of(each)).urn for each in identifiers)
+    except ValueError as error:
+        raise InputError(
+            Text("that is not the id of a certificate", "这不是证书编号"),
+            remedy=Text("see: veil certificate list", "请查看：veil certificate list"),
+            code="certificate.unknown",
+        ) from error
 
 
 def _cited(subject: Subject) -> Sequence[str]:

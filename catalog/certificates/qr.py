@@ -13,17 +13,17 @@ import io
 import segno
 
 from catalog.certificates.records import Record
-from protos.compact_jws import payload_of
+from protos.compact_jws import unverified_payload
 
 
 def fingerprint_of(token: str) -> str:
     """SHA-256 (hex) of a certificate's canonical claims."""
-    return hashlib.sha256(payload_of(token)).hexdigest()
+    return hashlib.sha256(unverified_payload(token)).hexdigest()
 
 
 def content_of(record: Record) -> str:
     """What the code says: ``urn:uuid:…`` and ``ni:///sha-256;…``, on two lines."""
-    digest = hashlib.sha256(payload_of(record.token)).digest()
+    digest = hashlib.sha256(unverified_payload(record.token)).digest()
     name = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     return f"urn:uuid:{_dashed(record.id)}\nni:///sha-256;{name}"
 

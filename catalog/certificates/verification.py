@@ -18,7 +18,9 @@ from catalog.certificates.kinds import (
     TITLES,
     Authorisation,
     Circulation,
+    Registration,
     check_source,
+    kind_of,
     read_subject,
 )
 from catalog.certificates.receipts import read_receipt
@@ -26,7 +28,7 @@ from catalog.certificates.report import Check, Report
 from catalog.certificates.standing import standing
 from catalog.transparency.checkpoints import read_proof
 from catalog.transparency.log import SALT_BYTES, commitment
-from protos.compact_jws import payload_of
+from protos.compact_jws import unverified_payload
 from protos.faults import TrustError, VeilError
 from protos.identity import show_fingerprint, unverified_claims
 from protos.language import Text, Words, both, joined
@@ -119,7 +121,7 @@ def _included(evidence: Evidence) -> Words:
     if len(bundle.salt) != SALT_BYTES:
         raise TrustError(Text("the salt has not 32 bytes", "盐值不是 32 字节"), code="bundle.salt")
     seen = evidence.trust.seen(proof.note)
-    proof.check(commitment(bundle.salt, payload_of(bundle.certificate)), seen.checkpoint)
+    proof.check(commitment(bundle.salt, unverified_payload(bundle.certificate)), seen.checkpoint)
     return Text(
         f"entry {proof.index} of {seen.checkpoint.size} in {seen.checkpoint.origin}",
         f"{seen.checkpoint.origin} 共 {seen.checkpoint.size} 条中的第 {proof.index} 条",
@@ -145,7 +147,7 @@ def _witnessed(evidence: Evidence) -> Words:
 
 def _about(evidence: Evidence) -> Words:
     if not isinstance(evidence.subject, Authorisation | Circulation):
-        raise NotAskedError(Text("it is about no other document", "不涉及其他文件"))
+        return Text("it is about no other document", "不涉及其他文件")
     if not evidence.bundle.document:
         raise NotAskedError(Text("the document is not in the bundle", "证书文件中没有附带该文件"))
     source = check_source(evidence.subject, evidence.bundle.document)
@@ -175,29 +177,60 @@ def _about(evidence: Evidence) -> Words:
 def _linked(evidence: Evidence) -> Words:
     subject = evidence.subject
     if not isinstance(subject, Authorisation | Circulation):
-        raise NotAskedError(Text("it leads to no other certificate", "不引用其他证书"))
+        return Text("it leads to no other certificate", "不引用其他证书")
     wanted = set(subject.registrations)
     wanted |= set(subject.authorisations) if isinstance(subject, Circulation) else set()
-    held: dict[str, Words] = {}
+    held: dict[str, Authorisation | Registration] = {}
     made = _made_at(evidence)
     for bundle in evidence.bundle.linked:
-        report, read = verify(bundle, evidence.trust, made), unverified_claims(bundle.certificate)
-        if not report.ok:
-            failed = report.failures[0]
-            raise TrustError(
-                Text(
-                    f"{read.get('id')}: {failed.name.en}: {both(failed.what).en}",
-                    f"{read.get('id')}：{failed.name.zh}：{both(failed.what).zh}",
-                ),
-                code="certificate.linked",
-            )
-        held[str(read["id"])] = _same_dataset(subject, bundle)
+        report = verify(bundle, evidence.trust, made)
+        credential = _held(bundle, report)
+        held[credential.id] = _linked_as(subject, credential)
+    granted = [each.grant.issuer for each in held.values() if isinstance(each, Authorisation)]
+    if len(set(granted)) != len(granted):
+        raise TrustError(
+            Text("two authorisations are of one department", "有两份授权证书出自同一部门"),
+            code="certificate.linked",
+        )
     missing = sorted(wanted - held.keys())
     if missing:
         raise NotAskedError(
             Text(f"not in the bundle: {', '.join(missing)}", f"未附带：{'、'.join(missing)}")
         )
-    return joined(held.values(), Text(", ", "，"))
+    titles = {identifier: TITLES[kind_of(each)] for identifier, each in held.items()}
+    return joined(
+        (
+            Text(f"{title.en} {urn[9:17]}", f"{title.zh} {urn[9:17]}")
+            for urn, title in titles.items()
+        ),
+        Text(", ", "，"),
+    )
+
+
+def _held(bundle: Bundle, report: Report) -> envelope.Credential:
+    """Returns a linked certificate that holds.
+
+    Raises:
+        TrustError: It does not; says which, and why.
+    """
+    if report.ok:
+        return envelope.read(bundle.certificate, *KINDS, with_status=True)
+    failed = report.failures[0]
+    name = _name_of(bundle)
+    raise TrustError(
+        Text(
+            f"{name}: {failed.name.en}: {both(failed.what).en}",
+            f"{name}：{failed.name.zh}：{both(failed.what).zh}",
+        ),
+        code="certificate.linked",
+    )
+
+
+def _name_of(bundle: Bundle) -> str:
+    try:
+        return str(unverified_claims(bundle.certificate).get("id"))[:60]
+    except VeilError:
+        return "?"
 
 
 def _made_at(evidence: Evidence) -> int:
@@ -208,20 +241,33 @@ def _made_at(evidence: Evidence) -> int:
     return evidence.credential.valid_from
 
 
-def _same_dataset(subject: Authorisation | Circulation, bundle: Bundle) -> Words:
-    """Compares what a linked certificate is about; returns what it is."""
-    claims = unverified_claims(bundle.certificate)  # `verify` has checked them
-    kind, content = str(claims["type"][-1]), claims["credentialSubject"]
-    if content.get("dataset_digest") != subject.dataset_digest:
-        raise TrustError(
-            Text(
-                f"{claims['id']} is about another dataset, or another declaration of it",
-                f"{claims['id']} 涉及其他数据集，或其另一版声明",
-            ),
-            code="certificate.linked",
-        )
-    return Text(
-        f"{TITLES[kind].en} {claims['id'][9:17]}", f"{TITLES[kind].zh} {claims['id'][9:17]}"
+def _linked_as(
+    subject: Authorisation | Circulation, credential: envelope.Credential
+) -> Authorisation | Registration:
+    """Reads a linked certificate, which must be about the same declaration.
+
+    Raises:
+        TrustError: It is another kind, or about another dataset; names it.
+    """
+    kind = KINDS[credential.kind]
+    read = read_subject(kind, credential.subject)
+    wanted = subject.registrations
+    if isinstance(subject, Circulation) and isinstance(read, Authorisation):
+        wanted = subject.authorisations
+        if read.registrations != subject.registrations:
+            wanted = ()
+    if (
+        isinstance(read, Authorisation | Registration)
+        and credential.id in wanted
+        and read.dataset_digest == subject.dataset_digest
+    ):
+        return read
+    raise TrustError(
+        Text(
+            f"{credential.id} is not what it was cited as, or is about another dataset",
+            f"{credential.id} 并非所引用的证书，或涉及其他数据集",
+        ),
+        code="certificate.linked",
     )
 
 

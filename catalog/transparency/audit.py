@@ -72,7 +72,7 @@ def audit(
     Raises:
         BrokenLogError: Something was altered, cut or reordered; names the place.
     """
-    tree, own, others = Frontier(), _States(checkpoints), _States(noted)
+    tree, own, others = Frontier(), _States(checkpoints, _altered), _States(noted, _forked)
     own.settle(tree)
     others.settle(tree)
     for index, entry in entries:
@@ -95,7 +95,10 @@ def _add(tree: Frontier, index: int, entry: bytes, stored: Read | None) -> None:
 class _States:
     """Signed states of one source, waiting for the tree to reach their sizes."""
 
-    def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
+    def __init__(
+        self, checkpoints: Sequence[Checkpoint], broken: Callable[[int, int], BrokenLogError]
+    ) -> None:
+        self._broken = broken
         self._waiting = deque(sorted(checkpoints, key=lambda checkpoint: checkpoint.size))
         self._good = 0  # size of the last one that fits
 
@@ -104,7 +107,7 @@ class _States:
         at = self._good
         while self._waiting and self._waiting[0].size == tree.size:
             if self._waiting.popleft().root != tree.root:
-                raise _altered(self._good, max(tree.size - 1, 0))
+                raise self._broken(self._good, max(tree.size - 1, 0))
             at = tree.size
         self._good = at
 
@@ -133,33 +136,6 @@ def compare(one: Iterable[tuple[int, bytes]], other: Iterable[tuple[int, bytes]]
                 index,
                 "log.forked",
             )
-
-
-def check_not_forked(one: Checkpoint, other: Checkpoint, prove: Callable[[int, int], bool]) -> None:
-    """Says whether two checkpoints of a log can be of one history.
-
-    Args:
-        one: Verified.
-        other: Verified, of the same log.
-        prove: Whether the log can prove the larger to continue the smaller.
-
-    Raises:
-        BrokenLogError: The log has signed two histories.
-    """
-    small, large = sorted((one, other), key=lambda checkpoint: checkpoint.size)
-    same = small.root == large.root if small.size == large.size else prove(small.size, large.size)
-    if small.size and not same:
-        raise BrokenLogError(
-            Text(
-                f"the log has signed two histories: its trees of {small.size} and {large.size} "
-                f"entries differ before entry {small.size}",
-                f"日志签署了两段不同的历史：{small.size} 条与 {large.size} 条的日志"
-                f"在第 {small.size} 条之前已不同",
-            ),
-            0,
-            small.size - 1,
-            "log.forked",
-        )
 
 
 def write_copy(entries: Iterable[tuple[int, bytes]], note: str) -> str:
@@ -204,6 +180,15 @@ def _altered(first: int, last: int) -> BrokenLogError:
         )
     )
     return BrokenLogError(said, first, last, "log.altered")
+
+
+def _forked(first: int, last: int) -> BrokenLogError:
+    said = Text(
+        f"the log has signed another history: between entries {first} and {last} it was altered "
+        "or forked",
+        f"日志签署过另一段历史：在第 {first} 条至第 {last} 条之间被改动或分叉",
+    )
+    return BrokenLogError(said, first, last, "log.forked")
 
 
 def _missing(index: int, wanted: int | None = None) -> BrokenLogError:

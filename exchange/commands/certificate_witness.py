@@ -83,8 +83,8 @@ def sign(
     from exchange.witness_files import WitnessFiles
     from protos import terminal
 
-    submission = Submission.parse(read_file(request).decode("utf-8", "replace"))
     with WitnessFiles(directory).witness(LogPolicy.load(policy)) as witness:
+        submission = Submission.parse(read_file(request).decode("utf-8", "replace"))
         line = witness.add_checkpoint(submission, int(time.time()))
     write_file(output, (submission.note + line).encode())
     terminal.done(Text(f"Cosigned; hand back {output}.", f"已会签；请交回 {output}。"))

@@ -124,7 +124,7 @@ def _foreign(content: bytes) -> Report:
             detail=str(error),
         ) from error
     report = verify_foreign(document, int(time.time()))
-    show_verification(report)
+    show_verification(report, ours=False)
     return report
 
 

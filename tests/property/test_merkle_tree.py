@@ -20,7 +20,7 @@ from catalog.transparency.merkle import (
 )
 from protos.faults import TrustError
 
-LEAVES = [leaf_hash(n.to_bytes(4)) for n in range(300)]
+LEAVES = [leaf_hash(n.to_bytes(4)) for n in range(140)]
 NODES: dict[tuple[int, int], bytes] = {}
 TREE = Frontier()
 ROOTS = [EMPTY_ROOT]
@@ -58,21 +58,21 @@ def flipped(content: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-@given(st.integers(0, 300))
+@given(st.integers(0, 140))
 def test_the_root_is_the_defined_one(size: int) -> None:
     assert ROOTS[size] == defined(LEAVES[:size]) == root_of(read, size)
 
 
-@given(st.data(), st.integers(1, 300))
+@given(st.data(), st.integers(1, 140))
 def test_inclusion(data: st.DataObject, size: int) -> None:
     index = data.draw(st.integers(0, size - 1))
     proof, root, leaf = inclusion_proof(read, index, size), ROOTS[size], LEAVES[index]
-    assert len(proof) <= 9
+    assert len(proof) <= 8
     check_inclusion(leaf, index, size, proof, root)
     bit = data.draw(st.integers(0, 255))
     assert not holds(check_inclusion, flipped(leaf, bit), index, size, proof, root)
     assert not holds(check_inclusion, leaf, index, size, proof, flipped(root, bit))
-    other = data.draw(st.integers(0, 600).filter(lambda i: i != index))
+    other = data.draw(st.integers(0, 280).filter(lambda i: i != index))
     assert not holds(check_inclusion, leaf, other, size, proof, root)
     assert not holds(check_inclusion, leaf, index, size, [*proof, root], root)
     if proof:
@@ -82,7 +82,7 @@ def test_inclusion(data: st.DataObject, size: int) -> None:
         assert not holds(check_inclusion, leaf, index, size, proof[:-1], root)
 
 
-@given(st.data(), st.integers(1, 300))
+@given(st.data(), st.integers(1, 140))
 def test_consistency(data: st.DataObject, new: int) -> None:
     old = data.draw(st.integers(1, new))
     proof = consistency_proof(read, old, new)
