@@ -34,7 +34,7 @@ from catalog.codec import to_json
 from catalog.identity.database import Database
 from catalog.transparency import log as transparency
 from catalog.transparency.log import SALT_BYTES, Log, commitment
-from catalog.transparency.notes import NoteSigner
+from catalog.transparency.notes import NoteSigner, read_note
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Submission
 from protos.compact_jws import unverified_payload
@@ -254,18 +254,22 @@ class CertificateOffice:
         seen = policy.open(note)
         with self.db.write() as db:
             own = self.log.note(db, seen.checkpoint.size)
-            if policy.open(own).checkpoint != seen.checkpoint:
+            known = policy.open(own)
+            if known.checkpoint != seen.checkpoint:
                 raise TrustError(
                     Text(
                         f"the checkpoint of {seen.checkpoint.size} entries is of another history",
                         f"{seen.checkpoint.size} 条的检查点属于另一段历史",
                     ),
+                    remedy=Text(
+                        "keep it, it proves a fork; see: veil certificate log verify --noted FILE",
+                        "请保留，它证明日志分叉；参见：veil certificate log verify --noted 文件",
+                    ),
                     code="log.forked",
                 )
-            for name in seen.witnesses:
-                lines = [line for line in note.splitlines(keepends=True)
-                         if line.startswith(f"\u2014 {policy.witnesses[name].name} ")]  # fmt: skip
-                self.log.add_cosignature(db, seen.checkpoint.size, name, "".join(lines))
+            for name in seen.witnesses.keys() - known.witnesses.keys():
+                line = read_note(note).lines_of(policy.witnesses[name])
+                self.log.add_cosignature(db, seen.checkpoint.size, name, line)
         return sorted(seen.witnesses)
 
     def _issue(self, db: sqlite3.Connection, applications: list[Application]) -> list[Record]:

@@ -14,6 +14,7 @@ from typing import Final
 
 from catalog.transparency.checkpoints import Checkpoint, Proof
 from catalog.transparency.merkle import (
+    HASH_BYTES,
     Read,
     consistency_proof,
     grown,
@@ -22,7 +23,7 @@ from catalog.transparency.merkle import (
     root_of,
 )
 from catalog.transparency.notes import NoteSigner
-from protos.faults import InputError
+from protos.faults import InputError, TrustError
 from protos.language import Text
 
 SALT_BYTES: Final = 32
@@ -84,11 +85,13 @@ class Log:
         for entry in entries:
             db.execute("INSERT INTO log_entries VALUES (?, ?)", (size, entry))
             # One by one: the next level reads what the one before has written.
-            for node in grown(_reader(db), size, leaf_hash(entry)):
+            for node in grown(_reader(self, db), size, leaf_hash(entry)):
                 db.execute("INSERT INTO log_nodes VALUES (?, ?, ?)", node)
             size += 1
         if size > first:
-            note = Checkpoint(self.origin, size, root_of(_reader(db), size)).signed(self._signer)
+            note = Checkpoint(self.origin, size, root_of(_reader(self, db), size)).signed(
+                self._signer
+            )
             db.execute("INSERT INTO log_checkpoints (size, note) VALUES (?, ?)", (size, note))
         return list(range(first, size))
 
@@ -144,14 +147,19 @@ class Log:
         return 0 if row is None else int(row[0])
 
     def add_cosignature(self, db: sqlite3.Connection, size: int, witness: str, line: str) -> None:
-        """Puts a witness's verified line under a checkpoint, within the caller's transaction."""
-        note = self.note(db, size)
-        if line not in note:
-            db.execute(
-                "UPDATE log_checkpoints SET note = ?, cosignatures = cosignatures + 1 "
-                "WHERE size = ?",
-                (note + line, size),
-            )
+        """Puts a witness's line under a checkpoint, within the caller's transaction.
+
+        Args:
+            db: Connection of the transaction.
+            size: Of the checkpoint.
+            witness: Its name in the policy; it has not cosigned this checkpoint before.
+            line: Verified.
+        """
+        db.execute(
+            "UPDATE log_checkpoints SET note = note || ?, cosignatures = cosignatures + 1 "
+            "WHERE size = ?",
+            (line, size),
+        )
         db.execute(
             "INSERT INTO log_witnesses VALUES (?, ?) "
             "ON CONFLICT (name) DO UPDATE SET size = max(size, excluded.size)",
@@ -160,12 +168,12 @@ class Log:
 
     def proof(self, db: sqlite3.Connection, index: int, size: int) -> Proof:
         """Proves an entry under the checkpoint of a size."""
-        steps = inclusion_proof(_reader(db), index, size)
+        steps = inclusion_proof(_reader(self, db), index, size)
         return Proof(index, tuple(steps), self.note(db, size))
 
     def consistency(self, db: sqlite3.Connection, old: int, new: int) -> list[bytes]:
         """Proves that the tree of ``old`` entries is a beginning of that of ``new``."""
-        return consistency_proof(_reader(db), old, new) if old else []
+        return consistency_proof(_reader(self, db), old, new) if old else []
 
     def entries(self, db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
         """Reads index and content of all entries, in order, unchecked."""
@@ -174,14 +182,29 @@ class Log:
 
     def node(self, db: sqlite3.Connection, level: int, position: int) -> bytes:
         """Returns the stored hash of a complete subtree, unchecked; empty if there is none."""
-        return _reader(db)(level, position)
-
-
-def _reader(db: sqlite3.Connection) -> Read:
-    def read(level: int, position: int) -> bytes:
         row = db.execute(
             "SELECT hash FROM log_nodes WHERE level = ? AND position = ?", (level, position)
         ).fetchone()
         return b"" if row is None else bytes(row[0])
+
+
+def _reader(log: Log, db: sqlite3.Connection) -> Read:
+    def read(level: int, position: int) -> bytes:
+        found = log.node(db, level, position)
+        if len(found) != HASH_BYTES:  # nothing may be signed over it
+            raise TrustError(
+                Text(
+                    f"the log is damaged: the hash of entries {position << level} to "
+                    f"{(position + 1 << level) - 1} is missing",
+                    f"日志已损坏：缺少第 {position << level} 条至"
+                    f"第 {(position + 1 << level) - 1} 条的哈希",
+                ),
+                remedy=Text(
+                    "see what else is wrong: veil certificate log verify",
+                    "请检查：veil certificate log verify",
+                ),
+                code="log.damaged",
+            )
+        return found
 
     return read

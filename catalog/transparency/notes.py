@@ -112,8 +112,7 @@ class NoteSigner:
 
     def sign(self, message: bytes, before: bytes = b"") -> str:
         """Returns a signature line over ``message``; ``before`` goes ahead of the signature."""
-        content = self.public.id + before + self.private.sign(message)
-        return f"{_SIGNATURE}{self.public.name} {base64.b64encode(content).decode()}\n"
+        return _written(self.public, before + self.private.sign(message))
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,10 @@ class Note:
     def by(self, key: NoteKey) -> list[bytes]:
         """Signatures that name a key, unchecked."""
         return [sig for name, identifier, sig in self.lines if (name, identifier) == _named(key)]
+
+    def lines_of(self, key: NoteKey) -> str:
+        """The lines that name a key, as they are written."""
+        return "".join(_written(key, content) for content in self.by(key))
 
 
 def signed(text: str, *signers: NoteSigner) -> str:
@@ -188,6 +191,10 @@ def from_base64(text: str) -> bytes:
     if base64.b64encode(content).decode() != text:
         raise ValueError("not base64")
     return content
+
+
+def _written(key: NoteKey, signature: bytes) -> str:
+    return f"{_SIGNATURE}{key.name} {base64.b64encode(key.id + signature).decode()}\n"
 
 
 def _line(line: str) -> tuple[str, bytes, bytes]:

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.certificates import status
 from catalog.certificates.bundle import Bundle
-from catalog.certificates.envelope import issue
+from catalog.certificates.envelope import issue, read
 from catalog.certificates.evidence import Trust
 from catalog.certificates.office import Application
 from catalog.certificates.status import SLOTS, issue_list, read_list
@@ -181,6 +181,17 @@ def test_a_certificate_without_its_status_is_not_one_of_ours(
     assert failed(verify(replace(bundle, status=bundle.status[:1]), one.trust(policy=None))) == [
         "Not revoked, not suspended"
     ]
+
+
+def test_a_grant_with_a_status_that_no_node_would_look_into_is_refused(office: Office) -> None:
+    entry = status.StatusEntry("revocation", 1, "urn:uuid:0").to_json()
+    token = issue(
+        office.key, kind="VeilGrant", identifier="0" * 32, issuer="hub", subject={},
+        valid_from=NOW, status=[entry],
+    )  # fmt: skip
+    with pytest.raises(TrustError, match="unknown members"):
+        read(token, "VeilGrant")
+    assert read(token, "VeilGrant", with_status=True).status == (entry,)
 
 
 def test_files_that_are_no_bundles_are_said_to_be_none(office: Office, bundle: Bundle) -> None:

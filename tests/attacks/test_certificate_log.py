@@ -128,6 +128,14 @@ def test_a_changed_hash_names_its_entries(office: Office) -> None:
     assert (caught.value.first, caught.value.last) == (4, 7)
 
 
+def test_a_damaged_log_signs_nothing_more(office: Office) -> None:
+    rewrite(office, "DELETE FROM log_nodes WHERE level = 2 AND position = 2")
+    with pytest.raises(TrustError, match="entries 8 to 11 is missing"):
+        issue(office, range(20, 24))
+    with pytest.raises(BrokenLogError, match="between entries 8 and 11"):
+        audited(office)
+
+
 def test_a_whole_new_log_shows_against_a_checkpoint_and_against_a_copy(office: Office) -> None:
     before = noted(office)
     with office.office.db.read() as db:
@@ -273,6 +281,14 @@ def test_cosignatures_of_another_time_key_or_tree_do_not_count(office: Office) -
         note = office.office.log.note(db)
     line = cosigned(read_note(note), office.signers["foshan"], office.now)
     assert office.policy.open(note + line).witnesses == {"foshan": office.now}
+    for now in (office.now, office.now + 1):  # again, or at another time: it counts once
+        again = cosigned(read_note(note), office.signers["foshan"], now)
+        fake = cosigned(read_note(note), ed25519("foshan.example/w"), now)
+        assert office.office.cosign(note + fake + again, office.policy) == ["foshan"]
+    with office.office.db.read() as db:
+        kept = office.office.log.note(db)
+        (count,) = db.execute("SELECT MAX(cosignatures) FROM log_checkpoints").fetchone()
+    assert (kept, count) == (note + line, 1)
     impostor = cosigned(read_note(note), ed25519("foshan.example/w"), office.now)
     assert office.policy.open(note + impostor).witnesses == {}  # another key: ignored
     other = noted(office).text.replace("\n12\n", "\n13\n")
