@@ -11,12 +11,16 @@ from catalog.certificates import status
 from catalog.certificates.status import PURPOSES, SLOTS, VALID_S, Purpose, StatusEntry
 from protos.identity import IdentityKey
 
+# Counts lie apart from bits: an issue writes a count, and 32 kB of bits need not move for it.
 SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS status_pairs (
+    number INTEGER PRIMARY KEY,
+    used   INTEGER NOT NULL                -- slots that were given out
+) STRICT;
 CREATE TABLE IF NOT EXISTS status_lists (
     number    INTEGER NOT NULL,
     purpose   TEXT NOT NULL,
     id        TEXT NOT NULL,               -- 32 hex digits
-    used      INTEGER NOT NULL DEFAULT 0,  -- slots that were given out
     bits      BLOB NOT NULL,
     token     TEXT NOT NULL DEFAULT '',    -- as last signed; '' since a bit has changed
     signed_at INTEGER NOT NULL DEFAULT 0,
@@ -52,10 +56,14 @@ class StatusLists:
             return found.fetchone() is not None
 
         slot = status.draw_slot(taken, secrets.randbelow)
-        db.execute("UPDATE status_lists SET used = used + 1 WHERE number = ?", (number,))
+        db.execute("UPDATE status_pairs SET used = used + 1 WHERE number = ?", (number,))
+        ids = dict(
+            db.execute(
+                "SELECT purpose, id FROM status_lists WHERE number = ?", (number,)
+            ).fetchall()
+        )
         entries = [
-            StatusEntry(purpose, slot, UUID(hex=_row(db, number, purpose)["id"]).urn).to_json()
-            for purpose in PURPOSES
+            StatusEntry(purpose, slot, UUID(hex=ids[purpose]).urn).to_json() for purpose in PURPOSES
         ]
         return number, slot, entries
 
@@ -94,11 +102,12 @@ class StatusLists:
 
     def _present(self, db: sqlite3.Connection) -> int:
         last = db.execute(
-            "SELECT number, used FROM status_lists ORDER BY number DESC LIMIT 1"
+            "SELECT number, used FROM status_pairs ORDER BY number DESC LIMIT 1"
         ).fetchone()
         if last is not None and last["used"] < SLOTS // 2:
             return int(last["number"])
         number = 0 if last is None else int(last["number"]) + 1
+        db.execute("INSERT INTO status_pairs VALUES (?, 0)", (number,))
         db.executemany(
             "INSERT INTO status_lists (number, purpose, id, bits) VALUES (?, ?, ?, ?)",
             [(number, purpose, secrets.token_hex(16), bytes(SLOTS // 8)) for purpose in PURPOSES],

@@ -229,7 +229,7 @@ def test_slots_are_random_and_no_two_are_alike(office: Office) -> None:
 def test_half_a_list_full_opens_another(office: Office) -> None:
     first = office.register(1)
     with office.office.db.write() as db:
-        db.execute("UPDATE status_lists SET used = ?", (SLOTS // 2,))
+        db.execute("UPDATE status_pairs SET used = ?", (SLOTS // 2,))
     second = office.register(2)
     assert (first.list, second.list) == (0, 1)
     office.cosign()
