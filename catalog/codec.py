@@ -111,6 +111,8 @@ def _write_scalar(value: object, kind: object) -> object:
 def _read(kind: object, body: object, at: str, depth: int) -> object:
     if depth > MAX_DEPTH:
         raise _wrong(at, "is nested too deeply")
+    if kind is str or kind is int or kind is float or kind is bool:  # nearly all there is
+        return _read_scalar(kind, body, at)
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, body, at, depth)
     origin, args = get_origin(kind), get_args(kind)

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from catalog.certificates.receipts import RELEASE_TYPE
+from catalog.certificates.report import Check, Report
 from exchange.receipt_checks import CHECKS, NotAsked, Remark
-from exchange.receipt_evidence import VERSION, Check, Evidence, read_document
+from exchange.receipt_evidence import VERSION, Evidence, read_document
 from protos.canonical import digest
 from protos.cards import Pins
 from protos.faults import VeilError
@@ -27,28 +28,6 @@ from protos.identity import IdentityKey, unverified_claims
 from protos.language import Text, Words
 
 __all__ = ["Check", "Report", "bind_release", "make_document", "verify_receipt"]
-
-
-@dataclass(frozen=True)
-class Report:
-    """All questions, in order."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong with what could be checked."""
-        return all(check.ok is not False for check in self.checks)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every question was asked and answered well, without a remark."""
-        return all(check.ok and not check.remark for check in self.checks)
-
-    @property
-    def failures(self) -> tuple[Check, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if check.ok is False)
 
 
 def make_document(

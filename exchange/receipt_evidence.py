@@ -18,31 +18,15 @@ from catalog.certificates.receipts import (
     read_receipt,
     read_statement,
 )
+from catalog.certificates.report import Check
 from catalog.plan import Plan
 from protos.cards import Card, Pins, read_card
 from protos.faults import TrustError, VeilError
 from protos.identity import show_fingerprint
-from protos.language import Text, Words
+from protos.language import Text
 
 VERSION: Final = 1
 _MEMBERS: Final = {"version", "receipt", "statements", "plan", "cards", "release"}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question about a receipt.
-
-    Attributes:
-        name: The question.
-        ok: True, False, or None where it could not be asked.
-        what: What was found, or what is wrong and where, or why it was not asked.
-        remark: Whether it holds, and a reader must know something nevertheless.
-    """
-
-    name: Text
-    ok: bool | None
-    what: Words
-    remark: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,14 @@ def show_explanation(explanation: Explanation, *, stream: IO[str] | None = None)
         terminal.say(f"✗ {_REFUSED}", style=terminal.BAD, stream=stream)
 
 
-def show_report(report: Report, *, stream: IO[str] | None = None) -> None:
-    """Prints every check of a receipt with its outcome, then the verdict in one line."""
+def show_checks(report: Report, broken: Text, *, stream: IO[str] | None = None) -> None:
+    """Prints every check with its outcome; then, if some failed, which.
+
+    Args:
+        report: Of a receipt or a certificate.
+        broken: What to say before the names of those that failed.
+        stream: Where to; standard output by default.
+    """
     marks = {True: "✓", False: "✗", None: "–"}
     terminal.table(
         ("", str(_QUESTION), str(_FOUND)),
@@ -83,13 +89,18 @@ def show_report(report: Report, *, stream: IO[str] | None = None) -> None:
     )
     if not report.ok:
         failed = joined((check.name for check in report.failures), Text(" · ", "、"))
-        said = Text(f"✗ {_BROKEN.en}: {failed.en}", f"✗ {_BROKEN.zh}：{failed.zh}")
+        said = Text(f"✗ {broken.en}: {failed.en}", f"✗ {broken.zh}：{failed.zh}")
         terminal.say(said, style=terminal.BAD, hang=2, stream=stream)
-    elif report.complete:
+
+
+def show_report(report: Report, *, stream: IO[str] | None = None) -> None:
+    """Prints every check of a receipt with its outcome, then the verdict in one line."""
+    show_checks(report, _BROKEN, stream=stream)
+    if report.complete:
         terminal.done(_HOLDS, stream=stream)
-    elif any(check.ok is None for check in report.checks):
+    elif report.ok and any(check.ok is None for check in report.checks):
         terminal.done(_HOLDS_PARTLY, stream=stream)
-    else:
+    elif report.ok:
         terminal.done(_HOLDS_OTHERWISE, stream=stream)
     if any(check.remark for check in report.checks):
         terminal.say(_REMARKED, stream=stream)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -119,6 +120,17 @@ class PublicIdentity:
             _check_times(claims, now, skew_s)
         return claims
 
+    def check_signature(self, typ: str, token: str, payload: bytes) -> None:
+        """Checks that a token is this key's, and has a payload that was read from it before.
+
+        Raises:
+            TrustError: It is not.
+        """
+        if compact_jws.verify(self._key, typ, self.fingerprint, token) != payload:
+            raise TrustError(
+                Text("the signature does not hold", "签名不成立"), code="signature.invalid"
+            )
+
 
 class IdentityKey:
     """A private signing key; redacted in ``repr``."""
@@ -179,6 +191,26 @@ def show_fingerprint(fingerprint: str, *, full: bool = False) -> str:
     """Groups a fingerprint for people: 32 hex digits (128 bits), or all 64 when ``full``."""
     shown = fingerprint if full else fingerprint[:32]
     return " ".join(shown[i : i + 4] for i in range(0, len(shown), 4))
+
+
+def read_signed(
+    typ: str, token: str, signer: Callable[[dict[str, Any]], PublicIdentity]
+) -> tuple[PublicIdentity, dict[str, Any]]:
+    """Reads a document that names its own signer, and checks that it is signed by that key.
+
+    Args:
+        typ: The only type accepted.
+        token: Compact JWS.
+        signer: Finds the key that the claims name; they are not verified yet.
+
+    Raises:
+        TrustError: Anything about the token does not hold.
+    """
+    payload = compact_jws.unverified_payload(token)
+    claims = _claims(payload)
+    identity = signer(claims)
+    identity.check_signature(typ, token, payload)
+    return identity, claims
 
 
 def unverified_claims(token: str) -> dict[str, Any]:

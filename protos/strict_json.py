@@ -12,6 +12,7 @@ from typing import Any, Final
 
 _EXACT: Final = 2**53 - 1
 _DEEPEST: Final = 64
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def read_strict(content: bytes, *, most: int) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def read_strict(content: bytes, *, most: int) -> dict[str, Any]:
 def _depth(content: bytes) -> int:
     """An upper limit: brackets within texts are counted too."""
     depth = deepest = 0
-    for byte in content:
+    for byte in content.translate(None, _NO_BRACKETS):
         if byte in b"[{":
             depth += 1
             deepest = max(deepest, depth)

@@ -1,22 +1,29 @@
-"""``veil verify``."""
+"""``veil verify``: a receipt, a certificate bundle, or somebody else's signed credential."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from protos.language import Text
 
+if TYPE_CHECKING:
+    from catalog.certificates.report import Report
+    from protos.cards import Pins
+
 app = typer.Typer(add_completion=False)
 
 
-@app.command(help=str(Text("Check a receipt, offline.", "离线核验回执。")))
+@app.command(help=str(Text("Check a receipt or a certificate, offline.", "离线核验回执或证书。")))
 def verify(
-    receipt: Annotated[
-        Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件（JSON）。")))
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=str(Text("The receipt or certificate (JSON).", "回执或证书文件（JSON）。"))
+        ),
     ],
     pins: Annotated[
         Path | None,
@@ -32,16 +39,120 @@ def verify(
             )
         ),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "log.policy: the log of certificates and its witnesses.",
+                    "log.policy：证书日志及其见证方。",
+                )
+            )
+        ),
+    ] = None,
+    status: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "A newer bundle of the same issuer, for its status lists.",
+                    "同一签发者较新的证书文件，取其状态列表。",
+                )
+            )
+        ),
+    ] = None,
 ) -> None:
-    """Checks every signature and figure of a receipt, and says what failed and where."""
+    """Checks every signature and figure, and says what failed and where."""
+    document, content = _read(file)
+    trusted = _pins(pins)
+    if isinstance(document, dict) and document.get("type") == "veil-certificate-bundle":
+        report = _certificate(content, trusted, policy, status or [])
+    elif isinstance(document, dict) and "proof" in document:
+        report = _foreign(content)
+    else:
+        report = _receipt(document, trusted, table)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _receipt(document: object, pins: Pins | None, table: Path | None) -> Report:
     from exchange.receipt import verify_receipt
     from exchange.views import show_report
-    from protos.cards import Pins
+
+    body = None if table is None else _bytes(table)
+    report = verify_receipt(document, pins=pins, table=body)
+    show_report(report)
+    return report
+
+
+def _certificate(
+    content: bytes, pins: Pins | None, policy: Path | None, status: list[Path]
+) -> Report:
+    import time
+
+    from catalog.certificates.bundle import Bundle
+    from catalog.certificates.evidence import Trust
+    from catalog.certificates.verification import verify_bundle
+    from catalog.transparency.policy import LogPolicy
+    from exchange.certificate_views import show_verification
+
+    newer = [token for path in status for token in Bundle.from_bytes(_bytes(path)).status]
+    trust = Trust(
+        int(time.time()), pins, None if policy is None else LogPolicy.load(policy), tuple(newer)
+    )
+    report = verify_bundle(content, trust)
+    show_verification(report)
+    return report
+
+
+def _foreign(content: bytes) -> Report:
+    import time
+
+    from catalog.certificates.bundle import MOST_BYTES
+    from catalog.certificates.foreign import verify_foreign
+    from exchange.certificate_views import show_verification
+    from protos.faults import InputError
+    from protos.strict_json import read_strict
+
+    try:
+        document = read_strict(content, most=MOST_BYTES)
+    except ValueError as error:
+        raise InputError(
+            Text("the credential can be read in two ways", "该凭证可以有两种解读"),
+            remedy=Text("ask its issuer for a clean copy", "请向签发者索取规范的副本"),
+            code="certificate.ambiguous",
+            detail=str(error),
+        ) from error
+    report = verify_foreign(document, int(time.time()))
+    show_verification(report, ours=False)
+    return report
+
+
+def _read(path: Path) -> tuple[object, bytes]:
+    from protos.faults import InputError
+
+    content = _bytes(path)
+    try:
+        return json.loads(content.decode("utf-8")), content
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            Text(
+                f"{path} is neither a receipt nor a certificate: it is not JSON",
+                f"{path} 不是回执或证书：不是 JSON",
+            ),
+            remedy=Text(
+                "give the file that veil sql … --receipt or veil certificate show … --output wrote",
+                "请给出由 veil sql … --receipt 或 veil certificate show … --output 写出的文件",
+            ),
+            code="receipt.malformed",
+        ) from error
+
+
+def _bytes(path: Path) -> bytes:
     from protos.faults import InputError
 
     try:
-        document = json.loads(receipt.read_text("utf-8"))
-        body = None if table is None else table.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             Text(
@@ -54,26 +165,21 @@ def verify(
             ),
             code="receipt.missing",
         ) from error
-    except (ValueError, RecursionError) as error:
+
+
+def _pins(path: Path | None) -> Pins | None:
+    from protos.cards import Pins
+    from protos.faults import InputError
+
+    if path is None:
+        return None
+    if not path.is_file():
         raise InputError(
-            Text(f"{receipt} is not a receipt: it is not JSON", f"{receipt} 不是回执：不是 JSON"),
-            remedy=Text(
-                "give the file that veil sql … --receipt wrote",
-                "请给出由 veil sql … --receipt 写出的文件",
-            ),
-            code="receipt.malformed",
-        ) from error
-    if pins is not None and not pins.is_file():
-        raise InputError(
-            Text(f"there is no file {pins}", f"没有文件 {pins}"),
+            Text(f"there is no file {path}", f"没有文件 {path}"),
             remedy=Text(
                 "an analyst's pins.toml lies beside its keys; leave out --pins to go without",
                 "分析员的 pins.toml 与其密钥在同一目录；不用时去掉 --pins",
             ),
             code="pins.missing",
         )
-    trusted = None if pins is None else Pins.load(pins)
-    report = verify_receipt(document, pins=trusted, table=body)
-    show_report(report)
-    if not report.ok:
-        raise typer.Exit(1)
+    return Pins.load(path)

@@ -1,9 +1,12 @@
 """What the guides tell people to write is accepted as it stands."""
 
 import datetime as dt
+import json
 import re
+import shlex
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +14,16 @@ from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
+import typer
 
+from catalog.codec import dataset_digest
 from catalog.config import load_dataset, load_policy
 from desensitize.masking import KINDS
 from desensitize.masking.dates import Unit
 from desensitize.policy import parse_policy
+from exchange.cli import app
 from exchange.cluster_config import ClusterConfig
+from tests.certificate_world import ExactJob, Office
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
@@ -226,3 +233,39 @@ def test_the_synthesis_guide_names_every_domain() -> None:
     text = (GUIDES / "synthesise.md").read_text("utf-8")
     for word in ("codes", "band", "date", "district", "file", "level", *get_args(Unit)):
         assert re.search(rf"\b{word}\b", text), word
+
+
+def test_the_certificates_of_the_guide_hold_until_one_is_suspended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (GUIDES / "certificates.md").read_text("utf-8")
+    [declaration] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    holds, suspended = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("visits.toml").write_text(declaration, "utf-8")
+    office = Office(tmp_path)
+    job = ExactJob(office.key, office.owners, int(time.time()))
+    job.dataset_digest = dataset_digest(load_dataset(Path("visits.toml")))
+    Path("receipt.json").write_text(json.dumps(job.document()), "utf-8")
+    office.key.save(Path("identity.key"))
+    office.pins.save(Path("pins.toml"))
+    known: dict[str, str] = {}
+    said: list[str] = []
+    for line in re.findall(r"^\$ veil (.*)$", text, re.MULTILINE):
+        words = [known.get(word, word) for word in shlex.split(line)]
+        code = typer.main.get_command(app)(words, standalone_mode=False)
+        printed = capsys.readouterr().out
+        assert (code or 0) == int("does not hold" in printed), printed
+        if words[:3] == ["certificate", "witness", "init"]:
+            known[f"${words[3].partition('.')[0].upper()}"] = printed.splitlines()[-1]
+        for kind, name in (("circulation", "$RESULT"), ("registration", "$REGISTRATION")):
+            if found := re.search(rf"{kind} (\w{{12}}), entry", printed):
+                known[name] = found[1]
+        if words[0] == "verify":
+            said.append(printed)
+    for shown, printed in zip((holds, suspended), said, strict=True):
+        lines = [" ".join(line.split()) for line in printed.splitlines()]
+        for wanted in shown.splitlines():
+            begin = " ".join(wanted.split())
+            assert any(line.startswith(begin) for line in lines), (wanted, printed)
+    assert Path("result.svg").read_text("utf-8").startswith("<?xml")

@@ -1,0 +1,286 @@
+"""Offline verification of a certificate bundle: question by question, with public keys only.
+
+Each question returns what it found, or raises `TrustError` saying what is wrong and where. Nothing
+in the bundle is believed for being there: issuer and witnesses are the reader's own choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from catalog.certificates import envelope
+from catalog.certificates.bundle import Bundle
+from catalog.certificates.evidence import NO_POLICY, SKEW_S, Evidence, NotAskedError, Trust, day
+from catalog.certificates.grants import GRANT_KIND
+from catalog.certificates.kinds import (
+    KINDS,
+    TITLES,
+    Authorisation,
+    Circulation,
+    Registration,
+    check_source,
+    kind_of,
+    read_subject,
+)
+from catalog.certificates.receipts import read_receipt
+from catalog.certificates.report import Check, Report
+from catalog.certificates.standing import standing
+from catalog.transparency.checkpoints import read_proof
+from catalog.transparency.log import SALT_BYTES, commitment
+from protos.compact_jws import unverified_payload
+from protos.faults import TrustError, VeilError
+from protos.identity import show_fingerprint, unverified_claims
+from protos.language import Text, Words, both, joined
+
+_ISSUERS: Final = ("exchange", "department")
+
+
+def verify_bundle(content: bytes, trust: Trust) -> Report:
+    """Checks the file of a bundle; never raises for a bad one."""
+    try:
+        bundle = Bundle.from_bytes(content)
+    except VeilError as error:
+        return Report((Check(_READABLE, ok=False, what=error.said),))
+    return verify(bundle, trust)
+
+
+def verify(bundle: Bundle, trust: Trust, used_at: int | None = None) -> Report:
+    """Checks a bundle; never raises for a bad one.
+
+    Args:
+        bundle: From anywhere.
+        trust: The reader's.
+        used_at: When it must not have ended yet, if that is not now: an authorisation ends, and
+            what was made under it stands.
+    """
+    try:
+        evidence = _read(bundle, trust, trust.now if used_at is None else used_at)
+    except VeilError as error:
+        return Report((Check(_SIGNED, ok=False, what=error.said),))
+    kind = TITLES[evidence.credential.kind]
+    found = Text(
+        f"{kind.en} {evidence.credential.id}, signed by {evidence.credential.issuer}",
+        f"{kind.zh}证书 {evidence.credential.id}，由 {evidence.credential.issuer} 签署",
+    )
+    first = Check(_SIGNED, ok=True, what=found)
+    return Report((first, *(_ask(name, question, evidence) for name, question in QUESTIONS)))
+
+
+def _ask(name: Text, question: Callable[[Evidence], Words], evidence: Evidence) -> Check:
+    try:
+        return Check(name, ok=True, what=question(evidence))
+    except NotAskedError as reason:
+        return Check(name, ok=None, what=reason.said)
+    except VeilError as error:
+        return Check(name, ok=False, what=error.said)
+
+
+def _read(bundle: Bundle, trust: Trust, used_at: int) -> Evidence:
+    credential = envelope.read(bundle.certificate, *KINDS, with_status=True)
+    subject = read_subject(KINDS[credential.kind], credential.subject)
+    return Evidence(bundle, credential, subject, read_proof(bundle.proof), trust, used_at)
+
+
+def _pinned(evidence: Evidence) -> Words:
+    pins, credential = evidence.trust.pins, evidence.credential
+    shown = show_fingerprint(credential.identity.fingerprint)
+    if pins is None:
+        raise NotAskedError(
+            Text(
+                f"no pins were given: compare the fingerprint {shown}",
+                f"未提供可信身份（--pins）：请核对指纹 {shown}",
+            )
+        )
+    for role in _ISSUERS:
+        if pins.fingerprint_of(role, credential.issuer) == credential.identity.fingerprint:
+            return Text(f"{credential.issuer} {shown}", f"{credential.issuer} {shown}")
+    raise TrustError(
+        Text(
+            f"{credential.issuer} with the key {shown} is not pinned",
+            f"{credential.issuer} 的密钥 {shown} 未登记为可信",
+        ),
+        code="pins.unknown",
+    )
+
+
+def _valid(evidence: Evidence) -> Words:
+    credential, at = evidence.credential, evidence.used_at
+    begin, end = day(credential.valid_from), day(credential.valid_until)
+    if evidence.trust.now < credential.valid_from - SKEW_S:
+        raise TrustError(
+            Text(f"not valid before {begin}", f"{begin} 之前无效"), code="certificate.early"
+        )
+    if credential.valid_until is not None and at > credential.valid_until + SKEW_S:
+        raise TrustError(Text(f"expired on {end}", f"已于 {end} 过期"), code="certificate.expired")
+    return Text(f"from {begin} until {end}", f"自 {begin} 至 {end}")
+
+
+def _included(evidence: Evidence) -> Words:
+    bundle, proof = evidence.bundle, evidence.proof
+    if len(bundle.salt) != SALT_BYTES:
+        raise TrustError(Text("the salt has not 32 bytes", "盐值不是 32 字节"), code="bundle.salt")
+    seen = evidence.trust.seen(proof.note)
+    proof.check(commitment(bundle.salt, unverified_payload(bundle.certificate)), seen.checkpoint)
+    return Text(
+        f"entry {proof.index} of {seen.checkpoint.size} in {seen.checkpoint.origin}",
+        f"{seen.checkpoint.origin} 共 {seen.checkpoint.size} 条中的第 {proof.index} 条",
+    )
+
+
+def _witnessed(evidence: Evidence) -> Words:
+    seen = evidence.trust.seen(evidence.proof.note)
+    policy = evidence.trust.policy
+    if policy is None:  # `seen` has said so
+        raise NotAskedError(NO_POLICY)
+    late = [name for name, at in seen.witnesses.items() if at > evidence.trust.now + SKEW_S]
+    policy.check_quorum([name for name in seen.witnesses if name not in late])
+    if not seen.witnesses:
+        raise NotAskedError(
+            Text("the policy asks for no witness", "策略不要求见证方会签"),
+        )
+    return joined(
+        (Text(f"{name} {day(at)}", f"{name} {day(at)}") for name, at in seen.witnesses.items()),
+        Text(", ", "，"),
+    )
+
+
+def _about(evidence: Evidence) -> Words:
+    if not isinstance(evidence.subject, Authorisation | Circulation):
+        return Text("it is about no other document", "不涉及其他文件")
+    if not evidence.bundle.document:
+        raise NotAskedError(Text("the document is not in the bundle", "证书文件中没有附带该文件"))
+    source = check_source(evidence.subject, evidence.bundle.document)
+    if isinstance(evidence.subject, Authorisation):
+        mine, grant = evidence.credential, envelope.read(evidence.bundle.document, GRANT_KIND)
+        if (mine.valid_from, mine.valid_until) != (grant.valid_from, grant.valid_until):
+            raise TrustError(
+                Text(
+                    "the certificate does not begin and end with its grant",
+                    "证书的起止时间与授权不同",
+                ),
+                code="certificate.source",
+            )
+    pins, shown = evidence.trust.pins, show_fingerprint(source.fingerprint)
+    known = pins is not None and any(
+        pins.fingerprint_of(role, source.issuer) == source.fingerprint for role in _ISSUERS
+    )
+    if pins is not None and not known:
+        raise TrustError(
+            Text(f"{source.issuer} with the key {shown} is not pinned",
+                 f"{source.issuer} 的密钥 {shown} 未登记为可信"),
+            code="pins.unknown",
+        )  # fmt: skip
+    return Text(f"signed by {source.issuer} {shown}", f"由 {source.issuer} {shown} 签署")
+
+
+def _linked(evidence: Evidence) -> Words:
+    subject = evidence.subject
+    if not isinstance(subject, Authorisation | Circulation):
+        return Text("it leads to no other certificate", "不引用其他证书")
+    wanted = set(subject.registrations)
+    wanted |= set(subject.authorisations) if isinstance(subject, Circulation) else set()
+    held: dict[str, Authorisation | Registration] = {}
+    made = _made_at(evidence)
+    for bundle in evidence.bundle.linked:
+        report = verify(bundle, evidence.trust, made)
+        credential = _held(bundle, report)
+        held[credential.id] = _linked_as(subject, credential)
+    granted = [each.grant.issuer for each in held.values() if isinstance(each, Authorisation)]
+    if len(set(granted)) != len(granted):
+        raise TrustError(
+            Text("two authorisations are of one department", "有两份授权证书出自同一部门"),
+            code="certificate.linked",
+        )
+    missing = sorted(wanted - held.keys())
+    if missing:
+        raise NotAskedError(
+            Text(f"not in the bundle: {', '.join(missing)}", f"未附带：{'、'.join(missing)}")
+        )
+    titles = {identifier: TITLES[kind_of(each)] for identifier, each in held.items()}
+    return joined(
+        (
+            Text(f"{title.en} {urn[9:17]}", f"{title.zh} {urn[9:17]}")
+            for urn, title in titles.items()
+        ),
+        Text(", ", "，"),
+    )
+
+
+def _held(bundle: Bundle, report: Report) -> envelope.Credential:
+    """Returns a linked certificate that holds.
+
+    Raises:
+        TrustError: It does not; says which, and why.
+    """
+    if report.ok:
+        return envelope.read(bundle.certificate, *KINDS, with_status=True)
+    failed = report.failures[0]
+    name = _name_of(bundle)
+    raise TrustError(
+        Text(
+            f"{name}: {failed.name.en}: {both(failed.what).en}",
+            f"{name}：{failed.name.zh}：{both(failed.what).zh}",
+        ),
+        code="certificate.linked",
+    )
+
+
+def _name_of(bundle: Bundle) -> str:
+    try:
+        return str(unverified_claims(bundle.certificate).get("id"))[:60]
+    except VeilError:
+        return "?"
+
+
+def _made_at(evidence: Evidence) -> int:
+    """When what a certificate is about was signed, which `_about` has checked to be that."""
+    document = evidence.bundle.document
+    if isinstance(evidence.subject, Circulation) and document:
+        return read_receipt(document)[1].valid_from
+    return evidence.credential.valid_from
+
+
+def _linked_as(
+    subject: Authorisation | Circulation, credential: envelope.Credential
+) -> Authorisation | Registration:
+    """Reads a linked certificate, which must be about the same declaration.
+
+    Raises:
+        TrustError: It is another kind, or about another dataset; names it.
+    """
+    kind = KINDS[credential.kind]
+    read = read_subject(kind, credential.subject)
+    wanted = subject.registrations
+    if isinstance(subject, Circulation) and isinstance(read, Authorisation):
+        wanted = subject.authorisations
+        if read.registrations != subject.registrations:
+            wanted = ()
+    if (
+        isinstance(read, Authorisation | Registration)
+        and credential.id in wanted
+        and read.dataset_digest == subject.dataset_digest
+    ):
+        return read
+    raise TrustError(
+        Text(
+            f"{credential.id} is not what it was cited as, or is about another dataset",
+            f"{credential.id} 并非所引用的证书，或涉及其他数据集",
+        ),
+        code="certificate.linked",
+    )
+
+
+_READABLE: Final = Text("The file can be read", "文件可读")
+_SIGNED: Final = Text("Certificate is signed", "证书已签名")
+_PINNED: Final = Text("Issuer is pinned", "签发者身份已核对")
+_VALID: Final = Text("Valid now", "在有效期内")
+QUESTIONS: Final[tuple[tuple[Text, Callable[[Evidence], Words]], ...]] = (
+    (_PINNED, _pinned),
+    (_VALID, _valid),
+    (Text("In the log", "已收录于日志"), _included),
+    (Text("Seen by witnesses", "见证方已会签"), _witnessed),
+    (Text("Not revoked, not suspended", "未撤销、未暂停"), standing),
+    (Text("Fits what it is about", "与所依据的文件一致"), _about),
+    (Text("Certificates it leads to", "所引用的证书"), _linked),
+)
