@@ -213,8 +213,8 @@ def publish(
         return
     terminal.done(
         Text(
-            f"{dataset} version {made.number} is public: {made.rows:,} rows, {made.bytes:,} bytes.",
-            f"{dataset} 版本 {made.number} 已公开：{made.rows:,} 行，{made.bytes:,} 字节。",
+            f"{dataset} version {made.number} is public: {made.rows:,} rows.",
+            f"{dataset} 版本 {made.number} 已公开：{made.rows:,} 行。",
         )
     )
 
