@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.cli_options import (
+    DEFAULT,
+    AsJson,
+    ByOption,
+    CatalogDirectory,
+    Identifier,
+    ReasonOption,
+    SourceOption,
+)
+from catalog.cli_options import opened as _open
+from catalog.cli_options import print_json as _print_json
+from catalog.cli_options import said as _help
+from catalog.cli_options import source_of as _source
+from catalog.publishing import cli as publishing
 from protos.language import Text
 
 if TYPE_CHECKING:
@@ -27,51 +39,6 @@ app = typer.Typer(
         )
     ),
 )
-DEFAULT: Final = Path("veil-catalog")
-
-
-def _help(en: str, zh: str) -> str:
-    return str(Text(en, zh))
-
-
-CatalogDirectory = Annotated[
-    Path, typer.Option("--dir", help=_help("The catalog's directory.", "目录库所在目录。"))
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help=_help("Print JSON, for programs.", "输出 JSON，供程序使用。"))
-]
-Identifier = Annotated[
-    str, typer.Argument(help=_help("The dataset's code (信息资源代码).", "信息资源代码。"))
-]
-SourceOption = Annotated[
-    str,
-    typer.Option(
-        help=_help(
-            "Catalog that the code is from; needed if several have it.",
-            "代码所属的来源目录；多个来源同码时必填。",
-        )
-    ),
-]
-ByOption = Annotated[str, typer.Option("--by", help=_help("Who decides it.", "决定人或决定机构。"))]
-ReasonOption = Annotated[
-    str, typer.Option(help=_help("Why; it is kept and public.", "理由；将留存并公开。"))
-]
-
-
-@contextmanager
-def _open(directory: Path, *, upgrade: bool = False) -> Iterator[Registry]:
-    from catalog.registry.registry import opened
-
-    with opened(directory, upgrade=upgrade) as registry:
-        yield registry
-
-
-def _print_json(body: object) -> None:
-    import json
-
-    typer.echo(json.dumps(body, ensure_ascii=False, indent=2))
-
-
 # ---- the catalog itself ------------------------------------------------------------------------
 
 
@@ -498,27 +465,6 @@ def show(
         show_entry(entry, quality, tombstone)
 
 
-def _source(registry: Registry, identifier: str, source: str) -> str:
-    from catalog.registry.withdrawal import unknown
-    from protos.faults import InputError
-
-    if source:
-        return source
-    found = registry.sources_of(identifier)
-    if not found:
-        raise unknown("", identifier)
-    if len(found) > 1:
-        raise InputError(
-            Text(
-                f"{identifier!r} is in the catalogs {', '.join(found)}",
-                f"“{identifier}”出现在多个来源目录：{'、'.join(found)}",
-            ),
-            remedy=Text("say which with --source", "请用 --source 指定"),
-            code="catalog.ambiguous",
-        )
-    return found[0]
-
-
 @app.command(help=_help("Who provides data, and how much.", "查看提供数据的部门。"))
 def departments(directory: CatalogDirectory = DEFAULT, as_json: AsJson = False) -> None:
     """Lists departments, those with most datasets first."""
@@ -628,3 +574,8 @@ def withdraw(
         )
     terminal.done(Text(f"{identifier} is withdrawn.", f"{identifier} 已撤回。"))
     typer.echo(token)
+
+
+# ---- publishing --------------------------------------------------------------------------------
+
+publishing.add_to(app)

@@ -8,11 +8,15 @@ import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from protos.signing import IdentityKey, SealingKey
+
+if TYPE_CHECKING:
+    from tests.publishing_world import World
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -94,3 +98,11 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return start
+
+
+@pytest.fixture(scope="session")
+def publishing(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Attested releases and a catalog for them, made once: a release takes seconds."""
+    from tests.publishing_world import World
+
+    return World(tmp_path_factory.mktemp("publishing"))

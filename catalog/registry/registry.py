@@ -63,6 +63,15 @@ class Registry:
         self._key_file = key_file
         self._clock = clock
 
+    @property
+    def directory(self) -> Path:
+        """Where it keeps what is not in its database."""
+        return self._key_file.parent
+
+    def now(self) -> int:
+        """The catalog's time, Unix seconds."""
+        return self._clock()
+
     def key(self) -> IdentityKey:
         """The catalog's signing key, read when it is needed."""
         return IdentityKey.load(self._key_file)

@@ -268,3 +268,78 @@ class SavedSearchRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     query: Mapped[str]
     saved_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class SignerRow(Base):
+    """A key that may sign for a department: as signer of attestations, or as an officer.
+
+    Removal keeps the row. A key has one role in a department, so four eyes are two keys.
+    """
+
+    __tablename__ = "signers"
+    __table_args__ = (
+        CheckConstraint("role IN ('signer', 'steward', 'chief')", name="role"),
+        CheckConstraint("valid_from < valid_until", name="validity"),
+        CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removal"),
+        Index("uq_signers_enrolled", "department", "fingerprint", unique=True,
+              sqlite_where=text("removed_at IS NULL"),
+              postgresql_where=text("removed_at IS NULL")),
+    )  # fmt: skip
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    department: Mapped[str] = mapped_column(ForeignKey("departments.code"))
+    role: Mapped[str]
+    fingerprint: Mapped[str]
+    name: Mapped[str]
+    valid_from: Mapped[int] = mapped_column(BigInteger)
+    valid_until: Mapped[int] = mapped_column(BigInteger)
+    enrolled_at: Mapped[int] = mapped_column(BigInteger)
+    enrolled_by: Mapped[str]
+    removed_at: Mapped[int | None] = mapped_column(BigInteger)
+    removed_by: Mapped[str | None]
+    removed_reason: Mapped[str | None]
+
+
+class PublicationRow(Base):
+    """Bytes that are public, or were: what was attested about them, and where they lie.
+
+    Nothing in the store is public without a row here whose state says so.
+    """
+
+    __tablename__ = "publications"
+    __table_args__ = (
+        CheckConstraint("state IN ('published', 'unpublished')", name="state"),
+        CheckConstraint("(state = 'unpublished') = (tombstone IS NOT NULL)", name="tombstone"),
+        CheckConstraint("kind IN ('copy', 'synthetic')", name="kind"),
+        Index("uq_publications_public", "dataset", "sha256", unique=True,
+              sqlite_where=text("state = 'published'"),
+              postgresql_where=text("state = 'published'")),
+    )  # fmt: skip
+    dataset: Mapped[int] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[str]
+    kind: Mapped[str]
+    record_version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    object: Mapped[str] = mapped_column(unique=True)
+    attestation: Mapped[str]
+    signer: Mapped[int] = mapped_column(ForeignKey("signers.id"))
+    published_at: Mapped[int] = mapped_column(BigInteger)
+    unpublished_at: Mapped[int | None] = mapped_column(BigInteger)
+    tombstone: Mapped[str | None]
+
+
+class SignOffRow(Base):
+    """An officer's signed decision that a publication rests on."""
+
+    __tablename__ = "sign_offs"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["dataset", "number"], ["publications.dataset", "publications.number"]
+        ),
+    )
+    dataset: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    signer: Mapped[int] = mapped_column(ForeignKey("signers.id"), primary_key=True)
+    document: Mapped[str]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from catalog.registry.tables import DatasetRow, DepartmentRow, TombstoneRow
+from catalog.registry.tables import DatasetRow, DepartmentRow, PublicationRow, TombstoneRow
 from catalog.search import index
 from protos.faults import InputError, TrustError
 from protos.language import Text
@@ -45,7 +45,8 @@ def withdraw(
         The tombstone, a compact JWS.
 
     Raises:
-        InputError: There is no such dataset, it was withdrawn before, or no reason is given.
+        InputError: There is no such dataset, it was withdrawn before, some of its data is public
+            still, or no reason is given.
     """
     reason, who = reason.strip(), who.strip()
     if not reason or not who or len(reason) > _LONGEST or not (reason + who).isprintable():
@@ -64,6 +65,11 @@ def withdraw(
     ).first()
     if row is None or row.state == "withdrawn":
         raise unknown(*key) if row is None else _gone(*key)
+    public = select(PublicationRow.number).where(
+        PublicationRow.dataset == row.id, PublicationRow.state == "published"
+    )
+    if (number := connection.execute(public).scalar()) is not None:
+        raise _public(key[1], number)
     claims = {
         "source": row.source,
         "identifier": row.identifier,
@@ -122,4 +128,18 @@ def _gone(source: str, identifier: str) -> InputError:
         ),
         remedy=Text("veil catalog show shows its tombstone", "用 veil catalog show 查看撤回凭证"),
         code="catalog.withdrawn",
+    )
+
+
+def _public(identifier: str, number: int) -> InputError:
+    return InputError(
+        Text(
+            f"version {number} of {identifier[:80]!r} is public",
+            f"“{identifier[:80]}”的版本 {number} 仍在公开",
+        ),
+        remedy=Text(
+            f"first: veil catalog unpublish {identifier[:80]} {number} --by … --reason …",
+            f"请先运行：veil catalog unpublish {identifier[:80]} {number} --by … --reason …",
+        ),
+        code="withdraw.public",
     )

@@ -8,16 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, inspect, text, update
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text, update
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from catalog.registry.database import Database, sqlite_url
+from catalog.publishing.listing import publications
+from catalog.publishing.publish import PublicationRefusedError, publish
+from catalog.publishing.reading import open_published
+from catalog.publishing.signers import enrol, signers
+from catalog.publishing.unpublish import unpublish
+from catalog.registry import database as database_module
+from catalog.registry import migrations
+from catalog.registry.database import HEAD, Database, sqlite_url
 from catalog.registry.decisions import DECISIONS
 from catalog.registry.record import Record, Relation, Version
 from catalog.registry.registry import Registry
-from catalog.registry.tables import Base, DataRow, ItemRow
+from catalog.registry.tables import Base, DataRow, ItemRow, SignerRow
 from catalog.registry.withdrawal import read_tombstone
 from catalog.search.find import Search
 from catalog.search.index import rebuild
@@ -35,6 +44,7 @@ from tests.catalog_world import (
     citizen_item,
     record,
 )
+from tests.publishing_world import World, fill
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +124,82 @@ def test_the_migrations_make_the_tables_that_are_mapped(database: Database) -> N
             for check in inspect(connection).get_check_constraints(table.name)
         }
     assert {"ck_items_datum", "ck_conflicts_two", "ck_state_one"} <= checks
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_catalog_of_the_first_tables_is_upgraded_and_still_reads(
+    request: pytest.FixtureRequest, tmp_path: Path, key_file: Path, kind: str
+) -> None:
+    url = sqlite_url(tmp_path / "catalog.db")
+    if kind == "postgresql":
+        if (server := request.getfixturevalue("postgres")) is None:
+            pytest.skip(postgres_server.MISSING)
+        url = in_a_schema_of_its_own(server, "upgraded")
+    older = Database(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module, "HEAD", "0001")
+        patch.setattr(migrations, "migrate", lambda engine: migrate_to(engine, "0001"))
+        older.open()
+        registry = Registry(older, key_file)
+        registry.register([record(), record("A/2", items=(citizen_item(),), opening=CLOSED)])
+        with older.read() as connection:
+            assert not inspect(connection).has_table("publications")
+        older.close()
+    newer = Database(url)
+    with pytest.raises(InputError, match="is at version 0001"):
+        newer.open()
+    newer.close()
+    newer.open(upgrade=True)
+    assert newer.revision() == HEAD
+    registry = Registry(newer, key_file)
+    assert registry.entry("local", "A/1").record == record()
+    assert found(registry, "医疗") == ["A/1", "A/2"]
+    signer = enrol(registry, HEALTH.code, "0" * 32, role="steward", name="张三", by="数据局")
+    registry.withdraw("local", "A/2", reason="重复", who="我")
+    with newer.read() as connection:
+        assert signers(connection) == [signer]
+        assert publications(connection) == []
+    # The tables' own constraints: one enrolment of a key, one publication of the same bytes.
+    with newer.write() as (connection, _), pytest.raises(IntegrityError):
+        row = connection.execute(select(SignerRow.__table__)).one()._asdict()
+        connection.execute(insert(SignerRow), row | {"id": 2})
+    newer.close()
+
+
+def test_publications_come_and_go(
+    registry: Registry, database: Database, key_file: Path, publishing: World
+) -> None:
+    registry = Registry(database, key_file)
+    fill(registry)
+    enrol(registry, HEALTH.code, publishing.dids["signer"], role="signer", name="张三", by="局")
+    made = publish(registry, publishing.release, "local", "YL/001")
+    assert (made.number, made.rows) == (1, 400)
+    with pytest.raises(PublicationRefusedError):
+        publish(registry, publishing.release, "local", "YL/001")
+    with open_published(registry, "local", "YL/001") as table:
+        assert table.page().rows.num_rows == 400
+    unpublish(registry, "local", "YL/001", 1, reason="有误", who="我")
+    with database.read() as connection:
+        assert [each.state for each in publications(connection)] == ["unpublished"]
+
+
+def migrate_to(engine: Engine, revision: str) -> None:
+    config = migrations.configuration()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def in_a_schema_of_its_own(url: str, schema: str) -> str:
+    """The same server, without the tables of the other tests."""
+    plain = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(plain)
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    engine.dispose()
+    own = make_url(url).update_query_dict({"options": f"-csearch_path={schema}"})
+    return own.render_as_string(hide_password=False)
 
 
 # ---- records ----------------------------------------------------------------------------------

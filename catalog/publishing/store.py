@@ -1,0 +1,175 @@
+"""Where public bytes lie: a folder of the catalog, or any file system that Arrow can open.
+
+Objects have names that nobody guesses and are written once. Being there makes nothing public: a row
+in the catalog does, and only after the object is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from sqlalchemy import select
+
+from catalog.registry.registry import Registry
+from catalog.registry.tables import PublicationRow
+from protos.faults import InputError, UnavailableError
+from protos.keyfile import read_private, write_private
+from protos.language import Text
+
+if TYPE_CHECKING:
+    from pyarrow import fs
+
+FOLDER: Final = "public"
+URI: Final = "store.uri"
+SUFFIX: Final = ".parquet"
+_PART: Final = 1 << 20
+
+
+class Store:
+    """A flat set of objects.
+
+    Args:
+        filesystem: Whose root holds them and nothing else.
+        folder: The same as a directory of this machine, if it is one: written to disk for sure.
+    """
+
+    def __init__(self, filesystem: fs.FileSystem, folder: Path | None = None) -> None:
+        self.filesystem = filesystem
+        self._folder = folder
+
+    def put(self, name: str, source: IO[bytes]) -> tuple[str, int]:
+        """Copies bytes into a new object.
+
+        Returns:
+            SHA-256 and number of the bytes that were written: not of those that were looked at.
+
+        Raises:
+            UnavailableError: The store is full, or cannot be reached. What was written may be left.
+        """
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self.filesystem.open_output_stream(name) as out:
+                while part := source.read(_PART):
+                    digest.update(part)
+                    out.write(part)
+                    size += len(part)
+            self._sync(name)
+        except OSError as error:
+            raise _unavailable(error) from error
+        return digest.hexdigest(), size
+
+    def size(self, name: str) -> int | None:
+        """Returns the size of an object in bytes; None if there is none."""
+        try:
+            size: int | None = self.filesystem.get_file_info(name).size
+        except OSError as error:
+            raise _unavailable(error) from error
+        return size
+
+    def names(self) -> list[str]:
+        """Returns the names of all objects, whole or not."""
+        from pyarrow import fs
+
+        try:
+            found = self.filesystem.get_file_info(fs.FileSelector("", allow_not_found=True))
+        except OSError as error:
+            raise _unavailable(error) from error
+        return [each.base_name for each in found if each.base_name.endswith(SUFFIX)]
+
+    def remove(self, name: str) -> None:
+        """Removes an object; of one that is not there nothing is said."""
+        try:
+            self.filesystem.delete_file(name)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def _sync(self, name: str) -> None:
+        if self._folder is None:
+            return  # an object store has it when it says so
+        for path in (self._folder / name, self._folder):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def open_store(directory: Path) -> Store:
+    """Opens the store of a catalog: ``public/`` in its directory, or what ``store.uri`` names.
+
+    Raises:
+        InputError: The URI is none that Arrow knows.
+        UnavailableError: It cannot be reached.
+    """
+    from pyarrow import fs
+
+    if (directory / URI).exists():
+        return _from_uri(read_private(directory / URI).decode("utf-8", "replace").strip())
+    folder = (directory / FOLDER).resolve()
+    try:
+        folder.mkdir(mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise _unavailable(error) from error
+    return Store(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), folder)
+
+
+def use_store(registry: Registry, uri: str) -> None:
+    """Names the store of a catalog, before anything is public there.
+
+    Args:
+        registry: The catalog.
+        uri: As `pyarrow.fs.FileSystem.from_uri` takes it; kept in a file of mode 0600.
+
+    Raises:
+        InputError: Something is public already, a store is named already, or the URI is none.
+        UnavailableError: It cannot be reached.
+    """
+    _from_uri(uri)
+    public = select(PublicationRow.number).where(PublicationRow.state == "published").limit(1)
+    with registry.database.read() as connection:
+        if connection.execute(public).first() is not None:
+            raise InputError(
+                Text("data is public already, in the store that is", "已有数据在现有存储中公开"),
+                remedy=Text("unpublish it first", "请先撤下"),
+                code="publish.store_in_use",
+            )
+    write_private(registry.directory / URI, uri.encode("utf-8") + b"\n")
+
+
+def _from_uri(uri: str) -> Store:
+    from pyarrow import ArrowException, fs
+
+    try:
+        filesystem, path = fs.FileSystem.from_uri(uri)
+        filesystem.create_dir(path, recursive=True)
+    except (ArrowException, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise InputError(
+            Text(f"{URI} names no store that Arrow can open", f"{URI} 不是 Arrow 可打开的存储地址"),
+            remedy=Text(
+                "write one line such as file:///srv/public or s3://bucket/public",
+                "请写一行地址，如 file:///srv/public 或 s3://bucket/public",
+            ),
+            code="publish.uri",
+            detail=type(error).__name__,  # a URI may have a secret in it
+        ) from error
+    except OSError as error:
+        raise _unavailable(error) from error
+    folder = Path(path) if isinstance(filesystem, fs.LocalFileSystem) else None
+    return Store(fs.SubTreeFileSystem(path, filesystem), folder)
+
+
+def _unavailable(error: OSError) -> UnavailableError:
+    return UnavailableError(
+        Text("the store of public data cannot be read or written", "公开数据存储无法读写"),
+        remedy=Text(
+            "check that it can be reached, that it is not full, and that it is yours",
+            "请检查存储能否连接、是否已满、权限是否正确",
+        ),
+        code="publish.store",
+        detail=str(error),
+    )

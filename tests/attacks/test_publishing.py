@@ -1,0 +1,600 @@
+"""Attacks on the publishing gate: what is not exactly right stays private; nothing is half."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import fs
+
+from catalog.publishing import publish as publish_module
+from catalog.publishing import signers
+from catalog.publishing.listing import publications
+from catalog.publishing.publish import PublicationRefusedError, publish
+from catalog.publishing.reading import ReadLimits, open_published
+from catalog.publishing.store import Store, open_store
+from catalog.publishing.unpublish import read_unpublication, unpublish
+from catalog.registry.registry import Registry, opened
+from desensitize.attesting.synthetic import TYPES as SYNTHETIC
+from protos.faults import InputError, TrustError, UnavailableError, VeilError
+from protos.signing import IdentityKey
+from tests.catalog_world import HEALTH, record
+from tests.publishing_world import World, clone, damaged, digest, enrol
+
+Patch = pytest.MonkeyPatch
+NOW = dt.datetime.now(dt.UTC)
+
+
+@pytest.fixture
+def catalog(publishing: World, tmp_path: Path) -> Iterator[Registry]:
+    with opened(clone(publishing, tmp_path)) as registry:
+        yield registry
+
+
+@pytest.fixture
+def release(publishing: World, tmp_path: Path) -> Path:
+    return damaged(publishing, tmp_path)
+
+
+def objects(registry: Registry) -> list[str]:
+    folder = registry.directory / "public"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def public(registry: Registry) -> list[tuple[str, int, str]]:
+    with registry.database.read() as connection:
+        return [(p.identifier, p.number, p.state) for p in publications(connection)]
+
+
+def refused(registry: Registry, release: Path, code: str = "YL/001", **more: Any) -> set[str]:  # noqa: ANN401 - of `publish`
+    """The codes of all reasons; and nothing has changed."""
+    before, lie = public(registry), objects(registry)
+    with pytest.raises(PublicationRefusedError) as caught:
+        publish(registry, release, "local", code, **more)
+    for each in caught.value.objections:
+        assert each.said.en
+        assert each.said.zh
+        assert each.remedy.en
+        assert each.remedy.zh
+    assert (public(registry), objects(registry)) == (before, lie)
+    assert not list(registry.directory.glob(".staged-*"))
+    return {each.code for each in caught.value.objections}
+
+
+def named(world: World, release: Path, code: str) -> None:
+    """Makes the attested name that of another dataset."""
+    world.signed_again(release, dataset=code.lower().replace("/", "_"))
+
+
+# ---- what is honest ----------------------------------------------------------------------------
+
+
+def test_an_attested_release_becomes_public_byte_by_byte(
+    publishing: World, catalog: Registry
+) -> None:
+    made = publish(catalog, publishing.release, "local", "YL/001")
+    assert (made.number, made.state, made.kind, made.rows) == (1, "published", "copy", 400)
+    [name] = objects(catalog)
+    assert (catalog.directory / "public" / name).read_bytes() == (
+        publishing.release / "yl_001.parquet"
+    ).read_bytes()
+    assert refused(catalog, publishing.release) == {"publish.already"}
+
+
+def test_grades_ask_for_officers(
+    publishing: World, catalog: Registry, release: Path, tmp_path: Path
+) -> None:
+    steward = {c: publishing.sign_off(tmp_path / f"s{c}", code=f"YL/00{c}") for c in (3, 4)}
+    chief = publishing.sign_off(tmp_path / "chief", "chief", code="YL/004")
+    named(publishing, release, "YL/003")
+    assert refused(catalog, release, "YL/003") == {"publish.sign_off_missing"}
+    assert publish(catalog, release, "local", "YL/003", sign_offs=[steward[3]]).number == 1
+    named(publishing, release, "YL/004")
+    for some in ([steward[4]], [chief]):
+        assert refused(catalog, release, "YL/004", sign_offs=some) == {"publish.sign_off_missing"}
+    assert publish(catalog, release, "local", "YL/004", sign_offs=[steward[4], chief]).number == 1
+
+
+def test_all_reasons_are_told_at_once(publishing: World, catalog: Registry, release: Path) -> None:
+    publishing.signed_again(release, by="stranger")
+    assert refused(catalog, release, "YL/004", synthetic=True) == {
+        "publish.dataset", "publish.synthetic", "publish.signer", "publish.sign_off_missing",
+    }  # fmt: skip
+
+
+# ---- the attestation ---------------------------------------------------------------------------
+
+
+def test_an_attestation_of_other_bytes(catalog: Registry, release: Path) -> None:
+    (release / "yl_001.parquet").write_bytes(b"other")
+    assert refused(catalog, release) == {"publish.data"}
+
+
+@pytest.mark.parametrize("file", ["policy.toml", "manifest.json"])
+def test_without_what_was_attested_beside_it(catalog: Registry, release: Path, file: str) -> None:
+    content = (release / file).read_bytes()
+    (release / file).unlink()
+    assert "publish.incomplete" in refused(catalog, release)
+    (release / file).write_bytes(content + b"\n")
+    assert f"publish.{file.partition('.')[0]}" in refused(catalog, release)
+
+
+def test_an_attestation_of_another_dataset(catalog: Registry, publishing: World) -> None:
+    assert refused(catalog, publishing.release, "YL/002") == {"publish.dataset"}
+
+
+def test_a_code_that_looks_like_another_has_a_name_of_its_own(
+    catalog: Registry, publishing: World
+) -> None:
+    """YL-001 of the same department would be yl_001, too: then neither is."""
+    catalog.register([record("YL-001")])
+    assert refused(catalog, publishing.release, "YL-001") == {"publish.dataset"}
+    assert refused(catalog, publishing.release, "YL/001") == {"publish.dataset"}
+
+
+@pytest.mark.parametrize("who", ["police", "stranger", "steward"])
+def test_signed_by_whom_the_department_has_not_enrolled_for_it(
+    catalog: Registry, publishing: World, release: Path, who: str
+) -> None:
+    publishing.signed_again(release, by=who)
+    assert refused(catalog, release) == {"publish.signer"}
+
+
+def test_a_removed_signer_has_not_signed(catalog: Registry, publishing: World) -> None:
+    signers.remove(catalog, 1, by="数据局", reason="离职")
+    assert refused(catalog, publishing.release) == {"publish.signer"}
+    with catalog.database.read() as connection:
+        [first] = signers.signers(connection, number=1)
+    assert (first.removed_by, first.removed_reason) == ("数据局", "离职")
+    with pytest.raises(InputError, match="no signer 1"):
+        signers.remove(catalog, 1, by="x", reason="x")
+    enrol(catalog, HEALTH.code, publishing.dids["signer"], "signer")
+    assert publish(catalog, publishing.release, "local", "YL/001").number == 1
+
+
+def test_a_signer_out_of_his_term(catalog: Registry, publishing: World) -> None:
+    later = Registry(
+        catalog.database, catalog.directory / "identity.pem",
+        clock=lambda: int((NOW + dt.timedelta(days=366)).timestamp()),
+    )  # fmt: skip
+    assert refused(later, publishing.release) == {"publish.signer", "publish.time"}
+
+
+def test_an_expired_attestation(catalog: Registry, publishing: World, release: Path) -> None:
+    publishing.signed_again(release, {"validUntil": "2020-01-01T00:00:00Z"})
+    assert refused(catalog, release) == {"publish.time"}
+
+
+def test_a_changed_word_or_a_foreign_form(catalog: Registry, release: Path) -> None:
+    path = release / "attestation.json"
+    body = json.loads(path.read_text("utf-8"))
+    body["credentialSubject"]["dataset"] = "yl_002"
+    path.write_text(json.dumps(body), "utf-8")
+    assert refused(catalog, release, "YL/002") == {"publish.proof"}
+    path.write_text("[]", "utf-8")
+    with pytest.raises(InputError):
+        publish(catalog, release, "local", "YL/002")
+
+
+def test_synthetic_rows_are_not_passed_off_as_a_copy(
+    catalog: Registry, publishing: World, release: Path
+) -> None:
+    assert refused(catalog, publishing.synthetic()) == {"publish.synthetic"}
+    assert refused(catalog, publishing.release, synthetic=True) == {"publish.synthetic"}
+    # The synthetic attestation over the bytes and the manifest of a copy, by the signer's own key.
+    copied = json.loads((release / "attestation.json").read_text("utf-8"))["credentialSubject"]
+    shutil.copy(publishing.synthetic() / "attestation.json", release / "attestation.json")
+    output = {name: copied[name] for name in ("id", "output", "manifestSha256", "policySha256")}
+    publishing.signed_again(release, {"type": list(SYNTHETIC)}, **output)
+    for said in (True, False):
+        assert "publish.kind" in refused(catalog, release, synthetic=said)
+    made = publish(catalog, publishing.synthetic(), "local", "YL/001", synthetic=True)
+    assert made.kind == "synthetic"
+
+
+def test_what_is_not_open_or_was_withdrawn(
+    catalog: Registry, publishing: World, release: Path
+) -> None:
+    named(publishing, release, "ZM/1")
+    assert refused(catalog, release, "ZM/1") == {"publish.closed"}
+    catalog.withdraw("local", "YL/001", reason="重复", who="我")
+    assert refused(catalog, publishing.release) == {"publish.withdrawn"}
+
+
+def test_attested_as_conditional_needs_a_steward(
+    catalog: Registry, publishing: World, release: Path, tmp_path: Path
+) -> None:
+    publishing.signed_again(release, open="conditional")
+    assert refused(catalog, release) == {"publish.sign_off_missing"}
+    allowed = publishing.sign_off(tmp_path / "s", code="YL/001")
+    assert publish(catalog, release, "local", "YL/001", sign_offs=[allowed]).number == 1
+
+
+# ---- files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["yl_001.parquet", "attestation.json", "policy.toml", "levels"])
+def test_links_in_a_release_are_refused(catalog: Registry, release: Path, name: str) -> None:
+    (release / name).rename(release.parent / "elsewhere")
+    (release / name).symlink_to(release.parent / "elsewhere")
+    with pytest.raises(TrustError) as caught:
+        publish(catalog, release, "local", "YL/001")
+    assert caught.value.code == "publish.link"
+    assert (public(catalog), objects(catalog)) == ([], [])
+
+
+def test_a_pipe_in_a_release_is_refused(catalog: Registry, release: Path) -> None:
+    (release / "yl_001.parquet").unlink()
+    os.mkfifo(release / "yl_001.parquet")
+    with pytest.raises(TrustError):
+        publish(catalog, release, "local", "YL/001")
+
+
+def test_rows_exchanged_after_they_were_verified(
+    catalog: Registry, release: Path, monkeypatch: Patch
+) -> None:
+    """In place, and by another file of the same name: published are the verified bytes, or none."""
+    path, examine = release / "yl_001.parquet", publish_module.examine
+    good = path.read_bytes()
+
+    def other_file(*words: Any) -> Any:  # noqa: ANN401 - as `examine`
+        case = examine(*words)
+        path.unlink()
+        path.write_bytes(b"x" * len(good))
+        return case
+
+    monkeypatch.setattr(publish_module, "examine", other_file)
+    publish(catalog, release, "local", "YL/001")
+    [name] = objects(catalog)
+    assert (catalog.directory / "public" / name).read_bytes() == good
+    unpublish(catalog, "local", "YL/001", 1, reason="试", who="我")
+
+    def in_place(*words: Any) -> Any:  # noqa: ANN401 - as `examine`
+        case = examine(*words)
+        path.write_bytes(b"x" * len(good))
+        return replace(case, signed_at=NOW + dt.timedelta(hours=1))
+
+    path.write_bytes(good)
+    monkeypatch.setattr(publish_module, "examine", in_place)
+    with pytest.raises(TrustError) as caught:
+        publish(catalog, release, "local", "YL/001")
+    assert caught.value.code == "publish.swapped"
+    assert public(catalog) == [("YL/001", 1, "unpublished")]
+    assert objects(catalog) == []
+
+
+# ---- sign-offs ---------------------------------------------------------------------------------
+
+
+def test_a_sign_off_serves_for_one_file_one_dataset_one_office_one_time(
+    catalog: Registry, publishing: World, release: Path, tmp_path: Path
+) -> None:
+    named(publishing, release, "YL/003")
+    out = tmp_path / "s"
+    both = {"publish.sign_off", "publish.sign_off_missing"}
+    for wrong in (
+        {"sha256": "0" * 64}, {"code": "YL/004"}, {"when": NOW - dt.timedelta(days=31)},
+        {"when": NOW + dt.timedelta(hours=1)},
+    ):  # fmt: skip
+        bad = publishing.sign_off(out, **wrong)  # type: ignore[arg-type]
+        assert refused(catalog, release, "YL/003", sign_offs=[bad]) == both
+    for who in ("signer", "chief", "police", "stranger"):
+        bad = publishing.sign_off(out, "steward", by=who)
+        found = refused(catalog, release, "YL/003", sign_offs=[bad])
+        assert found == {"publish.steward", "publish.sign_off_missing"}
+    good = publishing.sign_off(out).read_bytes()
+    for content in (b"", b"{}", good.replace(b"YL/003", b"YL/004"), b"[" * 99, b" " * 99_999):
+        out.write_bytes(content)
+        assert refused(catalog, release, "YL/003", sign_offs=[out]) == both
+    out.unlink()
+    assert refused(catalog, release, "YL/003", sign_offs=[out]) == both
+
+
+def test_nothing_signed_before_bytes_were_unpublished_brings_them_back(
+    catalog: Registry, publishing: World, release: Path, tmp_path: Path
+) -> None:
+    named(publishing, release, "YL/003")
+    before = publishing.sign_off(tmp_path / "s")
+    publish(catalog, release, "local", "YL/003", sign_offs=[before])
+    token = unpublish(catalog, "local", "YL/003", 1, reason="有误", who="首席数据官")
+    assert refused(catalog, release, "YL/003", sign_offs=[before]) == {
+        "publish.replayed", "publish.sign_off", "publish.sign_off_missing",
+    }  # fmt: skip
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
+    publishing.signed_again(release, when=later)
+    assert refused(catalog, release, "YL/003", sign_offs=[before]) == {
+        "publish.sign_off", "publish.sign_off_missing",
+    }  # fmt: skip
+    after = publishing.sign_off(tmp_path / "t", when=later)
+    assert publish(catalog, release, "local", "YL/003", sign_offs=[after]).number == 2
+    said = read_unpublication(token, catalog.key().public)
+    assert (said["reason"], said["sha256"]) == ("有误", digest(release))
+    with pytest.raises(TrustError):
+        read_unpublication(token, IdentityKey.generate().public)
+
+
+# ---- the way out -------------------------------------------------------------------------------
+
+
+def test_unpublished_bytes_are_gone_and_their_record_stays(
+    catalog: Registry, publishing: World
+) -> None:
+    publish(catalog, publishing.release, "local", "YL/001")
+    with pytest.raises(InputError, match="is public"):
+        catalog.withdraw("local", "YL/001", reason="重复", who="我")
+    for reason, who in (("", "我"), ("有误", ""), ("a\nb", "我"), ("x" * 1001, "我")):
+        with pytest.raises(InputError):
+            unpublish(catalog, "local", "YL/001", 1, reason=reason, who=who)
+    unpublish(catalog, "local", "YL/001", 1, reason="有误", who="我")
+    assert (public(catalog), objects(catalog)) == ([("YL/001", 1, "unpublished")], [])
+    for number in (1, 2):
+        with pytest.raises(InputError, match="is not public"):
+            unpublish(catalog, "local", "YL/001", number, reason="有误", who="我")
+    with pytest.raises(InputError, match="nothing of"), open_published(catalog, "local", "YL/001"):
+        pass
+
+
+# ---- two at once, kills, full disks -------------------------------------------------------------
+
+
+def test_two_publishes_at_once_one_wins(catalog: Registry, publishing: World) -> None:
+    found: list[object] = []
+
+    def one() -> None:
+        try:
+            with opened(catalog.directory) as mine:
+                found.append(publish(mine, publishing.release, "local", "YL/001").number)
+        except PublicationRefusedError as error:
+            found.append(error.code)
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, found)) == ["1", "publish.already"]
+    assert len(objects(catalog)) == 1
+
+
+def test_a_signer_who_is_removed_while_the_bytes_are_copied(
+    catalog: Registry, publishing: World, monkeypatch: Patch
+) -> None:
+    put = Store.put
+
+    def removed_meanwhile(self: Store, *words: Any) -> Any:  # noqa: ANN401 - as `put`
+        done = put(self, *words)
+        signers.remove(catalog, 1, by="数据局", reason="离职")
+        return done
+
+    monkeypatch.setattr(Store, "put", removed_meanwhile)
+    assert refused(catalog, publishing.release) == {"publish.signer"}
+
+
+def test_a_full_disk_leaves_nothing(catalog: Registry, publishing: World) -> None:
+    store = open_store(catalog.directory)
+    size = (publishing.release / "yl_001.parquet").stat().st_size
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The system's own limit on files stands for the disk; the catalog's database is not written.
+    put = store.put
+
+    def full(*words: Any) -> Any:  # noqa: ANN401 - as `put`
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, old[1]))
+        try:
+            return put(*words)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+    store.put = full  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError) as caught:
+        publish(catalog, publishing.release, "local", "YL/001", store=store)
+    assert caught.value.code == "publish.store"
+    assert (public(catalog), objects(catalog)) == ([], [])
+    assert publish(catalog, publishing.release, "local", "YL/001").number == 1
+
+
+STEPS = ("staged", "half", "copied", "inserting", "committed", "unpublishing", "unpublished")
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+import pyarrow.fs, rfc8785  # once, before the forks
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from catalog.publishing import publish as p, unpublish as u
+from catalog.publishing.store import Store
+from catalog.registry.registry import opened
+folder, release, steps = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dying(step):
+    put, remove = Store.put, Store.remove
+    if step == "staged":
+        Store.put = die
+    if step == "half":
+        class Half:
+            def __init__(self, source): self.source, self.parts = source, 0
+            def read(self, _):
+                if self.parts: die()
+                self.parts += 1
+                return self.source.read(500)
+        Store.put = lambda self, name, source: put(self, name, Half(source))
+    if step == "copied":
+        Store.put = lambda *words: (put(*words), die())
+    if step in ("inserting", "unpublishing"):
+        word = "INSERT INTO publications" if step == "inserting" else "UPDATE publications"
+        event.listen(Engine, "after_cursor_execute",
+                     lambda c, cursor, sql, *_: die() if sql.startswith(word) else None)
+    if step == "committed":
+        p.publications = die
+    if step == "unpublished":
+        Store.remove = die
+    with opened(folder / step) as registry:
+        if step.startswith("unpubl"):
+            u.unpublish(registry, "local", "YL/001", 1, reason="r", who="w")
+        else:
+            p.publish(registry, release, "local", "YL/001")
+
+for step in steps:
+    child = os.fork()
+    if child == 0:
+        dying(step)
+        os._exit(1)
+    print(step, os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def test_killed_at_any_step_the_old_state_or_the_new(publishing: World, tmp_path: Path) -> None:
+    with opened(clone(publishing, tmp_path)) as registry:
+        for step in STEPS:
+            if step.startswith("unpubl"):
+                continue
+            shutil.copytree(registry.directory, tmp_path / step)
+        publish(registry, publishing.release, "local", "YL/001")
+    for step in ("unpublishing", "unpublished"):
+        shutil.copytree(registry.directory, tmp_path / step)
+    said = subprocess.run(
+        [sys.executable, "-c", KILLER, tmp_path, publishing.release, *STEPS],
+        check=True, capture_output=True, text=True, cwd=Path.cwd(),
+    )  # fmt: skip
+    assert said.stdout.split("\n")[:-1] == [f"{step} {signal.SIGKILL}" for step in STEPS]
+    published, unpublished = [("YL/001", 1, "published")], [("YL/001", 1, "unpublished")]
+    new = {"committed": published, "unpublishing": published, "unpublished": unpublished}
+    for step in STEPS:
+        with opened(tmp_path / step) as registry:
+            state = public(registry)
+            assert state == new.get(step, []), step
+            if state == published:
+                with open_published(registry, "local", "YL/001") as table:
+                    assert table.page().rows.num_rows == 400
+                assert refused(registry, publishing.release) == {"publish.already"}
+            elif state == unpublished:
+                assert len(objects(registry)) == 1  # which nobody can open any more
+                with pytest.raises(InputError), open_published(registry, "local", "YL/001"):
+                    pass
+                with pytest.raises(PublicationRefusedError):
+                    publish(registry, publishing.release, "local", "YL/001")
+            else:
+                publish(registry, publishing.release, "local", "YL/001")
+            # What was left is swept by whoever comes next.
+            assert len(objects(registry)) == (0 if state == unpublished else 1), step
+            assert not list(registry.directory.glob(".staged-*"))
+
+
+# ---- stores and readers ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def remote() -> Store:
+    """A store that is no folder: Arrow's own in memory, below a subtree."""
+    memory, _ = fs.FileSystem.from_uri("mock:///public")
+    memory.create_dir("public")
+    return Store(fs.SubTreeFileSystem("public", memory))
+
+
+def test_another_file_system_of_arrow(catalog: Registry, publishing: World, remote: Store) -> None:
+    publish(catalog, publishing.release, "local", "YL/001", store=remote)
+    assert objects(catalog) == []
+    [name] = remote.names()
+    with open_published(catalog, "local", "YL/001", store=remote) as table:
+        first = table.page(0, 300)
+        assert (first.following, first.total) == (300, 400)
+        rest = table.page(300, 300)
+        assert (rest.following, rest.rows.num_rows) == (None, 100)
+        assert table.page(399, 1, ["sex"]).rows.column_names == ["sex"]
+        everything = [*first.rows.to_pylist(), *rest.rows.to_pylist()]
+    import pyarrow.parquet as pq
+
+    assert everything == pq.read_table(publishing.release / "yl_001.parquet").to_pylist()
+    # Whoever can write the store cannot pass other bytes off: not shorter, not longer, not none.
+    for content in (b"", b"x" * 100, None):
+        remote.remove(name)
+        if content is not None:
+            with remote.filesystem.open_output_stream(name) as out:
+                out.write(content)
+        with (
+            pytest.raises(TrustError),
+            open_published(catalog, "local", "YL/001", store=remote),
+        ):
+            pass
+    unpublish(catalog, "local", "YL/001", 1, reason="有误", who="我", store=remote)
+    assert remote.names() == []
+
+
+def test_a_store_by_uri(catalog: Registry, publishing: World, tmp_path: Path) -> None:
+    from catalog.publishing.store import use_store
+
+    for uri in ("", "nothing", "nosuch://x"):
+        with pytest.raises(InputError):
+            use_store(catalog, uri)
+    use_store(catalog, (tmp_path / "elsewhere").as_uri())
+    publish(catalog, publishing.release, "local", "YL/001")
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    with pytest.raises(InputError):
+        use_store(catalog, (tmp_path / "other").as_uri())
+
+
+def test_a_reader_has_ends_and_opens_nothing_else(catalog: Registry, publishing: World) -> None:
+    publish(catalog, publishing.release, "local", "YL/001")
+    with open_published(catalog, "local", "YL/001") as table:
+        for wrong in (
+            {"offset": -1}, {"rows": 0}, {"rows": 1001}, {"columns": ["nothing"]},
+            {"columns": []}, {"columns": ['sex" FROM data; --']},
+        ):  # fmt: skip
+            with pytest.raises(InputError):
+                table.page(**wrong)  # type: ignore[arg-type]
+        assert table.page(400).rows.num_rows == 0
+        assert table.page(400).following is None
+        # The engine itself, as if somebody had found a way to hand it SQL.
+        for sql in (
+            "SELECT * FROM '/etc/passwd'", "SELECT * FROM read_csv('/etc/passwd')",
+            f"ATTACH '{catalog.directory}/catalog.db'", "COPY data TO '/tmp/x.csv'",
+            "SET memory_limit = '8GB'", "SET enable_external_access = true", "INSTALL httpfs",
+            "SELECT * FROM registry", "SELECT * FROM publishing",
+        ):  # fmt: skip
+            with pytest.raises(Exception, match="Error"):
+                table._engine.execute(sql)
+    with (
+        open_published(catalog, "local", "YL/001", limits=ReadLimits(page_s=0.0)) as table,
+        pytest.raises(UnavailableError) as caught,
+    ):
+        table.page()
+    assert caught.value.code == "published.limits"
+    with (
+        open_published(catalog, "local", "YL/001", limits=ReadLimits(memory_mib=1)) as table,
+        pytest.raises(UnavailableError),
+    ):
+        table._run("SELECT * FROM data a, data b, data c ORDER BY ALL")
+
+
+@pytest.mark.parametrize(
+    ("department", "key", "more"),
+    [
+        ("none", "", {}),
+        (HEALTH.code, "did:key:zzz", {}),
+        (HEALTH.code, "1234", {}),
+        (HEALTH.code, "", {"until": dt.date(2020, 1, 1)}),
+        (HEALTH.code, "signer", {}),
+    ],
+)
+def test_enrolments_that_are_none(
+    catalog: Registry, publishing: World, department: str, key: str, more: dict[str, Any]
+) -> None:
+    """An unknown department, no key, a term in the past, a second role for one key."""
+    key = publishing.dids.get(key or "stranger", key)
+    with pytest.raises(VeilError):
+        enrol(catalog, department, key, "chief", **more)
+    with catalog.database.read() as connection:
+        assert len(signers.signers(connection)) == 4
