@@ -47,7 +47,6 @@ role = "quasi"
 [columns."诊断"]
 role = "sensitive"
 [columns."金额"]
-role = "sensitive"
 type = "decimal"
 bounds = [0, 1000000]
 [columns."就诊日期"]
