@@ -96,7 +96,11 @@ class LazyCommands(Mapping[str, "Command"]):
     def __getitem__(self, name: str) -> Command:
         """Imports the command's module."""
         entry = self.entries[name]
-        command = typer.main.get_command(importlib.import_module(entry.module).app)
+        program = importlib.import_module(entry.module).app
+        # As plain as the root's: Rich takes [words in brackets] for markup, and cuts off Chinese
+        # text, which has no spaces to be broken at.
+        program.rich_markup_mode = None
+        command = typer.main.get_command(program)
         command.name = name
         command.help = command.help or str(entry.help)
         return command

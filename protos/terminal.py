@@ -275,7 +275,8 @@ def print_error(error: VeilError, *, stream: IO[str] | None = None) -> None:
     out = console(stream or sys.stderr)
     kind = str(_KINDS.get(error.kind, _KINDS["error"]))
     colon = str(Text(": ", "："))
-    line = _fitted(out, f"{kind}{colon}{printable(error.said)}", 2)
+    said = " ".join(printable(error.said).split())  # names in it may hold line breaks
+    line = _fitted(out, f"{kind}{colon}{said}", 2)
     out.print(_led(line, len(kind) + 1, BAD, "bold"), soft_wrap=True)
     if isinstance(error, SqlError) and error.underlined():
         out.print()

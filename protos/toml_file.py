@@ -52,7 +52,10 @@ def read_toml(
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             Text(f"{path} is not TOML: {error}", f"{path} 不是有效的 TOML：{error}"),
-            remedy=Text("mend that line", "请改正该行"),
+            remedy=Text(
+                'mend that line; names that are not plain ASCII stand in straight quotes: "姓名"',
+                '请改正该行；中文列名须用英文双引号括起，如 "姓名"',
+            ),
             code="file.toml",
         ) from error
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import json
+import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from catalog.publishing.sign_offs import sign_off
 from catalog.registry.record import Item
 from catalog.registry.registry import Registry, create, opened
 from desensitize.attesting.signing import new_signing_key, read_signing_key
+from desensitize.policy import parse_policy
+from desensitize.releasing.facts import sha256_of
 from protos.data_integrity import secure
 from tests.attack_world import people
 from tests.catalog_world import ASK, CLOSED, HEALTH, POLICE, record
@@ -76,7 +78,8 @@ class World:
         """A synthetic release, made once."""
         out = self.place / "synthetic"
         if not out.exists():
-            policy = replace(policy_of(), dataset="yl_001", open="unconditional")
+            text = policy_of().text.replace('dataset = "t"', 'dataset = "yl_001"')
+            policy = parse_policy(text)
             desensitize.synthesise(
                 pa.table(table_of(300)), policy=policy, out=out,
                 signing_key=self.place / "signer.pem",
@@ -95,7 +98,8 @@ class World:
         when: dt.datetime | None = None,
         **subject: Any,  # noqa: ANN401 - members of the subject
     ) -> None:
-        """An enrolled key over other words."""
+        """An enrolled key over other words, of which policy and manifest say the same."""
+        subject |= _rewritten(release, subject)
         path = release / "attestation.json"
         body = copy.deepcopy(json.loads(path.read_text("utf-8")))
         del body["proof"]
@@ -121,6 +125,21 @@ class World:
         )  # fmt: skip
         out.write_bytes(content)
         return out
+
+
+def _rewritten(release: Path, subject: dict[str, Any]) -> dict[str, Any]:
+    """Has policy and manifest say what is to be signed; returns their digests."""
+    if not (words := {name: subject[name] for name in ("dataset", "open") if name in subject}):
+        return {}
+    policy, manifest = release / "policy.toml", release / "manifest.json"
+    body = json.loads(manifest.read_text("utf-8")) | words
+    text = policy.read_text("utf-8")
+    for name, word in words.items():
+        text = re.sub(rf'^{name} = ".*"$', f'{name} = "{word}"', text, count=1, flags=re.MULTILINE)
+    policy.write_text(text, "utf-8")
+    body["policy_sha256"] = sha256_of(policy)
+    manifest.write_text(json.dumps(body, ensure_ascii=False), "utf-8")
+    return {"policySha256": sha256_of(policy), "manifestSha256": sha256_of(manifest)}
 
 
 def digest(release: Path) -> str:

@@ -150,7 +150,7 @@ def _finding(
         "linkage", names, figure, _MEASURES, limit,
         Text(
             f"{who.en} ({said}) names the right row for {figure:.2%} of people",
-            f"{who.zh}（{said_zh}）可为 {figure:.2%} 的人员指认正确的行",
+            f"{who.zh}（{said_zh}）能正确指认 {figure:.2%} 的人员的记录",
         ),
         _REMEDY if broken else Text("", ""),
         Text(

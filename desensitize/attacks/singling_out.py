@@ -28,7 +28,7 @@ _DRAWS: Final = "veil_draws"
 _SEED: Final = 20_201_117
 _MEASURES: Final = Text(
     "share of found predicates that single out one person, beyond chance",
-    "所找谓词中恰好锁定一人的占比（扣除偶然部分）",
+    "所找条件组合中恰好锁定一人的占比（扣除偶然部分）",
 )
 
 
@@ -56,8 +56,8 @@ def attack(view: View) -> Finding:
             f"of {tried:,} predicates found on the release, {won:,} hold for exactly one person "
             f"({found:.1%}); of those drawn by chance {chance:.1%}"
             + (f"; most of them on {said}" if worst else ""),
-            f"在发布数据上找到 {tried:,} 个谓词，其中 {won:,} 个恰好对应一人（{found:.1%}）；"
-            f"随机谓词为 {chance:.1%}" + (f"；最多出现于{said_zh}" if worst else ""),
+            f"在发布数据上找到 {tried:,} 个条件组合，其中 {won:,} 个恰好对应一人（{found:.1%}）；"
+            f"随机组合为 {chance:.1%}" + (f"；最多出现于{said_zh}" if worst else ""),
         ),
         Text(
             f"would hold: coarsen or drop {said}; as quasi-identifiers under models.k nobody is "
@@ -66,7 +66,7 @@ def attack(view: View) -> Finding:
         ) if broken else Text("", ""),
         Text(
             "predicates are equalities on one to three columns, and on all that need no key",
-            "谓词为一至三列（以及全部无需密钥的列）上的等值条件",
+            "条件组合为一至三列（以及全部无需密钥的列）上的等值条件",
         ),
         figures={"predicates": tried, "isolate": won, "by_chance": chance},
     )  # fmt: skip

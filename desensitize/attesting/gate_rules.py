@@ -165,6 +165,7 @@ def _attacks(policy: PublishPolicy, figures: Figures) -> Iterator[GateCheck]:
             "attack.differencing", held=True,
             reason=Text("no earlier release was named, so none was compared",
                  "未指定此前的发布，未做差分比较"),
+            asked=False,
         )  # fmt: skip
 
 

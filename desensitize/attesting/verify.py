@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from desensitize.attacks.findings import from_dict as attacks_from
 from desensitize.attesting import synthetic
 from desensitize.attesting.agreement import unlike_manifest, unlike_policy
-from desensitize.attesting.attestation import CONTEXTS, TYPES
+from desensitize.attesting.attestation import ATTESTATION, CONTEXTS, TYPES
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.facts import (
@@ -32,6 +32,7 @@ from protos.language import Text
 from protos.strict_json import read_strict
 
 MOST_BYTES: Final = 16 << 20
+_SHOWN: Final = "%Y-%m-%d %H:%M:%S %Z"
 _SKEW: Final = dt.timedelta(minutes=5)
 _MEMBERS: Final = frozenset(
     {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
@@ -97,7 +98,7 @@ def verify(
     """Checks an attestation offline. Answers for any file; raises only for a misspelt signer.
 
     Args:
-        attestation: The file.
+        attestation: The file, or the directory in which it lies.
         data: The published file; the one beside the attestation by default.
         signer: did:key or fingerprint of whom the reader trusts, learnt from elsewhere.
         now: The time; the machine's by default.
@@ -108,6 +109,13 @@ def verify(
     if signer:
         is_signer("did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2", signer)
     path = Path(attestation)
+    if path.is_dir():
+        path /= ATTESTATION
+    # A device or a pipe would never end.
+    if not path.is_file():
+        return Verification((_fails("file", Text(
+            f"{path} does not exist, or is no file", f"{path} 不存在，或不是文件"
+        )),))  # fmt: skip
     try:
         body = _read(path)
     except (OSError, ValueError, RecursionError) as error:
@@ -139,9 +147,6 @@ def verify(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    # A device or a pipe would never end.
-    if not path.is_file():
-        raise ValueError("no such file")
     with path.open("rb") as file:
         return read_strict(file.read(MOST_BYTES + 1), most=MOST_BYTES)
 
@@ -197,10 +202,12 @@ def _time(body: Mapping[str, Any], proof: Proof, now: dt.datetime) -> VerifyChec
     if proof.created is None:
         return _fails("time", Text("the signature says no time", "签名未注明时间"))
     if now + _SKEW < begins:
-        return _fails("time", Text(f"it holds only from {begins}", f"自 {begins} 起才有效"))
+        return _fails(
+            "time", Text(f"it holds only from {begins:{_SHOWN}}", f"自 {begins:{_SHOWN}} 起才有效")
+        )
     if now >= ends:
-        return _fails("time", Text(f"it expired on {ends}", f"已于 {ends} 过期"))
-    return _holds("time", Text(f"it holds until {ends}", f"有效期至 {ends}"))
+        return _fails("time", Text(f"it expired on {ends:{_SHOWN}}", f"已于 {ends:{_SHOWN}} 过期"))
+    return _holds("time", Text(f"it holds until {ends:{_SHOWN}}", f"有效期至 {ends:{_SHOWN}}"))
 
 
 def _signer(proof: Proof, named: str) -> VerifyCheck:

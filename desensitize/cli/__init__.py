@@ -11,6 +11,7 @@ from protos.language import Text
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     help=str(
         Text(
             "Find, grade and mask what is personal in a table.", "识别、分级并脱敏表中的个人信息。"

@@ -88,7 +88,12 @@ def gate(
 )
 def verify(
     attestation: Annotated[
-        Path, typer.Argument(help=str(Text("attestation.json", "attestation.json 文件。")))
+        Path,
+        typer.Argument(
+            help=str(
+                Text("attestation.json, or its directory.", "attestation.json 文件，或其所在目录。")
+            )
+        ),
     ],
     data: Annotated[
         Path | None,

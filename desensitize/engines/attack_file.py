@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from desensitize.attacks.findings import AttackReport, from_dict
-from desensitize.engines.child import call
+from desensitize.engines.child import call, no_file
 from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.earlier import EarlierRelease
 from desensitize.row_order import Occasion, seed_of
-from protos.faults import InputError
 from protos.language import Text
 
 
@@ -54,9 +53,7 @@ def attack_file(
     beside = [each.path for each in earlier] + ([auxiliary] if auxiliary else [])
     for path in (original, release, *beside):
         if not path.is_file():
-            raise InputError(
-                Text(f"{path} is no file", f"{path} 不是文件"), code="source.not_found"
-            )
+            raise no_file(path)
     if order is None:
         order = seed_of(original, Occasion(policy.digest, sheet=sheet))
     task = {

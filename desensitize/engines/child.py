@@ -31,6 +31,15 @@ Progress = Callable[[int, int | None], None]
 # ---- in the parent -----------------------------------------------------------------------------
 
 
+def no_file(path: Path) -> InputError:
+    """Returns what is said of a path at which no file is."""
+    if path.exists():
+        what = Text(f"{path} is no file", f"{path} 不是文件")
+    else:
+        what = Text(f"there is no file {path}", f"没有文件 {path}")
+    return InputError(what, remedy=Text("check the path", "请检查路径"), code="source.not_found")
+
+
 def call(
     module: str,
     source: Path,
@@ -57,9 +66,7 @@ def call(
         UnavailableError: Memory, disk or time did not suffice.
     """
     if not source.is_file():
-        raise InputError(
-            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
-        )
+        raise no_file(source)
     body = {
         **task,
         "source": str(source.resolve()),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from desensitize.column import Column
+from desensitize.engines.file_kinds import refuse_other_kinds
 from desensitize.engines.stored_values import fits, literal
 from protos.faults import InputError
 from protos.language import Text, Words, both
@@ -221,6 +222,7 @@ def missing(name: str, wanted: Mapping[str, Column], present: list[str]) -> Inpu
 
 def _as_utf8(source: Path, name: str, spill: Path) -> Path:
     """Checks the whole file as UTF-8; copies it if it is GB18030. Constant memory."""
+    refuse_other_kinds(source, name)
     _check_line_lengths(source, name)
     place = _first_undecodable(source, "utf-8")
     if place is None:

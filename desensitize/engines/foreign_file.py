@@ -35,6 +35,12 @@ def engine_config(memory_bytes: int) -> dict[str, Setting]:
     }
 
 
+_ONE_COLUMN: Final = Text(
+    "only one column was found: commas, semicolons, tabs and bars divide columns",
+    "仅有一列：列之间须用逗号、分号、制表符或竖线分隔",
+)
+
+
 def open_file(source: Path, sheet: str, engine: duckdb.DuckDBPyConnection) -> Table:
     """Opens a file as a table; the working directory takes what has to lie beside the engine.
 
@@ -91,6 +97,8 @@ def _parquet(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Tabl
 def _csv(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
     found = sniff_csv(source, name, Path())
     names, notes = distinct_names(found.header)
+    if len(names) == 1:
+        notes = (*notes, _ONE_COLUMN)
     # The engine needs names that differ.
     plain = tuple(f"c{i}" for i in range(len(names)))
     read = CsvSource(name, found.path, found.delimiter, plain)
@@ -111,8 +119,8 @@ def _csv(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:
         return read.blame({}) or InputError(
             Text(f"{name} cannot be read", f"{name} 无法读取"),
             remedy=Text(
-                "save the file as CSV UTF-8 with one record a line",
-                "请另存为 CSV UTF-8，每行一条记录",
+                "save the file as CSV UTF-8 with one record a line, its columns divided by commas",
+                "请另存为 CSV UTF-8，每行一条记录，列之间用逗号分隔",
             ),
             code="source.unreadable",
             detail=str(error),

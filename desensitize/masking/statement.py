@@ -13,6 +13,7 @@ What only one column of the source needs is pruned by the engine everywhere else
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -162,6 +163,8 @@ def require_columns(table: Table, names: Iterable[str]) -> None:
     """
     present = [column.name for column in table.columns]
     if missing := [name for name in names if name not in present]:
+        # As a policy writes them, so that spaces and line breaks can be seen and copied.
+        written = [json.dumps(name, ensure_ascii=False) for name in present[:30]]
         raise InputError(
             Text(
                 f"{table.name} has no column {', '.join(map(repr, missing))}, which the policy "
@@ -169,8 +172,8 @@ def require_columns(table: Table, names: Iterable[str]) -> None:
                 f"{table.name} 没有策略中声明的列：{'、'.join(missing)}",
             ),
             remedy=Text(
-                f"it has: {', '.join(present[:30])}; names must match exactly",
-                f"现有的列：{'、'.join(present[:30])}；列名须完全一致",
+                f"it has: {', '.join(written)}; names must match exactly",
+                f"现有的列：{'、'.join(written)}；列名须完全一致",
             ),
             code="policy.missing_column",
         )

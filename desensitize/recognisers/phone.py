@@ -10,13 +10,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from desensitize.recognisers.base import Recogniser
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from desensitize.recognisers.base import Mask, Recogniser
 from protos.language import Text
 
 _RANGES: Final = "(?:3[0-9]|4[014-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])"
 _AREA: Final = "(?:10|2[0-57-9]|[3-9][0-9]{2})"
 _LOCAL: Final = "[2-8][0-9]{2,3}[ -]?[0-9]{4}"
 _EXTENSION: Final = "(?:(?:-|转| ext\\.? ?)[0-9]{1,6})?"
+
+_COMPACT_DATE: Final = "^20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$"
+
+
+def no_date(values: pa.StringArray) -> Mask:
+    """Which values are not dates without separators: 20230310 has the form of a local number."""
+    dated = pc.match_substring_regex(values, _COMPACT_DATE)
+    return ~np.asarray(dated.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
 
 MOBILE: Final = Recogniser(
     name="cn_mobile",
@@ -45,4 +58,5 @@ LANDLINE: Final = Recogniser(
     ),
     alone=0.8,
     context=("电话", "座机", "传真", "tel", "fax"),
+    check=no_date,
 )  # fmt: skip

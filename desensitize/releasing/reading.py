@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from desensitize.engines.child import call
+from desensitize.engines.child import call, no_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.masking.apply import Progress
 from desensitize.sources import Table, open_object
@@ -26,9 +26,7 @@ def unchanged(source: Path) -> Iterator[int]:
         InputError: There is no such file, or it changed meanwhile.
     """
     if not source.is_file():
-        raise InputError(
-            Text(f"{source} is no file", f"{source} 不是文件"), code="source.not_found"
-        )
+        raise no_file(source)
     before = _version(source)
     yield before[0]
     if _version(source) != before:

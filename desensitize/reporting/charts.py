@@ -20,6 +20,11 @@ from protos.language import Text
 Tone = Literal["good", "warn", "bad", "plain"]
 _WIDE: Final = 640
 _HIGH: Final = 220
+_LEVELS: Final = {
+    "value": "原值", "*": "全部合并", "day": "日", "week": "周", "month": "月", "quarter": "季度",
+    "year": "年", "5y": "五年", "10y": "十年", "street": "街道", "district": "区县", "city": "市",
+    "province": "省",
+}  # fmt: skip
 _EDGE: Final = (52, 16, 36, 40)  # left, top, right, bottom of a plot
 
 
@@ -168,15 +173,22 @@ def _log(figure: float) -> float:
     return min(100.0, 100 * math.log10(max(figure, 1)) / 8)
 
 
+def level_name(level: object) -> Text:
+    """What a level is called: as in the policy, and in Chinese with what that means."""
+    written = str(level)
+    meant = _LEVELS.get(written)
+    return Text(written, f"{written}（{meant}）" if meant else written)
+
+
 def losses(release: Release) -> list[Bar]:
     """What each quasi-identifier has lost of its detail."""
     found = release.figures.get("losses", {})
     return [
         Bar(Text(name, name), Text(
-            f"{share(loss)} – level {release.levels.get(name, '–')}",
-            f"{share(loss)}，层级 {release.levels.get(name, '–')}",
+            f"{share(loss)} – level {level.en}", f"{share(loss)}，层级 {level.zh}"
         ), 100 * loss)
         for name, loss in found.items()
+        for level in (level_name(release.levels.get(name, "–")),)
     ]  # fmt: skip
 
 

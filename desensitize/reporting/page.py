@@ -27,7 +27,7 @@ _OPEN: Final = {
     "none": Text("to nobody", "不予开放"),
 }
 _VERDICTS: Final = {
-    "held": Text("held", "成立"),
+    "held": Text("held", "未攻破"),
     "broken": Text("broken", "被攻破"),
     "measured": Text("measured", "仅度量"),
     "unknown": Text("not known", "无法判定"),
@@ -54,7 +54,7 @@ def page(contents: Contents, language: Language) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"t": _both, "share": charts.share}
+    environment.globals |= {"t": _both, "share": charts.share, "level_name": charts.level_name}
     environment.filters |= {"t": _text, "line": lambda text: " ".join(str(text).split())}
     return environment.get_template("report.html.jinja").render(**_facts(contents), first=language)
 

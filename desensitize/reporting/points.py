@@ -88,6 +88,27 @@ def _known_otherwise(contents: Contents) -> Text | None:
     )
 
 
+def _emptied(contents: Contents) -> Text | None:
+    """Columns of which much could not be read: what is left may mislead who counts with it."""
+    if contents.release.input is None or not (rows := contents.release.input.rows):
+        return None
+    found = {
+        " ".join(each.name.split()): share(each.lost / rows)
+        for each in contents.release.columns
+        if each.lost / rows >= _MANY
+    }
+    if not found:
+        return None
+    return Text(
+        "Values that could not be read or were out of bounds are empty: "
+        + ", ".join(f"{part} of {name}" for name, part in found.items())
+        + ". Readers should be told.",
+        "无法识别或超出范围的值已置空："
+        + "、".join(f"{name} {part}" for name, part in found.items())
+        + "。请告知数据使用者。",
+    )
+
+
 def _no_limits(contents: Contents) -> Text | None:
     if contents.policy.attacks.asked:
         return None
@@ -117,6 +138,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _sensitive_told,
     _known_otherwise,
     _not_for_everybody,
+    _emptied,
     _no_limits,
     _no_earlier,
 )

@@ -160,8 +160,22 @@ def _check(table: Table, quasi: Sequence[str], sensitive: Sequence[str]) -> None
             ),
             code="risk.column",
         )
+    if not quasi:
+        raise InputError(
+            Text(
+                "no quasi-identifier is named: a table does not say what outsiders know of a "
+                "person",
+                "未指定准标识符：表本身不说明外人可能掌握某人的哪些信息",
+            ),
+            remedy=Text(
+                "name such columns, as in --quasi sex,birth; 'veil desensitize scan' shows which "
+                "they may be",
+                "请列出这些列，例如 --quasi 性别,出生日期；可先用 veil desensitize scan 查看",
+            ),
+            code="risk.columns",
+        )
     twice = [name for name in sensitive if name in quasi]
-    if not quasi or twice or len(set(quasi)) < len(quasi):
+    if twice or len(set(quasi)) < len(quasi):
         raise InputError(
             Text(
                 "name each quasi-identifier once, and no column as quasi-identifier and sensitive",

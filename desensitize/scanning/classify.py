@@ -170,7 +170,7 @@ def _reasons(seen: Seen, chosen: Recogniser | None) -> tuple[Text, ...]:
         reasons.append(Text(f"{count.invalid:,} fail the check", f"{count.invalid:,} 个未通过校验"))
     if seen.damaged >= FORM_UNDER_HEADER:
         reasons.append(
-            Text("stored as rounded numbers: last digits lost", "以浮点数存储:末位数字已丢失")
+            Text("stored as rounded numbers: last digits lost", "以浮点数存储：末位数字已丢失")
         )
     return tuple(reasons)
 

@@ -10,7 +10,7 @@ from desensitize.attesting.gate import Gated
 from desensitize.attesting.verify import State, Verification
 from protos import terminal
 from protos.did_key import fingerprint_of
-from protos.language import Text
+from protos.language import Text, joined
 
 NAMES: Final[dict[str, Text]] = {
     "mask_reversal": Text("mask reversal", "掩码还原"),
@@ -22,13 +22,25 @@ NAMES: Final[dict[str, Text]] = {
     "differencing": Text("differencing", "差分比较"),
 }
 _VERDICTS: Final[dict[Verdict, Text]] = {
-    "held": Text("✓ held", "✓ 成立"),
+    "held": Text("✓ held", "✓ 未攻破"),
     "broken": Text("✗ broken", "✗ 被攻破"),
     "measured": Text("– measured", "– 仅度量"),
     "unknown": Text("✗ not known", "✗ 无法判定"),
 }
 _MARKS: Final[dict[Verdict, str]] = {"held": "✓", "broken": "✗", "measured": "–", "unknown": "✗"}
 _STATES: Final[dict[State, str]] = {"holds": "✓", "fails": "✗", "open": "–"}
+_CHECKS: Final[dict[str, Text]] = {
+    "file": Text("file", "文件"),
+    "form": Text("form", "形式"),
+    "proof": Text("proof", "签名"),
+    "time": Text("time", "有效期"),
+    "signer": Text("signer", "签署者"),
+    "data": Text("data", "数据"),
+    "policy": Text("policy", "策略"),
+    "manifest": Text("manifest", "清单"),
+    "figures": Text("figures", "指标"),
+    "files": Text("files", "层级文件"),
+}
 _HEADINGS: Final = (
     Text("Attack", "攻击"),
     Text("Columns", "列"),
@@ -85,19 +97,19 @@ def show_verification(found: Verification) -> None:
     """Prints what of an attestation holds."""
     terminal.table(
         ["", str(Text("Check", "检查")), str(Text("What came out", "结果"))],
-        [(_STATES[each.state], each.name, str(each.reason)) for each in found.checks],
+        [(_STATES[each.state], str(_CHECKS[each.name]), str(each.reason)) for each in found.checks],
     )
     if found.valid:
         terminal.done(Text("Valid: everything holds.", "有效：全部成立。"))
         return
-    failed = [each.name for each in found.checks if each.state == "fails"]
-    open_ones = [each.name for each in found.checks if each.state == "open"]
+    failed = [_CHECKS[each.name] for each in found.checks if each.state == "fails"]
+    open_ones = [_CHECKS[each.name] for each in found.checks if each.state == "open"]
+    named = joined(failed or open_ones, Text(", ", "、"))
     if failed:
-        said = Text(f"Not valid: {', '.join(failed)}.", f"无效：{'、'.join(failed)}。")
+        said = Text(f"Not valid: {named.en}.", f"无效：{named.zh}。")
     else:
         said = Text(
-            f"Not decided: {', '.join(open_ones)} could not be checked.",
-            f"无法判定：{'、'.join(open_ones)}未能核验。",
+            f"Not decided: {named.en} could not be checked.", f"无法判定：{named.zh}未能核验。"
         )
     terminal.say(said, style=terminal.BAD)
 
@@ -121,7 +133,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
     columns = [*finding.columns[:_SHOWN], *("…" for _ in finding.columns[_SHOWN : _SHOWN + 1])]
     return (
         str(NAMES[finding.attack]),
-        ", ".join(columns),
+        str(Text(", ", "、")).join(" ".join(name.split()) for name in columns),
         _figure(finding.figure),
         "–" if finding.threshold is None else _limit(finding),
         str(_VERDICTS[finding.verdict]),
@@ -144,7 +156,10 @@ def _style(verdict: Verdict) -> str:
 
 def _say(mark: str, *texts: Text) -> None:
     first, *others = (text for text in texts if text.en)
-    terminal.say(f"{mark} {first}", hang=2, style=terminal.BAD if mark == "✗" else "")
+    # Names of columns may hold line breaks.
+    terminal.say(
+        f"{mark} {' '.join(str(first).split())}", hang=2, style=terminal.BAD if mark == "✗" else ""
+    )
     _more(others)
 
 

@@ -23,4 +23,4 @@ def show_report(contents: Contents) -> None:
     """Prints the gist."""
     terminal.say(_STANDINGS[contents.standing], style=_STYLES[contents.standing], hang=2)
     for sentence in () if contents.risk is None else contents.risk.sentences()[:1]:
-        terminal.say(sentence)
+        terminal.say(" ".join(str(sentence).split()))

@@ -27,7 +27,7 @@ _SENSITIVE: Final = (
 def show_risk(report: RiskReport) -> None:
     """Prints a report."""
     for sentence in report.sentences():
-        terminal.say(sentence)
+        terminal.say(" ".join(str(sentence).split()))  # names of columns may hold line breaks
     if not report.rows:
         return
     terminal.table(
@@ -40,7 +40,13 @@ def show_risk(report: RiskReport) -> None:
         terminal.table(
             [str(heading) for heading in _SENSITIVE],
             [
-                (s.name, str(s.l), f"{s.entropy_l:.2f}", f"{s.t:.3f}", f"{s.homogeneous_rows:,}")
+                (
+                    " ".join(s.name.split()),
+                    str(s.l),
+                    f"{s.entropy_l:.2f}",
+                    f"{s.t:.3f}",
+                    f"{s.homogeneous_rows:,}",
+                )
                 for s in report.sensitive
             ],
             right=[1, 2, 3, 4],

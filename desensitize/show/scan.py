@@ -49,7 +49,7 @@ def show(report: ScanReport) -> None:
 
 
 def _row(column: ColumnFinding) -> tuple[str, ...]:
-    separator = str(Text("; ", ";"))
+    separator = str(Text("; ", "；"))
     return (
         " ".join(column.name.split()),
         str(column.title) or "–",

@@ -93,6 +93,26 @@ def test_an_error_is_two_lines_and_exit_code_1(
     )
 
 
+def test_help_shows_brackets_and_does_not_cut_chinese(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rich would take [publish.models] for a style, and end long Chinese lines with "…"."""
+    words = "策略须含 [publish.models]，" + "其余各列由策略逐一说明处理方式，" * 6 + "到此为止。"
+    (tmp_path / "long_help.py").write_text(
+        "import typer\napp = typer.Typer()\n@app.command()\n"
+        f"def go(x: int = typer.Option(1, help={words!r})) -> None: ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(cli, "COMMANDS", (cli.Entry("go", "long_help", Text("go", "走")),))
+    monkeypatch.setattr(sys, "argv", ["veil", "go", "--help"])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert words in "".join(capsys.readouterr().out.split()).replace(
+        "策略须含[", "策略须含 ["
+    ).replace("[default", " [default")
+
+
 def test_our_own_mistake_is_said_without_a_traceback(
     sample: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,13 @@ def test_what_holds_passes(policy: PublishPolicy, sound: Figures) -> None:
     assert verdict.passed
 
 
+def test_what_was_not_compared_is_no_success(policy: PublishPolicy, sound: Figures) -> None:
+    """Nobody named an earlier release: that is told, but not as a check that was passed."""
+    (told,) = [c for c in judge(policy, sound).checks if c.name == "attack.differencing"]
+    assert told.held
+    assert not told.asked
+
+
 def test_no_checks_are_no_pass() -> None:
     assert not GateVerdict(()).passed
 

@@ -147,6 +147,13 @@ def test_a_report_says_what_was_signed(attested: Path, original: Path, tmp_path:
     assert json.loads(json.dumps(told.to_dict()))["standing"] == "attested"
 
 
+def test_an_attestation_is_found_in_its_directory(attested: Path, tmp_path: Path) -> None:
+    assert desensitize.verify(attested) == desensitize.verify(attested / "attestation.json")
+    (nothing,) = desensitize.verify(tmp_path).checks
+    assert (nothing.name, nothing.state) == ("file", "fails")
+    assert "attestation.json 不存在" in nothing.reason.zh
+
+
 def test_the_page_needs_nothing_else_and_runs_nothing(contents: Contents) -> None:
     """A header of the data is a script; it stays a text. The page asks for no other file."""
     text = page(contents, "en")
@@ -327,6 +334,20 @@ def test_what_is_easily_overlooked_is_said(contents: Contents) -> None:
     assert "was compared" not in english(replace(contents, earlier={"r1": "00"}))
     safe = changed(contents, k=20, above_present=0)
     assert "is above" not in english(safe)
+
+
+def test_columns_of_which_much_is_empty_are_said(contents: Contents) -> None:
+    release = contents.release
+    assert release.input is not None
+    assert "are empty" not in english(contents)
+    first = replace(release.columns[0], name="a\nb", lost=release.input.rows // 4)
+    emptied = replace(release, columns=(first, *release.columns[1:]))
+    assert "25.0% of a b" in english(replace(contents, release=emptied))
+
+
+def test_a_level_says_in_chinese_what_it_means() -> None:
+    assert charts.level_name("5y") == Text("5y", "5y（五年）")
+    assert charts.level_name(20) == Text("20", "20")
 
 
 def test_columns_that_are_as_good_as_a_name_are_said(contents: Contents) -> None:

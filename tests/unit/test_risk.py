@@ -173,4 +173,4 @@ def test_the_command(tmp_path: Path, run: Run) -> None:
     assert "等价类" in done.stdout
     done = run(VEIL, "desensitize", "risk", str(tmp_path / "t.csv"))
     assert done.returncode != 0
-    assert "name each quasi-identifier" in done.stderr
+    assert "as in --quasi sex,birth" in done.stderr

@@ -162,6 +162,14 @@ def test_ids_as_a_spreadsheet_writes_them() -> None:
     assert any("last digits lost" in text.en for text in column.evidence)
 
 
+def test_dates_without_separators_are_no_landline_numbers() -> None:
+    """20230310 has the form of a local number; a column of such dates names nobody."""
+    days = [f"202{n % 5}{n % 12 + 1:02}{n % 28 + 1:02}" for n in range(40)]
+    dated, called = desensitize.scan(table(申请日期=days, 电话=["87654321"] * 40)).columns
+    assert (dated.type, dated.role) == ("event_date", "quasi")
+    assert (called.type, called.role) == ("cn_landline", "direct")
+
+
 def test_a_type_that_its_header_does_not_name_best_is_told_as_a_leak() -> None:
     """The header speaks of income, a third of the cells are mobile numbers."""
     make = Maker(16)

@@ -72,11 +72,16 @@ def test_csv(scanned: Scan, content: str | bytes) -> None:
         ('a,b\n1,"x\n2,3\n', "line 2: the quotes do not match", "source.broken_row"),
         ("姓名,b\n".encode() + "李四,2\n".encode("gb18030") + b"\xff\xff\n",
          "line 2: the text is neither UTF-8 nor GB18030", "source.encoding"),
+        (b"PK\x03\x04....", "is a ZIP archive or a workbook, not CSV", "source.kind"),
+        (b"\x1f\x8b\x08....", "is a gzip archive, not CSV", "source.kind"),
+        (b"%PDF-1.4\n", "is a PDF, not CSV", "source.kind"),
+        ("姓名,b\n".encode("utf-16"), "is text in UTF-16, not CSV", "source.kind"),
         ("", "no header line", "source.header"),
         ("a,b\n1," + "x" * 3_000_000, "line 2: longer than 2 MB", "source.long_line"),
         ('a,b\n1,"' + "x\n" * 1_500_000 + '"\n', "record of more than 2 MB", "source.long_line"),
     ],
-    ids=["fields", "quotes", "mixed encodings", "empty", "huge cell", "huge cell over lines"],
+    ids=["fields", "quotes", "mixed encodings", "ZIP", "gzip", "PDF", "UTF-16", "empty",
+         "huge cell", "huge cell over lines"],
 )  # fmt: skip
 def test_broken_csv_is_refused_and_says_where(
     scanned: Scan, content: str | bytes, message: str, code: str
@@ -199,6 +204,11 @@ def test_a_file_through_its_own_process(tmp_path: Path, monkeypatch: pytest.Monk
     report = desensitize.scan(str(path), progress=lambda *row: told.append(row))
     assert [column.type for column in report.columns] == ["cn_person", "cn_resident_id"]
     assert list(temporary.iterdir()) == [], "no copy stays behind"
+
+
+def test_a_delimiter_that_nobody_knows_is_told(scanned: Scan) -> None:
+    (note,) = scanned("姓名#b\n李四#2\n").notes
+    assert "only one column was found" in note.en
 
 
 def test_faults_of_the_process_arrive(tmp_path: Path) -> None:
