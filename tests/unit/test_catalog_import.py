@@ -283,7 +283,7 @@ def test_packages_that_are_wrong_are_told_by_number(registry: Registry, tmp_path
         ("f.pdf", b"%PDF", "cannot be told"),
         ("f.csv", b"a,b\n1,2\n", "has no column"),
         ("f.csv", b"", "header"),
-        ("f.csv", b"\xff\xfe\x00", "neither UTF-8 nor GB18030"),
+        ("f.csv", b"\xff\xfe\x00", "is text in UTF-16"),
         ("f.xlsx", b"PK\x03\x04rubbish", "not a readable workbook"),
         ("f.json", b"{", "is no JSON"),
         ("f.json", b'{"a": 1}', "no CKAN packages"),
