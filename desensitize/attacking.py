@@ -13,7 +13,8 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy, read_policy
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, read_copy
-from desensitize.row_order import seed_of
+from desensitize.releasing.originals import original as opened_original
+from desensitize.row_order import Occasion
 from desensitize.scanning.table_scan import Progress
 from protos.faults import InputError
 from protos.language import Text
@@ -22,7 +23,7 @@ FilePath = str | os.PathLike[str]
 
 
 def attack(
-    original: FilePath,
+    original: object,
     release: FilePath,
     *,
     policy: FilePath | PublishPolicy | None = None,
@@ -38,7 +39,8 @@ def attack(
     All files are read in a child process with limits on memory, disk and time and without network.
 
     Args:
-        original: What went in: CSV, Parquet, Excel or OpenDocument.
+        original: What went in: CSV, Parquet, Excel or OpenDocument; or the DataFrame, Arrow object
+            or DuckDB relation.
         release: Directory of a release, or a file with released rows.
         policy: What was done; a release's own policy by default.
         auxiliary: File that an attacker has, with names of columns as in the original; without
@@ -55,13 +57,12 @@ def attack(
         TrustError: A file of a release is not the one that its manifest speaks of.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    source, levels, order = Path(release), {}, None
+    source, levels, occasion = Path(release), {}, None
     if source.is_dir():
         facts = read_copy(source)
         policy = policy if policy is not None else source / POLICY
         source, levels = source / facts.output.name, dict(facts.levels)
-        if Path(original).is_file():  # what is missing is said where it is read
-            order = seed_of(Path(original), facts.occasion(sheet))
+        occasion = facts.occasion(sheet)
     if policy is None:
         raise InputError(
             Text("a file alone does not say what was done", "仅有数据文件，无法得知处理方式"),
@@ -69,16 +70,17 @@ def attack(
             code="attack.policy",
         )
     rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
-    return attack_file(
-        Path(original),
-        source,
-        rules,
-        levels=levels,
-        today=today or dt.datetime.now(dt.UTC).date(),
-        order=order,
-        auxiliary=None if auxiliary is None else Path(auxiliary),
-        earlier=read_earlier(earlier, rules.dataset),
-        sheet=sheet,
-        limits=limits,
-        progress=progress,
-    )
+    with opened_original(original) as origin:
+        return attack_file(
+            origin.path,
+            source,
+            rules,
+            levels=levels,
+            today=today or dt.datetime.now(dt.UTC).date(),
+            order=origin.seed(occasion or Occasion(rules.digest, sheet=sheet)),
+            auxiliary=None if auxiliary is None else Path(auxiliary),
+            earlier=read_earlier(earlier, rules.dataset),
+            sheet=sheet,
+            limits=limits,
+            progress=progress,
+        )

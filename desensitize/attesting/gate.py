@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from desensitize.attacking import attack
 from desensitize.attesting.attestation import (
     ATTESTATION,
@@ -25,6 +27,7 @@ from desensitize.releasing.checks import measured, rescan
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, Release, read_copy, sha256_of
 from desensitize.releasing.files import at
+from desensitize.releasing.originals import original as opened_original
 from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
 from protos.faults import TrustError
 from protos.language import Text
@@ -55,7 +58,7 @@ class Gated:
 def gate(
     directory: str | os.PathLike[str],
     *,
-    original: str | os.PathLike[str],
+    original: object,
     signing_key: str | os.PathLike[str] | None = None,
     policy: str | os.PathLike[str] | None = None,
     auxiliary: str | os.PathLike[str] | None = None,
@@ -72,7 +75,8 @@ def gate(
 
     Args:
         directory: The release.
-        original: What it was made from: the very bytes.
+        original: What it was made from, to the byte: a file; or a DataFrame, Arrow object or DuckDB
+            relation, if it was made of one.
         signing_key: Key file of whoever answers for it; without one nothing is signed.
         policy: The policy where the population lies that it names; the release's copy by default.
         auxiliary: File that an attacker has.
@@ -87,14 +91,16 @@ def gate(
         TrustError: A file is not the one that the manifest speaks of, or the key is unsafe.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    place, source = Path(directory), Path(original)
+    place = Path(directory)
+    if isinstance(original, pa.RecordBatchReader):  # is looked at more than once
+        original = original.read_all()
     release = read_copy(place)
     if (place / ATTESTATION).exists():
         raise exists(place / ATTESTATION)
     key = None if signing_key is None else read_signing_key(Path(signing_key))
     # Hierarchies are those of the release, whose digests were compared just now.
     rules = at(read_policy(Path(policy) if policy is not None else place / POLICY), place)
-    _same(release, rules, source)
+    _same(release, rules, original)
     begins = stages or (lambda _: None)
     output = place / release.output.name
     scanned = rescan(output, rules, begins(SCANNING), limits)
@@ -102,7 +108,7 @@ def gate(
         output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
     )
     attacks = attack(
-        source, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
+        original, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
         limits=limits, progress=begins(ATTACKING),
     )  # fmt: skip
     figures = Figures(release.output.rows, scanned, risk, attacks)
@@ -112,7 +118,7 @@ def gate(
     # What is signed is what was looked at, also if somebody exchanged a file meanwhile.
     if read_copy(place) != release:
         raise _changed(place.name)
-    _same(release, rules, source)
+    _same(release, rules, original)
     rules = read_policy(place / POLICY)  # as it is written, without places of this machine
     about = Attested(
         release, rules, figures, verdict, digest_of_manifest(place),
@@ -122,7 +128,7 @@ def gate(
     return Gated(verdict, figures, write_attestation(signed, place))
 
 
-def _same(release: Release, policy: PublishPolicy, source: Path) -> None:
+def _same(release: Release, policy: PublishPolicy, original: object) -> None:
     if policy.digest != release.policy_sha256:
         raise TrustError(
             Text("this is not the policy that the release was made with",
@@ -145,12 +151,13 @@ def _same(release: Release, policy: PublishPolicy, source: Path) -> None:
                         "请指定未经改动的文件所在处的策略"),
             code="gate.population",
         )  # fmt: skip
-    said = release.input
-    if said is None or not source.is_file() or sha256_of(source) != said.sha256:
+    with opened_original(original) as origin:
+        name, sha256 = origin.name, origin.sha256
+    if release.input is None or sha256 != release.input.sha256:
         raise TrustError(
-            Text(f"{source.name} is not what the release was made from",
-                 f"{source.name} 不是生成此发布的原始数据"),
-            remedy=Text("name the original file, unchanged", "请指定未经改动的原始文件"),
+            Text(f"{name} is not what the release was made from",
+                 f"{name} 不是生成此发布的原始数据"),
+            remedy=Text("name the original, unchanged", "请指定未经改动的原始数据"),
             code="gate.original",
         )  # fmt: skip
 

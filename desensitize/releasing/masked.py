@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.engines.stored_values import quoted
 from desensitize.keys import TokenKeys
 from desensitize.masking.apply import Progress, Written, write_masked
 from desensitize.policy import PublishPolicy
@@ -21,9 +16,10 @@ from desensitize.releasing.facts import (
     sha256_of,
 )
 from desensitize.releasing.files import digests, population_digest
+from desensitize.releasing.originals import digests_of_rows
+from desensitize.releasing.originals import lay_down as lay_down_rows
 from desensitize.releasing.reading import in_child, opened, unchanged
-from desensitize.row_order import Occasion, RowOrder, seed_of
-from desensitize.sources import Table
+from desensitize.row_order import Occasion, seed_of
 from protos.faults import InputError
 from protos.language import Text
 
@@ -130,10 +126,11 @@ def from_object(
     with opened(data, sheet, limits) as table:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
         occasion = _occasion(policy, keys, path.parent, sheet)
-        sha256, order = _digests_of_rows(table, occasion)
+        sha256, rows = digests_of_rows(table)
+        order = rows.seed(occasion)
         written = write_masked(table, policy, keys, path, order=order, progress=progress)
         if lay_down:
-            _lay_down(table, path.parent / ORIGINAL)
+            lay_down_rows(table, path.parent / ORIGINAL)
     return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, occasion, order)
 
 
@@ -147,39 +144,3 @@ def _occasion(policy: PublishPolicy, keys: TokenKeys, draft: Path, sheet: str) -
         sheet,
         secrets.token_hex(16) if policy.fresh else "",
     )
-
-
-def _lay_down(table: Table, path: Path) -> None:
-    """Writes an object's rows where the attacking process can read them."""
-    listed = ", ".join(f"{column.raw} AS {quoted(column.name)}" for column in table.columns)
-    reader = table.engine.sql(f"SELECT {listed} FROM {table.sql}").to_arrow_reader(65_536)  # noqa: S608
-    with pq.ParquetWriter(path, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-
-
-def _digests_of_rows(table: Table, occasion: Occasion) -> tuple[str, bytes]:
-    """SHA-256 of an object's rows as an Arrow IPC stream, and the seed of the release's order."""
-    listed = ", ".join(column.raw for column in table.columns)
-    sql = f"SELECT {listed} FROM {table.sql}"  # noqa: S608 - own expressions
-    hashed, order = hashlib.sha256(), RowOrder()
-
-    class _Sink:
-        """What looks like a file and only hashes."""
-
-        closed = False
-
-        def write(self, content: memoryview) -> int:
-            hashed.update(content)
-            order.update(content)
-            return len(content)
-
-        def flush(self) -> None: ...
-
-        def close(self) -> None: ...
-
-    reader = table.engine.sql(sql).to_arrow_reader(65_536)
-    with pa.ipc.new_stream(pa.PythonFile(_Sink(), "w"), reader.schema) as stream:
-        for batch in reader:
-            stream.write_batch(batch)
-    return hashed.hexdigest(), order.seed(occasion)

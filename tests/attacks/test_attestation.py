@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +23,7 @@ import desensitize
 from desensitize.attesting.gate import Gated
 from desensitize.attesting.signing import new_signing_key, read_signing_key
 from desensitize.attesting.verify import MOST_BYTES, Verification, verify
+from desensitize.policy import parse_policy
 from protos.data_integrity import secure
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError
@@ -441,3 +443,29 @@ def test_a_signing_key_that_others_can_read_is_refused(world: Path, tmp_path: Pa
         read_signing_key(key)
     with pytest.raises(InputError, match="exists"):
         new_signing_key(key)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "arrow", "reader", "duckdb"])
+def test_a_table_in_memory_is_attacked_and_attested_like_a_file(tmp_path: Path, kind: str) -> None:
+    table = pa.table({"age": [20 + i % 3 for i in range(60)], "pay": [i % 7 for i in range(60)]})
+    policy = parse_policy(
+        'dataset = "d"\n[columns.age]\nrole = "quasi"\n[columns.pay]\nrole = "sensitive"\n'
+        "[publish]\nmodels = { k = 5, l = 2 }\nattacks = { linkage_correct_max = 0.001 }\n"
+        'hierarchies = { age = ["value", "*"] }\nmethods = { pay = "keep" }\n'
+    )
+
+    def data(rows: pa.Table = table) -> object:
+        return {
+            "pandas": rows.to_pandas, "arrow": lambda: rows, "reader": rows.to_reader,
+            "duckdb": lambda: duckdb.connect().from_arrow(rows),
+        }[kind]()  # fmt: skip
+
+    desensitize.run(data(), policy=policy, out=tmp_path / "r")
+    [linkage] = desensitize.attack(data(), tmp_path / "r").of("linkage")
+    assert linkage.verdict == "held"
+    signer = new_signing_key(tmp_path / "k.pem")
+    with pytest.raises(TrustError, match="is not what the release was made from"):
+        desensitize.gate(tmp_path / "r", original=data(table.slice(1)))
+    gated = desensitize.gate(tmp_path / "r", original=data(), signing_key=tmp_path / "k.pem")
+    assert gated.verdict.passed
+    assert desensitize.verify(tmp_path / "r" / "attestation.json", signer=signer).valid

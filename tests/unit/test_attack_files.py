@@ -56,7 +56,7 @@ def test_files_with_knowledge_and_an_earlier_release(tmp_path: Path) -> None:
         desensitize.attack(
             tmp_path / "now.parquet", rows, policy=other, earlier=[tmp_path / "before"]
         )
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="there is no file"):
         desensitize.attack(tmp_path / "gone.parquet", rows, policy=policy)
 
 
