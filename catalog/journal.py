@@ -14,6 +14,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,6 +103,8 @@ class HashChain:
     def verify(self, db: sqlite3.Connection, noted: Head | None = None) -> str:
         """Checks the whole chain and returns its last hash.
 
+        Chain and head are read as they were at one moment, also while another process writes.
+
         Args:
             db: Connection to read with.
             noted: A head that was noted earlier, to be found in the chain again.
@@ -110,6 +113,10 @@ class HashChain:
             TrustError: An entry was altered, removed, added or reordered; names the first wrong
                 one.
         """
+        with _one_moment(db):
+            return self._verified(db, noted)
+
+    def _verified(self, db: sqlite3.Connection, noted: Head | None) -> str:
         previous, count = GENESIS, 0
         for index, text, link in self._rows(db):
             if index != count + 1 or link != _link(previous, text):
@@ -136,6 +143,19 @@ class HashChain:
             ),
             code="journal.broken",
         )
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """Reads within one transaction: the caller's, or one that ends with the block."""
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.rollback()
 
 
 def _link(previous: str, text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +121,29 @@ def test_empty() -> None:
     db.close()
     with pytest.raises(ValueError, match="not a table name"):
         HashChain("log; DROP TABLE x")
+
+
+class _Written(HashChain):
+    """A chain to which another connection appends between the reading of its rows and its head."""
+
+    def __init__(self, other: sqlite3.Connection) -> None:
+        super().__init__("log")
+        self._other = other
+
+    def head(self, db: sqlite3.Connection) -> Head:
+        HashChain("log").append(self._other, {"late": True})
+        self._other.commit()
+        return super().head(db)
+
+
+def test_a_chain_that_grows_while_it_is_checked_is_not_broken(tmp_path: Path) -> None:
+    """A node writes while its operator looks: that is no alteration."""
+    path = tmp_path / "log.db"
+    with closing(sqlite3.connect(path)) as writer, closing(sqlite3.connect(path)) as reader:
+        writer.execute("PRAGMA journal_mode = WAL").fetchall()
+        writer.executescript(HashChain("log").schema)
+        last = HashChain("log").append(writer, {"n": 1})
+        writer.commit()
+        assert _Written(writer).verify(reader) == last.hash
+        assert not reader.in_transaction
+        assert HashChain("log").verify(reader) == HashChain("log").head(reader).hash != last.hash
