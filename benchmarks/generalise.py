@@ -26,7 +26,8 @@ from benchmarks.summary import record
 from desensitize.divisions import divisions
 from desensitize.generalise import Chosen, choose
 from desensitize.keys import TokenKeys
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.risks import measure
 from desensitize.sources import open_object
 

@@ -28,7 +28,7 @@ import desensitize
 from benchmarks.summary import record
 from desensitize.divisions import divisions
 from desensitize.keys import TokenKey, TokenKeys
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from protos.language import Text
 
 VERBS = ("scan", "plan", "run", "risk", "attack", "gate")

@@ -33,7 +33,7 @@ from benchmarks.summary import record
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking.apply import write_masked
 from desensitize.masking.statement import prepare
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from desensitize.sources import ENGINE, Table, columns_of, open_object
 from tests.chinese_tables import Maker
 

@@ -37,7 +37,8 @@ import pyarrow.parquet as pq
 
 import desensitize
 from benchmarks.summary import record
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 
 DATA = Path(os.environ.get("VEIL_PUBLIC_DATA", Path(__file__).parents[2] / "shared" / "data"))
 EPSILON: Final = 1.0

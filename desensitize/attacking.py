@@ -10,7 +10,8 @@ from pathlib import Path
 from desensitize.attacks.findings import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.releasing.originals import original as opened_original

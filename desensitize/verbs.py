@@ -24,7 +24,8 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.engines.utility_file import utility
 from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
-from desensitize.policy import PublishPolicy, parse_policy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy, read_policy
 from desensitize.proposal import proposal
 from desensitize.releasing.facts import read_copy
 from desensitize.releasing.run import Stages, run

@@ -12,7 +12,8 @@ import pyarrow as pa
 from desensitize.attacks import AttackReport, Earlier, attack_tables
 from desensitize.keys import TokenKeys
 from desensitize.masking.statement import forget, prepare
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.sources import Table, columns_of, open_object
 from tests.chinese_tables import id_check
 from tests.masking_world import KEYS

@@ -14,7 +14,8 @@ from desensitize.generalise.choose import read_groups
 from desensitize.generalise.groups import Groups
 from desensitize.generalise.levels import Hierarchy, hierarchy
 from desensitize.keys import TokenKeys
-from desensitize.policy import HierarchyRule, Models, PublishPolicy, parse_policy
+from desensitize.policy import HierarchyRule, Models, PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.proposal import quoted_key
 from desensitize.sources import Table, columns_of, open_object
 

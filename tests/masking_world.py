@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking.statement import Statement, prepare
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.proposal import quoted_key
 from desensitize.sources import open_object
 

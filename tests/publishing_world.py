@@ -19,7 +19,7 @@ from catalog.publishing.sign_offs import sign_off
 from catalog.registry.record import Item
 from catalog.registry.registry import Registry, create, opened
 from desensitize.attesting.signing import new_signing_key, read_signing_key
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from desensitize.releasing.facts import sha256_of
 from protos.data_integrity import secure
 from tests.attack_world import people

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.synthesis.mechanism import Whole
 
 COLUMNS = """

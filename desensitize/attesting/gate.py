@@ -22,7 +22,8 @@ from desensitize.attesting.attestation import (
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.checks import measured, rescan
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, Release, read_copy, sha256_of

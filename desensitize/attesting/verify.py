@@ -14,7 +14,8 @@ from desensitize.attesting import synthetic
 from desensitize.attesting.agreement import unlike_manifest, unlike_policy
 from desensitize.attesting.attestation import ATTESTATION, CONTEXTS, TYPES
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import (
     MANIFEST,
     POLICY,

@@ -22,7 +22,7 @@ import duckdb
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted, open_file
 from desensitize.generalise.alternatives import alternatives
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 
 
 @dataclass(frozen=True)

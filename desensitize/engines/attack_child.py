@@ -23,7 +23,7 @@ from desensitize.attacks import AttackReport, Earlier, attack_tables
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted
 from desensitize.engines.take import take
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 
 
 @dataclass(frozen=True)

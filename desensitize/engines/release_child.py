@@ -25,7 +25,7 @@ from desensitize.engines.foreign_file import engine_config, exhausted, open_file
 from desensitize.engines.take import take
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking.apply import Written, write_masked
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from desensitize.engines.take import take
 from desensitize.generalise.choose import masked_population
 from desensitize.generalise.levels import methods_of
 from desensitize.keys import TokenKeys
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import direct_cells
 from desensitize.scanning.table_scan import scan_table

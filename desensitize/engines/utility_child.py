@@ -21,7 +21,7 @@ import duckdb
 from desensitize.engines.child import answer, tell_progress
 from desensitize.engines.foreign_file import engine_config, exhausted
 from desensitize.engines.take import take
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from desensitize.usefulness import UtilityReport
 from desensitize.usefulness.compare import compare_tables
 

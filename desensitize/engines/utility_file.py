@@ -9,7 +9,7 @@ from pathlib import Path
 from desensitize.engines.child import call
 from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.policy import read_policy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import POLICY, read_copy, sha256_of
 from desensitize.row_order import seed_of
 from desensitize.usefulness import MODELS, UtilityReport, from_dict

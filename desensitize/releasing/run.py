@@ -11,7 +11,8 @@ from typing import Final
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, read_keys
 from desensitize.masking.apply import Progress
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.checks import checked_attacks, checked_risk, checked_scan
 from desensitize.releasing.directory import check_final, publication
 from desensitize.releasing.earlier import changes, read_earlier

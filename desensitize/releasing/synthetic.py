@@ -13,7 +13,8 @@ from desensitize.attesting.signing import read_signing_key
 from desensitize.attesting.synthetic import attest_synthetic
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.masking.apply import Progress
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.checks import checked_scan
 from desensitize.releasing.directory import check_final, publication
 from desensitize.releasing.facts import (

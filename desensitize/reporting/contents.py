@@ -19,7 +19,8 @@ from desensitize.attesting.attestation import ATTESTATION
 from desensitize.attesting.gate_rules import GateCheck
 from desensitize.attesting.verify import Verification, verify
 from desensitize.generalise.alternatives import Alternative
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import POLICY, Release, RescanFacts, read_copy
 from desensitize.risks import RiskReport
 from desensitize.risks import from_dict as risk_from

@@ -10,7 +10,7 @@ from pathlib import Path
 from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise.alternatives import Alternative
-from desensitize.policy import read_policy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import POLICY, read_copy, sha256_of
 from desensitize.reporting.contents import Contents, read_contents
 from desensitize.reporting.page import page

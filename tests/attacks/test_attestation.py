@@ -23,7 +23,7 @@ import desensitize
 from desensitize.attesting.gate import Gated
 from desensitize.attesting.signing import new_signing_key, read_signing_key
 from desensitize.attesting.verify import MOST_BYTES, Verification, verify
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from protos.data_integrity import secure
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError

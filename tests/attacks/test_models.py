@@ -15,7 +15,8 @@ import pytest
 import desensitize
 from desensitize.generalise import search
 from desensitize.generalise.groups import Domain, Groups, Sensitive
-from desensitize.policy import Models, PublishPolicy, parse_policy
+from desensitize.policy import Models, PublishPolicy
+from desensitize.policy_file import parse_policy
 from protos.faults import InputError, PolicyError, TrustError
 from protos.language import Text
 

@@ -23,7 +23,8 @@ import pytest
 import desensitize
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, new_keys
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.releasing import directory as publication
 from desensitize.releasing.facts import read_release
 from desensitize.row_order import place, seed_of

@@ -28,7 +28,8 @@ from desensitize.attesting.signing import new_signing_key, read_signing_key
 from desensitize.attesting.synthetic import SUBJECT, judge_synthetic
 from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Workshop
-from desensitize.policy import PublishPolicy, read_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import RescanFacts, read_release
 from desensitize.sources import open_object
 from desensitize.synthesis import write as writing

@@ -20,7 +20,7 @@ from catalog.codec import dataset_digest
 from catalog.config import load_dataset, load_policy
 from desensitize.masking import KINDS
 from desensitize.masking.dates import Unit
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from exchange.cli import app
 from exchange.cluster_config import ClusterConfig
 from tests.certificate_world import ExactJob, Office

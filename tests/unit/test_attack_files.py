@@ -12,7 +12,7 @@ import pytest
 import desensitize
 from desensitize.engines.foreign_file import engine_config
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from protos.faults import InputError
 from tests.attack_world import people, policy_for
 

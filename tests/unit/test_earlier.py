@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 import desensitize
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.releasing.earlier import Changes, changes, read_earlier
 from desensitize.releasing.facts import Release, read_release
 from desensitize.show.release import show_release

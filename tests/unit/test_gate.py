@@ -8,7 +8,8 @@ import pytest
 
 from desensitize.attacks import AttackReport
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.releasing.facts import RescanFacts
 from desensitize.risks import Bucket, Presence, RiskReport, SensitiveRisk
 from tests.attack_world import attacked

@@ -248,7 +248,7 @@ def test_a_quasi_identifier_with_a_method_of_its_own_counts_too(tmp_path: Path) 
     policy = policy_of({"age": '["20", "*"]'}, (), "k = 3", "")
     text = policy.text.replace("[publish]", '[columns.sex]\nrole = "quasi"\n[publish]')
     text = text.replace("[publish.methods]", '[publish.methods]\nsex = "keep"')
-    from desensitize.policy import parse_policy
+    from desensitize.policy_file import parse_policy
 
     table = pa.table({"age": [21, 22, 23, 24, 25, 26, 41], "sex": list("fffmmmm")})
     facts = desensitize.run(table, policy=parse_policy(text), out=tmp_path / "r")
@@ -262,7 +262,7 @@ def test_values_as_their_methods_leave_them_decide_about_l(tmp_path: Path) -> No
     text = policy_of({"age": '["10", "*"]'}, ["wage"], "l = 2").text.replace(
         '"wage" = "keep"', '"wage" = { round = 100 }'
     )
-    from desensitize.policy import parse_policy
+    from desensitize.policy_file import parse_policy
 
     table = pa.table({"age": [21, 22, 31, 32], "wage": [101, 99, 100, 501]})
     facts = desensitize.run(table, policy=parse_policy(text), out=tmp_path / "r")
@@ -276,7 +276,7 @@ def test_noise_on_a_quasi_identifier_is_refused_by_what_was_written(tmp_path: Pa
         '[columns.hours]\ntype = "integer"\nrole = "quasi"\nbounds = [0, 1000000]\n[publish]',
     )
     text = text.replace("[publish.methods]", "[publish.methods]\nhours = { noise = 1e6 }")
-    from desensitize.policy import parse_policy
+    from desensitize.policy_file import parse_policy
 
     table = pa.table({"age": [21, 22, 23, 24], "hours": [1, 2, 3, 4]})
     with pytest.raises(PolicyError):

@@ -15,7 +15,8 @@ import desensitize
 from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Keep
-from desensitize.policy import HierarchyRule, Models, parse_policy
+from desensitize.policy import HierarchyRule, Models
+from desensitize.policy_file import parse_policy
 from desensitize.proposal import dataset_name, proposal, quoted_key
 from desensitize.releasing.facts import read_release
 from tests.chinese_tables import Maker

@@ -11,7 +11,8 @@ import pytest
 from desensitize.masking.numbers import Round, TopCode
 from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Ends
-from desensitize.policy import HierarchyRule, Models, parse_policy, read_methods, read_policy
+from desensitize.policy import HierarchyRule, Models
+from desensitize.policy_file import parse_policy, read_methods, read_policy
 from protos.faults import InputError
 
 POLICY = """

@@ -24,7 +24,7 @@ from desensitize.engines.release_child import ReleaseTask
 from desensitize.engines.release_child import run as run_child
 from desensitize.keys import TokenKeys, new_keys
 from desensitize.masking import apply
-from desensitize.policy import parse_policy
+from desensitize.policy_file import parse_policy
 from desensitize.releasing.directory import publication
 from desensitize.releasing.facts import Release, from_dict, read_release
 from desensitize.row_order import seed_of

@@ -22,7 +22,8 @@ import desensitize
 from desensitize.attesting.signing import new_signing_key
 from desensitize.engines.synthesis_child import SynthesisTask
 from desensitize.engines.synthesis_child import run as synthesise_child
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.releasing.facts import from_dict, read_release
 from desensitize.sources import open_object
 from desensitize.synthesis.mechanism import MOST_CELLS, candidates, measure

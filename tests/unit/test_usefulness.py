@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 import desensitize
-from desensitize.policy import PublishPolicy, parse_policy
+from desensitize.policy import PublishPolicy
+from desensitize.policy_file import parse_policy
 from desensitize.sources import Table, columns_of, open_object
 from desensitize.usefulness import UtilityReport, from_dict
 from desensitize.usefulness.compare import compare_tables

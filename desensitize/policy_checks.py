@@ -1,0 +1,215 @@
+"""What in a policy does not go together, whatever table it is applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from desensitize.masking import HIDING, UNREADABLE
+from desensitize.masking.base import Bounds, domain_of, needs_of
+from desensitize.masking.visible import Ends
+from desensitize.policy import DATA_TYPES, FREE_TEXT, Delta, Models, PublishedColumn
+from desensitize.recognisers import by_name
+from desensitize.scanning.attributes import ATTRIBUTES
+from protos.faults import InputError
+from protos.language import Text
+
+
+def check_models(models: Models, columns: Mapping[str, PublishedColumn], where: str) -> None:
+    """Refuses hierarchies without models, and models that would have nothing to hold of.
+
+    Raises:
+        InputError: As said.
+    """
+    published = [column for column in columns.values() if column.published]
+    if any(column.hierarchy for column in published) and not models.asked:
+        raise InputError(
+            Text(
+                f"{where}: publish.hierarchies: nothing chooses a level, for publish.models asks "
+                "nothing",
+                f"{where}：publish.hierarchies：publish.models 未提出要求，无法选定层级",
+            ),
+            remedy=Text(
+                "write publish.models = { k = 20 }, or a method such as { date = 'month' }",
+                "请写 publish.models = { k = 20 }，或改用固定方法，如 { date = 'month' }",
+            ),
+            code="policy.models",
+        )
+    if models.asked and not any(column.quasi for column in published):
+        raise InputError(
+            Text(
+                f"{where}: publish.models: no quasi-identifier is published, so they say nothing",
+                f"{where}：publish.models：没有发布任何准标识符，模型无从约束",
+            ),
+            remedy=Text(
+                'write role = "quasi" for columns that others may know of a person, or leave '
+                "models out",
+                '请为他人可能掌握的列写上 role = "quasi"，或删去 models',
+            ),
+            code="policy.models",
+        )
+    if models.of_sensitive and not any(column.sensitive for column in published):
+        raise InputError(
+            Text(
+                f"{where}: publish.models: l, entropy_l and t are about sensitive columns, and "
+                "none is published",
+                f"{where}：publish.models：l、entropy_l 与 t 针对敏感属性，但没有发布任何敏感属性",
+            ),
+            remedy=Text(
+                'write role = "sensitive" for what nobody should learn about a person, or leave '
+                "l, entropy_l and t out",
+                '请为不应被得知的列写上 role = "sensitive"，或删去 l、entropy_l 与 t',
+            ),
+            code="policy.models",
+        )
+    if models.delta is not None:
+        _check_delta(models.delta, models.max_suppressed, where)
+        keyed = [c.name for c in published if c.quasi and any(map(domain_of, c.methods))]
+        if keyed:
+            raise InputError(
+                Text(
+                    f"{where}: publish.models.delta: {', '.join(keyed)} would have to be compared "
+                    "with the population under a key, which no gate has",
+                    f"{where}：publish.models.delta：{'、'.join(keyed)} 须用密钥处理后才能与总体"
+                    "比对，而门禁没有密钥",
+                ),
+                remedy=Text("give the column a hierarchy, or drop it", "请设置层级，或删除该列"),
+                code="policy.delta",
+            )
+
+
+def _check_delta(delta: Delta, max_suppressed: float, where: str) -> None:
+    if delta.least > delta.most:
+        raise InputError(
+            Text(f"{where}: publish.models.delta: least is above most",
+                 f"{where}：publish.models.delta：least 大于 most"),
+            remedy=Text("write least ≤ most", "请使 least ≤ most"),
+            code="policy.delta",
+        )  # fmt: skip
+    if delta.least and max_suppressed:
+        raise InputError(
+            Text(
+                f"{where}: publish.models.delta: with a least share no row can be left out: of "
+                "who is left out it would be certain",
+                f"{where}：publish.models.delta：设有 least 时不能删去任何行：被删去者必然不在表中",
+            ),
+            remedy=Text("write max_suppressed = 0, or leave least out",
+                        "请写 max_suppressed = 0，或删去 least"),
+            code="policy.delta",
+        )  # fmt: skip
+
+
+def check_beside(file: str, taken: set[str], at: str) -> None:
+    """Refuses a file that a release could not carry along under its name.
+
+    Raises:
+        InputError: It lies elsewhere, is hidden, or has the name of another file of a release.
+    """
+    path = PurePosixPath(file)
+    hidden = any(part.startswith(".") for part in path.parts) or not path.parts
+    odd = "\\" in file or not file.isprintable()
+    if path.is_absolute() or hidden or odd or path.parts[0] in taken:
+        raise InputError(
+            Text(
+                f"{at}: {file!r} cannot lie in the release: a file beside the policy, or below it, "
+                f"is copied there; {', '.join(sorted(taken))} are names of others",
+                f"{at}：{file!r} 无法随发布保存：只能是策略旁边或其下级目录中的文件；"
+                f"{'、'.join(sorted(taken))} 已有他用",
+            ),
+            remedy=Text("put it beside the policy, under another name", "请放到策略旁边并改名"),
+            code="policy.file",
+        )
+
+
+def check_column(kind: str, bounds: Bounds | None, at: str) -> None:
+    """Refuses a type that nobody knows, and bounds that do not rise.
+
+    Raises:
+        InputError: As said.
+    """
+    known = {*by_name(), *(a.name for a in ATTRIBUTES), FREE_TEXT, *DATA_TYPES, ""}
+    if kind not in known:
+        listed = ", ".join(sorted(known - {""}))
+        raise InputError(
+            Text(f"{at}.type: {kind!r} is no type", f"{at}.type：没有类型 {kind!r}"),
+            remedy=Text(f"types: {listed}; or leave it out", f"类型：{listed}；也可省略"),
+            code="policy.type",
+        )
+    # Neither equal nor the other way round; both are numbers, or both days.
+    if bounds is not None and sorted(bounds) != list(dict.fromkeys(bounds)):
+        raise InputError(
+            Text(f"{at}.bounds must rise", f"{at}.bounds 须递增"),
+            remedy=Text("write [lowest, highest]", "请写 [最小值, 最大值]"),
+            code="policy.bounds",
+        )
+
+
+def check_release(
+    column: PublishedColumn, columns: Mapping[str, PublishedColumn], where: str
+) -> None:
+    """Refuses methods that contradict each other, or the role of their column.
+
+    Raises:
+        InputError: As said.
+    """
+    at = f'{where}: publish.methods."{column.name}"'
+    if column.hierarchy and column.methods:
+        raise InputError(
+            Text(
+                f"{at}: the column has a hierarchy too, and only one of both can decide",
+                f"{at}：该列同时写了层级（hierarchies），两者只能取一",
+            ),
+            remedy=Text("take it out of one", "请删去其中之一"),
+            code="policy.twice",
+        )
+    if column.dropped and len(column.methods) > 1:
+        raise InputError(
+            Text(f"{at}: what is dropped has no other method", f"{at}：已删除的列不能再用其他方法"),
+            remedy=Text('write "drop" alone', '请只写 "drop"'),
+            code="policy.twice",
+        )
+    for method in column.methods:
+        for name in needs_of(method):
+            if name not in columns:
+                raise undeclared(at, name, columns)
+    hidden = any(isinstance(method, HIDING) for method in column.methods)
+    if column.role == "direct" and column.methods and not hidden:
+        raise InputError(
+            Text(
+                f"{at}: a direct identifier cannot be kept as it is, and nothing here hides it",
+                f"{at}：直接标识符不能原样保留，而所写方法都不能将其隐藏",
+            ),
+            remedy=Text(
+                'write "drop", or { token = "a-domain" } if rows must stay linkable',
+                '请写 "drop"；如需保持可关联，写 { token = "域名" }',
+            ),
+            code="policy.keep",
+        )
+    for place, method in enumerate(column.methods[:-1]):
+        after = column.methods[place + 1 :]
+        # The attack that counts candidates looks at masks that are the last thing that was done.
+        if isinstance(method, Ends) and not any(isinstance(m, (Ends, *UNREADABLE)) for m in after):
+            raise InputError(
+                Text(
+                    f"{at}: what a mask leaves could not be counted after another method",
+                    f"{at}：掩码之后再用其他方法，将无法统计掩码的候选值",
+                ),
+                remedy=Text("write the mask last, or token or redact after it",
+                            "请把掩码写在最后，或在其后使用 token 或 redact"),
+                code="policy.mask",
+            )  # fmt: skip
+
+
+def undeclared(at: str, name: str, columns: Mapping[str, object]) -> InputError:
+    """What is said of a column that ``[columns]`` does not have."""
+    return InputError(
+        Text(
+            f"{at}: [columns] declares no column {name!r}",
+            f"{at}：[columns] 中没有声明列“{name}”",
+        ),
+        remedy=Text(
+            f'write [columns."{name}"], or mend the name; declared: {", ".join(columns)}',
+            f'请写 [columns."{name}"]，或改正列名；已声明：{"、".join(columns)}',
+        ),
+        code="policy.column",
+    )
