@@ -15,9 +15,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NoReturn, TypeVar
 
+from desensitize.engines.limits import bind
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import InputError, UnavailableError, VeilError, from_public
 from protos.language import Text
@@ -26,6 +28,7 @@ _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 _LAST_WORDS: Final = 4000
 
 Progress = Callable[[int, int | None], None]
+Told = TypeVar("Told", bound="Task")
 
 
 # ---- in the parent -----------------------------------------------------------------------------
@@ -156,12 +159,45 @@ def _lost(name: str, program: Text, last_words: bytes) -> UnavailableError:
 # ---- in the child ------------------------------------------------------------------------------
 
 
-def answer(work: Callable[[], dict[str, Any]]) -> None:
-    """Does the work and says what came of it."""
+@dataclass(frozen=True)
+class Task:
+    """What every child is told.
+
+    Attributes:
+        source: The file; its suffix says what it is, anything unknown is read as CSV.
+        sheet: Sheet of a workbook; empty for the first.
+        memory_bytes: Address space of this process beyond what it has at its start.
+        disk_bytes: Largest file that it may write.
+        cpu_s: CPU seconds.
+    """
+
+    source: str
+    sheet: str
+    memory_bytes: int
+    disk_bytes: int
+    cpu_s: int
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.source)
+
+
+def serve(kind: type[Told], run: Callable[[Told], dict[str, Any]]) -> NoReturn:
+    """Takes a task from standard input, runs it within its limits, answers, and ends the process.
+
+    Args:
+        kind: Of the task.
+        run: Returns JSON types.
+    """
+    task = kind(**json.load(sys.stdin))
+    bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
     try:
-        _tell({"answer": work()})
+        _tell({"answer": run(task)})
     except VeilError as error:
         _tell({"fault": error.public() | {"detail": error.detail}})
+    sys.stdout.flush()
+    os._exit(0)  # the engine's extension module complains at an orderly exit
 
 
 def tell_progress(rows: int, total: int | None) -> None:

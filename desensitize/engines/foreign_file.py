@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from desensitize.engines.child import Task
 from desensitize.engines.csv_source import CsvSource, sniff_csv
 from desensitize.engines.parquet_source import open_parquet
 from desensitize.engines.stored_values import literal
@@ -33,6 +36,36 @@ def engine_config(memory_bytes: int) -> dict[str, Setting]:
         "temp_directory": str(Path.cwd() / _SPILL),
         "threads": min(os.cpu_count() or 1, 8),
     }
+
+
+@contextmanager
+def engine_for(task: Task) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yields an engine within a child's limits.
+
+    Raises:
+        UnavailableError: Memory, disk or time did not suffice.
+    """
+    try:
+        with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
+            yield engine
+    except (duckdb.Error, MemoryError, OSError) as error:
+        raise exhausted(task.path.name, error) from error
+
+
+@contextmanager
+def blamed(table: Table) -> Iterator[None]:
+    """Says which row of a file was wrong when the engine meets it only while it works.
+
+    Raises:
+        VeilError: A row cannot be read.
+        duckdb.Error: Something else went wrong.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        if table.blame is None:
+            raise
+        raise table.blame(error) from error
 
 
 _ONE_COLUMN: Final = Text(

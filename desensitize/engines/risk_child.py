@@ -6,21 +6,18 @@ with the report as JSON; figures only, no value of the file.
 
 from __future__ import annotations
 
-from desensitize.engines.limits import bind, isolate
+from desensitize.engines.limits import isolate
 
 if __name__ == "__main__":
     isolate()
 
-import json
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from desensitize.engines.child import answer, tell_progress
-from desensitize.engines.foreign_file import engine_config, exhausted, open_file
+from desensitize.engines.child import Task, serve, tell_progress
+from desensitize.engines.foreign_file import engine_for, open_file
 from desensitize.engines.take import take
 from desensitize.generalise.choose import masked_population
 from desensitize.generalise.levels import methods_of
@@ -33,12 +30,10 @@ from desensitize.sources import Table
 
 
 @dataclass(frozen=True)
-class RiskTask:
+class RiskTask(Task):
     """What to measure.
 
     Attributes:
-        source: The file; its suffix says what it is, anything unknown is read as CSV.
-        sheet: Sheet of a workbook; empty for the first.
         population: Another file, or empty.
         quasi: Quasi-identifiers.
         sensitive: Sensitive columns.
@@ -46,13 +41,8 @@ class RiskTask:
         policy: Text of the policy that the population has to be masked by; empty if it need not.
         folder: Where its files lie.
         levels: Level of each column that has a hierarchy.
-        memory_bytes: Address space of this process beyond what it has at its start.
-        disk_bytes: Largest file that it may write.
-        cpu_s: CPU seconds.
     """
 
-    source: str
-    sheet: str
     population: str
     quasi: list[str]
     sensitive: list[str]
@@ -60,16 +50,6 @@ class RiskTask:
     policy: str
     folder: str
     levels: dict[str, str]
-    memory_bytes: int
-    disk_bytes: int
-    cpu_s: int
-
-
-def main() -> None:
-    """Runs one task from standard input."""
-    task = RiskTask(**json.load(sys.stdin))
-    bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
-    answer(lambda: run(task).to_dict())
 
 
 def run(task: RiskTask) -> RiskReport:
@@ -79,17 +59,13 @@ def run(task: RiskTask) -> RiskReport:
         InputError: The file is wrong, or has no such columns.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    source = Path(task.source)
-    try:
-        with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
-            table = open_file(source, task.sheet, engine)
-            population = _population(task, engine) if task.population else None
-            direct = task.direct
-            if direct is None:
-                direct = list(direct_cells(scan_table(table, full=True, progress=tell_progress)))
-            return measure(table, task.quasi, task.sensitive, population=population, direct=direct)
-    except (duckdb.Error, MemoryError, OSError) as error:
-        raise exhausted(source.name, error) from error
+    with engine_for(task) as engine:
+        table = open_file(task.path, task.sheet, engine)
+        population = _population(task, engine) if task.population else None
+        direct = task.direct
+        if direct is None:
+            direct = list(direct_cells(scan_table(table, full=True, progress=tell_progress)))
+        return measure(table, task.quasi, task.sensitive, population=population, direct=direct)
 
 
 def _population(task: RiskTask, engine: duckdb.DuckDBPyConnection) -> Table:
@@ -103,5 +79,4 @@ def _population(task: RiskTask, engine: duckdb.DuckDBPyConnection) -> Table:
 
 
 if __name__ == "__main__":
-    main()
-    os._exit(0)  # the engine's extension module complains at an orderly exit
+    serve(RiskTask, lambda task: run(task).to_dict())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from desensitize.engines.foreign_file import exhausted, open_file
+from desensitize.engines.foreign_file import blamed, exhausted, open_file
 from desensitize.sources import Table, columns_of
 
 
@@ -41,11 +41,11 @@ def take(
         read = open_file(path, sheet, engine)
         columns = [column for column in read.columns if only is None or column.name in only]
         listed = ", ".join(f"{column.raw} AS c{i}" for i, column in enumerate(columns))
-        engine.execute(
-            f"CREATE TEMP TABLE veil_{name} AS SELECT {listed or '1 AS nothing'} FROM {read.sql}"  # noqa: S608 - own expressions
-        )
+        sql = f"SELECT {listed or '1 AS nothing'} FROM {read.sql}"  # noqa: S608 - own expressions
+        with blamed(read):
+            engine.execute(f"CREATE TEMP TABLE veil_{name} AS {sql}")
     except duckdb.Error as error:
-        raise (read.blame(error) if read.blame else exhausted(path.name, error)) from error
+        raise exhausted(path.name, error) from error
     finally:
         os.chdir(here)
     names = [column.name for column in columns] or None

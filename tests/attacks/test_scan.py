@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import socket
@@ -171,8 +172,24 @@ def test_the_scanner_has_no_network(run: Run) -> None:
         pytest.skip("this system allows no network namespace")
     devices = [line.split(":")[0].strip() for line in said.stdout.splitlines()[2:] if line]
     assert devices == ["lo"]
-    first = Path("desensitize/engines/scan_child.py").read_text("utf-8").split("import json")[0]
+    text = Path("desensitize/engines/scan_child.py").read_text("utf-8")
+    first = text.split("from desensitize.engines.child")[0]
     assert "isolate()" in first, "the network is given up before the libraries are loaded"
+
+
+@pytest.mark.parametrize(
+    "child", sorted(Path("desensitize/engines").glob("*_child.py")), ids=lambda path: path.stem
+)
+def test_every_child_gives_up_the_network_before_it_loads_a_library(child: Path) -> None:
+    said = ast.parse(child.read_text("utf-8")).body
+    assert isinstance(said[0], ast.Expr), "its docstring"
+    assert [ast.unparse(each) for each in said[1:4]] == [
+        "from __future__ import annotations",
+        "from desensitize.engines.limits import isolate",
+        "if __name__ == '__main__':\n    isolate()",
+    ]
+    last = ast.unparse(said[-1])
+    assert last.startswith("if __name__ == '__main__':\n    serve("), "and binds its limits"
 
 
 def test_no_call_to_the_network_while_objects_are_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
