@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +16,6 @@ from catalog.codec import from_json
 from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.crypto.signatures import signer
-from compute_nodes.disclosure import strictest_min_group
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.jobs.runs import CANCEL_ROUND
 from compute_nodes.rpc.delivery import Delivery
@@ -29,36 +28,29 @@ from exchange.coordinator.stages import StagePlan
 from exchange.coordinator.statements import facts_of, take_statement
 from exchange.desk import ROUND_PREFIX, GrantDesk
 from exchange.inbox import Inbox
+from exchange.plan_admission import Members, identity_of, min_group, read_plan, roster_cards
 from exchange.ports import Alive, Caller, Progress, Registration
 from exchange.shelf import DatasetShelf
 from exchange.submission import read_submission
-from protos.canonical import digest
 from protos.cards import read_card
 from protos.faults import (
     InputError,
     JobError,
     PolicyError,
     ProtocolError,
-    TrustError,
     UnavailableError,
     VeilError,
     from_public,
 )
-from protos.identity import IdentityKey, PublicIdentity
+from protos.identity import IdentityKey
 from protos.language import Text
-from protos.names import Role
 
 LOG: Final = logging.getLogger("veil.exchange")
-PLAN_TYPE: Final = "veil-plan+jwt"
 TICK_S: Final = 0.1
 MOST_JOBS: Final = 200  # at once; each may hold vectors in memory
 MOST_JOBS_PER_ANALYST: Final = 16
-MAX_PLAN_S: Final = 24 * 3600
-SKEW_S: Final = 60
 REMEMBER_S: Final = 600.0
 GATHER_S: Final = 0.05  # progress is for people: the end is told at once, the rest in handfuls
-
-Members = Mapping[tuple[Role, str], str]  # (role, name) → card, as enrolled and not revoked
 
 
 @dataclass
@@ -243,7 +235,7 @@ class Hub:
             return decoded.job
         self._check_places(caller)
         members = self._members()
-        cards = (*_roster(decoded, members), members["analyst", caller.name], self._card)
+        cards = (*roster_cards(decoded, members), members["analyst", caller.name], self._card)
         begun = Begun(caller.name, plan, cards, self._min_group(decoded), self._clock())
         now = int(begun.submitted_at)
         row = JobRow(decoded.job, caller.name, decoded.dataset, plan_hash, now, "running", None)
@@ -304,7 +296,7 @@ class Hub:
 
     def request_grant(self, caller: Caller, request: str) -> str:
         """Passes a signed request to the owners."""
-        identity = self._identity_of(caller)
+        identity = identity_of(self._members(), caller.role, caller.name)
         now = int(self._clock())
         departments = [name for role, name in self._members() if role == "department"]
         opened = self._desk.take(caller.name, identity, request, now, departments)
@@ -408,66 +400,13 @@ class Hub:
             )
 
     def _read_plan(self, caller: Caller, token: str) -> tuple[Plan, str]:
-        now = int(self._clock())
-        claims = self._identity_of(caller).verify(PLAN_TYPE, token, now=now)
-        plan = from_json(Plan, claims)
-        if plan.analyst != caller.name:
-            raise TrustError(
-                Text("the plan names another analyst", "计划署名的是另一位分析员"),
-                code="plan.analyst",
-            )
-        if not now - SKEW_S <= plan.expires_at <= now + MAX_PLAN_S:
-            raise TrustError(
-                Text(
-                    "the plan's time is over, or it ends later than in a day",
-                    "计划已过期，或截止时间超过一天",
-                ),
-                remedy=Text(
-                    "compare the clocks of both machines and ask again",
-                    "请核对两台机器的时钟后重新查询",
-                ),
-                code="plan.expired",
-            )
-        return plan, digest(claims)
-
-    def _identity_of(self, caller: Caller) -> PublicIdentity:
-        card = self._members().get((caller.role, caller.name))
-        if card is None:
-            raise TrustError(
-                Text(f"{caller.name} has no card here", f"{caller.name} 在此没有身份卡"),
-                remedy=Text("enrol again", "请重新注册"),
-                code="card.missing",
-            )
-        return read_card(card).identity
+        identity = identity_of(self._members(), caller.role, caller.name)
+        return read_plan(token, identity, caller.name, int(self._clock()))
 
     def _min_group(self, plan: Plan) -> int:
-        """The strictest ``min_group`` of the roster's policies.
-
-        Raises:
-            UnavailableError: An exact answer, and somebody's policy is not known here (yet).
-        """
         with self._lock:
-            known = {
-                member.name: policy
-                for member in plan.roster
-                for policy in self._registered.get(member.name, Registration("")).policies
-                if policy.get("dataset") == plan.dataset
-            }
-        missing = [member.name for member in plan.roster if member.name not in known]
-        if missing and plan.mode == "exact":
-            raise UnavailableError(
-                Text(
-                    f"{', '.join(missing)} has not been connected since the exchange was started,"
-                    " so "
-                    "its smallest group is not known",
-                    f"自交换中心启动以来 {'、'.join(missing)} 未曾连接，其最小分组人数未知",
-                ),
-                remedy=Text("ask again once it is connected", "请在其连接后重新查询"),
-                code="job.unregistered",
-            )
-        numbers = [int(policy["min_group"]) for policy in known.values()]
-        dataset = self._shelf.get(plan.dataset)
-        return strictest_min_group(numbers or [1], subjects_disjoint=dataset.subjects_disjoint)
+            registered = dict(self._registered)
+        return min_group(plan, registered, self._shelf.get(plan.dataset))
 
     def _send(self, job: str, department: str, round_: str, kind: str, body: bytes) -> None:
         if kind == "cancel":  # it takes the place of all that is still unanswered
@@ -593,21 +532,3 @@ def _not_taken_up(error: VeilError) -> JobError:
         code="job.restarted",
         detail=error.detail,
     )
-
-
-def _roster(plan: Plan, members: Members) -> list[str]:
-    """The cards of the plan's departments as enrolled, in roster order."""
-    tokens = []
-    for member in plan.roster:
-        token = members.get(("department", member.name))
-        if token is None or read_card(token).identity.fingerprint != member.fingerprint:
-            raise TrustError(
-                Text(
-                    f"{member.name} is not enrolled here with the key that the plan names",
-                    f"{member.name} 不是以计划中的密钥在此注册的",
-                ),
-                remedy=Text("compare its fingerprint with the department", "请与该部门核对指纹"),
-                code="plan.roster",
-            )
-        tokens.append(token)
-    return tokens

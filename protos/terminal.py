@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import IO, TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeVar
 
 from protos.faults import SqlError, VeilError
 from protos.html_tables import HtmlPage
@@ -168,8 +168,8 @@ def table(
         pad_edge=False,
     )
     for number, column in enumerate(columns):
-        justify = "right" if number in flush_right else "left"
-        grid.add_column(printable(column), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        justify: Literal["left", "right"] = "right" if number in flush_right else "left"
+        grid.add_column(printable(column), justify=justify, overflow="fold")
     for number, row in enumerate(rows):
         style = styles[number] if number < len(styles) else None
         grid.add_row(*map(_cell, row), style=style)

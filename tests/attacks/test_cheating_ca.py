@@ -11,9 +11,11 @@ import pytest
 
 from catalog.codec import to_json
 from catalog.plan import Member
+from catalog.sql_gate import parse
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.jobs.runs import PLAN_ROUND
 from exchange.federation import read_federation
+from exchange.planner.bind import Bound, bind
 from exchange.planner.draft import draft
 from protos.cards import read_card
 from protos.faults import InputError, TrustError
@@ -140,8 +142,5 @@ def test_a_pin_that_is_taken_away_ends_the_trust_at_once(world: job_world.World)
     assert play.finished == 0
 
 
-def _bound(world: job_world.World):  # type: ignore[no-untyped-def] # noqa: ANN202
-    from catalog.sql_gate import parse
-    from exchange.planner.bind import bind
-
+def _bound(world: job_world.World) -> Bound:
     return bind(parse(job_world.COUNT), {"visits": world.dataset}, mode="adhoc")

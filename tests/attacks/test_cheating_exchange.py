@@ -27,6 +27,7 @@ from exchange.coordinator import stages
 from exchange.coordinator.outcome import Outcome, read_aggregate
 from protos.canonical import canonical
 from protos.faults import JobError
+from protos.names import Role
 from tests.job_world import JOB, NAMES, Person, Play, Town, World, changed
 
 ROUNDS = ("main/advertise", "main/shares", "main/masked", "main/consistency", "main/unmask")
@@ -59,10 +60,10 @@ def everybody_refuses(world: World, body: bytes, code: str, job: str = JOB) -> N
 
 
 @pytest.mark.parametrize("role", ["department", "analyst", "exchange"])
-def test_a_swapped_key_is_refused_by_the_pins(world: World, role: str) -> None:
+def test_a_swapped_key_is_refused_by_the_pins(world: World, role: Role) -> None:
     """The exchange enrols a key of its own under a known name and hands out that card."""
     name = {"department": "mid", "analyst": "ana", "exchange": "province"}[role]
-    own = Person(role, name)  # type: ignore[arg-type]
+    own = Person(role, name)
     plan, signer = world.plan(), world.analyst
     if role == "department":
         roster = tuple(replace(m, fingerprint=own.fingerprint) if m.name == "mid" else m for m in plan.roster)  # fmt: skip # noqa: E501
