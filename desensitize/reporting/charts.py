@@ -15,7 +15,7 @@ from desensitize.attacks.findings import AttackReport, Finding
 from desensitize.generalise.alternatives import Alternative
 from desensitize.releasing.facts import Release
 from desensitize.risks import PRESENT, RiskReport
-from protos.language import Text
+from protos.language import Text, joined
 
 Tone = Literal["good", "warn", "bad", "plain"]
 _WIDE: Final = 640
@@ -181,15 +181,18 @@ def level_name(level: object) -> Text:
 
 
 def losses(release: Release) -> list[Bar]:
-    """What each quasi-identifier has lost of its detail."""
-    found = release.figures.get("losses", {})
-    return [
-        Bar(Text(name, name), Text(
-            f"{share(loss)} – level {level.en}", f"{share(loss)}，层级 {level.zh}"
-        ), 100 * loss)
-        for name, loss in found.items()
-        for level in (level_name(release.levels.get(name, "–")),)
-    ]  # fmt: skip
+    """What each quasi-identifier has lost of its detail, and how many values besides."""
+    emptied = {column.name: column.lost for column in release.columns if column.lost}
+    bars = []
+    for name, loss in release.figures.get("losses", {}).items():
+        level = level_name(release.levels.get(name, "–"))
+        said = Text(f"{share(loss)} – level {level.en}", f"{share(loss)}，层级 {level.zh}")
+        if name in emptied:
+            said = joined([said, Text(
+                f"{emptied[name]:,} values could not be read", f"{emptied[name]:,} 个值无法识别"
+            )])  # fmt: skip
+        bars.append(Bar(Text(name, name), said, 100 * loss))
+    return bars
 
 
 def loss_against_k(costs: Sequence[Alternative], chosen: int | None) -> Plot | None:

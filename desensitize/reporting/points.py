@@ -74,17 +74,18 @@ def _known_otherwise(contents: Contents) -> Text | None:
     """Sensitive values that are as good as a name for whoever knows some of them already."""
     if contents.attacks is None:
         return None
-    found = [each for each in contents.attacks.of("singling_out") if each.figure is not None]
-    if not found or found[0].threshold is not None or (found[0].figure or 0) < _MANY:
+    found = contents.attacks.of("singling_out")
+    if not found or found[0].figure is None or found[0].threshold is not None:
         return None
-    tried, alone = (found[0].figures.get(name, 0) for name in ("predicates", "isolate"))
-    alone_share = share(alone / max(tried, 1))
+    alone, rows = found[0].figures.get("isolate", 0), contents.attacks.rows
+    if alone < _MANY * rows:
+        return None
     return Text(
         "Somebody who already knows exact values of other published columns, such as amounts, "
-        f"finds the person's row: {alone_share} of the combinations tried hold for one person "
-        "only. The models do not speak of this.",
+        f"finds the person's row: {alone:,.0f} combinations that were tried hold for exactly one "
+        f"of {rows:,} rows. The models do not speak of this.",
         "若他人已掌握其他已发布列（如金额）的准确取值，即可找到此人的记录：所试组合中有 "
-        f"{alone_share} 仅对应一人。隐私模型不涵盖这种情形。",
+        f"{alone:,.0f} 个在 {rows:,} 行中仅对应一行。隐私模型不涵盖这种情形。",
     )
 
 

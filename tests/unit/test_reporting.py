@@ -170,6 +170,7 @@ def test_each_language_stands_alone(contents: Contents, first: str) -> None:
     text = page(contents, first)  # type: ignore[arg-type]
     assert f'<html lang="{"zh-CN" if first == "zh" else "en"}">' in text
     assert re.search(rf'id="to-{first}" checked', text)
+    assert not re.search(r"[a-z]\.[A-Z]", Page(text).said["en"]), "a blank after each sentence"
     prose = Page(text).said["en"].partition("Release report")[2].partition("Appendix")[0]
     assert not re.search("[一-鿿]", prose)
 
@@ -352,10 +353,22 @@ def test_a_level_says_in_chinese_what_it_means() -> None:
 
 def test_columns_that_are_as_good_as_a_name_are_said(contents: Contents) -> None:
     single = finding("singling_out", 0.8, figures={"predicates": 10.0, "isolate": 9.0})
-    report = AttackReport(9, (single,))
-    assert "90.0% of the combinations" in english(replace(contents, attacks=report))
+    told = replace(contents, attacks=AttackReport(9, (single,)))
+    assert "9 combinations that were tried hold for exactly one of 9 rows" in english(told)
+    # All that were found, and still few of the people.
+    few = replace(contents, attacks=AttackReport(900, (single,)))
+    assert "combinations" not in english(few)
     judged = AttackReport(9, (replace(single, threshold=0.9),))
     assert "combinations" not in english(replace(contents, attacks=judged))
+
+
+def test_values_that_were_emptied_stand_beside_the_loss(contents: Contents) -> None:
+    columns = tuple(
+        replace(each, lost=12) if each.name == "age" else each for each in contents.release.columns
+    )
+    age, *others = charts.losses(replace(contents.release, columns=columns))
+    assert age.said.en.endswith("; 12 values could not be read")
+    assert not any("could not be read" in bar.said.en for bar in others)
 
 
 def test_a_table_in_which_values_are_certain_says_so(contents: Contents) -> None:
