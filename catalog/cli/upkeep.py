@@ -91,11 +91,7 @@ def sample(
     title = Text("Registering the province …", "正在登记示例省份……")
     with opened(directory) as registry, terminal.row_progress(title) as told:
         records = list(province(datasets, seed))
-        with registry.writing() as writer:
-            writer.enrol(record.provider for record in records)
-            for begin in range(0, len(records), 1000):
-                writer.put(records[begin : begin + 1000])
-                told(begin, len(records))
+        registry.register(records, told)
         registry.count_uses(uses_of(records, seed))
     total, offices = len(records), len({record.provider for record in records})
     terminal.done(

@@ -315,10 +315,10 @@ def test_a_kill_in_the_middle_leaves_nothing_half(empty: Path, tmp_path: Path) -
     program = f"""
 import os, signal
 from pathlib import Path
-from catalog.interchange import importing
 from catalog.interchange.importing import import_file
+from catalog.registry import writing
 from catalog.registry.registry import opened
-importing._BATCH = 100
+writing._BATCH = 100
 def told(done, total):
     if total == 150 and done == 100:  # the first hundred is written, not committed
         os.kill(os.getpid(), signal.SIGKILL)
