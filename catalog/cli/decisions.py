@@ -62,7 +62,7 @@ def conflicts(
 ) -> None:
     """Lists conflicts, shows one with its steps, or decides it."""
     from catalog.registry.decisions import read_decision
-    from catalog.show import show_conflict, show_conflicts
+    from catalog.show.departments import show_conflict, show_conflicts
     from protos import terminal
     from protos.faults import InputError
 

@@ -32,7 +32,7 @@ def show(
     from catalog.registry.entry_json import entry_dict
     from catalog.registry.quality import judge
     from catalog.registry.withdrawal import read_tombstone
-    from catalog.show_entry import show_entry
+    from catalog.show.entry import show_entry
 
     with opened(directory) as registry:
         entry = registry.entry(source_of(registry, identifier, source), identifier)
@@ -49,7 +49,7 @@ def show(
 @app.command(help=said("Who provides data, and how much.", "查看提供数据的部门。"))
 def departments(directory: CatalogDirectory = DEFAULT, as_json: AsJson = False) -> None:
     """Lists departments, those with most datasets first."""
-    from catalog.show import show_providers
+    from catalog.show.departments import show_providers
 
     with opened(directory) as registry:
         providers = registry.providers()

@@ -60,7 +60,7 @@ def import_(
 ) -> None:
     """Reads, checks and registers; who has problems ends with exit code 1."""
     from catalog.interchange.importing import import_file
-    from catalog.show import show_report
+    from catalog.show.report import show_report
     from protos import terminal
 
     title = Text(f"Importing {file.name} …", f"正在导入 {file.name}……")

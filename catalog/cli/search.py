@@ -105,7 +105,7 @@ def search(
             )
             return
         from catalog.search.department_names import names
-        from catalog.show import show_page
+        from catalog.show.page import show_page
 
         show_page(page, query, names(registry.database), facets=facets)
 
