@@ -18,7 +18,9 @@ import pytest
 from catalog.interchange.exporting import export_file
 from catalog.interchange.form import HEADERS
 from catalog.interchange.importing import import_file
+from catalog.registry import vocabulary
 from catalog.registry.registry import Registry, create, opened
+from catalog.registry.vocabulary import Vocabulary
 from catalog.search.find import Search
 from catalog.search.query import Query
 from protos.faults import InputError
@@ -164,6 +166,15 @@ def test_dcat_of_another_portal(registry: Registry, tmp_path: Path) -> None:
     found = registry.entry("city", "17").record
     assert (found.name, found.name_en, found.format) == ("树木", "Trees", "spreadsheet")
     assert found.opening.attribute == "unconditional"
+
+
+def test_no_spelling_stands_for_two_terms() -> None:
+    lists = [each for each in vars(vocabulary).values() if isinstance(each, Vocabulary)]
+    assert vocabulary.TYPES in lists
+    for each in lists:
+        for code, title in each.terms.items():
+            assert [each.read(text) for text in (code, title.en, title.zh)] == [code] * 3
+        assert {text: each.read(text) for text in each.spellings} == each.spellings
 
 
 # ---- what is refused --------------------------------------------------------------------------
