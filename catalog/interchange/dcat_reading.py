@@ -19,7 +19,6 @@ from rdflib.term import Node
 from catalog.interchange.dcat import (
     ADMS,
     CONTEXT,
-    COUNTS,
     CSVW,
     CYCLES,
     DATASET,
@@ -32,7 +31,15 @@ from catalog.interchange.dcat import (
 )
 from catalog.interchange.problems import Parsed, judged, problem_of
 from catalog.registry import vocabulary as v
-from catalog.registry.record import Access, Department, Item, Record, Relation, Version
+from catalog.registry.record import (
+    COUNTS,
+    Access,
+    Department,
+    Item,
+    Record,
+    Relation,
+    Version,
+)
 from desensitize.column import Use
 from protos.faults import InputError
 from protos.language import Text

@@ -19,6 +19,7 @@ from catalog.interchange.exporting import export_file
 from catalog.interchange.form import HEADERS
 from catalog.interchange.importing import import_file
 from catalog.registry import vocabulary
+from catalog.registry.record import Record
 from catalog.registry.registry import Registry, create, opened
 from catalog.registry.vocabulary import Vocabulary
 from catalog.search.find import Search
@@ -350,12 +351,12 @@ with opened(Path({str(directory)!r})) as registry:
 def test_an_export_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "all.csv"
 
-    def breaks() -> Iterator[object]:
+    def breaks() -> Iterator[Record]:
         yield record()
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        export_file(breaks(), path)  # type: ignore[arg-type]
+        export_file(breaks(), path)
     assert list(tmp_path.iterdir()) == []
     export_file([record()], path)
     with pytest.raises(InputError, match="there already"):
