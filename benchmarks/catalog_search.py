@@ -107,8 +107,7 @@ def ours(
         begin = time.perf_counter()
         with registry.writing() as writer:
             writer.enrol(record.provider for record in records)
-            for first in range(0, len(records), 1000):
-                writer.put(records[first : first + 1000])
+            writer.put(records)
         took = time.perf_counter() - begin
         registry.count_uses(uses_of(list(records)))
         print(f"registered with items, versions and index: {took:.1f} s")

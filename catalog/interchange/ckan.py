@@ -14,16 +14,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from catalog.interchange.problems import Parsed, Problem, problem_of
+from catalog.interchange.problems import Parsed, judged, problem_of
 from catalog.registry import vocabulary as v
 from catalog.registry.record import Access, Department, Item, Record
 from catalog.registry.record_json import from_dict, to_dict
-from catalog.registry.rules import SEPARATORS, flaws
+from catalog.registry.rules import SEPARATORS
 from protos.faults import InputError
 from protos.language import Text
 
-# What stands in a package's own members; all other members of a record's JSON go to extras.
-_OWN: Final = frozenset({"name", "abstract", "scenarios", "themes", "provider"})
+# What a package's own members say in full; all other members of a record's JSON go to extras.
+_OWN: Final = frozenset({"name", "abstract"})
 _NOT_TAG: Final = re.compile(r"[^\w .-]")
 _TEXTS: Final = frozenset(
     {"source", "identifier", "place", "kind", "category", "name_en", "format", "format_type",
@@ -48,11 +48,6 @@ def package(record: Record) -> dict[str, Any]:
         }
         for name, value in body.items()
         if name not in _OWN
-    ]
-    extras += [
-        {"key": f"{_PREFIX}{name}", "value": json.dumps(body[name], ensure_ascii=False)}
-        for name in ("scenarios", "themes", "provider")
-        if name in body
     ]
     provider = record.provider
     return {
@@ -116,11 +111,7 @@ def read_packages(body: object, source: str) -> Iterator[Parsed]:
     """Yields the records of a file's packages; the line is the package's number."""
     for number, raw in enumerate(packages(body), 1):
         try:
-            record = _record(raw, source)
-            problems = [
-                Problem(number, flaw.field, flaw.said, flaw.remedy) for flaw in flaws(record)
-            ]
-            yield Parsed(number, None if problems else record, problems, [raw] if problems else ())
+            yield judged(number, _record(raw, source), raw)
         except InputError as error:
             yield Parsed(number, None, [problem_of(error, number, "")], [raw])
 
@@ -136,7 +127,7 @@ def _record(raw: object, source: str) -> Record:
         raise _no_package("its title or notes are no text", "title 或 notes 不是文本")
     for key, value in extras.items():
         name = key.removeprefix(_PREFIX)
-        if key == name or name in {"name", "abstract"}:
+        if key == name or name in _OWN:
             continue
         body[name] = value if name in _TEXTS else _json(value, key)
     body.setdefault("source", source)
@@ -184,7 +175,7 @@ def _foreign(raw: Mapping[str, Any], extras: Mapping[str, str], source: str) -> 
         raise _no_package("its organization is no object", "organization 不是对象")
     place = extras.get("place") or extras.get("spatial") or "440000"
     closed = raw.get("private") is True
-    formats = [_format(str(resource.get("format") or "")) for resource in resources]
+    form = str(resources[0].get("format") or "") if resources else ""
     return Record(
         source=source,
         identifier=_line(raw.get("name") or raw.get("id")),
@@ -200,8 +191,8 @@ def _foreign(raw: Mapping[str, Any], extras: Mapping[str, str], source: str) -> 
         opening=_INFERRED[closed][1],
         kind="file",
         abstract=str(raw.get("notes") or "").replace("\r\n", "\n").strip()[:4000],
-        format=formats[0] if formats else "other",
-        format_type=_line(resources[0].get("format")) if resources else "",
+        format=v.FORMATS.find(form) or "other",
+        format_type=_line(form),
         published=_day(raw.get("metadata_created")),
         updated=_day(raw.get("metadata_modified")),
         themes=tuple(dict.fromkeys(_themes(_list(raw, "groups")))),
@@ -219,13 +210,6 @@ def _line(value: object) -> str:
     return " ".join(str(value or "").split())[:200]
 
 
-def _format(text: str) -> str:
-    try:
-        return v.FORMATS.read(text)
-    except InputError:
-        return "other"
-
-
 def _items(resources: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
     seen: set[str] = set()
     for number, resource in enumerate(resources, 1):
@@ -240,24 +224,18 @@ def _items(resources: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
             text = _line(name)
             if text and text not in seen:
                 seen.add(text)
-                yield Item(text, _type(str(kind or "")), grade=1)
+                yield Item(text, _type_of(str(kind or "")), grade=1)
 
 
-def _type(text: str) -> str:
-    try:
-        return v.TYPES.read(_TYPES.get(text, text))
-    except InputError:
-        return "string"
+def _type_of(text: str) -> str:
+    return v.TYPES.find(_TYPES.get(text, text)) or "string"
 
 
 def _themes(groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for group in groups:
-        for text in (group.get("name"), group.get("title")):
-            try:
-                yield v.THEMES.read(str(text or ""))
-                break
-            except InputError:
-                continue
+        found = (v.THEMES.find(str(group.get(name) or "")) for name in ("name", "title"))
+        if theme := next(filter(None, found), None):
+            yield theme
 
 
 def _tags(tags: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import rdflib
 from rdflib.namespace import DCAT, DCTERMS, FOAF, PROV
 
-from catalog.registry.record import Department, Item, Record, Version
+from catalog.registry.record import COUNTS, Department, Item, Record, Version
 
 VEIL: Final = rdflib.Namespace("urn:veil:catalog#")
 ADMS: Final = rdflib.Namespace("http://www.w3.org/ns/adms#")
@@ -51,7 +51,6 @@ ITEM_TEXTS: Final = {
     "type": "csvw:datatype", "name_en": "csvw:name", "description": "dct:description",
     "code_list": "dct:conformsTo", "subject": "veil:subject", "source": "veil:source",
 }  # fmt: skip
-COUNTS: Final = ("rows", "added", "removed", "changed")
 
 
 # ---- writing -----------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from rdflib.term import Node
 from catalog.interchange.dcat import (
     ADMS,
     CONTEXT,
-    COUNTS,
     CSVW,
     CYCLES,
     DATASET,
@@ -30,10 +29,17 @@ from catalog.interchange.dcat import (
     RIGHTS,
     VEIL,
 )
-from catalog.interchange.problems import Parsed, Problem, problem_of
+from catalog.interchange.problems import Parsed, judged, problem_of
 from catalog.registry import vocabulary as v
-from catalog.registry.record import Access, Department, Item, Record, Relation, Version
-from catalog.registry.rules import flaws
+from catalog.registry.record import (
+    COUNTS,
+    Access,
+    Department,
+    Item,
+    Record,
+    Relation,
+    Version,
+)
 from desensitize.column import Use
 from protos.faults import InputError
 from protos.language import Text
@@ -100,14 +106,11 @@ def read_graph(graph: rdflib.Graph, source: str) -> Iterator[Parsed]:
     """Yields the records of all datasets in a graph, by name; the line is their number."""
     subjects = sorted(set(graph.subjects(RDF.type, DCAT.Dataset)), key=str)
     for number, subject in enumerate(subjects, 1):
-        raw = [{"dataset": str(subject)}]
+        raw = {"dataset": str(subject)}
         try:
-            record = _Reader(graph, subject, source).record()
+            yield judged(number, _Reader(graph, subject, source).record(), raw)
         except InputError as error:
-            yield Parsed(number, None, [problem_of(error, number, str(subject))], raw)
-            continue
-        problems = [Problem(number, flaw.field, flaw.said, flaw.remedy) for flaw in flaws(record)]
-        yield Parsed(number, None if problems else record, problems, raw if problems else ())
+            yield Parsed(number, None, [problem_of(error, number, str(subject))], [raw])
 
 
 class _Reader:
@@ -217,11 +220,7 @@ class _Reader:
         return default
 
     def _format(self, distribution: Node | None) -> str:
-        label = self._label(distribution, DCTERMS["format"])
-        try:
-            return v.FORMATS.read(label)
-        except InputError:
-            return "other"
+        return v.FORMATS.find(self._label(distribution, DCTERMS["format"])) or "other"
 
     def _label(self, subject: Node | None, predicate: rdflib.URIRef) -> str:
         """A text, or the last part of an address such as those of the EU's authority tables."""
@@ -258,10 +257,8 @@ class _Reader:
 
     def _themes(self) -> Iterator[str]:
         for theme in sorted(map(str, self._graph.objects(self._subject, DCAT.theme))):
-            try:
-                yield v.THEMES.read(theme.rsplit(":", 1)[-1].rsplit("/", 1)[-1])
-            except InputError:
-                continue
+            if found := v.THEMES.find(theme.rsplit(":", 1)[-1].rsplit("/", 1)[-1]):
+                yield found
 
     def _relations(self) -> Iterator[Relation]:
         if told := self._list(VEIL.relations):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.registry import vocabulary as v
-from catalog.registry.record import Item, Record, Relation
+from catalog.registry.record import COUNTS, Item, Record, Relation
 
 Cells = Mapping[str, str]
 _BETWEEN: Final = "；"
@@ -134,7 +134,7 @@ def _dataset_cells(record: Record) -> dict[str, str]:
     }
     for field, access in (("sharing", record.sharing), ("opening", record.opening)):
         cells |= {f"{field}.condition": access.condition, f"{field}.method": access.method}
-    for name in ("rows", "added", "removed", "changed"):
+    for name in COUNTS:
         count = getattr(version, name)
         cells[f"version.{name}"] = "" if count is None else str(count)
     return cells | {f"path.{i}": text for i, text in enumerate(record.path)}

@@ -10,7 +10,15 @@ from typing import Any, Final, cast
 from catalog.interchange.form import COLUMNS, HEADERS, Cells, Column
 from catalog.interchange.problems import Parsed, Problem, problem_of
 from catalog.registry import vocabulary as v
-from catalog.registry.record import Access, Department, Item, Record, Relation, Version
+from catalog.registry.record import (
+    COUNTS,
+    Access,
+    Department,
+    Item,
+    Record,
+    Relation,
+    Version,
+)
 from catalog.registry.rules import flaws
 from desensitize.column import Use
 from desensitize.divisions import divisions
@@ -142,10 +150,7 @@ class _Reader:
             version=Version(
                 self._text("version.label"),
                 self._text("version.notes"),
-                *(
-                    self._number(f"version.{name}", self._cells, self._line)
-                    for name in ("rows", "added", "removed", "changed")
-                ),
+                *(self._number(f"version.{name}", self._cells, self._line) for name in COUNTS),
             ),
         )
 

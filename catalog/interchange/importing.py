@@ -8,9 +8,8 @@ the transaction. A run that is killed leaves the catalog as it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,17 +19,13 @@ from catalog.interchange.form import HEADERS, rows
 from catalog.interchange.form_files import read_form, write_rows
 from catalog.interchange.json_files import read_json, read_text
 from catalog.interchange.problems import Parsed, Problem
-from catalog.registry.record import Record
 from catalog.registry.registry import Registry
-from catalog.registry.writing import Writer
+from catalog.registry.writing import Progress, Writer
 from protos.faults import InputError
 from protos.language import Text
 
-_BATCH: Final = 1000
 _GRAPH_BYTES: Final = 64 << 20  # a graph takes fifty times as much memory as its text
 _FORMS: Final = frozenset({".csv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -157,7 +152,7 @@ def import_file(
             report = replace(report, problems=_problems(bad), bad=len(bad))
             if bad and bad_file is None:
                 raise _StoppedError
-            _put(writer, [one.record for one in good if one.record is not None], progress)
+            writer.put([one.record for one in good if one.record is not None], progress)
             report = replace(
                 report,
                 new=writer.outcomes["new"],
@@ -220,14 +215,6 @@ def _objections(writer: Writer, good: Sequence[Parsed]) -> list[Parsed]:
             column = HEADERS.get(flaw.field, flaw.field)
             found.append(_bad(one, Problem(one.line, column, flaw.said, flaw.remedy)))
     return found
-
-
-def _put(writer: Writer, records: Sequence[Record], progress: Progress) -> None:
-    rest, done = iter(records), 0
-    while batch := list(islice(rest, _BATCH)):
-        writer.put(batch)
-        done += len(batch)
-        progress(done, len(records))
 
 
 def _problems(bad: Sequence[Parsed]) -> list[Problem]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.registry.record import Record
+from catalog.registry.rules import flaws
 from protos.faults import InputError
 from protos.language import Text
 
@@ -59,3 +60,9 @@ class Parsed:
 def problem_of(error: InputError, line: int, column: str) -> Problem:
     """Returns the problem that an error tells of."""
     return Problem(line, column, error.said, error.advice)
+
+
+def judged(line: int, record: Record, raw: object) -> Parsed:
+    """Returns a record with its flaws, of a file in which each is one value (``raw``)."""
+    problems = [Problem(line, flaw.field, flaw.said, flaw.remedy) for flaw in flaws(record)]
+    return Parsed(line, None if problems else record, problems, [raw] if problems else ())

@@ -6,8 +6,7 @@ from typing import Any
 
 from catalog.registry.entries import Entry
 from catalog.registry.quality import Quality
-from catalog.registry.record import Version
-from catalog.registry.record_json import to_dict
+from catalog.registry.record_json import to_dict, version_dict
 
 
 def entry_dict(entry: Entry, quality: Quality) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def entry_dict(entry: Entry, quality: Quality) -> dict[str, Any]:
             {
                 "number": version.number,
                 "recorded_at": version.recorded_at,
-                **_said(version.said),
+                **version_dict(version.said),
                 "changes": list(version.changes),
             }
             for version in entry.versions
@@ -49,8 +48,3 @@ def entry_dict(entry: Entry, quality: Quality) -> dict[str, Any]:
         },
         "tombstone": entry.tombstone,
     }  # fmt: skip
-
-
-def _said(version: Version) -> dict[str, Any]:
-    found = {name: getattr(version, name) for name in Version.__dataclass_fields__}
-    return {name: value for name, value in found.items() if value not in {"", None}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Final
 
 from desensitize.column import Use
 
@@ -89,6 +90,10 @@ class Relation:
     kind: str
     source: str
     identifier: str
+
+
+COUNTS: Final = ("rows", "added", "removed", "changed")
+"""The fields of a `Version` that are numbers of rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,23 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from catalog.registry.record import Access, Department, Item, Record, Relation, Version
+from catalog.registry.record import (
+    COUNTS,
+    Access,
+    Department,
+    Item,
+    Record,
+    Relation,
+    Version,
+)
 from desensitize.column import Use
 from protos.faults import InputError
 from protos.language import Text
 
 _PLAIN = ("source", "identifier", "name", "place", "kind", "category", "name_en", "abstract",
           "format", "format_type", "cycle", "system")  # fmt: skip
-_VERSION = ("label", "notes", "rows", "added", "removed", "changed")
+_ACCESS = ("attribute", "condition", "method")
+_VERSION = ("label", "notes", *COUNTS)
 _ITEM = ("name", "type", "length", "name_en", "description", "code_list", "grade", "subject",
          "source")  # fmt: skip
 
@@ -30,7 +39,8 @@ def to_dict(record: Record) -> dict[str, Any]:
     body["provider"] = {"code": provider.code, "name": provider.name, "place": provider.place}
     if provider.name_en:
         body["provider"]["name_en"] = provider.name_en
-    body["sharing"], body["opening"] = _access(record.sharing), _access(record.opening)
+    body["sharing"] = _filled(record.sharing, _ACCESS)
+    body["opening"] = _filled(record.opening, _ACCESS)
     for name in ("path", "themes", "scenarios"):
         if value := getattr(record, name):
             body[name] = list(value)
@@ -42,22 +52,22 @@ def to_dict(record: Record) -> dict[str, Any]:
             {"kind": r.kind, "source": r.source, "identifier": r.identifier}
             for r in record.relations
         ]
-    if version := _filled(record.version, _VERSION):
+    if version := version_dict(record.version):
         body["version"] = version
-    body["items"] = [item_dict(item) for item in record.items]
+    body["items"] = [_item_dict(item) for item in record.items]
     return body
 
 
-def item_dict(item: Item) -> dict[str, Any]:
-    """Returns a data item as JSON types."""
+def version_dict(version: Version) -> dict[str, Any]:
+    """Returns what is said about a version as JSON types."""
+    return _filled(version, _VERSION)
+
+
+def _item_dict(item: Item) -> dict[str, Any]:
     body = _filled(item, _ITEM)
     if item.uses:
         body["uses"] = sorted(item.uses)
     return body
-
-
-def _access(access: Access) -> dict[str, str]:
-    return cast("dict[str, str]", _filled(access, ("attribute", "condition", "method")))
 
 
 def _filled(part: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -125,8 +135,9 @@ def _item(body: Mapping[str, Any]) -> Item:
 
 
 def _version(body: Mapping[str, Any]) -> Version:
-    counts = {name: _number(value) for name, value in body.items() if name in _VERSION[2:]}
-    return Version(**counts, **_texts({n: v for n, v in body.items() if n not in counts}))  # type: ignore[arg-type]
+    rest = dict(body)
+    rows, added, removed, changed = (_number(rest.pop(name, None)) for name in COUNTS)
+    return Version(rows=rows, added=added, removed=removed, changed=changed, **_texts(rest))
 
 
 def _number(value: object) -> int | None:

@@ -17,7 +17,7 @@ from catalog.registry.reading import records
 from catalog.registry.record import Department, Record
 from catalog.registry.rules import check
 from catalog.registry.tables import DatasetRow, DepartmentRow
-from catalog.registry.writing import Writer
+from catalog.registry.writing import Progress, Writer
 from protos.faults import InputError
 from protos.keyfile import read_private, write_private
 from protos.language import Text
@@ -82,8 +82,14 @@ class Registry:
         with self.database.write() as (connection, revision):
             yield Writer(connection, revision, self._clock())
 
-    def register(self, wanted: Sequence[Record]) -> Writer:
+    def register(
+        self, wanted: Sequence[Record], progress: Progress = lambda _done, _total: None
+    ) -> Writer:
         """Registers or updates records, all or none.
+
+        Args:
+            wanted: In the order in which their claims count.
+            progress: Told how many are written.
 
         Returns:
             What became of them.
@@ -105,7 +111,7 @@ class Registry:
                         remedy=flaw.remedy,
                         code="record.objection",
                     )
-            writer.put(wanted)
+            writer.put(wanted, progress)
         return writer
 
     def entry(self, source: str, identifier: str) -> entries.Entry:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.registry import vocabulary as v
-from catalog.registry.record import Access, Item, Record
+from catalog.registry.record import COUNTS, Access, Item, Record
 from desensitize.divisions import divisions
 from protos.faults import InputError
 from protos.language import Text
@@ -329,8 +329,7 @@ def _consistency(record: Record) -> Iterator[Flaw]:
             Text("open to the public, but not shared with departments", "向社会开放，却不予共享"),
             Text("what is open is shared, too", "可开放的数据应当可共享"),
         )
-    counts = (record.version.rows, record.version.added, record.version.removed,
-              record.version.changed)  # fmt: skip
+    counts = [getattr(record.version, name) for name in COUNTS]
     if any(n is not None and not 0 <= n < 1 << 53 for n in counts):
         yield _flaw(
             "version.rows",

@@ -11,6 +11,7 @@ import difflib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from protos.faults import InputError
@@ -30,24 +31,26 @@ class Vocabulary:
     name: Text
     terms: Mapping[str, Text]
     spellings: Mapping[str, str] = field(default_factory=dict)
-    _codes: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Lays all spellings in one table."""
-        table = {_plain(code): code for code in self.terms}
+    @cached_property
+    def _codes(self) -> Mapping[str, str]:
+        """Every way to write a term → code."""
+        table = {_plain(spelling): code for spelling, code in self.spellings.items()}
         for code, text in self.terms.items():
-            table |= {_plain(text.en): code, _plain(text.zh): code}
-        table |= {_plain(spelling): code for spelling, code in self.spellings.items()}
-        object.__setattr__(self, "_codes", table)
+            table |= {_plain(spelling): code for spelling in (code, text.en, text.zh)}
+        return table
+
+    def find(self, text: str) -> str | None:
+        """Returns the code for a code or a name in either language; None for what is neither."""
+        return self._codes.get(_plain(text))
 
     def read(self, text: str) -> str:
-        """Returns the code for a code or a name in either language.
+        """Returns the same, and says what was meant if it is neither.
 
         Raises:
             InputError: It is none of the list.
         """
-        found = self._codes.get(_plain(text))
-        if found is not None:
+        if (found := self.find(text)) is not None:
             return found
         near = difflib.get_close_matches(_plain(text), self._codes, n=1, cutoff=0.6)
         guess = self.terms[self._codes[near[0]]] if near else None
@@ -165,13 +168,13 @@ CYCLE_DAYS: Final[dict[str, int]] = {
 TYPES: Final = Vocabulary(
     Text("data type", "数据类型"),
     {
-        "string": Text("text", "字符型C"),
+        "string": Text("string", "字符型C"),
         "integer": Text("integer", "整型I"),
         "decimal": Text("number", "数值型N"),
         "date": Text("date", "日期型D"),
         "datetime": Text("date and time", "日期时间型T"),
         "boolean": Text("true or false", "逻辑型L"),
-        "text": Text("long text", "备注型M"),
+        "text": Text("text", "备注型M"),
         "binary": Text("binary", "通用型G"),
     },
     {"字符型": "string", "字符串型": "string", "整型": "integer", "数值型": "decimal",

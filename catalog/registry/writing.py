@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -36,6 +36,10 @@ from catalog.search import index
 from protos.language import Text
 
 Outcome = Literal["new", "changed", "unchanged"]
+Progress = Callable[[int, int | None], None]
+"""Told how many are done, and of how many if that is known."""
+
+_BATCH: Final = 1000
 _VERSION: Final = tuple(Version.__dataclass_fields__)
 
 
@@ -143,24 +147,30 @@ class Writer:
                 )
         return None
 
-    def put(self, records: Sequence[Record]) -> list[Outcome]:
+    def put(
+        self, records: Sequence[Record], progress: Progress = lambda _done, _total: None
+    ) -> None:
         """Writes records that have no flaw and no objection; keys must differ.
 
-        Returns:
-            What became of each.
+        Args:
+            records: In the order in which their claims count.
+            progress: Told after each thousand.
         """
-        outcomes: list[Outcome] = []
+        for first in range(0, len(records), _BATCH):
+            batch = records[first : first + _BATCH]
+            self._put(batch)
+            progress(first + len(batch), len(records))
+
+    def _put(self, records: Sequence[Record]) -> None:
         writes: list[tuple[Record, _Known | None, str]] = []
         for record in records:
             known, now = self._of_source(record.source).get(record.identifier), digest(record)
             if known is not None and known.digest == now:
-                outcomes.append("unchanged")
+                self.outcomes["unchanged"] += 1
                 continue
-            outcomes.append("new" if known is None else "changed")
+            self.outcomes["new" if known is None else "changed"] += 1
             writes.append((record, known, now))
         self._write(writes)
-        self.outcomes.update(outcomes)
-        return outcomes
 
     def _of_source(self, source: str) -> dict[str, _Known]:
         if source not in self._known:

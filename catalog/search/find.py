@@ -238,14 +238,14 @@ def _relevance(columns: Columns, places: Ints, words: tuple[str, ...]) -> Ints:
 
 def _tagged(columns: Columns, row: str) -> Mask:
     """Which datasets have a word in their department's, a theme's or a scenario's name."""
-    names = {
+    names: dict[Facet, list[str]] = {
         "department": [columns.departments.get(c, "") for c in columns.facets["department"].values],
         "theme": [_title(code) for code in columns.facets["theme"].values],
         "scenario": [spaced([name]) for name in columns.facets["scenario"].values],
     }
     mask = np.zeros(len(columns.ids), dtype=np.bool_)
     for facet, texts in names.items():
-        tags = columns.facets[facet]  # type: ignore[index]
+        tags = columns.facets[facet]
         asked = [number for number, text in enumerate(texts) if row in text]
         mask[tags.places[np.isin(tags.codes, asked)]] = True
     return mask

@@ -23,14 +23,14 @@ from catalog.publishing.unpublish import unpublish
 from catalog.registry import database as database_module
 from catalog.registry import migrations
 from catalog.registry.database import HEAD, Database, sqlite_url
-from catalog.registry.decisions import DECISIONS
+from catalog.registry.decisions import DECISIONS, Decision
 from catalog.registry.record import Record, Relation, Version
 from catalog.registry.registry import Registry
 from catalog.registry.tables import Base, DataRow, ItemRow, SignerRow
 from catalog.registry.withdrawal import read_tombstone
 from catalog.search.find import Search
 from catalog.search.index import rebuild
-from catalog.search.query import Query
+from catalog.search.query import ORDERS, Query
 from catalog.search.saved import forget, named, save, saved
 from protos.faults import InputError
 from protos.signing import IdentityKey
@@ -103,8 +103,8 @@ def registry(database: Database, key_file: Path) -> Registry:
     return Registry(database, key_file, clock=Clock())
 
 
-def found(registry: Registry, words: str = "", **more: object) -> list[str]:
-    page = Search(registry.database).find(Query(words, **more))  # type: ignore[arg-type]
+def found(registry: Registry, asked: str | Query) -> list[str]:
+    page = Search(registry.database).find(Query(asked) if isinstance(asked, str) else asked)
     return [hit.identifier for hit in page.hits]
 
 
@@ -345,13 +345,13 @@ def test_in_another_place_another_department_is_the_source(registry: Registry) -
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
-def test_a_decision_is_recorded_and_lasts(registry: Registry, decision: str) -> None:
+def test_a_decision_is_recorded_and_lasts(registry: Registry, decision: Decision) -> None:
     dispute(registry)
     [conflict] = registry.conflicts()
     subject = "签约居民" if decision == "different" else ""
     registry.resolve(
         conflict.number, decision, who="省政数局", note="会议纪要 3 号", subject=subject
-    )  # type: ignore[arg-type]
+    )
     sources = [claims(registry, i) for i in ("P/1", "H/1", "H/2")]
     assert (
         sources
@@ -515,7 +515,7 @@ def test_facets_and_filters(registry: Registry) -> None:
     # A facet that is filtered by still tells what its other values would give.
     assert filtered.facets["place"] == {"440100": 1, "440300": 1}
     assert filtered.facets["opening"] == {"none": 1, "conditional": 1, "unconditional": 1}
-    assert found(registry, "医疗", filters={"theme": ("social-security", "safety")}) == ["2"]
+    assert found(registry, Query("医疗", {"theme": ("social-security", "safety")})) == ["2"]
 
 
 def test_orders_and_pages(registry: Registry) -> None:
@@ -525,12 +525,18 @@ def test_orders_and_pages(registry: Registry) -> None:
     )  # fmt: skip
     registry.count_uses({("local", "2"): 7, ("local", "4"): 9})
     search = Search(registry.database)
-    assert found(registry, order="name") == ["4", "1", "3", "2", "0"]  # pinyin: a, bei, yi, zhong
-    assert found(registry, order="usage")[:2] == ["4", "2"]
-    for order in ("date", "name", "usage", "relevance"):
+    assert found(registry, Query(order="name")) == [
+        "4",
+        "1",
+        "3",
+        "2",
+        "0",
+    ]  # pinyin: a, bei, yi, zhong
+    assert found(registry, Query(order="usage"))[:2] == ["4", "2"]
+    for order in ORDERS:
         seen, cursor = [], ""
         while True:
-            page = search.find(Query("", order=order, limit=2, cursor=cursor))  # type: ignore[arg-type]
+            page = search.find(Query("", order=order, limit=2, cursor=cursor))
             seen += [hit.identifier for hit in page.hits]
             if not (cursor := page.cursor):
                 break
@@ -539,7 +545,7 @@ def test_orders_and_pages(registry: Registry) -> None:
                 newer = record(f"new-{order}", "阿", updated=record().updated)
                 registry.register([newer])
         assert [i for i in seen if not i.startswith("new")] == [
-            i for i in found(registry, order=order) if not i.startswith("new")
+            i for i in found(registry, Query(order=order)) if not i.startswith("new")
         ]
         assert len(seen) == len(set(seen))
 

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from catalog.cli import app
+from catalog.province.build import province
 from catalog.registry.registry import opened
 from protos.faults import InputError, VeilError
 from tests.catalog_world import CLOSED, HEALTH, POLICE, citizen_item, record
@@ -164,3 +165,18 @@ def test_a_sample_is_a_catalog_at_once(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["import", str(out), *where, "--source", "x"])
     assert result.exit_code == 0, result.output
     assert out.read_text("utf-8-sig").startswith("信息资源分类-类")
+
+
+def test_another_sample_brings_nothing_back_that_was_withdrawn(tmp_path: Path) -> None:
+    where = ["--dir", str(tmp_path / "c")]
+    CliRunner().invoke(app, ["sample", "--datasets", "120", *where])
+    with opened(tmp_path / "c") as registry:
+        there = {record.key for record in province(120, seed=2)}
+        key = next(record.key for record in registry.records() if record.key in there)
+        registry.withdraw(*key, reason="有误", who="数据局")
+    again = CliRunner().invoke(app, ["sample", "--datasets", "120", "--seed", "2", *where])
+    assert isinstance(again.exception, InputError)
+    assert "withdrawn" in str(again.exception)
+    with opened(tmp_path / "c") as registry:
+        assert registry.entry(*key).state == "withdrawn"
+        assert registry.count() == 119

@@ -18,7 +18,10 @@ import pytest
 from catalog.interchange.exporting import export_file
 from catalog.interchange.form import HEADERS
 from catalog.interchange.importing import import_file
+from catalog.registry import vocabulary
+from catalog.registry.record import Record
 from catalog.registry.registry import Registry, create, opened
+from catalog.registry.vocabulary import Vocabulary
 from catalog.search.find import Search
 from catalog.search.query import Query
 from protos.faults import InputError
@@ -164,6 +167,15 @@ def test_dcat_of_another_portal(registry: Registry, tmp_path: Path) -> None:
     found = registry.entry("city", "17").record
     assert (found.name, found.name_en, found.format) == ("树木", "Trees", "spreadsheet")
     assert found.opening.attribute == "unconditional"
+
+
+def test_no_spelling_stands_for_two_terms() -> None:
+    lists = [each for each in vars(vocabulary).values() if isinstance(each, Vocabulary)]
+    assert vocabulary.TYPES in lists
+    for each in lists:
+        for code, title in each.terms.items():
+            assert [each.read(text) for text in (code, title.en, title.zh)] == [code] * 3
+        assert {text: each.read(text) for text in each.spellings} == each.spellings
 
 
 # ---- what is refused --------------------------------------------------------------------------
@@ -315,10 +327,10 @@ def test_a_kill_in_the_middle_leaves_nothing_half(empty: Path, tmp_path: Path) -
     program = f"""
 import os, signal
 from pathlib import Path
-from catalog.interchange import importing
 from catalog.interchange.importing import import_file
+from catalog.registry import writing
 from catalog.registry.registry import opened
-importing._BATCH = 100
+writing._BATCH = 100
 def told(done, total):
     if total == 150 and done == 100:  # the first hundred is written, not committed
         os.kill(os.getpid(), signal.SIGKILL)
@@ -339,12 +351,12 @@ with opened(Path({str(directory)!r})) as registry:
 def test_an_export_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "all.csv"
 
-    def breaks() -> Iterator[object]:
+    def breaks() -> Iterator[Record]:
         yield record()
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        export_file(breaks(), path)  # type: ignore[arg-type]
+        export_file(breaks(), path)
     assert list(tmp_path.iterdir()) == []
     export_file([record()], path)
     with pytest.raises(InputError, match="there already"):

@@ -10,7 +10,7 @@ from catalog.registry import vocabulary as v
 from catalog.registry.entries import Entry, Neighbour, PastVersion
 from catalog.registry.quality import Quality
 from catalog.registry.record import Access, Record
-from catalog.show import day, place_name, titled
+from catalog.show.words import day, place_name, titled
 from protos import terminal
 from protos.language import Text
 

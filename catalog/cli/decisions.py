@@ -1,0 +1,113 @@
+"""``conflicts`` and ``withdraw``: what somebody decides, with a reason that is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from catalog.cli_options import (
+    DEFAULT,
+    AsJson,
+    ByOption,
+    CatalogDirectory,
+    Identifier,
+    ReasonOption,
+    SourceOption,
+    opened,
+    print_json,
+    said,
+    source_of,
+)
+from protos.language import Text
+
+app = typer.Typer()
+
+
+@app.command(
+    help=said(
+        "Data items that two departments say to be the source of; decide one with --decide.",
+        "两个部门同时主张为数源的数据项；用 --decide 裁定。",
+    )
+)
+def conflicts(
+    number: Annotated[
+        int | None, typer.Argument(help=said("Show or decide this one.", "查看或裁定此编号。"))
+    ] = None,
+    directory: CatalogDirectory = DEFAULT,
+    decide: Annotated[
+        str,
+        typer.Option(
+            help=said(
+                "keep (the source stays), move (to the claimant) or different (two data items).",
+                "keep（维持）、move（变更）或 different（属不同数据项）。",
+            )
+        ),
+    ] = "",
+    by: ByOption = "",
+    reason: ReasonOption = "",
+    subject: Annotated[
+        str,
+        typer.Option(
+            help=said(
+                "For different: what the claimant's data item is a property of.",
+                "裁定为 different 时，主张方数据项的数据对象。",
+            )
+        ),
+    ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help=said("Decided ones, too.", "包括已裁定的。"))
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Lists conflicts, shows one with its steps, or decides it."""
+    from catalog.registry.decisions import read_decision
+    from catalog.show.departments import show_conflict, show_conflicts
+    from protos import terminal
+    from protos.faults import InputError
+
+    with opened(directory) as registry:
+        if decide:
+            if number is None:
+                raise InputError(
+                    Text("which conflict is decided is not said", "未指明要裁定的冲突"),
+                    remedy=Text("name its number", "请给出编号"),
+                    code="conflict.number",
+                )
+            decision = read_decision(decide)
+            registry.resolve(number, decision, who=by, note=reason, subject=subject)
+        found = registry.conflicts(state="" if every or number is not None else "open")
+    if number is not None:
+        found = [conflict for conflict in found if conflict.number == number]
+    if as_json:
+        print_json([conflict.to_dict() for conflict in found])
+    elif number is not None and found:
+        show_conflict(found[0])
+    elif found:
+        show_conflicts(found)
+    else:
+        terminal.done(Text("No conflict is open.", "没有待裁定的冲突。"))
+
+
+@app.command(
+    help=said(
+        "Take a dataset out of the catalog; a signed tombstone says so for ever.",
+        "撤回数据资源；签名的撤回凭证将永久留存。",
+    )
+)
+def withdraw(
+    identifier: Identifier,
+    reason: ReasonOption,
+    by: ByOption,
+    directory: CatalogDirectory = DEFAULT,
+    source: SourceOption = "",
+) -> None:
+    """Withdraws a dataset and prints its tombstone."""
+    from protos import terminal
+
+    with opened(directory) as registry:
+        token = registry.withdraw(
+            source_of(registry, identifier, source), identifier, reason=reason, who=by
+        )
+    terminal.done(Text(f"{identifier} is withdrawn.", f"{identifier} 已撤回。"))
+    typer.echo(token)
