@@ -6,15 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from catalog.certificates.envelope import read
-from catalog.certificates.grants import GRANT_KIND
-from catalog.certificates.kinds import source_of
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.certificates.records import Record
 from catalog.codec import from_json
 from catalog.plan import Plan
 from exchange.certificate_views import read_file
 from exchange.receipt import verify_receipt
+from protos.canonical import digest
 from protos.cards import Pins
 from protos.faults import InputError, TrustError
 from protos.identity import unverified_claims
@@ -58,7 +56,7 @@ def certify_grants(office: CertificateOffice, document: dict[str, Any]) -> list[
     plan = _plan(document)
     registered = _registration(office, plan)
     return office.issue_all(
-        Application.of_grant(grant, (_urn(registered),))
+        Application.of_grant(grant, (registered.urn,))
         for grant in plan.grants
         if office.about(_digest(grant)) is None
     )
@@ -73,7 +71,7 @@ def certify_result(office: CertificateOffice, document: dict[str, Any]) -> Recor
     plan = _plan(document)
     registered = _registration(office, plan)
     authorised = [office.about(_digest(grant)) for grant in plan.grants]
-    known = tuple(_urn(record) for record in authorised if record is not None)
+    known = tuple(record.urn for record in authorised if record is not None)
     if len(known) < len(plan.grants):
         raise InputError(
             Text(
@@ -86,7 +84,7 @@ def certify_result(office: CertificateOffice, document: dict[str, Any]) -> Recor
             ),
             code="certificate.unauthorised",
         )
-    return office.issue(Application.of_receipt(document["receipt"], (_urn(registered),), known))
+    return office.issue(Application.of_receipt(document["receipt"], (registered.urn,), known))
 
 
 def _plan(document: dict[str, Any]) -> Plan:
@@ -111,8 +109,4 @@ def _registration(office: CertificateOffice, plan: Plan) -> Record:
 
 
 def _digest(grant: str) -> str:
-    return source_of(grant, read(grant, GRANT_KIND)).digest
-
-
-def _urn(record: Record) -> str:
-    return str(unverified_claims(record.token)["id"])
+    return digest(unverified_claims(grant))  # `verified_receipt` has checked it

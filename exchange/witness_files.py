@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.transparency.notes import WITNESS, NoteKey, NoteSigner
+from catalog.transparency.notes import WITNESS, NoteKey, NoteSigner, named_key
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Witness
 from desensitize.attesting.signing import new_signing_key, read_signing_key
@@ -28,6 +28,7 @@ class WitnessFiles:
             InputError: There is one, or the name is malformed.
             UnavailableError: It cannot be written.
         """
+        named_key(name)  # before there is a key: the next attempt would find it
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:

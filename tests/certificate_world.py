@@ -31,7 +31,6 @@ from catalog.transparency.notes import LOG, WITNESS, NoteSigner
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Submission, Witness
 from exchange.receipt import make_document
-from protos.identity import unverified_claims
 from protos.names import Role
 from protos.signing import IdentityKey, Pins, SealingKey, make_card
 
@@ -188,10 +187,10 @@ class Office:
 
     def chain(self, late: int = 0) -> tuple[Record, list[Record], Record]:
         """A registration, the authorisations upon it, and the circulation of a result."""
-        urn = str(unverified_claims(self.register().token)["id"])
+        urn = self.register().urn
         uses = [Application.of_grant(self.grant(name), (urn,)) for name in CITIES]
         authorised = self.office.issue_all(uses)
-        urns = tuple(str(unverified_claims(record.token)["id"]) for record in authorised)
+        urns = tuple(record.urn for record in authorised)
         result = self.office.issue(Application.of_receipt(self.receipt(late), (urn,), urns))
         return self.office.find(urn), authorised, result
 

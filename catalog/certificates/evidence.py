@@ -17,8 +17,6 @@ from catalog.transparency.policy import LogPolicy, Seen
 from protos.cards import Pins
 from protos.language import Text, Words
 
-SKEW_S: Final = 60
-
 
 class NotAskedError(Exception):
     """A check that cannot be made with what was given."""

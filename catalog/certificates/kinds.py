@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from catalog.certificates import envelope
-from catalog.certificates.grants import GRANT_KIND, read_grant
+from catalog.certificates.grants import open_grant
 from catalog.certificates.receipts import read_receipt
 from catalog.codec import dataset_digest, from_json, to_json
 from catalog.dataset import Dataset
@@ -167,7 +167,9 @@ def registration_of(dataset: Dataset, grade: Grade) -> Registration:
     )
 
 
-def authorisation_of(grant: str, registrations: tuple[str, ...]) -> Authorisation:
+def authorisation_of(
+    grant: str, registrations: tuple[str, ...]
+) -> tuple[Authorisation, envelope.Credential]:
     """Makes an authorisation from a grant.
 
     Args:
@@ -175,13 +177,15 @@ def authorisation_of(grant: str, registrations: tuple[str, ...]) -> Authorisatio
             the department's is the caller's to know.
         registrations: Certificates of the datasets.
 
+    Returns:
+        The claims, and the grant's envelope: the certificate begins and ends with it.
+
     Raises:
         TrustError: The grant does not hold.
     """
-    read_grant(grant)
-    credential = envelope.read(grant, GRANT_KIND)
+    credential = open_grant(grant)
     said = {name: credential.subject.get(name) for name in _GRANTED}
-    return read_subject(
+    made = read_subject(
         Authorisation,
         {
             **said,
@@ -189,11 +193,12 @@ def authorisation_of(grant: str, registrations: tuple[str, ...]) -> Authorisatio
             "registrations": list(registrations),
         },
     )
+    return made, credential
 
 
 def circulation_of(
     receipt: str, registrations: tuple[str, ...], authorisations: tuple[str, ...]
-) -> Circulation:
+) -> tuple[Circulation, envelope.Credential]:
     """Makes a circulation from a receipt.
 
     Args:
@@ -201,6 +206,9 @@ def circulation_of(
             receipt document, and whose key it is, are the caller's to have verified.
         registrations: Certificates of the datasets.
         authorisations: Certificates of the grants that its plan carried.
+
+    Returns:
+        The claims, and the receipt's envelope.
 
     Raises:
         TrustError: The receipt does not hold, or exact figures are not authorised by each
@@ -218,7 +226,7 @@ def circulation_of(
             ),
             code="certificate.unauthorised",
         )
-    return Circulation(
+    made = Circulation(
         receipt=source_of(receipt, credential),
         job=read.job,
         plan_hash=read.plan_hash,
@@ -231,9 +239,10 @@ def circulation_of(
         registrations=registrations,
         authorisations=authorisations,
     )
+    return made, credential
 
 
-def check_source(subject: Subject, token: str) -> Source:
+def check_source(subject: Subject, token: str) -> envelope.Credential:
     """Checks that a certificate says what the document says that it is about.
 
     Args:
@@ -241,23 +250,23 @@ def check_source(subject: Subject, token: str) -> Source:
         token: The grant or the receipt, from anywhere.
 
     Returns:
-        Whose document it is.
+        The document's envelope: whose it is, and when it holds.
 
     Raises:
         TrustError: It is another document, does not hold, or says something else; names what.
     """
     if isinstance(subject, Authorisation):
-        wanted: Subject = authorisation_of(token, subject.registrations)
-        source = subject.grant
+        wanted: tuple[Subject, envelope.Credential]
+        wanted = authorisation_of(token, subject.registrations)
     elif isinstance(subject, Circulation):
         wanted = circulation_of(token, subject.registrations, subject.authorisations)
-        source = subject.receipt
     else:
         raise TrustError(
             Text("this certificate is about no other document", "此证书不涉及其他文件"),
             code="certificate.source",
         )
-    said, meant = to_json(subject), to_json(wanted)
+    made, document = wanted
+    said, meant = to_json(subject), to_json(made)
     for name in said:
         if said[name] != meant[name]:
             raise TrustError(
@@ -267,7 +276,7 @@ def check_source(subject: Subject, token: str) -> Source:
                 ),
                 code="certificate.source",
             )
-    return source
+    return document
 
 
 def source_of(token: str, credential: envelope.Credential) -> Source:

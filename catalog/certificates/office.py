@@ -16,7 +16,6 @@ from uuid import UUID
 
 from catalog.certificates import envelope, records, status, status_lists
 from catalog.certificates.bundle import Bundle
-from catalog.certificates.grants import GRANT_KIND
 from catalog.certificates.kinds import (
     Authorisation,
     Circulation,
@@ -71,8 +70,7 @@ class Application:
             InputError: That is no id.
             TrustError: The grant does not hold.
         """
-        subject = authorisation_of(grant, _urns(registrations))
-        signed = envelope.read(grant, GRANT_KIND)
+        subject, signed = authorisation_of(grant, _urns(registrations))
         return cls(subject, signed.valid_until, grant, signed.valid_from)
 
     @classmethod
@@ -90,7 +88,7 @@ class Application:
             InputError: That is no id.
             TrustError: The receipt does not hold, or exact figures are not authorised by all.
         """
-        subject = circulation_of(receipt, _urns(registrations), _urns(authorisations))
+        subject, _ = circulation_of(receipt, _urns(registrations), _urns(authorisations))
         return cls(subject, None, receipt)
 
 
@@ -136,8 +134,9 @@ class CertificateOffice:
             TrustError: The grant or receipt that one is about does not hold or says something else.
             UnavailableError: They cannot be written.
         """
+        wanted = list(applications)  # before the transaction: others wait for it
         with self.db.write() as db:
-            return self._issue(db, list(applications))
+            return self._issue(db, wanted)
 
     def change(
         self, beginning: str, purpose: status.Purpose, reason: str, *, value: bool = True
@@ -175,7 +174,7 @@ class CertificateOffice:
                     code="status.same",
                 )
             self._lists.change(db, record.list, record.slot, purpose, value=value)
-            change = StatusChange(UUID(hex=record.id).urn, purpose, value, reason)
+            change = StatusChange(record.urn, purpose, value, reason)
             return self._issue(db, [Application(change)])[0]
 
     def state(self, record: Record) -> dict[status.Purpose, bool]:

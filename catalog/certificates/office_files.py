@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from catalog.certificates.office import CertificateOffice
-from catalog.transparency.notes import LOG, NoteKey, NoteSigner
+from catalog.identity.files import write_public
+from catalog.transparency.notes import LOG, NoteKey, NoteSigner, named_key
 from catalog.transparency.policy import NONE, LogPolicy
 from desensitize.attesting.signing import new_signing_key, read_signing_key
 from protos.cards import Pins
@@ -73,6 +74,7 @@ class OfficeFiles:
             UnavailableError: It cannot be written.
         """
         check_name(name)
+        named_key(log)  # before there is a key: the next attempt would find it
         if (self.directory / _ABOUT).exists():
             raise InputError(
                 Text(f"{self.directory} has an office already", f"{self.directory} 已有证书机构"),
@@ -92,7 +94,9 @@ class OfficeFiles:
         pins.save(self.pins_file)
         self.save_policy(LogPolicy(signer.public, {}, {}, NONE))
         # Last: a directory with this file is a whole office.
-        _write(self.directory / _ABOUT, f'name = "{name}"\nlog = "{log}"\n')
+        # JSON strings without control characters are valid TOML basic strings.
+        about = f"name = {json.dumps(name)}\nlog = {json.dumps(log, ensure_ascii=False)}\n"
+        write_public(self.directory / _ABOUT, about.encode())
 
     def office(self, clock: Callable[[], float]) -> CertificateOffice:
         """Opens the office.
@@ -136,17 +140,8 @@ class OfficeFiles:
 
     def save_policy(self, policy: LogPolicy) -> None:
         """Writes the public policy, whole or not at all."""
-        _write(self.policy_file, str(policy))
-
-
-def _write(path: Path, content: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(content, "utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+        write_public(self.policy_file, str(policy).encode())
+        self.policy_file.chmod(0o644)
 
 
 def _unwritable(path: Path, error: OSError) -> UnavailableError:

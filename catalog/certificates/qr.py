@@ -23,17 +23,15 @@ def fingerprint_of(token: str) -> str:
 
 def content_of(record: Record) -> str:
     """What the code says: ``urn:uuid:…`` and ``ni:///sha-256;…``, on two lines."""
-    digest = hashlib.sha256(unverified_payload(record.token)).digest()
+    digest = bytes.fromhex(fingerprint_of(record.token))
     name = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return f"urn:uuid:{_dashed(record.id)}\nni:///sha-256;{name}"
+    return f"{record.urn}\nni:///sha-256;{name}"
 
 
 def svg(record: Record) -> str:
     """Returns the code as an SVG document."""
     out = io.BytesIO()
-    segno.make(content_of(record), error="m").save(
-        out, kind="svg", scale=4, title=f"urn:uuid:{_dashed(record.id)}"
-    )
+    segno.make(content_of(record), error="m").save(out, kind="svg", scale=4, title=record.urn)
     return out.getvalue().decode("utf-8")
 
 
@@ -42,7 +40,3 @@ def for_terminal(record: Record) -> str:
     out = io.StringIO()
     segno.make(content_of(record), error="m").terminal(out, compact=True)
     return out.getvalue()
-
-
-def _dashed(digits: str) -> str:
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

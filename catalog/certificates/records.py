@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from protos.faults import InputError
 from protos.language import Text
@@ -67,6 +68,11 @@ class Record:
     slot: int | None
     source: str | None
     document: str
+
+    @property
+    def urn(self) -> str:
+        """The id of the credential."""
+        return UUID(hex=self.id).urn
 
 
 def insert(db: sqlite3.Connection, record: Record, cites: Sequence[str]) -> None:

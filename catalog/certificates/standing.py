@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.certificates.evidence import SKEW_S, Evidence, day
+from catalog.certificates.evidence import Evidence, day
+from catalog.certificates.grants import SKEW_S
 from catalog.certificates.status import PURPOSES, Purpose, StatusEntry, StatusList
 from protos.faults import TrustError
 from protos.language import Text, Words

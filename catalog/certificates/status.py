@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
+from uuid import UUID
 
 from catalog.certificates import envelope
 from protos.faults import TrustError
@@ -112,7 +113,7 @@ def issue_list(
         now: Unix seconds.
     """
     subject = {
-        "id": f"urn:uuid:{list_id}#list",
+        "id": f"{UUID(hex=list_id).urn}#list",
         "type": "BitstringStatusList",
         "statusPurpose": purpose,
         "encodedList": encoded(bits),

@@ -11,8 +11,8 @@ from typing import Final
 
 from catalog.certificates import envelope
 from catalog.certificates.bundle import Bundle
-from catalog.certificates.evidence import NO_POLICY, SKEW_S, Evidence, NotAskedError, Trust, day
-from catalog.certificates.grants import GRANT_KIND
+from catalog.certificates.evidence import NO_POLICY, Evidence, NotAskedError, Trust, day
+from catalog.certificates.grants import SKEW_S
 from catalog.certificates.kinds import (
     KINDS,
     TITLES,
@@ -28,6 +28,7 @@ from catalog.certificates.report import Check, Report
 from catalog.certificates.standing import standing
 from catalog.transparency.checkpoints import read_proof
 from catalog.transparency.log import SALT_BYTES, commitment
+from protos.cards import Pins
 from protos.compact_jws import unverified_payload
 from protos.faults import TrustError, VeilError
 from protos.identity import show_fingerprint, unverified_claims
@@ -45,26 +46,32 @@ def verify_bundle(content: bytes, trust: Trust) -> Report:
     return verify(bundle, trust)
 
 
-def verify(bundle: Bundle, trust: Trust, used_at: int | None = None) -> Report:
-    """Checks a bundle; never raises for a bad one.
+def verify(bundle: Bundle, trust: Trust) -> Report:
+    """Checks a bundle; never raises for a bad one."""
+    return _verified(bundle, trust, trust.now)[1]
+
+
+def _verified(bundle: Bundle, trust: Trust, used_at: int) -> tuple[Evidence | None, Report]:
+    """Returns what was read, with its report; None if it cannot be read.
 
     Args:
         bundle: From anywhere.
         trust: The reader's.
-        used_at: When it must not have ended yet, if that is not now: an authorisation ends, and
+        used_at: When it must not have ended yet: now; or earlier, as an authorisation ends, and
             what was made under it stands.
     """
     try:
-        evidence = _read(bundle, trust, trust.now if used_at is None else used_at)
+        evidence = _read(bundle, trust, used_at)
     except VeilError as error:
-        return Report((Check(_SIGNED, ok=False, what=error.said),))
+        return None, Report((Check(_SIGNED, ok=False, what=error.said),))
     kind = TITLES[evidence.credential.kind]
     found = Text(
         f"{kind.en} {evidence.credential.id}, signed by {evidence.credential.issuer}",
         f"{kind.zh}证书 {evidence.credential.id}，由 {evidence.credential.issuer} 签署",
     )
     first = Check(_SIGNED, ok=True, what=found)
-    return Report((first, *(_ask(name, question, evidence) for name, question in QUESTIONS)))
+    asked = (_ask(name, question, evidence) for name, question in QUESTIONS)
+    return evidence, Report((first, *asked))
 
 
 def _ask(name: Text, question: Callable[[Evidence], Words], evidence: Evidence) -> Check:
@@ -92,16 +99,21 @@ def _pinned(evidence: Evidence) -> Words:
                 f"未提供可信身份（--pins）：请核对指纹 {shown}",
             )
         )
-    for role in _ISSUERS:
-        if pins.fingerprint_of(role, credential.issuer) == credential.identity.fingerprint:
-            return Text(f"{credential.issuer} {shown}", f"{credential.issuer} {shown}")
-    raise TrustError(
-        Text(
-            f"{credential.issuer} with the key {shown} is not pinned",
-            f"{credential.issuer} 的密钥 {shown} 未登记为可信",
-        ),
-        code="pins.unknown",
-    )
+    _check_pinned(pins, credential)
+    return Text(f"{credential.issuer} {shown}", f"{credential.issuer} {shown}")
+
+
+def _check_pinned(pins: Pins, signed: envelope.Credential) -> None:
+    known = [pins.fingerprint_of(role, signed.issuer) for role in _ISSUERS]
+    if signed.identity.fingerprint not in known:
+        shown = show_fingerprint(signed.identity.fingerprint)
+        raise TrustError(
+            Text(
+                f"{signed.issuer} with the key {shown} is not pinned",
+                f"{signed.issuer} 的密钥 {shown} 未登记为可信",
+            ),
+            code="pins.unknown",
+        )
 
 
 def _valid(evidence: Evidence) -> Words:
@@ -150,28 +162,19 @@ def _about(evidence: Evidence) -> Words:
         return Text("it is about no other document", "不涉及其他文件")
     if not evidence.bundle.document:
         raise NotAskedError(Text("the document is not in the bundle", "证书文件中没有附带该文件"))
-    source = check_source(evidence.subject, evidence.bundle.document)
-    if isinstance(evidence.subject, Authorisation):
-        mine, grant = evidence.credential, envelope.read(evidence.bundle.document, GRANT_KIND)
-        if (mine.valid_from, mine.valid_until) != (grant.valid_from, grant.valid_until):
-            raise TrustError(
-                Text(
-                    "the certificate does not begin and end with its grant",
-                    "证书的起止时间与授权不同",
-                ),
-                code="certificate.source",
-            )
-    pins, shown = evidence.trust.pins, show_fingerprint(source.fingerprint)
-    known = pins is not None and any(
-        pins.fingerprint_of(role, source.issuer) == source.fingerprint for role in _ISSUERS
-    )
-    if pins is not None and not known:
+    mine, document = evidence.credential, check_source(evidence.subject, evidence.bundle.document)
+    times = (document.valid_from, document.valid_until)
+    if isinstance(evidence.subject, Authorisation) and (mine.valid_from, mine.valid_until) != times:
         raise TrustError(
-            Text(f"{source.issuer} with the key {shown} is not pinned",
-                 f"{source.issuer} 的密钥 {shown} 未登记为可信"),
-            code="pins.unknown",
-        )  # fmt: skip
-    return Text(f"signed by {source.issuer} {shown}", f"由 {source.issuer} {shown} 签署")
+            Text(
+                "the certificate does not begin and end with its grant", "证书的起止时间与授权不同"
+            ),
+            code="certificate.source",
+        )
+    if evidence.trust.pins is not None:
+        _check_pinned(evidence.trust.pins, document)
+    shown = show_fingerprint(document.identity.fingerprint)
+    return Text(f"signed by {document.issuer} {shown}", f"由 {document.issuer} {shown} 签署")
 
 
 def _linked(evidence: Evidence) -> Words:
@@ -183,9 +186,8 @@ def _linked(evidence: Evidence) -> Words:
     held: dict[str, Authorisation | Registration] = {}
     made = _made_at(evidence)
     for bundle in evidence.bundle.linked:
-        report = verify(bundle, evidence.trust, made)
-        credential = _held(bundle, report)
-        held[credential.id] = _linked_as(subject, credential)
+        there = _held(bundle, evidence.trust, made)
+        held[there.credential.id] = _linked_as(subject, there)
     granted = [each.grant.issuer for each in held.values() if isinstance(each, Authorisation)]
     if len(set(granted)) != len(granted):
         raise TrustError(
@@ -207,14 +209,15 @@ def _linked(evidence: Evidence) -> Words:
     )
 
 
-def _held(bundle: Bundle, report: Report) -> envelope.Credential:
-    """Returns a linked certificate that holds.
+def _held(bundle: Bundle, trust: Trust, used_at: int) -> Evidence:
+    """Reads a linked certificate, which must hold.
 
     Raises:
         TrustError: It does not; says which, and why.
     """
-    if report.ok:
-        return envelope.read(bundle.certificate, *KINDS, with_status=True)
+    evidence, report = _verified(bundle, trust, used_at)
+    if evidence is not None and report.ok:
+        return evidence
     failed = report.failures[0]
     name = _name_of(bundle)
     raise TrustError(
@@ -242,15 +245,14 @@ def _made_at(evidence: Evidence) -> int:
 
 
 def _linked_as(
-    subject: Authorisation | Circulation, credential: envelope.Credential
+    subject: Authorisation | Circulation, there: Evidence
 ) -> Authorisation | Registration:
-    """Reads a linked certificate, which must be about the same declaration.
+    """Returns the claims of a linked certificate, which must be about the same declaration.
 
     Raises:
         TrustError: It is another kind, or about another dataset; names it.
     """
-    kind = KINDS[credential.kind]
-    read = read_subject(kind, credential.subject)
+    read, identifier = there.subject, there.credential.id
     wanted = subject.registrations
     if isinstance(subject, Circulation) and isinstance(read, Authorisation):
         wanted = subject.authorisations
@@ -258,14 +260,14 @@ def _linked_as(
             wanted = ()
     if (
         isinstance(read, Authorisation | Registration)
-        and credential.id in wanted
+        and identifier in wanted
         and read.dataset_digest == subject.dataset_digest
     ):
         return read
     raise TrustError(
         Text(
-            f"{credential.id} is not what it was cited as, or is about another dataset",
-            f"{credential.id} 并非所引用的证书，或涉及其他数据集",
+            f"{identifier} is not what it was cited as, or is about another dataset",
+            f"{identifier} 并非所引用的证书，或涉及其他数据集",
         ),
         code="certificate.linked",
     )

@@ -46,6 +46,10 @@ def write_public(path: Path, content: bytes) -> None:
     except OSError as error:
         raise UnavailableError(
             Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
+            remedy=Text(
+                "check that the directory is yours and that the disk is not full",
+                "请检查目录是否归您所有、磁盘是否已满",
+            ),
             code="file.unwritable",
         ) from error
 

@@ -17,7 +17,6 @@ from catalog.transparency.notes import (
     NoteSigner,
     check_key_name,
     from_base64,
-    read_note,
     signed,
 )
 from protos.faults import TrustError
@@ -198,17 +197,3 @@ def decimal(text: str) -> int:
 
 def _cosigned_bytes(note: Note, at: int) -> bytes:
     return f"cosignature/v1\ntime {at}\n{note.text}".encode()
-
-
-__all__ = [
-    "MOST_STEPS",
-    "Checkpoint",
-    "Proof",
-    "cosigned",
-    "cosigned_at",
-    "decimal",
-    "read_checkpoint",
-    "read_note",
-    "read_proof",
-    "unverified_checkpoint",
-]

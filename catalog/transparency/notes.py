@@ -97,18 +97,7 @@ class NoteSigner:
         Raises:
             InputError: The name has spaces, a plus, or nothing in it.
         """
-        try:
-            check_key_name(name)
-        except ValueError as error:
-            raise InputError(
-                Text(f"{name[:80]!r} cannot name a key", f"{name[:80]!r} 不能作为密钥名称"),
-                remedy=Text(
-                    "use a name like hub.example/certificates, without spaces and '+'",
-                    "请使用类似 hub.example/certificates 的名称，不含空格和加号",
-                ),
-                code="note.name",
-            ) from error
-        return cls(NoteKey(name, kind, private.public_key().public_bytes_raw()), private)
+        return cls(NoteKey(named_key(name), kind, private.public_key().public_bytes_raw()), private)
 
     def sign(self, message: bytes, before: bytes = b"") -> str:
         """Returns a signature line over ``message``; ``before`` goes ahead of the signature."""
@@ -162,6 +151,25 @@ def read_note(content: str) -> Note:
             detail=str(error),
         ) from error
     return Note(text + "\n", lines)
+
+
+def named_key(name: str) -> str:
+    """Returns a name that somebody gives a key.
+
+    Raises:
+        InputError: The name has spaces, a plus, or nothing in it.
+    """
+    try:
+        return check_key_name(name)
+    except ValueError as error:
+        raise InputError(
+            Text(f"{name[:80]!r} cannot name a key", f"{name[:80]!r} 不能作为密钥名称"),
+            remedy=Text(
+                "use a name like hub.example/certificates, without spaces and '+'",
+                "请使用类似 hub.example/certificates 的名称，不含空格和加号",
+            ),
+            code="note.name",
+        ) from error
 
 
 def check_key_name(name: str) -> str:

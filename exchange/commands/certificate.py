@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from exchange.commands import certificate_log, certificate_witness
-from exchange.commands.certificate_options import OfficeDirectory, opened
+from exchange.commands.certificate_options import DEFAULT, OfficeDirectory, opened
 from protos.language import Text
 
 if TYPE_CHECKING:
     from catalog.certificates.office import CertificateOffice
     from catalog.certificates.records import Record
+    from catalog.certificates.status import Purpose
 
 app = typer.Typer(
     add_completion=False,
@@ -53,7 +55,7 @@ PinsFile = Annotated[
     )
 )
 def init(
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
     name: Annotated[
         str, typer.Option(help=str(Text("Name of the issuer.", "签发者名称。")))
     ] = "exchange",
@@ -107,7 +109,7 @@ def registration(
     valid_days: Annotated[
         int, typer.Option(min=1, max=36_500, help=str(Text("Days it is valid.", "有效天数。")))
     ] = 1095,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Issues a registration."""
     import time
@@ -132,7 +134,7 @@ def authorisation(
         Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件（JSON）。")))
     ],
     pins: PinsFile,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Issues one authorisation for each grant that has none yet."""
     from exchange.certifying import certify_grants, verified_receipt
@@ -155,7 +157,7 @@ def circulation(
         Path, typer.Argument(help=str(Text("The receipt (JSON).", "回执文件（JSON）。")))
     ],
     pins: PinsFile,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Issues a circulation that leads to registration and authorisations."""
     from exchange.certifying import certify_result, verified_receipt
@@ -176,7 +178,7 @@ def list_(
     dataset: Annotated[
         str | None, typer.Option(help=str(Text("Only about this dataset.", "仅列出该数据集。")))
     ] = None,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Lists certificates."""
     from exchange.certificate_views import show_records
@@ -218,7 +220,7 @@ def show(
         Path | None,
         typer.Option(help=str(Text("Write its QR code as SVG.", "将二维码写为 SVG。"))),
     ] = None,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Shows a certificate with what it leads to, and what leads to it."""
     from exchange.certificate_views import show_record
@@ -233,37 +235,27 @@ def show(
         typer.echo(for_terminal(record))
 
 
-@app.command(help=str(Text("Revoke a certificate, for ever.", "撤销证书，不可恢复。")))
-def revoke(
-    certificate: Identifier,
-    reason: Reason,
-    directory: OfficeDirectory = Path("veil-certificates"),
-) -> None:
-    """Sets the bit, and logs the signed change."""
-    with opened(directory) as office:
-        _say_issued(office.change(certificate, "revocation", reason))
+def _changing(purpose: Purpose, *, value: bool = True) -> Callable[..., None]:
+    """Returns the command that sets a bit, or clears it, and logs the signed change."""
+
+    def change(
+        certificate: Identifier, reason: Reason, directory: OfficeDirectory = DEFAULT
+    ) -> None:
+        with opened(directory) as office:
+            _say_issued(office.change(certificate, purpose, reason, value=value))
+
+    return change
 
 
-@app.command(help=str(Text("Suspend a certificate until it is resumed.", "暂停证书，可恢复。")))
-def suspend(
-    certificate: Identifier,
-    reason: Reason,
-    directory: OfficeDirectory = Path("veil-certificates"),
-) -> None:
-    """Sets the bit, and logs the signed change."""
-    with opened(directory) as office:
-        _say_issued(office.change(certificate, "suspension", reason))
-
-
-@app.command(help=str(Text("End a certificate's suspension.", "恢复被暂停的证书。")))
-def resume(
-    certificate: Identifier,
-    reason: Reason,
-    directory: OfficeDirectory = Path("veil-certificates"),
-) -> None:
-    """Clears the bit, and logs the signed change."""
-    with opened(directory) as office:
-        _say_issued(office.change(certificate, "suspension", reason, value=False))
+app.command("revoke", help=str(Text("Revoke a certificate, for ever.", "撤销证书，不可恢复。")))(
+    _changing("revocation")
+)
+app.command(
+    "suspend", help=str(Text("Suspend a certificate until it is resumed.", "暂停证书，可恢复。"))
+)(_changing("suspension"))
+app.command("resume", help=str(Text("End a certificate's suspension.", "恢复被暂停的证书。")))(
+    _changing("suspension", value=False)
+)
 
 
 def _write(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.commands.certificate_options import OfficeDirectory, opened
+from exchange.commands.certificate_options import DEFAULT, OfficeDirectory, opened
 from protos.language import Text
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app = typer.Typer(
         )
     )
 )
-def show(directory: OfficeDirectory = Path("veil-certificates")) -> None:
+def show(directory: OfficeDirectory = DEFAULT) -> None:
     """Shows size, root, witnesses."""
     from catalog.certificates.office_files import OfficeFiles
     from exchange.certificate_views import show_log
@@ -52,7 +52,7 @@ def add_witness(
         int,
         typer.Option(min=1, help=str(Text("How many of all must cosign.", "须会签的见证方数目。"))),
     ] = 1,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Rewrites the policy: so many of all witnesses."""
     from catalog.certificates.office_files import OfficeFiles
@@ -75,7 +75,7 @@ def submit(
         str, typer.Argument(help=str(Text("Its name in the policy.", "策略中的名称。")))
     ],
     output: Annotated[Path, typer.Argument(help=str(Text("The file to write.", "输出文件。")))],
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Writes the body of an add-checkpoint request (C2SP tlog-witness)."""
     from exchange.certificate_views import write_file
@@ -97,7 +97,7 @@ def cosign(
     checkpoint: Annotated[
         Path, typer.Argument(help=str(Text("The cosigned checkpoint.", "已会签的检查点文件。")))
     ],
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Checks the cosignatures and keeps them."""
     from catalog.certificates.office_files import OfficeFiles
@@ -116,7 +116,7 @@ def cosign(
 @app.command(help=str(Text("Write a copy of the log for auditors.", "导出供审计的日志副本。")))
 def copy(
     output: Annotated[Path, typer.Argument(help=str(Text("The file to write.", "输出文件。")))],
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Writes every entry and the latest checkpoint: commitments, nothing personal."""
     from catalog.transparency.audit import write_copy
@@ -166,7 +166,7 @@ def verify(
             help=str(Text("Another copy, to find where they differ.", "另一份副本，用于比对。"))
         ),
     ] = None,
-    directory: OfficeDirectory = Path("veil-certificates"),
+    directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Audits a log; exit code 1 if anything is wrong."""
     from exchange.auditing import audit_copy, audit_office

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,7 @@ from protos.language import Text
 if TYPE_CHECKING:
     from catalog.certificates.office import CertificateOffice
 
+DEFAULT: Final = Path("veil-certificates")
 OfficeDirectory = Annotated[
     Path, typer.Option("--dir", help=str(Text("The office's directory.", "证书机构目录。")))
 ]

@@ -26,10 +26,10 @@ from catalog.transparency.audit import (
     read_copy,
     write_copy,
 )
-from catalog.transparency.checkpoints import Checkpoint, cosigned, read_note
+from catalog.transparency.checkpoints import Checkpoint, cosigned
 from catalog.transparency.log import commitment
 from catalog.transparency.merkle import Frontier, leaf_hash
-from catalog.transparency.notes import LOG, signed
+from catalog.transparency.notes import LOG, read_note, signed
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import ConflictError, Submission
 from protos.compact_jws import unverified_payload

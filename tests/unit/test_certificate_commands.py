@@ -155,6 +155,15 @@ def test_mistakes_are_explained(veil: Veil, tmp_path: Path) -> None:
     office.close()
 
 
+def test_a_name_that_is_refused_leaves_no_key_in_the_way(veil: Veil) -> None:
+    for words in (("init", "--dir", "o", "--log"), ("witness", "init", "--dir", "w")):
+        with pytest.raises(InputError, match="cannot name a key"):
+            veil("certificate", *words, "a b")
+        veil("certificate", *words, 'ab"\\é')
+    assert "0 entries" in veil("certificate", "log", "verify", "--dir", "o")
+    assert Path("o/public/log.policy").stat().st_mode & 0o777 == 0o644
+
+
 def receipt(tmp_path: Path) -> dict[str, Any]:
     """A receipt of exact figures over the declaration above, and the pins to check it with."""
     office = Office(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from catalog.certificates.bundle import Bundle
 from catalog.certificates.kinds import authorisation_of
 from catalog.certificates.office import Application, CertificateOffice
-from catalog.certificates.status import SLOTS, VALID_S
+from catalog.certificates.status import SLOTS, VALID_S, read_list
 from catalog.certificates.verification import verify
 from catalog.transparency.audit import audit
 from protos.faults import InputError, TrustError, UnavailableError
@@ -78,7 +78,7 @@ def test_a_result_made_after_its_authorisation_had_ended_does_not_stand(office: 
 
 def test_a_certificate_says_what_its_grant_says_or_is_not_issued(office: Office) -> None:
     registration, grant = office.register(), office.grant("foshan")
-    honest = authorisation_of(grant, (UUID(registration.id).urn,))
+    honest, _ = authorisation_of(grant, (UUID(registration.id).urn,))
     forgeries = {
         "purpose": replace(honest, purpose="something else"),
         "grant": replace(honest, grant=replace(honest.grant, digest="0" * 64)),
@@ -105,7 +105,7 @@ def test_an_office_that_signs_what_no_grant_says_is_found(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registration, grant = office.register(), office.grant("foshan")
-    honest = authorisation_of(grant, (UUID(registration.id).urn,))
+    honest, _ = authorisation_of(grant, (UUID(registration.id).urn,))
     monkeypatch.setattr("catalog.certificates.office.check_source", lambda *_: None)
     forged = office.office.issue(
         Application(replace(honest, purpose="something else"), NOW + 60, grant)
@@ -210,6 +210,8 @@ def test_lists_are_signed_anew_before_they_are_too_old(office: Office) -> None:
     office.cosign()
     first = office.office.bundle(record).status
     assert office.office.bundle(record).status == first
+    for issued in map(read_list, first):
+        assert issued.credential.subject["id"] == f"{issued.credential.id}#list"
     office.now += VALID_S
     assert office.office.bundle(record).status != first
     assert office.verify(record).ok
