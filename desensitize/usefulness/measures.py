@@ -18,7 +18,7 @@ from desensitize.attacks.view import text
 from desensitize.generalise.utility import discernibility, entropy_lost, variation
 from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
-from desensitize.usefulness.classes import codes_of, together
+from desensitize.usefulness.classes import Pair, codes_of, together
 from desensitize.usefulness.columns import Floats
 from desensitize.usefulness.laid_out import LaidOut, numbers
 from desensitize.usefulness.report import ColumnUse, Error
@@ -26,7 +26,6 @@ from desensitize.usefulness.report import ColumnUse, Error
 MOST_COMPARED: Final = 20
 """Columns whose pairs are compared: 190 tables of two."""
 _PARTS: Final = 20
-Pair = tuple[Ints, Ints]
 
 
 def columns(view: LaidOut, origin: Ints, sides: dict[str, Pair]) -> tuple[ColumnUse, ...]:
@@ -91,8 +90,7 @@ def marginals(sides: dict[str, Pair]) -> tuple[Error, Error]:
     one = [_variation(*pair) for pair in sides.values()]
     two = []
     for first, second in combinations(list(sides.values())[:MOST_COMPARED], 2):
-        ours, theirs, _ = together([first[0], second[0]], [first[1], second[1]])
-        two.append(_variation(ours, theirs))
+        two.append(_variation(*together(first, second)))
     return _error(one), _error(two)
 
 
