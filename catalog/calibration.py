@@ -12,10 +12,10 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from catalog.budget import rho_for
 from catalog.dataset import Dataset
 from catalog.plan import Plan
 from catalog.typing_rules import value_bound
+from desensitize.budget import rho_for
 from protos.faults import InputError
 from protos.language import Text
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from catalog.budget import rho_for
 from catalog.codec import to_json
 from catalog.config import load_dataset, load_policy
 from catalog.dataset import Dataset
@@ -34,6 +33,7 @@ from compute_nodes.rpc.enrol import renew, renewal_due
 from compute_nodes.rpc.link import UNREGISTERED, ExchangeLink
 from compute_nodes.rpc.membership import Membership, TlsFiles
 from compute_nodes.store import NodeStore
+from desensitize.budget import rho_for
 from desensitize.engines.snapshot import Snapshot, discard, load
 from desensitize.engines.worker import QueryPool
 from protos.cards import Pins

@@ -15,8 +15,8 @@ import sqlite3
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, Final
 
-from catalog.budget import epsilon_for
 from catalog.journal import Entry, HashChain
+from desensitize.budget import epsilon_for
 from protos.faults import BudgetError, ProtocolError, TrustError
 from protos.language import Text
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from catalog.budget import epsilon_for
 from compute_nodes.approval import consider
 from compute_nodes.config import load_node_config
 from compute_nodes.daemon import Holding, load_holdings
 from compute_nodes.rpc.membership import Membership
 from compute_nodes.state_names import state_name
 from compute_nodes.store import NodeStore
+from desensitize.budget import epsilon_for
 from protos import terminal
 from protos.cards import Pins
 from protos.language import Text

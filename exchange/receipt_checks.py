@@ -285,7 +285,7 @@ def _privacy_agrees(evidence: Evidence) -> Words:
                 "带噪结果的 rho 须大于 0，delta 须在 0 与 1 之间",
             )
         )
-    from catalog.budget import epsilon_for
+    from desensitize.budget import epsilon_for
 
     spent = epsilon_for(receipt.rho, receipt.delta)
     if spent > receipt.epsilon * (1 + _EPSILON_TOLERANCE):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from catalog.budget import epsilon_for
 from catalog.policy import Policy
+from desensitize.budget import epsilon_for
 from exchange.history import Charge
 from protos.language import Text
 

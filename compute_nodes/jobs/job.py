@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.budget import rho_for
 from catalog.certificates.receipts import Statement, sign_statement
 from catalog.codec import dataset_digest
 from compute_nodes.cell_order import gather
@@ -48,6 +47,7 @@ from compute_nodes.protocols.base import COORDINATOR, Message, Party, Step
 from compute_nodes.protocols.masked_sum.party import MaskedSumParty
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import CONTRADICTION, Answered, JobRow, NodeStore
+from desensitize.budget import rho_for
 from protos.canonical import canonical
 from protos.faults import (
     InputError,

@@ -28,8 +28,6 @@ from desensitize.attacks import (
 from desensitize.attacks.differencing import Earlier
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding, from_dict
 from desensitize.attacks.layout import lay_out
-from desensitize.attacks.linkage import Knowledge
-from desensitize.generalise.levels import methods_of
 from desensitize.policy import PublishPolicy
 from desensitize.sources import Table
 
@@ -65,15 +63,11 @@ def attack_tables(
         InputError: Tables and policy do not go together.
     """
     view = lay_out(original, release, policy, levels, order)
-    knowledge = None
-    if auxiliary is not None:
-        methods = {c.name: methods_of(c, policy, levels) for c in policy.published}
-        knowledge = Knowledge(auxiliary.name, auxiliary, methods)
     steps: tuple[Callable[[], Finding | list[Finding]], ...] = (
         lambda: mask_reversal.attack(view, today),
         lambda: hashes.attack(view, today),
         lambda: uniqueness.attack(view),
-        lambda: linkage.attack(view, knowledge),
+        lambda: linkage.attack(view, auxiliary),
         lambda: inference.attack(view),
         lambda: singling_out.attack(view),
         *((lambda each=each: differencing.attack(view, each, levels)) for each in earlier),

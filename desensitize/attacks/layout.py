@@ -71,13 +71,14 @@ def lay_out(
             remedy=Text("give the policy that the release was made with", "请使用生成该发布的策略"),
             code="attack.column",
         )
-    methods = {c.name: methods_of(c, policy, levels) for c in policy.published}
-    known = tuple(
-        name for name, steps in methods.items() if all(isinstance(s, REPEATABLE) for s in steps)
+    done = {c.name: methods_of(c, policy, levels) for c in policy.published}
+    known = {
+        name: steps for name, steps in done.items()
+        if all(isinstance(s, REPEATABLE) for s in steps)
         or policy.columns[name].hierarchy is not None
-    )  # fmt: skip
+    }  # fmt: skip
     near = tuple(
-        name for name, steps in methods.items()
+        name for name, steps in done.items()
         if any(isinstance(step, NEAR) for step in steps)
         and all(isinstance(step, NEAR + REPEATABLE) for step in steps)
     )  # fmt: skip
@@ -91,7 +92,7 @@ def lay_out(
     make(release, HERE, f"SELECT {listed or '0 AS nothing'} FROM {release.sql}")
     view = View(policy, release, original, 0, known, codes, values, origin=False)
     [rows] = view.ask(f"SELECT count(*) FROM {HERE}")
-    mask_into(_MASKED, original, policy, {name: methods[name] for name in known})
+    mask_into(_MASKED, original, policy, known)
     view = replace(view, rows=rows)
     view = replace(view, origin=_lay_side_by_side(view, order))
     _count_cells(view)

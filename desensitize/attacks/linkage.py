@@ -10,8 +10,7 @@ identifying columns exactly. Noise is met by the nearest row among those that ag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from desensitize.attacks.findings import Finding
 from desensitize.attacks.nearest import NEAREST, nearest
@@ -43,22 +42,7 @@ _REMEDY: Final = Text(
 )
 
 
-@dataclass(frozen=True)
-class Knowledge:
-    """What an attacker knows.
-
-    Attributes:
-        name: Of the file.
-        table: The file; in the engine of the others.
-        levels: By which the policy's methods are known; see `levels.methods_of`.
-    """
-
-    name: str
-    table: Table
-    methods: dict[str, Any]
-
-
-def attack(view: View, auxiliary: Knowledge | None) -> Finding:
+def attack(view: View, auxiliary: Table | None) -> Finding:
     """Links people to rows; with a file if there is one, else with the original."""
     if auxiliary is not None:
         return _with_file(view, auxiliary)
@@ -89,18 +73,18 @@ def attack(view: View, auxiliary: Knowledge | None) -> Finding:
     )
 
 
-def _with_file(view: View, auxiliary: Knowledge) -> Finding:
-    present = {column.name for column in auxiliary.table.columns}
+def _with_file(view: View, auxiliary: Table) -> Finding:
+    present = {column.name for column in auxiliary.columns}
     names = [n for n in view.identifying() if n in present]
     original = {column.name for column in view.original.columns}
     proof = [c.name for c in view.policy.columns.values()
              if c.role == "direct" and c.name in present & original]  # fmt: skip
     if not names or not proof or not view.origin:
         return _unknown(view)
-    methods = {name: auxiliary.methods[name] for name in names}
-    mask_into(_KNOWN, auxiliary.table, view.policy, methods)
+    methods = {name: view.methods[name] for name in names}
+    mask_into(_KNOWN, auxiliary, view.policy, methods)
     identity = [f"p{i}" for i in range(len(proof))]
-    _identify(view, auxiliary.table, proof)
+    _identify(view, auxiliary, proof)
     agree = " AND ".join(f"k.c{i} = r.{key}" for i, key in enumerate(view.keys(names)))
     keys = ", ".join(view.keys(names))
     alone = (

@@ -91,9 +91,7 @@ def kind_of(view: View, name: str) -> str:
     for kind in _COUNTED:
         recogniser = by_name()[kind]
         formed = values.filter(pc.match_substring_regex(values, f"^(?:{recogniser.pattern})$"))
-        right = len(formed)
-        if right and recogniser.check is not None:
-            right = int(recogniser.check(formed).sum())
+        right = int(recogniser.valid(formed).sum())
         if len(values) and right >= _MOSTLY * len(values):
             return kind
     return said
@@ -193,7 +191,7 @@ def _told(view: View, name: str) -> Told:
     values = pc.fill_null(values, "")
     right = pc.match_substring_regex(values, "^[0-9]{17}[0-9Xx]$")
     values = pc.if_else(right, values, "1")
-    good = right.to_numpy(zero_copy_only=False) & by_name()[_ID].check(values)  # type: ignore[misc]
+    good = right.to_numpy(zero_copy_only=False) & by_name()[_ID].valid(values)
     ids, _ = matrix(values.filter(pa.array(good)), resident_space.LENGTH)
     listed = ", ".join(text(view.release, each) for each in view.known)
     labels = view.fetch(f"SELECT {listed} FROM {view.release.sql} LIMIT {_SAMPLE}")

@@ -52,7 +52,8 @@ class View:
         release: The published table.
         original: The table that it was made of, in the same engine.
         rows: Of the release.
-        known: Columns that anybody can repeat from the original values, in order.
+        methods: What was done to each column that anybody can repeat from the original values, by
+            name, in order.
         codes: Where `HERE` has the codes of these and of sensitive columns, by name; `THERE` and
             `CELLS` have those of the known ones, equal for equal cells.
         near: Where `HERE` has columns that come out near what they were, as numbers, by name.
@@ -63,10 +64,15 @@ class View:
     release: Table
     original: Table
     rows: int
-    known: tuple[str, ...]
+    methods: dict[str, tuple[Method, ...]]
     codes: dict[str, str]
     near: dict[str, str]
     origin: bool
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names of the columns that anybody can repeat."""
+        return tuple(self.methods)
 
     def identifying(self) -> tuple[str, ...]:
         """Returns the known columns that somebody may know of a person."""

@@ -14,7 +14,7 @@ leaves with the `Workshop`, which gives it a name. All methods keep these rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Protocol
@@ -191,6 +191,7 @@ class Method(Protocol):
     # what it concludes with these parameters; see `domain_of`, `needs_of`, `is_fresh` and
     # `conclusion_of`.
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     title: ClassVar[Text]
     concludes: ClassVar[Text]
 

@@ -101,7 +101,7 @@ def _all_done(
 def _done(method: Method) -> Done:
     kind = _KIND_OF[type(method)]
     written = {kind.value: kind.name} | {name: key for key, name in kind.options.items()}
-    parameters = {written[f.name]: _plain(getattr(method, f.name)) for f in fields(method)}  # type: ignore[arg-type]  # every method is a dataclass
+    parameters = {written[f.name]: _plain(getattr(method, f.name)) for f in fields(method)}
     return Done(kind.name, parameters, conclusion_of(method))
 
 

@@ -160,9 +160,9 @@ def _listed(
 
 
 def _bands(column: PublishedColumn, rule: Bands, read: Cell) -> Domain:
-    if column.bounds is None:
-        raise RuntimeError("the policy was not checked")
-    low, high = map(Decimal, column.bounds)  # type: ignore[arg-type]  # of a number: checked
+    low, high = column.bounds or (None, None)
+    if not isinstance(low, Decimal) or not isinstance(high, Decimal):
+        raise TypeError("the policy was not checked")
     if isinstance(rule.band, tuple):
         inner = list(rule.band)
         cases = " ".join(f"WHEN {{x}} < {edge:f} THEN {i}" for i, edge in enumerate(inner))

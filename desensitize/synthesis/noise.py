@@ -10,60 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 from protos.faults import InputError
 from protos.language import Text
 
-_CLOSE: Final = 1e-9
 _UP: Final = 1 + 1e-12  # a scale is rounded up: what OpenDP charges stays within what was given
 _MOST_SIGMA: Final = 2.0**50
-
-
-@cache
-def _dp() -> Any:  # noqa: ANN401 - OpenDP has no types
-    import opendp.prelude as dp
-
-    dp.enable_features("contrib")
-    return dp
-
-
-def epsilon_for(rho: float, delta: float) -> float:
-    """Returns the epsilon that rho means at this delta (OpenDP's conversion).
-
-    Args:
-        rho: zCDP, above 0.
-        delta: In (0, 1).
-    """
-    return float(_curve()(math.sqrt(2.0 * rho)).epsilon(delta))
-
-
-def rho_for(epsilon: float, delta: float) -> float:
-    """Returns the largest rho that stays within (epsilon, delta), to one part in 10**9.
-
-    Args:
-        epsilon: Above 0, at most 1,000.
-        delta: In (0, 1).
-    """
-    # Proposition 1.3 of Bun and Steinke is never too large, and its double nearly always is.
-    odds = math.log(1.0 / delta)
-    low = (math.sqrt(odds + epsilon) - math.sqrt(odds)) ** 2
-    high = 2.0 * low
-    while epsilon_for(high, delta) <= epsilon:
-        low, high = high, 2.0 * high
-    while high - low > _CLOSE * high:
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if epsilon_for(middle, delta) <= epsilon else (low, middle)
-    return low
-
-
-@cache
-def _curve() -> Any:  # noqa: ANN401 - from a distance to OpenDP's privacy curve
-    dp = _dp()
-    space = dp.atom_domain(T="i64"), dp.absolute_distance(T="f64")
-    # At distance d, a Gaussian of scale 1 has exactly rho = d**2 / 2.
-    return dp.c.make_zCDP_to_approxDP(dp.m.make_gaussian(*space, scale=1.0)).map
 
 
 def scale_for(rho: float, sensitivity: int) -> float:
@@ -105,10 +58,16 @@ def noisy_counts(counts: Sequence[int], rho: float, sensitivity: int) -> Noisy:
         rho: What it may cost.
         sensitivity: How far one subject can move the counts, in L2: all its rows in one cell.
     """
-    dp = _dp()
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
+    # Not the prelude: it brings along every library that opendp can work with and that is there.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import l2_distance
+    from opendp.mod import enable_features
+
+    enable_features("contrib")
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T="f64")
     sigma = scale_for(rho, sensitivity)
-    mechanism = dp.m.make_gaussian(*space, scale=sigma)
+    mechanism: Any = make_gaussian(*space, scale=sigma)
     drawn = [int(x) for x in mechanism(list(counts))]
     return Noisy(drawn, sigma, float(mechanism.map(float(sensitivity))))
 
@@ -125,8 +84,14 @@ def noisy_choice(scores: Sequence[int], rho: float, sensitivity: int) -> tuple[i
     Returns:
         The place of the score, and what OpenDP says that it costs.
     """
-    dp = _dp()
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.linf_distance(T="i64")
-    measure = dp.zero_concentrated_divergence()
-    mechanism = dp.m.make_noisy_max(*space, measure, scale=scale_for(rho, sensitivity))
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_noisy_max
+    from opendp.measures import zero_concentrated_divergence
+    from opendp.metrics import linf_distance
+    from opendp.mod import enable_features
+
+    enable_features("contrib")
+    space = vector_domain(atom_domain(T="i64")), linf_distance(T="i64")
+    scale = scale_for(rho, sensitivity)
+    mechanism: Any = make_noisy_max(*space, zero_concentrated_divergence(), scale=scale)
     return int(mechanism(list(scores))), float(mechanism.map(sensitivity))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from desensitize.budget import rho_for
 from desensitize.keys import TokenKeys
 from desensitize.masking.apply import PARQUET, ROW_GROUP
 from desensitize.masking.base import Cell, Workshop
@@ -23,7 +24,6 @@ from desensitize.synthesis.facts import CLAIM, MarginalFacts, Synthesised, Synth
 from desensitize.synthesis.fidelity import figures
 from desensitize.synthesis.mechanism import Measured, measure
 from desensitize.synthesis.model import Beliefs, Forest, draw, fit
-from desensitize.synthesis.noise import rho_for
 from desensitize.synthesis.spec import MOST_ROWS, SynthesisRules
 
 Progress = Callable[[int, int | None], None]

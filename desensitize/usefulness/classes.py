@@ -1,9 +1,8 @@
-"""Columns as numbers: equal cells have equal codes, and classes of rows are numbers too."""
+"""Columns as numbers: equal cells have equal codes, also cells of two columns together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,8 @@ import pyarrow as pa
 
 from desensitize.recognisers.digits import Ints
 
-_WIDEST: Final = 1 << 62
+Pair = tuple[Ints, Ints]
+"""Codes of one column in two tables, such as a release and its original."""
 
 
 def codes_of(*parts: Any) -> tuple[list[Ints], int]:  # noqa: ANN401 - Arrow has no types
@@ -30,22 +30,10 @@ def codes_of(*parts: Any) -> tuple[list[Ints], int]:  # noqa: ANN401 - Arrow has
     return np.split(indices, ends), len(coded.dictionary)
 
 
-def classes(columns: Sequence[Ints], rows: int) -> tuple[Ints, int]:
-    """Numbers the combinations of codes, from 0; returns each row's, and how many there are."""
-    member, width = np.zeros(rows, dtype=np.int64), 1
-    for column in columns:
-        most = int(column.max(initial=0)) + 1
-        if width * most >= _WIDEST:
-            raise OverflowError("too many combinations for one number")
-        found, values = pd.factorize(member * most + column)
-        member, width = found.astype(np.int64), len(values)
-    return member, width
-
-
-def together(here: Sequence[Ints], there: Sequence[Ints]) -> tuple[Ints, Ints, int]:
-    """Numbers the combinations of two tables with the same columns; equal ones alike."""
-    first = len(here[0])
-    member, width = classes(
-        [np.concatenate(pair) for pair in zip(here, there, strict=True)], first + len(there[0])
-    )
-    return member[:first], member[first:], width
+def together(first: Pair, second: Pair) -> Pair:
+    """Numbers the combinations of two columns of two tables; equal ones alike."""
+    width = 1 + max(int(side.max(initial=0)) for side in second)
+    both = [one * width + other for one, other in zip(first, second, strict=True)]
+    member, _ = pd.factorize(np.concatenate(both))
+    here, there = np.split(member.astype(np.int64), [len(both[0])])
+    return here, there

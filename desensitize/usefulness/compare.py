@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from desensitize.generalise.levels import methods_of
 from desensitize.policy import FREE_TEXT, PublishPolicy
 from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
@@ -69,7 +68,7 @@ def compare_tables(
             code="utility.target",
         )  # fmt: skip
     view = lay_out_columns(original, release, policy, levels, order)
-    if view.origin is None:
+    if view.lines is None:
         raise InputError(
             Text("the release is not this original's: other rows, or in another order",
                  "发布数据与该原始数据不对应：行不同或顺序不一致"),
@@ -77,7 +76,7 @@ def compare_tables(
                         "请指定生成该发布所用的原始文件"),
             code="utility.original",
         )  # fmt: skip
-    told = _target(view, view.origin, target)
+    told = _target(view, view.lines, target)
     rows = len(told.truth)
     some = sample(rows, MOST_ROWS, seed)
     some = some[usable(told.truth)[some]]
@@ -89,7 +88,7 @@ def compare_tables(
             code="utility.rows",
         )
     before = matrix(_original(view, target), rows)
-    after = matrix(_released(view, view.origin, target, levels), rows)
+    after = matrix(_released(view, view.lines, target, rows), rows)
     step = len(some)
 
     def done(steps: int, of: int) -> None:
@@ -106,7 +105,7 @@ def compare_tables(
     now, then = measures.indiscernible(view)
     return UtilityReport(
         rows, view.rows, target, told.task, len(some), PARTS, seed, use,
-        measures.columns(view, view.origin, sides), one, two, now, then,
+        measures.columns(view, view.lines, sides), one, two, now, then,
     )  # fmt: skip
 
 
@@ -191,7 +190,7 @@ def _original(view: LaidOut, target: str) -> list[Feature]:
     return found
 
 
-def _released(view: LaidOut, origin: Ints, target: str, levels: dict[str, str]) -> list[Feature]:
+def _released(view: LaidOut, origin: Ints, target: str, rows: int) -> list[Feature]:
     """The published columns, for every row of the original.
 
     Of a row that was left out: what its methods would make of it, where anybody can repeat them;
@@ -201,12 +200,8 @@ def _released(view: LaidOut, origin: Ints, target: str, levels: dict[str, str]) 
         c.name for c in view.policy.published
         if c.name != target and c.role != "direct" and c.type != FREE_TEXT
     ]  # fmt: skip
-    methods = {
-        name: methods_of(view.policy.columns[name], view.policy, levels)
-        for name in names if name in view.known
-    }  # fmt: skip
+    methods = {name: view.methods[name] for name in names if name in view.methods}
     cells = dict(zip(methods, masked_cells(view.original, view.policy, methods), strict=True))
-    rows = len(view.cells(view.original, view.original.columns[0].name))
     place = np.full(rows, -1)
     place[origin] = np.arange(len(origin))
     back = pa.array(place, mask=place < 0)

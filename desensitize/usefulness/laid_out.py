@@ -22,28 +22,18 @@ _CELLS: Final = "veil_masked_cells"
 
 
 @dataclass(frozen=True)
-class LaidOut:
-    """Both tables, column by column.
+class LaidOut(View):
+    """Both tables as the attacks see them, and the columns that anybody can repeat in memory.
 
     Attributes:
-        policy: What was done.
-        release: The published table.
-        original: The table that it was made of, in the same engine.
-        rows: Of the release.
-        known: Columns that anybody can repeat from the original values, in order.
-        published: Their codes in the release, by name.
-        masked: Their codes in the original, by name: equal cells have the codes of the release.
-        origin: The original's row of each row of the release; None if that is not known.
+        published: Codes of these columns in the release, by name.
+        masked: … and in the original, masked: equal cells have the codes of the release.
+        lines: The original's row of each row of the release; None if that is not known.
     """
 
-    policy: PublishPolicy
-    release: Table
-    original: Table
-    rows: int
-    known: tuple[str, ...]
     published: dict[str, Ints]
     masked: dict[str, Ints]
-    origin: Ints | None
+    lines: Ints | None
 
     def cells(self, table: Table, name: str) -> Any:  # noqa: ANN401 - Arrow has no types
         """Returns a column of one of the tables as Arrow text."""
@@ -67,12 +57,10 @@ def lay_out_columns(
     published, masked = {}, {}
     for name in view.known:
         published[name], masked[name] = _codes(view, name)
-    origin = None
+    lines = None
     if view.origin:
-        origin = _column(view, f"SELECT line FROM {THERE} WHERE released ORDER BY rowid")
-    return LaidOut(
-        policy, release, original, view.rows, view.known, published, masked, origin
-    )  # fmt: skip
+        lines = _column(view, f"SELECT line FROM {THERE} WHERE released ORDER BY rowid")
+    return LaidOut(**vars(view), published=published, masked=masked, lines=lines)
 
 
 def _codes(view: View, name: str) -> tuple[Ints, Ints]:

@@ -4,24 +4,28 @@ Original and release are compared at the labels that the release has: what wider
 by loss and entropy, what leaving rows out, noise and shuffling have moved by the marginals.
 """
 
+# ruff: noqa: S608 - own SQL over our own tables
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from desensitize.attacks.view import text
 from desensitize.generalise.utility import discernibility, entropy_lost, variation
 from desensitize.recognisers.digits import Ints
-from desensitize.usefulness.classes import classes, codes_of, together
+from desensitize.sources import Table
+from desensitize.usefulness.classes import Pair, codes_of, together
+from desensitize.usefulness.columns import Floats
 from desensitize.usefulness.laid_out import LaidOut, numbers
 from desensitize.usefulness.report import ColumnUse, Error
 
 MOST_COMPARED: Final = 20
 """Columns whose pairs are compared: 190 tables of two."""
 _PARTS: Final = 20
-Pair = tuple[Ints, Ints]
 
 
 def columns(view: LaidOut, origin: Ints, sides: dict[str, Pair]) -> tuple[ColumnUse, ...]:
@@ -70,13 +74,15 @@ def comparable(view: LaidOut) -> dict[str, Pair]:
         here, there = numbers(view.release, name), numbers(view.original, name)
         if np.isfinite(here).any() and np.isfinite(there).any():
             edges = np.unique(np.nanquantile(there, np.linspace(0, 1, _PARTS + 1)[1:-1]))
-            found[name] = tuple(  # type: ignore[assignment]  # two of them
-                np.where(np.isnan(side), len(edges) + 1, np.searchsorted(edges, side, "right"))
-                for side in (here, there)
-            )
+            found[name] = _parts(here, edges), _parts(there, edges)
         elif name in view.known:
             found[name] = view.published[name], view.masked[name]
     return found
+
+
+def _parts(values: Floats, edges: Floats) -> Ints:
+    """Numbers the parts between edges in which values lie; what is none has a number of its own."""
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, "right"))
 
 
 def marginals(sides: dict[str, Pair]) -> tuple[Error, Error]:
@@ -84,8 +90,7 @@ def marginals(sides: dict[str, Pair]) -> tuple[Error, Error]:
     one = [_variation(*pair) for pair in sides.values()]
     two = []
     for first, second in combinations(list(sides.values())[:MOST_COMPARED], 2):
-        ours, theirs, _ = together([first[0], second[0]], [first[1], second[1]])
-        two.append(_variation(ours, theirs))
+        two.append(_variation(*together(first, second)))
     return _error(one), _error(two)
 
 
@@ -103,17 +108,14 @@ def _variation(here: Ints, there: Ints) -> float:
 def indiscernible(view: LaidOut) -> tuple[int, int]:
     """Returns the discernibility of the quasi-identifiers, in the release and in the original."""
     names = [column.name for column in view.policy.published if column.quasi]
-    before = len(next(iter(view.masked.values()), ())) or _rows(view)
-    return tuple(  # type: ignore[return-value]  # two of them
-        discernibility(_sizes([view.cells(table, name) for name in names], rows), before)
-        for table, rows in ((view.release, view.rows), (view.original, before))
-    )
+    now, before = (_sizes(table, names) for table in (view.release, view.original))
+    rows = int(before.sum())
+    return discernibility(now, rows), discernibility(before, rows)
 
 
-def _rows(view: LaidOut) -> int:
-    return len(view.cells(view.original, view.original.columns[0].name))
-
-
-def _sizes(cells: Sequence[Any], rows: int) -> Ints:
-    member, _ = classes([codes_of(each)[0][0] for each in cells], rows)
-    return np.bincount(member)
+def _sizes(table: Table, names: Sequence[str]) -> Ints:
+    """Counts the rows that look alike in some columns; without any, all do."""
+    by = ", ".join(text(table, name) for name in names)
+    sql = f"SELECT count(*) AS n FROM {table.sql} GROUP BY {by or '()'}"
+    sizes: Ints = table.engine.sql(sql).fetchnumpy()["n"]
+    return sizes

@@ -177,7 +177,7 @@ def test_many_small_questions_come_to_the_same_end(tmp_path: Path) -> None:
         assert number < 100
     with town.store.db.read() as db:
         spent = town.store.budget.spent(db, "visits")
-    from catalog.budget import epsilon_for
+    from desensitize.budget import epsilon_for
 
     assert epsilon_for(spent, 1e-6) <= 1.0 + 1e-6
     assert not accepted(world, world.plan(epsilon=0.25, job="ff" * 16), town)

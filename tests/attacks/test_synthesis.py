@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 import desensitize
 from desensitize.attesting.signing import new_signing_key, read_signing_key
 from desensitize.attesting.synthetic import SUBJECT, judge_synthetic
+from desensitize.budget import rho_for
 from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Workshop
 from desensitize.policy import PublishPolicy
@@ -36,7 +37,6 @@ from desensitize.synthesis import write as writing
 from desensitize.synthesis.counts import CodedTable
 from desensitize.synthesis.facts import SynthesisFacts
 from desensitize.synthesis.mechanism import Counts, measure
-from desensitize.synthesis.noise import rho_for
 from desensitize.synthesis.spec import asked
 from protos.data_integrity import secure
 from protos.did_key import did_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.budget import epsilon_for, rho_for
+from desensitize.budget import epsilon_for, rho_for
 from protos.faults import InputError
 
 EPSILONS = st.floats(0.01, 50.0)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.budget import rho_for
 from catalog.calibration import calibrate
 from catalog.plan import Protocol
 from catalog.typing_rules import value_bound
+from desensitize.budget import rho_for
 from tests.sql_world import DATASET, planned
 
 SQL = "SELECT district, COUNT(*), SUM(cost), SUM(days) FROM visits GROUP BY district"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from catalog.algebra import Aggregate, Arith, ColumnRef, Key, Measure
-from catalog.budget import epsilon_for, rho_for
 from catalog.calibration import LEAST_SIGMA, calibrate, distributed_rho
 from catalog.dataset import Dataset
 from catalog.plan import Member, Plan
+from desensitize.budget import epsilon_for, rho_for
 from desensitize.column import Column
 from protos.faults import InputError
 

@@ -14,7 +14,7 @@ NODE = """
 import io
 from pyarrow import csv
 from catalog.algebra import Aggregate, ColumnRef, Key, Measure
-from catalog.budget import rho_for
+from desensitize.budget import rho_for
 from compute_nodes import daemon
 from compute_nodes.engines.render import to_vector
 from compute_nodes.noise import draw_noise
@@ -30,6 +30,11 @@ from exchange.commands import sql
 from catalog.sql_gate import parse
 parse("SELECT COUNT(*) AS n FROM visits")
 """
+NOISE = """
+from desensitize.synthesis.noise import noisy_choice, noisy_counts
+assert len(noisy_counts([1, 2], 1.0, 1).counts) == 2
+assert noisy_choice([0, 1], 1.0, 1)[0] in (0, 1)
+"""
 HEAVY = ("pandas", "sklearn", "tenseal", "phe", "IPython", "matplotlib", "jupyter_client")
 
 
@@ -41,8 +46,9 @@ HEAVY = ("pandas", "sklearn", "tenseal", "phe", "IPython", "matplotlib", "jupyte
         ("import exchange.serve", HEAVY),
         ("import desensitize", (*HEAVY, "duckdb")),
         ("from desensitize import utility", ("sklearn", "scipy")),
+        (NOISE, HEAVY),
     ],
-    ids=["node", "analyst", "exchange", "steward", "utility"],
+    ids=["node", "analyst", "exchange", "steward", "utility", "synthesis"],
 )
 def test_nothing_heavy_is_imported_ahead_of_need(
     run: Run, code: str, absent: tuple[str, ...]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.budget import rho_for
 from compute_nodes.ledger import Charge
 from compute_nodes.store import Answered, NodeStore
+from desensitize.budget import rho_for
 from protos.faults import BudgetError, ProtocolError, TrustError
 
 CHARGE = Charge("a" * 32, "visits", "flu", "ana", 0.25, 1.0, 0.6, 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.budget import epsilon_for, rho_for
 from catalog.policy import Budget, Policy
+from desensitize.budget import epsilon_for, rho_for
 from exchange.history import CHARGES, Charge, History
 from exchange.spending import running_sum
 

@@ -20,6 +20,7 @@ import pytest
 
 import desensitize
 from desensitize.attesting.signing import new_signing_key
+from desensitize.budget import epsilon_for, rho_for
 from desensitize.engines.synthesis_child import SynthesisTask
 from desensitize.engines.synthesis_child import run as synthesise_child
 from desensitize.policy import PublishPolicy
@@ -27,7 +28,7 @@ from desensitize.policy_file import parse_policy
 from desensitize.releasing.facts import from_dict, read_release
 from desensitize.sources import open_object
 from desensitize.synthesis.mechanism import MOST_CELLS, candidates, measure
-from desensitize.synthesis.noise import epsilon_for, noisy_choice, noisy_counts, rho_for
+from desensitize.synthesis.noise import noisy_choice, noisy_counts
 from desensitize.synthesis.spec import asked
 from desensitize.synthesis.write import SYNTHETIC, write_synthetic
 from protos.faults import InputError, PolicyError, UnavailableError

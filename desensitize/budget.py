@@ -1,4 +1,4 @@
-"""Between (epsilon, delta), which people state, and rho, which the ledger adds up.
+"""Between (epsilon, delta), which people state, and rho, which ledgers and syntheses add up.
 
 rho is zero-concentrated differential privacy (Bun and Steinke 2016): it composes by addition. The
 conversion is opendp's (Canonne, Kamath and Steinke 2020, proposition 7).
