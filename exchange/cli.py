@@ -72,6 +72,8 @@ COMMANDS: Final[tuple[Entry, ...]] = (
           Text("Run a department's node", "运行部门节点")),
     Entry("catalog", "catalog.cli",
           Text("Find and publish datasets", "检索与发布数据目录")),
+    Entry("portal", "catalog.portal.cli",
+          Text("Serve the open-data portal", "运行开放数据门户")),
     Entry("desensitize", "desensitize.cli",
           Text("Grade, mask and measure a dataset", "数据分级、脱敏与风险评估")),
 )  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from catalog.identity.files import read_public, write_public
 from catalog.identity.registry import ExchangeIdentity
@@ -26,6 +26,9 @@ from exchange.shelf import DatasetShelf
 from protos.identity import IdentityKey
 from protos.names import Role
 
+if TYPE_CHECKING:
+    from catalog.web.server import HttpServer
+
 READY_FILE: Final = "ready.json"
 RENEW_EVERY_S: Final = 86_400.0
 
@@ -38,11 +41,26 @@ class Addresses:
         grpc: ``host:port`` for members.
         enrolment: ``https://host:port`` for those who are invited.
         pid: The process.
+        catalog: ``https://host:port`` of the catalog; "" if it is not served here.
     """
 
     grpc: str
     enrolment: str
     pid: int
+    catalog: str = ""
+
+
+@dataclass(frozen=True)
+class ServedCatalog:
+    """A catalog that is served beside the exchange.
+
+    Attributes:
+        directory: Made by ``veil catalog init``.
+        address: ``host:port``; port 0 takes a free one.
+    """
+
+    directory: Path
+    address: str
 
 
 class ExchangeProcess:
@@ -53,10 +71,16 @@ class ExchangeProcess:
         address: ``host:port`` for gRPC; port 0 takes a free one.
         enrolment_address: ``host:port`` for enrolment.
         clocks: How long jobs wait.
+        catalog: A catalog to serve beside it.
     """
 
     def __init__(
-        self, directory: Path, address: str, enrolment_address: str, clocks: Clocks
+        self,
+        directory: Path,
+        address: str,
+        enrolment_address: str,
+        clocks: Clocks,
+        catalog: ServedCatalog | None = None,
     ) -> None:
         self._directory = directory
         self._clocks = clocks
@@ -70,6 +94,9 @@ class ExchangeProcess:
         self._hub: Hub | None = None
         self._server: ExchangeServer | None = None
         self._door: EnrolmentServer | None = None
+        self._catalog = catalog
+        self._web: HttpServer | None = None
+        self._opened = ExitStack()
         self._stopping = threading.Event()
 
     def start(self) -> Addresses:
@@ -97,8 +124,11 @@ class ExchangeProcess:
         grpc_address = f"{host}:{self._server.port}"
         self._door = EnrolmentServer(self._identity, lambda: grpc_address, self._enrolment_address)
         self._door.start()
+        if self._catalog is not None:
+            self._web = self._serve(self._catalog)
         threading.Thread(target=self._renew, name="exchange-keeper", daemon=True).start()
-        addresses = Addresses(grpc_address, self._door.url, os.getpid())
+        addresses = Addresses(grpc_address, self._door.url, os.getpid(),
+                              self._web.url if self._web else "")  # fmt: skip
         write_public(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
         return addresses
 
@@ -106,19 +136,31 @@ class ExchangeProcess:
         """Ends jobs and calls, then closes the stores."""
         self._stopping.set()
         (self._directory / READY_FILE).unlink(missing_ok=True)
-        for part in (self._door, self._hub, self._server):
+        for part in (self._web, self._door, self._hub, self._server):
             if part is not None:
                 part.stop()
         if self._archive is not None:
             self._archive.close()
+        self._opened.close()
         self._desk.close()
         self._identity.close()
+
+    def _serve(self, catalog: ServedCatalog) -> HttpServer:
+        from catalog.web.app import create_app
+        from catalog.web.server import HttpServer, Tls
+        from catalog.web.services import services
+
+        found = self._opened.enter_context(services(catalog.directory, public=False))
+        tls = Tls(*self._identity.server_files)
+        server = HttpServer(create_app(found), catalog.address, tls=tls)
+        server.start()
+        return server
 
     def _renew(self) -> None:
         """Replaces the server's certificate in good time; calls under way get a moment to end."""
         while not self._stopping.wait(RENEW_EVERY_S):
             if self._identity.refresh_server():
-                for part in (self._server, self._door):
+                for part in (self._server, self._door, self._web):
                     if part is not None:
                         part.restart()
 
@@ -136,19 +178,3 @@ def read_addresses(directory: Path) -> Addresses | None:
         return Addresses(**json.loads((directory / READY_FILE).read_text("utf-8")))
     except FileNotFoundError:
         return None
-
-
-def wait_for_signal() -> str:
-    """Blocks the main thread until SIGTERM or SIGINT; returns the signal's name."""
-    caught: list[int] = []
-    done = threading.Event()
-
-    def note(number: int, _: object) -> None:
-        caught.append(number)
-        done.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, note)
-    while not done.wait(0.5):
-        pass
-    return signal.Signals(caught[0]).name

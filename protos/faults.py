@@ -2,10 +2,14 @@
 
     VeilError
     ├── InputError          what the caller wrote is wrong (SQL, file, option)
-    │   └── SqlError        … and this is the place in the SQL
+    │   ├── SqlError        … and this is the place in the SQL
+    │   ├── MissingError    … it names what is not there, or not for this caller to see
+    │   └── ConflictError   … it was right, but somebody else has changed the thing meanwhile
     ├── PolicyError         a rule of a policy refuses; says which rewrite would pass
-    │   └── BudgetError     the privacy budget does not allow it
+    │   ├── BudgetError     the privacy budget does not allow it
+    │   └── LimitError      too much for now: a quota or a rate
     ├── TrustError          a signature, pin, certificate or token does not hold
+    │   └── LoginError      nobody has logged in, or the login does not hold
     ├── ProtocolError       a peer's message is malformed, out of order or contradictory
     ├── JobError            a job ended without an answer (too few survivors, cancelled, too late)
     └── UnavailableError    something needed cannot be reached or written (network, disk)
@@ -128,6 +132,18 @@ class SqlError(InputError):
         return f"{line}\n{' ' * (self.start - line_start)}{'^' * width}"
 
 
+class MissingError(InputError):
+    """What the caller names is not there, or is not for this caller to see."""
+
+    kind = "missing"
+
+
+class ConflictError(InputError):
+    """What the caller wants was right once; somebody else has changed the thing meanwhile."""
+
+    kind = "conflict"
+
+
 class PolicyError(VeilError):
     """A rule of a policy refuses."""
 
@@ -140,10 +156,22 @@ class BudgetError(PolicyError):
     kind = "budget"
 
 
+class LimitError(PolicyError):
+    """It is too much for now: a quota is used up, or calls come too fast."""
+
+    kind = "limit"
+
+
 class TrustError(VeilError):
     """A signature, pin, certificate or token does not hold."""
 
     kind = "trust"
+
+
+class LoginError(TrustError):
+    """Nobody has logged in, or the login does not hold."""
+
+    kind = "login"
 
 
 class ProtocolError(VeilError):
@@ -170,9 +198,13 @@ KINDS: Final[dict[str, type[VeilError]]] = {
         VeilError,
         InputError,
         SqlError,
+        MissingError,
+        ConflictError,
         PolicyError,
         BudgetError,
+        LimitError,
         TrustError,
+        LoginError,
         ProtocolError,
         JobError,
         UnavailableError,

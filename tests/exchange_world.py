@@ -14,12 +14,12 @@ from typing import Any
 import grpc
 
 from catalog.identity.registry import ExchangeIdentity
+from catalog.web.doorkeeper import DoorLimits
 from compute_nodes.rpc.backoff import Backoff
 from compute_nodes.rpc.enrol import enroll
 from compute_nodes.rpc.link import ExchangeLink
 from compute_nodes.rpc.membership import TlsFiles
 from exchange.admission import Limits
-from exchange.doorkeeper import DoorLimits
 from exchange.enrolment import EnrolmentServer
 from exchange.inbox import Inbox
 from exchange.ports import Alive, Caller, Delivery, Hub, Progress, Registration

@@ -48,6 +48,7 @@ class Neighbour:
         identifier: The other's identifier.
         name: The other's name; empty if it is not registered here.
         outward: Whether it is this record that names the other.
+        open: Whether the other is registered and open to the public.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Neighbour:
     identifier: str
     name: str
     outward: bool
+    open: bool
 
 
 @dataclass(frozen=True)
@@ -139,16 +141,20 @@ def _versions(connection: Connection, dataset: int) -> list[PastVersion]:
 def _neighbours(connection: Connection, dataset: int, record: Record) -> list[Neighbour]:
     found = []
     for relation in record.relations:
-        name = connection.execute(
-            select(DatasetRow.name).where(
+        other = connection.execute(
+            select(DatasetRow.name, DatasetRow.opening, DatasetRow.state).where(
                 DatasetRow.source == relation.source, DatasetRow.identifier == relation.identifier
             )
-        ).scalar()
-        found.append(
-            Neighbour(relation.kind, relation.source, relation.identifier, name or "", outward=True)
-        )
+        ).first()
+        found.append(Neighbour(
+            relation.kind, relation.source, relation.identifier, other.name if other else "",
+            outward=True, open=other is not None and _is_open(other.state, other.opening),
+        ))  # fmt: skip
     rows = connection.execute(
-        select(RelationRow.kind, DatasetRow.source, DatasetRow.identifier, DatasetRow.name)
+        select(
+            RelationRow.kind, DatasetRow.source, DatasetRow.identifier, DatasetRow.name,
+            DatasetRow.opening, DatasetRow.state,
+        )
         .join(DatasetRow, DatasetRow.id == RelationRow.dataset)
         .where(
             RelationRow.source == record.source,
@@ -156,5 +162,15 @@ def _neighbours(connection: Connection, dataset: int, record: Record) -> list[Ne
             RelationRow.dataset != dataset,
         )
         .order_by(DatasetRow.id)
-    )
-    return found + [Neighbour(r.kind, r.source, r.identifier, r.name, outward=False) for r in rows]
+    )  # fmt: skip
+    return found + [
+        Neighbour(
+            r.kind, r.source, r.identifier, r.name,
+            outward=False, open=_is_open(r.state, r.opening),
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def _is_open(state: str, opening: str) -> bool:
+    return state == "registered" and opening != "none"

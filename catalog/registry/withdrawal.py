@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from catalog.registry.tables import DatasetRow, DepartmentRow, PublicationRow, TombstoneRow
 from catalog.search import index
-from protos.faults import InputError, TrustError
+from protos.faults import InputError, MissingError, TrustError
 from protos.language import Text
 from protos.signing import IdentityKey, PublicIdentity
 
@@ -107,10 +107,10 @@ def read_tombstone(token: str, signer: PublicIdentity) -> dict[str, Any]:
     return claims
 
 
-def unknown(source: str, identifier: str) -> InputError:
+def unknown(source: str, identifier: str) -> MissingError:
     """Returns the error for a dataset that was never registered."""
     of = Text(f" of {source[:40]!r}", f"（来源 {source[:40]}）") if source else Text("", "")
-    return InputError(
+    return MissingError(
         Text(
             f"there is no dataset {identifier[:80]!r}{of.en}",
             f"没有代码为“{identifier[:80]}”的数据资源{of.zh}",

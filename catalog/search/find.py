@@ -12,7 +12,7 @@ import bisect
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from protos.faults import InputError
 from protos.language import Text
 
 Mask = NDArray[np.bool_]
+Scope = Literal["all", "open"]
+"""Which datasets a searcher may know of: the public those that are open, also in counts."""
+_OPEN: Final = ("unconditional", "conditional")
 _IN_NAME: Final = 80
 _BEGINS: Final = 10
 _IN_TAGS: Final = 30
@@ -93,8 +96,12 @@ class Search:
         self._database = database
         self._columns: Columns | None = None
 
-    def find(self, query: Query) -> Page:
+    def find(self, query: Query, scope: Scope = "all") -> Page:
         """Answers a search.
+
+        Args:
+            query: What is searched for.
+            scope: Among which datasets.
 
         Raises:
             InputError: It has too many words, or a cursor of another search.
@@ -110,6 +117,8 @@ class Search:
             columns = load(connection, self._columns)
             self._columns = columns
             matching = _matching(connection, columns, words)
+            if scope == "open":
+                matching &= _has(columns, "opening", _OPEN)
             masks = {
                 facet: _has(columns, facet, codes)
                 for facet, codes in query.filters.items()

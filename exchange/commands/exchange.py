@@ -89,6 +89,15 @@ def serve(
     enrolment: Annotated[
         str, typer.Option(help=str(Text("host:port for enrolment.", "注册地址 host:port。")))
     ] = "127.0.0.1:0",
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(Text("Also serve this catalog over HTTPS.", "同时以 HTTPS 提供此目录。"))
+        ),
+    ] = None,
+    http: Annotated[
+        str, typer.Option(help=str(Text("host:port of the catalog.", "目录服务地址 host:port。")))
+    ] = "127.0.0.1:8443",
     round_s: Annotated[
         float,
         typer.Option(help=str(Text("Longest wait for one round, s.", "单轮最长等待秒数。"))),
@@ -98,11 +107,13 @@ def serve(
     import logging
 
     from exchange.coordinator.session import Clocks
-    from exchange.serve import ExchangeProcess, wait_for_signal
+    from exchange.serve import ExchangeProcess, ServedCatalog
     from protos import terminal
+    from protos.signals import wait_for_signal
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s))
+    served = None if catalog is None else ServedCatalog(catalog, http)
+    process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s), served)
     addresses = process.start()
     terminal.done(
         Text(
@@ -110,6 +121,8 @@ def serve(
             f"成员：{addresses.grpc}   注册：{addresses.enrolment}",
         )
     )
+    if addresses.catalog:
+        terminal.done(Text(f"Catalog: {addresses.catalog}", f"目录：{addresses.catalog}"))
     wait_for_signal()
     process.stop()
 

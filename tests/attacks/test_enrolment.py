@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from catalog.web.doorkeeper import DoorLimits
 from compute_nodes.rpc.enrol import enroll
-from exchange.doorkeeper import DoorLimits
 from protos.faults import TrustError, VeilError
 from tests.exchange_world import World, eventually
 

@@ -19,7 +19,8 @@ PACKAGES: Final = ("protos", "desensitize", "catalog", "compute_nodes", "exchang
 # ProtocolError is not among them: a peer's malformed message is met by programs.
 SPEAKING: Final = {
     "InputError", "SqlError", "PolicyError", "BudgetError", "TrustError", "JobError",
-    "UnavailableError", "Refusal", "NotAsked", "refuse", "refuse_word",
+    "UnavailableError", "MissingError", "ConflictError", "LimitError", "LoginError", "Refusal",
+    "NotAsked", "refuse", "refuse_word",
 }  # fmt: skip
 # English only, and how many: what is said between programs, to their developers, or after
 # somebody has tampered with a file. A new line here needs a reason; the numbers only go down.

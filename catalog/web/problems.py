@@ -1,0 +1,112 @@
+"""What went wrong, as ``application/problem+json`` (RFC 9457) in both languages."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from protos.faults import VeilError
+
+MEDIA_TYPE: Final = "application/problem+json"
+STATUS: Final[dict[str, int]] = {
+    "missing": 404, "conflict": 409, "login": 401, "limit": 429, "input": 400, "sql": 400,
+    "policy": 403, "budget": 403, "trust": 403, "unavailable": 503,
+}  # fmt: skip
+_LOG: Final = logging.getLogger("veil.web")
+
+
+class Problem(BaseModel):
+    """An error.
+
+    Attributes:
+        type: ``urn:veil:problem:`` and the code.
+        title: What was wrong, in English.
+        status: As in the answer's first line.
+        detail: What to do about it, in English.
+        code: Stable, dotted.
+        title_zh: As ``title``, in Chinese.
+        detail_zh: As ``detail``, in Chinese.
+        errors: Of a malformed request: where, and what was expected.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    code: str
+    title_zh: str = ""
+    detail_zh: str = ""
+    errors: list[dict[str, str]] = []
+
+
+def install(app: FastAPI) -> None:
+    """Makes an app answer errors as problems; what nobody expected is logged, and said to be so."""
+    app.add_exception_handler(VeilError, _veil)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem_of(error: VeilError) -> Problem:
+    """Returns what may be said of an error: never its private detail."""
+    return Problem(
+        type=f"urn:veil:problem:{error.code}", title=error.said.en,
+        status=STATUS.get(error.kind, 500), detail=error.advice.en, code=error.code,
+        title_zh=error.said.zh, detail_zh=error.advice.zh,
+    )  # fmt: skip
+
+
+def answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Returns a problem as an answer."""
+    if problem.status == 401:
+        headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
+    body = problem.model_dump(exclude_defaults=True)
+    return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def _veil(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, VeilError):
+        raise error
+    problem = problem_of(error)
+    if problem.status >= 500:
+        _LOG.error("%s: %r", error.code, error.detail)
+    return answer(problem)
+
+
+def _malformed(_: Request, error: Exception) -> JSONResponse:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    return answer(Problem(
+        type="urn:veil:problem:request.malformed", title="the request is malformed", status=422,
+        code="request.malformed", title_zh="请求格式有误",
+        errors=[{"at": ".".join(map(str, each["loc"])), "said": each["msg"]} for each in found],
+    ))  # fmt: skip
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    title, zh = {
+        404: ("there is nothing at this address", "此地址不存在"),
+        405: ("this address does not take that method", "此地址不支持该请求方法"),
+    }.get(error.status_code, (str(error.detail), "请求未能完成"))
+    code = f"http.{error.status_code}"
+    problem = Problem(
+        type=f"urn:veil:problem:{code}", title=title, status=error.status_code, code=code,
+        title_zh=zh,
+    )  # fmt: skip
+    return answer(problem, dict(error.headers or {}))
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
+    return answer(Problem(
+        type="urn:veil:problem:error", title="a mistake in the server", status=500,
+        detail="report it, with the time", code="error", title_zh="服务器内部错误",
+        detail_zh="请连同时间报告给运维人员",
+    ))  # fmt: skip

@@ -1,0 +1,38 @@
+"""All that answering a request needs, opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.registry.registry import Registry, opened
+from catalog.search.find import Search
+
+
+@dataclass(frozen=True)
+class Services:
+    """What routers work with.
+
+    Attributes:
+        registry: The catalog.
+        search: Over it.
+        public: Whether this server is for the public alone: no logins, no workflows.
+    """
+
+    registry: Registry
+    search: Search
+    public: bool
+
+
+@contextmanager
+def services(directory: Path, *, public: bool) -> Iterator[Services]:
+    """Opens a catalog to be served.
+
+    Raises:
+        InputError: There is none, or it needs an upgrade.
+        UnavailableError: It cannot be reached or read.
+    """
+    with opened(directory) as registry:
+        yield Services(registry, Search(registry.database), public)
