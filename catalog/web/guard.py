@@ -17,8 +17,15 @@ def services_of(request: Request) -> Services:
     return found
 
 
-def principal_of(request: Request) -> Principal:  # noqa: ARG001 - logins come next
-    """Returns who calls."""
+def principal_of(request: Request) -> Principal:
+    """Returns who calls.
+
+    Raises:
+        LoginError: The request carries a login that does not hold.
+    """
+    for authenticator in services_of(request).authenticators:
+        if (caller := authenticator(request)) is not None:
+            return caller
     return NOBODY
 
 

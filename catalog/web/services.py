@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.requests import Request
+
+from catalog.access.principal import Principal
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
+
+Authenticator = Callable[[Request], Principal | None]
+"""Says who sends a request; None if it carries no login of this kind.
+
+Raises:
+    LoginError: It carries one that does not hold.
+"""
 
 
 @dataclass(frozen=True)
@@ -19,11 +29,13 @@ class Services:
         registry: The catalog.
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
+        authenticators: How callers may say who they are, the first that answers counts.
     """
 
     registry: Registry
     search: Search
     public: bool
+    authenticators: tuple[Authenticator, ...] = ()
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The catalog from elsewhere: commands that speak to a running server go through here."""
