@@ -8,13 +8,20 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
-from catalog.rest import datasets
+from catalog.rest import accounts, audit, datasets, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
+from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
-MEMBERS: Final[tuple[APIRouter, ...]] = ()
+MEMBERS: Final[tuple[APIRouter, ...]] = (
+    login.router,
+    me.router,
+    keys.router,
+    accounts.router,
+    audit.router,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -29,7 +36,8 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:
         app.include_router(router)
     return app

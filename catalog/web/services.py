@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from starlette.requests import Request
 
+from catalog.access.audit import Audit
+from catalog.access.gate import Gate, gate
+from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
+from catalog.web.callers import ByKey, BySession
 from catalog.web.site import Site, read_site
 
 Authenticator = Callable[[Request], Principal | None]
@@ -30,6 +35,8 @@ class Services:
         registry: The catalog.
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
+        audit: What is done is written there first.
+        gate: Who has an account; None on a server for the public.
         authenticators: How callers may say who they are, the first that answers counts.
         site: What the operator says about it.
     """
@@ -37,17 +44,35 @@ class Services:
     registry: Registry
     search: Search
     public: bool
+    audit: Audit
+    gate: Gate | None = None
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
 
 
 @contextmanager
-def services(directory: Path, *, public: bool) -> Iterator[Services]:
+def services(
+    directory: Path, *, public: bool, passwords: Passwords | None = None
+) -> Iterator[Services]:
     """Opens a catalog to be served.
+
+    Args:
+        directory: Of the catalog.
+        public: Whether it is served to the public alone.
+        passwords: How they are hashed; by default as RFC 9106 says.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
         UnavailableError: It cannot be reached or read.
     """
-    with opened(directory) as registry:
-        yield Services(registry, Search(registry.database), public, site=read_site(directory))
+    with ExitStack() as stack:
+        registry = stack.enter_context(opened(directory))
+        audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
+        audit.open()
+        stack.callback(audit.close)
+        site = read_site(directory)
+        found = Services(registry, Search(registry.database), public, audit, site=site)
+        if not public:
+            doors = stack.enter_context(gate(registry, audit, passwords))
+            found = replace(found, gate=doors, authenticators=(ByKey(doors), BySession(doors)))
+        yield found
