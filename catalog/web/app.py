@@ -7,13 +7,13 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from catalog.rest import datasets
+from catalog.rest import cases, datasets
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router,)
-MEMBERS: Final[tuple[APIRouter, ...]] = ()
+PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, *cases.PUBLIC)
+MEMBERS: Final[tuple[APIRouter, ...]] = (*cases.MEMBERS,)
 
 
 def create_app(services: Services) -> FastAPI:

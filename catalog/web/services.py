@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from starlette.requests import Request
 
 from catalog.access.principal import Principal
+from catalog.certificates.office import CertificateOffice
+from catalog.certificates.office_files import OfficeFiles
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases
 
+OFFICE: Final = "certificates"
+"""In the catalog's directory: the office that a catalog without an exchange has for itself."""
 Authenticator = Callable[[Request], Principal | None]
 """Says who sends a request; None if it carries no login of this kind.
 
@@ -29,22 +37,50 @@ class Services:
         registry: The catalog.
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
+        cases: Of all workflows.
+        office: Certificates and their log; None if this catalog has none.
         authenticators: How callers may say who they are, the first that answers counts.
     """
 
     registry: Registry
     search: Search
     public: bool
+    cases: Cases
+    office: CertificateOffice | None = None
     authenticators: tuple[Authenticator, ...] = ()
 
 
 @contextmanager
-def services(directory: Path, *, public: bool) -> Iterator[Services]:
+def services(
+    directory: Path, *, public: bool, office: CertificateOffice | None = None
+) -> Iterator[Services]:
     """Opens a catalog to be served.
+
+    Args:
+        directory: Made by ``veil catalog init``.
+        public: For the public alone.
+        office: Its certificates; None for those in its directory, if there are any.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
         UnavailableError: It cannot be reached or read.
     """
-    with opened(directory) as registry:
-        yield Services(registry, Search(registry.database), public)
+    with opened(directory) as registry, _office(directory, office) as certificates:
+        cases = Cases(registry, certificates, WORKFLOWS)
+        if not public:
+            cases.settle()  # what a kill left on its way to the log
+        yield Services(registry, Search(registry.database), public, cases, certificates)
+
+
+@contextmanager
+def _office(directory: Path, given: CertificateOffice | None) -> Iterator[CertificateOffice | None]:
+    """Lends the office that was given, or the catalog's own."""
+    files = OfficeFiles(directory / OFFICE)
+    if given is not None or not files.is_there:
+        yield given
+        return
+    own = files.office(time.time)
+    try:
+        yield own
+    finally:
+        own.close()
