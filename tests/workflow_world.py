@@ -47,6 +47,10 @@ PEOPLE: Final[dict[str, Principal]] = {
     "chief": Principal("chief", frozenset({"chief"}), HEALTH.code),
     "operator": Principal("operator", frozenset({"operator"}), HEALTH.code),
     "police": Principal("police", frozenset({"steward", "chief"}), POLICE.code),
+    # Officers who are analysts as well, elsewhere and here.
+    "both": Principal("both", frozenset({"analyst", "steward", "chief"}), POLICE.code),
+    "self": Principal("self", frozenset({"analyst", "steward", "chief"}), HEALTH.code),
+    "narrow": Principal("steward", frozenset({"steward"}), HEALTH.code, frozenset({"demand.read"})),
     "broker": Principal("broker", frozenset({"broker"})),
     "broker2": Principal("broker2", frozenset({"broker"})),
     "admin": Principal("admin", frozenset({"administrator"})),

@@ -77,7 +77,7 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "asset.examine": {"administrator": "all"},
     "asset.object": {"member": "all"},
     "asset.cancel": {"steward": "department"},
-    "authorisation.read": {"member": "own", "auditor": "all"},
+    "authorisation.read": {"member": "own", **_OVERSEERS},
     "authorisation.give": {"member": "own"},
     "authorisation.use": {"administrator": "all"},
     "licence.read": {"visitor": "open", "broker": "own", **_OVERSEERS},

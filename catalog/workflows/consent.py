@@ -7,7 +7,6 @@ two come at the same moment.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from catalog.access.principal import Principal
@@ -53,7 +52,7 @@ def use(cases: Cases, subject: str, wanted: Use, reference: str) -> Case:
         step = AUTHORISATIONS.step("use")
         said = Wanted({"reference": reference}, revision=case.revision)
         try:
-            return cases.act(AUTHORISATIONS, case.id, step, replace(EXCHANGE), said)
+            return cases.act(AUTHORISATIONS, case.id, step, EXCHANGE, said)
         except ConflictError:
             continue  # somebody used it in between: is there some left?
     raise PolicyError(
