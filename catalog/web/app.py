@@ -8,19 +8,25 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
-from catalog.rest import accounts, audit, datasets, keys, login, me
+from catalog.rest import accounts, audit, cases, datasets, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
+PUBLIC: Final[tuple[APIRouter, ...]] = (
+    datasets.router,
+    graphs.router,
+    pages.router,
+    *cases.PUBLIC,
+)
 MEMBERS: Final[tuple[APIRouter, ...]] = (
     login.router,
     me.router,
     keys.router,
     accounts.router,
     audit.router,
+    *cases.MEMBERS,
 )
 
 
