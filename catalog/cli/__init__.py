@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from catalog.cli import decisions, entries, files, search, upkeep
+from catalog.harvest import cli as harvest
 from catalog.publishing import cli as publishing
 from protos.language import Text
 
@@ -25,3 +26,4 @@ publishing.add_to(_publishing)
 # In the order of a catalog's life, which is the order of ``--help``.
 for room in (upkeep.app, files.app, search.app, entries.app, decisions.app, _publishing):
     app.add_typer(room)
+app.add_typer(harvest.app, name="harvest")
