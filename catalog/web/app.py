@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from catalog.feeds import graphs, pages
+from catalog.feeds import graphs, news, pages
 from catalog.rest import accounts, audit, cases, datasets, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
@@ -17,6 +17,7 @@ from catalog.web.services import Services
 PUBLIC: Final[tuple[APIRouter, ...]] = (
     datasets.router,
     graphs.router,
+    news.router,
     pages.router,
     *cases.PUBLIC,
 )
