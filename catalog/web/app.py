@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.portal import login as login_pages
 from catalog.rest import accounts, audit, datasets, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
@@ -20,6 +21,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     keys.router,
     accounts.router,
     audit.router,
+    login_pages.router,
 )
 
 
