@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.feeds import graphs, pages
 from catalog.portal import login as login_pages
 from catalog.rest import accounts, audit, datasets, keys, login, me
 from catalog.web import problems
@@ -14,7 +15,7 @@ from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router,)
+PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
 MEMBERS: Final[tuple[APIRouter, ...]] = (
     login.router,
     me.router,

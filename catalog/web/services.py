@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from catalog.access.principal import Principal
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
 from catalog.web.callers import ByKey, BySession
+from catalog.web.site import Site, read_site
 
 Authenticator = Callable[[Request], Principal | None]
 """Says who sends a request; None if it carries no login of this kind.
@@ -37,6 +38,7 @@ class Services:
         audit: What is done is written there first.
         gate: Who has an account; None on a server for the public.
         authenticators: How callers may say who they are, the first that answers counts.
+        site: What the operator says about it.
     """
 
     registry: Registry
@@ -45,6 +47,7 @@ class Services:
     audit: Audit
     gate: Gate | None = None
     authenticators: tuple[Authenticator, ...] = ()
+    site: Site = field(default_factory=Site)
 
 
 @contextmanager
@@ -67,7 +70,8 @@ def services(
         audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
         audit.open()
         stack.callback(audit.close)
-        found = Services(registry, Search(registry.database), public, audit)
+        site = read_site(directory)
+        found = Services(registry, Search(registry.database), public, audit, site=site)
         if not public:
             doors = stack.enter_context(gate(registry, audit, passwords))
             found = replace(found, gate=doors, authenticators=(ByKey(doors), BySession(doors)))
