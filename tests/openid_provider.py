@@ -193,11 +193,11 @@ def _application(provider: TestProvider) -> Flask:
 def running(folder: Path) -> Iterator[TestProvider]:
     """Starts a provider at a free port."""
     provider = TestProvider()
-    certificate, key = _certificate(folder)
+    file, key = certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(file, key)
     server = make_server("localhost", 0, _application(provider), threaded=True, ssl_context=context)
-    provider.issuer, provider.ca = f"https://localhost:{server.server_port}", certificate
+    provider.issuer, provider.ca = f"https://localhost:{server.server_port}", file
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -208,7 +208,8 @@ def running(folder: Path) -> Iterator[TestProvider]:
         server.server_close()
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that vouches for itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "provider")])
     now = dt.datetime.now(dt.UTC)
@@ -224,8 +225,8 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    certificate, private = folder / "provider.pem", folder / "provider.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    file, private = folder / "provider.pem", folder / "provider.key"
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -233,4 +234,4 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
             serialization.NoEncryption(),
         )
     )
-    return certificate, private
+    return file, private
