@@ -59,8 +59,8 @@ def enter(
     return answer
 
 
-@router.post("/logout", dependencies=[OurForm])
-def leave(doors: Doors, _: Leaving, request: Request) -> Response:
+@router.post("/logout")
+def leave(doors: Doors, _: Leaving, __: OurForm, request: Request) -> Response:
     """Ends the session."""
     answer = RedirectResponse("/", 303)
     end_session(request, answer, doors)
