@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from catalog.access.principal import Principal
-from catalog.access.roles import OF_DEPARTMENTS, ROLES, WITHOUT_ASKING, Role
+from catalog.access.roles import IMPLIED, OF_DEPARTMENTS, ROLES, Role
 from catalog.access.tables import AccountRow, IdentityRow, SecondFactorRow
 from catalog.registry.database import Database
 from catalog.registry.tables import DepartmentRow
@@ -243,7 +243,7 @@ def read_roles(names: Iterable[str]) -> frozenset[Role]:
     Raises:
         InputError: One is none, or is not given to anybody.
     """
-    given = tuple(role for role in ROLES if role not in WITHOUT_ASKING)
+    given = tuple(role for role in ROLES if role not in IMPLIED)
     wanted = set(names)
     if unknown := sorted(wanted - set(given)):
         raise InputError(

@@ -9,13 +9,18 @@ from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
 from catalog.portal import login as login_pages
-from catalog.rest import accounts, audit, datasets, keys, login, me
+from catalog.rest import accounts, audit, cases, datasets, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
+PUBLIC: Final[tuple[APIRouter, ...]] = (
+    datasets.router,
+    graphs.router,
+    pages.router,
+    *cases.PUBLIC,
+)
 MEMBERS: Final[tuple[APIRouter, ...]] = (
     login.router,
     me.router,
@@ -23,6 +28,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     accounts.router,
     audit.router,
     login_pages.router,
+    *cases.MEMBERS,
 )
 
 

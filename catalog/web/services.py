@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from starlette.requests import Request
 
@@ -14,11 +15,17 @@ from catalog.access.audit import Audit
 from catalog.access.gate import Gate, gate
 from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
+from catalog.certificates.office import CertificateOffice
+from catalog.certificates.office_files import OfficeFiles
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
 from catalog.web.callers import ByKey, BySession
 from catalog.web.site import Site, read_site
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases
 
+OFFICE: Final = "certificates"
+"""In the catalog's directory: the office that a catalog without an exchange has for itself."""
 Authenticator = Callable[[Request], Principal | None]
 """Says who sends a request; None if it carries no login of this kind.
 
@@ -37,6 +44,8 @@ class Services:
         public: Whether this server is for the public alone: no logins, no workflows.
         audit: What is done is written there first.
         gate: Who has an account; None on a server for the public.
+        cases: Of all workflows.
+        office: Certificates and their log; None if this catalog has none.
         authenticators: How callers may say who they are, the first that answers counts.
         site: What the operator says about it.
     """
@@ -45,20 +54,27 @@ class Services:
     search: Search
     public: bool
     audit: Audit
+    cases: Cases
     gate: Gate | None = None
+    office: CertificateOffice | None = None
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
 
 
 @contextmanager
 def services(
-    directory: Path, *, public: bool, passwords: Passwords | None = None
+    directory: Path,
+    *,
+    public: bool,
+    office: CertificateOffice | None = None,
+    passwords: Passwords | None = None,
 ) -> Iterator[Services]:
     """Opens a catalog to be served.
 
     Args:
-        directory: Of the catalog.
-        public: Whether it is served to the public alone.
+        directory: Made by ``veil catalog init``.
+        public: For the public alone.
+        office: Its certificates; None for those in its directory, if there are any.
         passwords: How they are hashed; by default as RFC 9106 says.
 
     Raises:
@@ -70,9 +86,28 @@ def services(
         audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
         audit.open()
         stack.callback(audit.close)
-        site = read_site(directory)
-        found = Services(registry, Search(registry.database), public, audit, site=site)
+        certificates = stack.enter_context(_office(directory, office))
+        cases = Cases(registry, certificates, WORKFLOWS)
+        found = Services(
+            registry, Search(registry.database), public, audit, cases,
+            office=certificates, site=read_site(directory),
+        )  # fmt: skip
         if not public:
+            cases.settle()  # what a kill left on its way to the log
             doors = stack.enter_context(gate(registry, audit, passwords))
             found = replace(found, gate=doors, authenticators=(ByKey(doors), BySession(doors)))
         yield found
+
+
+@contextmanager
+def _office(directory: Path, given: CertificateOffice | None) -> Iterator[CertificateOffice | None]:
+    """Lends the office that was given, or the catalog's own."""
+    files = OfficeFiles(directory / OFFICE)
+    if given is not None or not files.is_there:
+        yield given
+        return
+    own = files.office(time.time)
+    try:
+        yield own
+    finally:
+        own.close()

@@ -13,7 +13,8 @@ from alembic.config import Config
 from sqlalchemy import Engine
 
 # The tables of other rooms, so that the metadata is whole.
-import catalog.access.tables  # noqa: F401
+import catalog.access.tables
+import catalog.workflows.tables  # noqa: F401
 
 FOLDER = Path(__file__).parent
 
