@@ -36,6 +36,7 @@ Action = Literal[
     "account.read",
     "account.write",
     "audit.read",
+    "page.read",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
@@ -58,6 +59,8 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "account.read": {"auditor": "all", "administrator": "all"},
     "account.write": {"administrator": "all"},
     "audit.read": {"auditor": "all"},
+    # ---- the portal: pages and files that say nothing about any record ----------------------
+    "page.read": {"visitor": "open"},
 }
 
 

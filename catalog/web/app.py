@@ -8,12 +8,16 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
+from catalog.portal.errors import error_page
+from catalog.portal.pages import PAGES
 from catalog.rest import datasets
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
+PUBLIC: Final[tuple[APIRouter, ...]] = (
+    datasets.router, graphs.router, pages.router, *PAGES,
+)  # fmt: skip
 MEMBERS: Final[tuple[APIRouter, ...]] = ()
 
 
@@ -25,10 +29,11 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
         responses={"4XX": {"model": problems.Problem}, "5XX": {"model": problems.Problem}},
     )
     app.state.services = services
-    problems.install(app)
+    problems.install(app, error_page)
     app.add_middleware(SafeHeaders)
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:
         app.include_router(router)
