@@ -218,16 +218,7 @@ def issue_grant(
         kind=GRANT_KIND,
         identifier=request.id,
         issuer=owner,
-        subject=_allowed(
-            analyst=request.analyst,
-            fingerprint=request.recipient,
-            dataset=request.dataset,
-            dataset_digest=request.dataset_digest,
-            statement=request.statement,
-            aggregate=request.aggregate,
-            purpose=request.purpose,
-            members=request.members,
-        ),
+        subject=_asked(request),
         valid_from=now,
         valid_until=until,
     )
@@ -269,6 +260,16 @@ def check_grant(token: str, pins: Pins, plan: Plan, *, now: int) -> Grant:
     return grant
 
 
+def check_answers(token: str, request: GrantRequest) -> None:
+    """Checks that a grant's content is what a request asks, field by field.
+
+    Raises:
+        TrustError: The grant is malformed.
+        PolicyError: It allows something else.
+    """
+    _check_content(envelope.read(token, GRANT_KIND), _asked(request))
+
+
 def check_allows(token: str, plan: Plan) -> None:
     """Checks that a grant's content is this plan's, field by field.
 
@@ -291,6 +292,10 @@ def check_allows(token: str, plan: Plan) -> None:
         raise PolicyError(
             Text("a grant only serves exact plans", "授权只适用于精确查询计划"), code="grant.mode"
         )
+    _check_content(credential, wanted)
+
+
+def _check_content(credential: envelope.Credential, wanted: dict[str, Any]) -> None:
     for name in sorted(wanted.keys() | credential.subject.keys()):
         if credential.subject.get(name) != wanted.get(name):
             raise PolicyError(
@@ -374,6 +379,19 @@ def _grant(credential: envelope.Credential) -> Grant:
         owner=credential.issuer,
         fingerprint=credential.identity.fingerprint,
         valid_until=credential.valid_until,
+    )
+
+
+def _asked(request: GrantRequest) -> dict[str, Any]:
+    return _allowed(
+        analyst=request.analyst,
+        fingerprint=request.recipient,
+        dataset=request.dataset,
+        dataset_digest=request.dataset_digest,
+        statement=request.statement,
+        aggregate=request.aggregate,
+        purpose=request.purpose,
+        members=request.members,
     )
 
 

@@ -32,6 +32,7 @@ from catalog.certificates.status_lists import StatusLists
 from catalog.codec import to_json
 from catalog.identity.database import Database
 from catalog.transparency import log as transparency
+from catalog.transparency.checkpoints import Proof
 from catalog.transparency.log import SALT_BYTES, Log, commitment
 from catalog.transparency.notes import NoteSigner, read_note
 from catalog.transparency.policy import LogPolicy
@@ -228,6 +229,35 @@ class CertificateOffice:
                 known = {each.id: each for each in [*chain, *further]}
                 parts = [self._bundle(db, each) for each in known.values()]
             return replace(self._bundle(db, record), linked=tuple(parts))
+
+    def note_down(self, commitments: Sequence[bytes]) -> list[int]:
+        """Logs what is kept elsewhere, such as events of a case; the same again changes nothing.
+
+        Args:
+            commitments: 32 bytes each, salted (`catalog.transparency.log.commitment`).
+
+        Returns:
+            The index of each in the log.
+
+        Raises:
+            UnavailableError: The log cannot be written.
+        """
+        with self.db.write() as db:
+            return self.log.append_once(db, commitments)
+
+    def noted(self) -> list[tuple[int, bytes]]:
+        """Returns index and content of all that `note_down` has logged, in order."""
+        with self.db.read() as db:
+            return list(self.log.all_noted(db))
+
+    def inclusion(self, entry: int) -> Proof:
+        """Proves an entry of the log under the checkpoint that most witnesses have cosigned.
+
+        Raises:
+            TrustError: The log is damaged.
+        """
+        with self.db.read() as db:
+            return self.log.proof(db, entry, self.log.best(db, entry))
 
     def submission(self, witness: str) -> Submission:
         """Returns what a witness is to cosign: the latest checkpoint, from where it stands.

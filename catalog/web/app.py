@@ -10,15 +10,27 @@ from fastapi import APIRouter, FastAPI
 from catalog.feeds import graphs, pages
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
-from catalog.rest import datasets
+from catalog.rest import accounts, audit, cases, datasets, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
+from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
-    datasets.router, graphs.router, pages.router, *PAGES,
-)  # fmt: skip
-MEMBERS: Final[tuple[APIRouter, ...]] = ()
+    datasets.router,
+    graphs.router,
+    pages.router,
+    *cases.PUBLIC,
+    *PAGES,
+)
+MEMBERS: Final[tuple[APIRouter, ...]] = (
+    login.router,
+    me.router,
+    keys.router,
+    accounts.router,
+    audit.router,
+    *cases.MEMBERS,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -34,7 +46,8 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app, error_page)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:
         app.include_router(router)
     return app

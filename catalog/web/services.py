@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
 
+from catalog.access.audit import Audit
+from catalog.access.gate import Gate, gate
+from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
 from catalog.certificates.office import CertificateOffice
 from catalog.certificates.office_files import OfficeFiles
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
-from catalog.transparency.policy import LogPolicy
+from catalog.web.callers import ByKey, BySession
 from catalog.web.site import Site, read_site
-from protos.cards import Pins
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases
 
 OFFICE: Final = "certificates"
 """In the catalog's directory: the office that a catalog without an exchange has for itself."""
@@ -38,52 +42,72 @@ class Services:
         registry: The catalog.
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
+        audit: What is done is written there first.
+        gate: Who has an account; None on a server for the public.
+        cases: Of all workflows.
+        office: Certificates and their log; None if this catalog has none.
         authenticators: How callers may say who they are, the first that answers counts.
         site: What the operator says about it.
-        office: Certificates and their log; None if this catalog has none.
-        pins: The issuers that a visitor of this site is told to believe.
-        policy: The log and its witnesses; None if this catalog has none.
     """
 
     registry: Registry
     search: Search
     public: bool
+    audit: Audit
+    cases: Cases
+    gate: Gate | None = None
+    office: CertificateOffice | None = None
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
-    office: CertificateOffice | None = None
-    pins: Pins = field(default_factory=Pins)
-    policy: LogPolicy | None = None
 
 
 @contextmanager
-def services(directory: Path, *, public: bool) -> Iterator[Services]:
+def services(
+    directory: Path,
+    *,
+    public: bool,
+    office: CertificateOffice | None = None,
+    passwords: Passwords | None = None,
+) -> Iterator[Services]:
     """Opens a catalog to be served.
+
+    Args:
+        directory: Made by ``veil catalog init``.
+        public: For the public alone.
+        office: Its certificates; None for those in its directory, if there are any.
+        passwords: How they are hashed; by default as RFC 9106 says.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
         UnavailableError: It cannot be reached or read.
     """
-    files = OfficeFiles(directory / OFFICE)
-    with opened(directory) as registry, _office(files) as office:
-        yield Services(
-            registry,
-            Search(registry.database),
-            public,
-            site=read_site(directory),
-            office=office,
-            pins=Pins.load(files.pins_file),
-            policy=None if office is None else files.policy(),
-        )
+    with ExitStack() as stack:
+        registry = stack.enter_context(opened(directory))
+        audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
+        audit.open()
+        stack.callback(audit.close)
+        certificates = stack.enter_context(_office(directory, office))
+        cases = Cases(registry, certificates, WORKFLOWS)
+        found = Services(
+            registry, Search(registry.database), public, audit, cases,
+            office=certificates, site=read_site(directory),
+        )  # fmt: skip
+        if not public:
+            cases.settle()  # what a kill left on its way to the log
+            doors = stack.enter_context(gate(registry, audit, passwords))
+            found = replace(found, gate=doors, authenticators=(ByKey(doors), BySession(doors)))
+        yield found
 
 
 @contextmanager
-def _office(files: OfficeFiles) -> Iterator[CertificateOffice | None]:
-    """Lends the catalog's own office, if it has one."""
-    if not files.policy_file.exists():
-        yield None
+def _office(directory: Path, given: CertificateOffice | None) -> Iterator[CertificateOffice | None]:
+    """Lends the office that was given, or the catalog's own."""
+    files = OfficeFiles(directory / OFFICE)
+    if given is not None or not files.is_there:
+        yield given
         return
-    office = files.office(time.time)
+    own = files.office(time.time)
     try:
-        yield office
+        yield own
     finally:
-        office.close()
+        own.close()
