@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from catalog.identity.files import read_public, write_public
+from catalog.identity.files import read_public
 from catalog.identity.registry import ExchangeIdentity
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.journal import Journals
@@ -25,6 +25,7 @@ from exchange.server import ExchangeServer
 from exchange.shelf import DatasetShelf
 from protos.identity import IdentityKey
 from protos.names import Role
+from protos.whole_file import write_whole
 
 if TYPE_CHECKING:
     from catalog.web.server import HttpServer
@@ -129,7 +130,7 @@ class ExchangeProcess:
         threading.Thread(target=self._renew, name="exchange-keeper", daemon=True).start()
         addresses = Addresses(grpc_address, self._door.url, os.getpid(),
                               self._web.url if self._web else "")  # fmt: skip
-        write_public(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
+        write_whole(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
         return addresses
 
     def stop(self) -> None:

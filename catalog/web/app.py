@@ -7,12 +7,18 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.feeds import graphs, pages
 from catalog.rest import cases, datasets
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, *cases.PUBLIC)
+PUBLIC: Final[tuple[APIRouter, ...]] = (
+    datasets.router,
+    graphs.router,
+    pages.router,
+    *cases.PUBLIC,
+)
 MEMBERS: Final[tuple[APIRouter, ...]] = (*cases.MEMBERS,)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from catalog.certificates.office import CertificateOffice
 from catalog.certificates.office_files import OfficeFiles
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
+from catalog.web.site import Site, read_site
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.cases import Cases
 
@@ -40,6 +41,7 @@ class Services:
         cases: Of all workflows.
         office: Certificates and their log; None if this catalog has none.
         authenticators: How callers may say who they are, the first that answers counts.
+        site: What the operator says about it.
     """
 
     registry: Registry
@@ -48,6 +50,7 @@ class Services:
     cases: Cases
     office: CertificateOffice | None = None
     authenticators: tuple[Authenticator, ...] = ()
+    site: Site = field(default_factory=Site)
 
 
 @contextmanager
@@ -69,7 +72,8 @@ def services(
         cases = Cases(registry, certificates, WORKFLOWS)
         if not public:
             cases.settle()  # what a kill left on its way to the log
-        yield Services(registry, Search(registry.database), public, cases, certificates)
+        search, site = Search(registry.database), read_site(directory)
+        yield Services(registry, search, public, cases, certificates, site=site)
 
 
 @contextmanager
