@@ -22,9 +22,8 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from desensitize.attesting.attestation import CONTEXTS
 from protos.canonical import canonical, digest
-from protos.data_integrity import check, read_time, secure, written
+from protos.data_integrity import CONTEXTS, check, read_time, secure, written
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError
 from protos.identity import unverified_claims

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from catalog.algebra import Aggregate
 from catalog.certificates import envelope
@@ -218,19 +219,41 @@ def issue_grant(
         kind=GRANT_KIND,
         identifier=request.id,
         issuer=owner,
-        subject=_allowed(
-            analyst=request.analyst,
-            fingerprint=request.recipient,
-            dataset=request.dataset,
-            dataset_digest=request.dataset_digest,
-            statement=request.statement,
-            aggregate=request.aggregate,
-            purpose=request.purpose,
-            members=request.members,
-        ),
+        subject=_allowed_by(request),
         valid_from=now,
         valid_until=until,
     )
+
+
+def check_answers(token: str, request: str, owner: str, identity: PublicIdentity) -> None:
+    """Checks that a grant is this owner's, and allows what this request asks: not a word else.
+
+    Args:
+        token: The grant.
+        request: The signed request, as it was taken.
+        owner: The department that answers.
+        identity: Its key.
+
+    Raises:
+        TrustError: It is another's, or for something else.
+    """
+    asked = _signed_request(request, None)
+    credential = envelope.read(token, GRANT_KIND)
+    grant = _grant(credential)
+    if (grant.owner, grant.fingerprint) != (owner, identity.fingerprint):
+        raise TrustError(
+            Text("the grant is signed by another department", "授权是由另一个部门签署的"),
+            code="grant.owner",
+        )
+    if (
+        grant.id != UUID(hex=asked.id).urn
+        or credential.subject != _allowed_by(asked)
+        or grant.valid_until > asked.expires_at
+    ):
+        raise TrustError(
+            Text("the grant answers another request", "授权答复的是另一份申请"),
+            code="grant.request",
+        )
 
 
 def check_grant(token: str, pins: Pins, plan: Plan, *, now: int) -> Grant:
@@ -374,6 +397,19 @@ def _grant(credential: envelope.Credential) -> Grant:
         owner=credential.issuer,
         fingerprint=credential.identity.fingerprint,
         valid_until=credential.valid_until,
+    )
+
+
+def _allowed_by(request: GrantRequest) -> dict[str, Any]:
+    return _allowed(
+        analyst=request.analyst,
+        fingerprint=request.recipient,
+        dataset=request.dataset,
+        dataset_digest=request.dataset_digest,
+        statement=request.statement,
+        aggregate=request.aggregate,
+        purpose=request.purpose,
+        members=request.members,
     )
 
 

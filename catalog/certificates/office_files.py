@@ -21,6 +21,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.identity.files import write_public
 from catalog.transparency.notes import LOG, NoteKey, NoteSigner, named_key
 from catalog.transparency.policy import NONE, LogPolicy
@@ -106,10 +107,7 @@ class OfficeFiles:
             TrustError: A key is not private, or malformed.
             UnavailableError: A file cannot be read.
         """
-        missing = Text(
-            "make one: veil certificate init --dir DIR", "请新建：veil certificate init --dir DIR"
-        )
-        about = validated(About, read_toml(self.directory / _ABOUT, missing), _ABOUT)
+        about = self._about()
         office = CertificateOffice(
             self.directory / "certificates.db",
             about.name,
@@ -120,9 +118,34 @@ class OfficeFiles:
         office.open()
         return office
 
+    def reader(self) -> CertificateReader:
+        """Opens the office's book, to be read: no key is needed.
+
+        Raises:
+            InputError: There is none, or its file is malformed.
+            UnavailableError: A file cannot be read.
+        """
+        reader = CertificateReader(self.directory / "certificates.db", self._about().name)
+        reader.open()
+        return reader
+
+    def exists(self) -> bool:
+        """Whether there is a whole office."""
+        return (self.directory / _ABOUT).is_file()
+
+    def pins(self) -> Pins:
+        """Reads the public pin of the issuer."""
+        return Pins.load(self.pins_file)
+
     def policy(self) -> LogPolicy:
         """Reads the public policy."""
         return LogPolicy.load(self.policy_file)
+
+    def _about(self) -> About:
+        missing = Text(
+            "make one: veil certificate init --dir DIR", "请新建：veil certificate init --dir DIR"
+        )
+        return validated(About, read_toml(self.directory / _ABOUT, missing), _ABOUT)
 
     def add_witness(self, name: str, key: NoteKey, needed: int) -> LogPolicy:
         """Adds a witness, and says how many of all must cosign from now on.

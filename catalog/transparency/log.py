@@ -65,40 +65,8 @@ def commitment(salt: bytes, claims: bytes) -> bytes:
     return hashlib.sha256(salt + claims).digest()
 
 
-class Log:
-    """The tables of one log; transactions are the caller's.
-
-    Args:
-        signer: The log's key; its name is the origin.
-    """
-
-    def __init__(self, signer: NoteSigner) -> None:
-        self._signer = signer
-
-    def append(self, db: sqlite3.Connection, entries: Iterable[bytes]) -> list[int]:
-        """Adds entries and a checkpoint over them, within the caller's transaction.
-
-        Returns:
-            The index of each entry.
-        """
-        size = first = self.size(db)
-        for entry in entries:
-            db.execute("INSERT INTO log_entries VALUES (?, ?)", (size, entry))
-            # One by one: the next level reads what the one before has written.
-            for node in grown(_reader(self, db), size, leaf_hash(entry)):
-                db.execute("INSERT INTO log_nodes VALUES (?, ?, ?)", node)
-            size += 1
-        if size > first:
-            note = Checkpoint(self.origin, size, root_of(_reader(self, db), size)).signed(
-                self._signer
-            )
-            db.execute("INSERT INTO log_checkpoints (size, note) VALUES (?, ?)", (size, note))
-        return list(range(first, size))
-
-    @property
-    def origin(self) -> str:
-        """The log's name."""
-        return self._signer.public.name
+class LogReader:
+    """The tables of one log, to be read: by whoever has the file, without its key."""
 
     def size(self, db: sqlite3.Connection) -> int:
         """Number of entries."""
@@ -146,26 +114,6 @@ class Log:
         row = db.execute("SELECT size FROM log_witnesses WHERE name = ?", (witness,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def add_cosignature(self, db: sqlite3.Connection, size: int, witness: str, line: str) -> None:
-        """Puts a witness's line under a checkpoint, within the caller's transaction.
-
-        Args:
-            db: Connection of the transaction.
-            size: Of the checkpoint.
-            witness: Its name in the policy; it has not cosigned this checkpoint before.
-            line: Verified.
-        """
-        db.execute(
-            "UPDATE log_checkpoints SET note = note || ?, cosignatures = cosignatures + 1 "
-            "WHERE size = ?",
-            (line, size),
-        )
-        db.execute(
-            "INSERT INTO log_witnesses VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET size = max(size, excluded.size)",
-            (witness, size),
-        )
-
     def proof(self, db: sqlite3.Connection, index: int, size: int) -> Proof:
         """Proves an entry under the checkpoint of a size."""
         steps = inclusion_proof(_reader(self, db), index, size)
@@ -187,8 +135,81 @@ class Log:
         ).fetchone()
         return b"" if row is None else bytes(row[0])
 
+    def nodes(self, db: sqlite3.Connection, level: int, first: int, most: int) -> list[bytes]:
+        """Returns the stored hashes of complete subtrees from one on, without gaps, unchecked."""
+        rows = db.execute(
+            "SELECT position, hash FROM log_nodes WHERE level = ? AND position >= ? "
+            "ORDER BY position LIMIT ?",
+            (level, first, most),
+        )
+        return [bytes(row[1]) for at, row in enumerate(rows, first) if row[0] == at]
 
-def _reader(log: Log, db: sqlite3.Connection) -> Read:
+    def entries_from(self, db: sqlite3.Connection, first: int, most: int) -> list[bytes]:
+        """Returns the content of entries from one on, without gaps, unchecked."""
+        rows = db.execute(
+            "SELECT entry, commitment FROM log_entries WHERE entry >= ? ORDER BY entry LIMIT ?",
+            (first, most),
+        )
+        return [bytes(row[1]) for at, row in enumerate(rows, first) if row[0] == at]
+
+
+class Log(LogReader):
+    """The tables of one log; transactions are the caller's.
+
+    Args:
+        signer: The log's key; its name is the origin.
+    """
+
+    def __init__(self, signer: NoteSigner) -> None:
+        self._signer = signer
+
+    def append(self, db: sqlite3.Connection, entries: Iterable[bytes]) -> list[int]:
+        """Adds entries and a checkpoint over them, within the caller's transaction.
+
+        Returns:
+            The index of each entry.
+        """
+        size = first = self.size(db)
+        for entry in entries:
+            db.execute("INSERT INTO log_entries VALUES (?, ?)", (size, entry))
+            # One by one: the next level reads what the one before has written.
+            for node in grown(_reader(self, db), size, leaf_hash(entry)):
+                db.execute("INSERT INTO log_nodes VALUES (?, ?, ?)", node)
+            size += 1
+        if size > first:
+            note = Checkpoint(self.origin, size, root_of(_reader(self, db), size)).signed(
+                self._signer
+            )
+            db.execute("INSERT INTO log_checkpoints (size, note) VALUES (?, ?)", (size, note))
+        return list(range(first, size))
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._signer.public.name
+
+    def add_cosignature(self, db: sqlite3.Connection, size: int, witness: str, line: str) -> None:
+        """Puts a witness's line under a checkpoint, within the caller's transaction.
+
+        Args:
+            db: Connection of the transaction.
+            size: Of the checkpoint.
+            witness: Its name in the policy; it has not cosigned this checkpoint before.
+            line: Verified.
+        """
+        db.execute(
+            "UPDATE log_checkpoints SET note = note || ?, cosignatures = cosignatures + 1 "
+            "WHERE size = ?",
+            (line, size),
+        )
+        db.execute(
+            "INSERT INTO log_witnesses VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET size = max(size, excluded.size)",
+            (witness, size),
+        )
+
+
+def _reader(log: LogReader, db: sqlite3.Connection) -> Read:
     def read(level: int, position: int) -> bytes:
         found = log.node(db, level, position)
         if len(found) != HASH_BYTES:  # nothing may be signed over it
