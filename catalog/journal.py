@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -79,16 +79,25 @@ class HashChain:
 
     def append(self, db: sqlite3.Connection, record: dict[str, Any]) -> Entry:
         """Adds one entry within the caller's transaction."""
+        return self.extend(db, [record])[0]
+
+    def extend(self, db: sqlite3.Connection, records: Sequence[dict[str, Any]]) -> list[Entry]:
+        """Adds entries within the caller's transaction, in their order."""
         head = self.head(db)
-        text = canonical(record).decode("utf-8")
-        entry = Entry(head.entries + 1, record, _link(head.hash, text))
-        db.execute(f"INSERT INTO {self._table} VALUES (?, ?, ?)", (entry.index, text, entry.hash))
+        index, link = head.entries, head.hash
+        rows, entries = [], []
+        for record in records:
+            text = canonical(record).decode("utf-8")
+            index, link = index + 1, _link(link, text)
+            rows.append((index, text, link))
+            entries.append(Entry(index, record, link))
+        db.executemany(f"INSERT INTO {self._table} VALUES (?, ?, ?)", rows)
         db.execute(
             f"INSERT INTO {self._table}_head VALUES (1, ?, ?) "
             "ON CONFLICT (one) DO UPDATE SET entries = excluded.entries, hash = excluded.hash",
-            (entry.index, entry.hash),
+            (index, link),
         )
-        return entry
+        return entries
 
     def head(self, db: sqlite3.Connection) -> Head:
         """Returns where the chain ends; worth noting elsewhere."""
@@ -99,6 +108,15 @@ class HashChain:
         """Reads all entries in order, unchecked."""
         for index, text, link in self._rows(db):
             yield Entry(index, json.loads(text), link)
+
+    def before(self, db: sqlite3.Connection, index: int, limit: int) -> list[Entry]:
+        """Reads the entries before an index, the newest first, unchecked."""
+        rows = db.execute(
+            f"SELECT entry, record, hash FROM {self._table} WHERE entry < ? "
+            "ORDER BY entry DESC LIMIT ?",
+            (index, limit),
+        )
+        return [Entry(number, json.loads(text), link) for number, text, link in rows]
 
     def verify(self, db: sqlite3.Connection, noted: Head | None = None) -> str:
         """Checks the whole chain and returns its last hash.

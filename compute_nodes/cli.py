@@ -153,11 +153,11 @@ def serve(directory: NodeDirectory = DEFAULT) -> None:
     import signal
     import threading
 
-    from catalog.identity.files import write_public
     from compute_nodes.config import FAILED
     from compute_nodes.daemon import NodeDaemon
     from protos.canonical import canonical
     from protos.faults import VeilError
+    from protos.whole_file import write_whole
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     ready, failed_file = directory / "ready.json", directory / FAILED
@@ -172,12 +172,12 @@ def serve(directory: NodeDirectory = DEFAULT) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     daemon = NodeDaemon(
-        directory, lambda: write_public(ready, f'{{"pid": {os.getpid()}}}'.encode()), failed
+        directory, lambda: write_whole(ready, f'{{"pid": {os.getpid()}}}'.encode()), failed
     )
     try:
         daemon.start()
     except VeilError as error:
-        write_public(failed_file, canonical(error.public()))  # for `veil up`, which waits
+        write_whole(failed_file, canonical(error.public()))  # for `veil up`, which waits
         raise
     while not stop.wait(0.5):
         pass

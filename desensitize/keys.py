@@ -8,7 +8,6 @@ it was made, when it ceased, under which id releases name it.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -22,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from desensitize.masking.base import Domain
 from protos.faults import InputError, TrustError, UnavailableError
-from protos.keyfile import read_private, write_private
+from protos.keyfile import read_private
 from protos.language import Text
+from protos.whole_file import write_whole
 
 LEAST_BYTES: Final = 32
 _SECRET_BYTES: Final = 32
@@ -268,23 +268,4 @@ def _write(path: Path, keys: TokenKeys) -> None:
             *([f'retired = "{key.retired}"'] if key.retired else []),
             f'secret = "{key.secret.hex()}"',
         ]
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    write_private(draft, ("\n".join(lines) + "\n").encode())
-    try:
-        draft.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UnavailableError(
-            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
-            remedy=Text("check the directory and its rights", "请检查目录及其权限"),
-            code="keys.unwritable",
-        ) from error
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_whole(path, ("\n".join(lines) + "\n").encode())

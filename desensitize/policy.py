@@ -51,6 +51,7 @@ class PublishedColumn:
         codes: Its code list; None if nobody has declared one.
         decimals: Digits after the point; None if nobody has said.
         nullable: Whether a row may have no value.
+        within: Column that names the division in which this one's lie; empty for none.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PublishedColumn:
     codes: tuple[Code, ...] | None = None
     decimals: int | None = None
     nullable: bool = True
+    within: str = ""
 
     @property
     def published(self) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import get_args
 
 from desensitize.masking import HIDING, UNREADABLE
-from desensitize.masking.base import Bounds, domain_of, needs_of
+from desensitize.masking.base import Bounds, domain_of, needs_of, reads_division
+from desensitize.masking.district import Level
 from desensitize.masking.visible import Ends
 from desensitize.policy import DATA_TYPES, FREE_TEXT, Delta, Models, PublishedColumn
 from desensitize.recognisers import by_name
@@ -168,6 +170,8 @@ def check_release(
             remedy=Text('write "drop" alone', '请只写 "drop"'),
             code="policy.twice",
         )
+    if column.within:
+        check_within(column, columns, where)
     for method in column.methods:
         for name in needs_of(method):
             if name not in columns:
@@ -198,6 +202,31 @@ def check_release(
                             "请把掩码写在最后，或在其后使用 token 或 redact"),
                 code="policy.mask",
             )  # fmt: skip
+
+
+def check_within(
+    column: PublishedColumn, columns: Mapping[str, PublishedColumn], where: str
+) -> None:
+    """Refuses a column of whose divisions nobody asks, and a place that nobody declares.
+
+    Raises:
+        InputError: As said.
+    """
+    at = f'{where}: columns."{column.name}".within'
+    if column.within not in columns or column.within == column.name:
+        raise undeclared(at, column.within, columns)
+    levels = () if column.hierarchy is None else column.hierarchy.levels
+    read = any(map(reads_division, column.methods))
+    if column.published and not read and not {"street", *get_args(Level)} & {*levels}:
+        raise InputError(
+            Text(f"{at}: nothing here reads a division", f"{at}：该列没有按行政区划处理"),
+            remedy=Text(
+                'write { district = "city" } or levels such as ["district", "city", "*"], or leave '
+                "within out",
+                '请写 { district = "city" } 或 ["district", "city", "*"] 等层级，或删去 within',
+            ),
+            code="policy.within",
+        )
 
 
 def undeclared(at: str, name: str, columns: Mapping[str, object]) -> InputError:

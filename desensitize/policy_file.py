@@ -56,7 +56,7 @@ class _Strict(BaseModel):
 
 
 class _Column(_Strict):
-    """``[columns.NAME]``; the keys below ``bounds`` are the query policy's, and read there."""
+    """``[columns.NAME]``; ``uses`` is the query policy's, and read there."""
 
     type: str = ""
     role: Role = "other"
@@ -65,6 +65,7 @@ class _Column(_Strict):
     decimals: int | None = None
     codes: tuple[Any, ...] | None = None
     nullable: bool = True
+    within: str = ""
     uses: tuple[str, ...] = ()
 
 
@@ -179,7 +180,7 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
         columns[name] = PublishedColumn(
             name, column.type, column.role, column.grade, column.bounds, methods,
             _hierarchy(publish.hierarchies.get(name)),
-            column.codes, column.decimals, column.nullable,
+            column.codes, column.decimals, column.nullable, column.within,
         )  # fmt: skip
     for each in columns.values():
         check_release(each, columns, where)

@@ -15,19 +15,27 @@ from typing import Final
 
 from desensitize.generalise.alternatives import Alternative
 from desensitize.scanning.findings import ColumnFinding, ScanReport
+from desensitize.scanning.places import PLACES
 from desensitize.show.scan import ROLES
+from desensitize.vocabulary import LISTS
 from protos.language import Text, joined
 
 _PERSONS: Final = frozenset(
     {"cn_resident_id", "cn_passport", "cn_hk_macao_permit", "cn_taiwan_permit"}
-    | {"cn_driving_licence", "cn_social_security", "medical_record"}
+    | {"cn_driving_licence", "cn_social_security", "medical_record", "register_number"}
 )
 
 
 _K: Final = 5
 _NUMBERS: Final = 0.95
 _CODES: Final = 20
+_LISTED: Final = 0.8
 _BAR: Final = 20
+
+
+def _has_list(name: str) -> Callable[[ColumnFinding], bool]:
+    """Whether a column is of an attribute whose list of groups has most of its words."""
+    return lambda column: column.type == name and column.lists.get(name, 0.0) >= _LISTED
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda c: c.type == "cn_address", ("district", "city", "province", "*"), Text(
         "the division is enough for statistics; the models choose how coarse",
         "统计用到行政区划即可；粗细由隐私模型选定")),
-    Rule(lambda c: c.type == "division" and c.divisions >= _NUMBERS,
+    Rule(lambda c: c.type == "division" and c.divisions >= PLACES,
          ("district", "city", "province", "*"), Text(
-        "codes of divisions have levels of their own; the models choose how coarse",
-        "行政区划代码自带层级；粗细由隐私模型选定")),
+        "divisions have levels of their own; the models choose how coarse",
+        "行政区划自带层级；粗细由隐私模型选定")),
+    Rule(lambda c: c.type == "household", '"drop"', Text(
+        'names a household; { token = "DATASET" } would tell which rows are one family',
+        '可识别一户；如改为 { token = "DATASET" }，读者可知哪些记录属同一家庭')),
     Rule(lambda c: c.role == "direct" or c.type == "secret", '"drop"', Text(
         "names a person or opens an account; nothing is computed with it",
         "可直接识别个人或账户，统计中用不到")),
@@ -71,6 +82,11 @@ RULES: Final[tuple[Rule, ...]] = (
         "具体日期可辨识个人；粗细由隐私模型选定")),
     Rule(lambda c: c.type == "age", ("value", "5", "10", "20", "*"), Text(
         "years or bands of them; the models choose how wide", "岁数或年龄段；宽度由隐私模型选定")),
+    *(Rule(_has_list(name), ("value", *dict.fromkeys(levels), "*"), Text(
+        "kept, or put into groups of a standard list as far as the models need; a word that no "
+        "list has becomes 'other'",
+        "在隐私模型允许时保留，否则按标准词表归类；词表中没有的词归入“其他”"))
+      for name, levels in LISTS.items()),
     Rule(lambda c: c.role == "quasi", ("value", "*"), Text(
         "kept, unless the models need it gone; a file can give it levels between",
         "除非隐私模型要求，否则保留；可用文件给出中间层级")),
@@ -113,10 +129,10 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
     """
     dataset = dataset_name(report.source)
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
-    for column in report.columns:
-        lines += _column(column)
     columns = {column.name: column for column in report.columns}
     rules = {name: propose(column) for name, column in columns.items()}
+    for column in report.columns:
+        lines += _column(column, rules[column.name])
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
     lines += _limits()
     if any(isinstance(rule.method, tuple) for rule in rules.values()):
@@ -128,7 +144,8 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
             lines += ["", f"[publish.{part}]"]
         for name, rule in named.items():
             lines += [
-                f"# {_line(rule.why)}",
+                f"# {_line(rule.why).replace('DATASET', dataset)}",
+                *_unclear(columns[name], rule),
                 f"{quoted_key(name)} = {_written(rule, dataset, columns[name])}",
             ]
     return "\n".join(lines) + "\n"
@@ -230,7 +247,21 @@ def _head(report: ScanReport) -> Iterator[str]:
     yield ""
 
 
-def _column(column: ColumnFinding) -> Iterator[str]:
+def _unclear(column: ColumnFinding, rule: Rule) -> Iterator[str]:
+    """Says what becomes of names that several divisions have, where no other column decides."""
+    if "district" not in rule.method or not column.unclear or column.within:
+        return
+    yield "# " + _line(Text(
+        f"{column.unclear:,} of the first values name districts that several cities have, such as "
+        "鼓楼区; no other column says which city, so they will be empty. Mend: a column of cities "
+        f'or division codes in the table, and within = "THAT COLUMN" under [columns.{column.name}]',
+        f"开头的值中有 {column.unclear:,} 个是多个城市同名的区县（如鼓楼区）；表中没有其他列可判定"
+        "所属城市，这些值将被置空。补救：在表中补充城市或行政区划代码列，并在 "
+        f'[columns.{column.name}] 下写 within = "该列"',
+    ))  # fmt: skip
+
+
+def _column(column: ColumnFinding, rule: Rule) -> Iterator[str]:
     title = column.title if str(column.title) else Text("unknown", "未知")
     why = joined(column.evidence) if column.evidence else Text("", "")
     yield f"# {_line(title)} – {_line(ROLES[column.role])}" + (f" – {_line(why)}" if why.en else "")
@@ -239,6 +270,12 @@ def _column(column: ColumnFinding) -> Iterator[str]:
         yield f'type = "{column.type}"'
     yield f'role = "{column.role}"'
     yield f"grade = {column.grade}"
+    if column.within and "district" in rule.method:
+        yield "# " + _line(Text(
+            "says which district is meant where several cities have its name",
+            "区县在多个城市同名时，据此列判定",
+        ))  # fmt: skip
+        yield f"within = {quoted_key(column.within)}"
     yield ""
 
 

@@ -110,7 +110,7 @@ def plan(
         A policy file (TOML) with comments that say why, in the language of this process.
 
     Raises:
-        InputError: The data cannot be read.
+        InputError: The data cannot be read, or have no rows.
         UnavailableError: Memory, disk or time did not suffice.
     """
     begins = stages or (lambda _: None)
@@ -121,6 +121,14 @@ def plan(
         data, full=full, sample_rows=sample_rows, sheet=sheet, limits=limits,
         progress=begins(Text(f"Scanning {name}", f"正在扫描 {name}")),
     )  # fmt: skip
+    if not report.rows:
+        raise InputError(
+            Text(f"{report.source} has no rows: headers alone do not say what a column holds",
+                 f"{report.source} 没有数据行：仅凭列名无法判断各列内容"),
+            remedy=Text("name an export with its rows; in a workbook, name the sheet (--sheet)",
+                        "请指定含数据的导出文件；工作簿请用 --sheet 指定工作表"),
+            code="plan.empty",
+        )  # fmt: skip
     draft = parse_policy(proposal(report))
     if not draft.models.asked:
         return proposal(report)

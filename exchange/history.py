@@ -19,9 +19,9 @@ from catalog.codec import to_json
 from catalog.identity.files import create_directory
 from catalog.plan import Plan
 from exchange.federation import Federation
-from exchange.private_file import write_private_file
 from protos.canonical import digest
 from protos.identity import unverified_claims
+from protos.whole_file import write_whole
 
 CHARGES: Final = "charges.jsonl"
 
@@ -100,10 +100,10 @@ class History:
         """Keeps an answer; the outcome first, so that an entry is whole or absent."""
         create_directory(self._directory)
         body = {"plan": remembered.plan, "order_key": remembered.order_key.hex()}
-        write_private_file(self._directory / f"{key}.outcome", remembered.outcome)
+        write_whole(self._directory / f"{key}.outcome", remembered.outcome)
         if remembered.he_secret:
-            write_private_file(self._directory / f"{key}.key", remembered.he_secret)
-        write_private_file(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
+            write_whole(self._directory / f"{key}.key", remembered.he_secret)
+        write_whole(self._directory / f"{key}.json", json.dumps(body).encode("utf-8"))
 
     def charge(self, charge: Charge) -> None:
         """Notes what an answer cost, on disk before it returns."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.identity.files import create_directory
-from exchange.private_file import write_private_file
 from protos.faults import InputError
 from protos.language import Text
+from protos.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class OpenJobs:
             "order_key": job.order_key.hex(),
             "he_secret": job.he_secret.hex(),
         }
-        write_private_file(self._file(job.job), json.dumps(body).encode("ascii"))
+        write_whole(self._file(job.job), json.dumps(body).encode("ascii"))
 
     def all(self) -> list[OpenJob]:
         """Every job that is out, oldest first.

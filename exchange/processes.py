@@ -16,6 +16,7 @@ from pathlib import Path
 from compute_nodes.config import FAILED
 from protos.faults import UnavailableError, VeilError, from_public
 from protos.language import Text, Words, both
+from protos.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,7 @@ def _reap(pid: int) -> None:
 
 def save(path: Path, processes: list[Process]) -> None:
     """Writes the cluster's process table, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps([asdict(p) for p in processes], indent=1), "utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps([asdict(p) for p in processes], indent=1).encode())
 
 
 def load(path: Path) -> list[Process]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from catalog.certificates.office import CertificateOffice
 from catalog.certificates.office_files import OfficeFiles
-from catalog.identity.files import read_public, write_public
+from catalog.identity.files import read_public
 from catalog.identity.registry import ExchangeIdentity
 from exchange.certifier import Certifier
 from exchange.coordinator.archive import Archive
@@ -29,6 +29,7 @@ from exchange.shelf import DatasetShelf
 from protos.cards import read_card
 from protos.identity import IdentityKey
 from protos.names import Role
+from protos.whole_file import write_whole
 
 if TYPE_CHECKING:
     from catalog.web.server import HttpServer
@@ -141,7 +142,7 @@ class ExchangeProcess:
         threading.Thread(target=self._renew, name="exchange-keeper", daemon=True).start()
         addresses = Addresses(grpc_address, self._door.url, os.getpid(),
                               self._web.url if self._web else "")  # fmt: skip
-        write_public(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
+        write_whole(self._directory / READY_FILE, json.dumps(addresses.__dict__).encode())
         return addresses
 
     def stop(self) -> None:

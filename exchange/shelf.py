@@ -10,9 +10,10 @@ from typing import Any
 from catalog.codec import to_json
 from catalog.config import load_dataset
 from catalog.dataset import Dataset
-from catalog.identity.files import create_directory, write_public
+from catalog.identity.files import create_directory
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
+from protos.whole_file import write_whole
 
 
 class DatasetShelf:
@@ -50,7 +51,7 @@ class DatasetShelf:
                 ),
                 code="dataset.exists",
             )
-        write_public(self._path(dataset.name), _read(file))
+        write_whole(self._path(dataset.name), _read(file))
         return dataset
 
     def all(self) -> dict[str, Dataset]:

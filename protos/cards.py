@@ -7,7 +7,6 @@ comes only from pins: fingerprints that people compared over another channel.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -18,10 +17,10 @@ from typing import Final
 
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.identity import IdentityKey, PublicIdentity, show_fingerprint, unverified_claims
-from protos.keyfile import write_private
 from protos.language import Text
 from protos.names import Role, check_name, check_role
 from protos.sealing import public_key
+from protos.whole_file import write_whole
 
 CARD_TYPE: Final = "veil-card+jwt"
 _KNOWN_CARDS: Final = 4096
@@ -232,16 +231,7 @@ class Pins:
             lines += [f"fingerprint = {json.dumps(fingerprint)}"]
             if role == "analyst" and name in self._departments:
                 lines += [f"department = {json.dumps(self._departments[name])}"]
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            draft.unlink(missing_ok=True)  # of a process that died here with the same number
-            write_private(draft, "\n".join([*lines, ""]).encode())
-            draft.replace(path)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise UnavailableError(
-                Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}")
-            ) from error
+        write_whole(path, "\n".join([*lines, ""]).encode())
 
     def add(self, role: Role, name: str, fingerprint: object, department: object = "") -> None:
         """Pins one identity; adding the same again changes nothing.

@@ -157,9 +157,22 @@ class BudgetError(PolicyError):
 
 
 class LimitError(PolicyError):
-    """It is too much for now: a quota is used up, or calls come too fast."""
+    """It is too much for now: a quota is used up, or calls come too fast.
+
+    Args:
+        message: What is used up.
+        remedy: What to do about it.
+        code: Stable dotted code.
+        retry_after_s: When it may work again, seconds from now; 0 if nobody knows.
+    """
 
     kind = "limit"
+
+    def __init__(
+        self, message: Words, *, remedy: Words = "", code: str = "", retry_after_s: int = 0
+    ) -> None:
+        super().__init__(message, remedy=remedy, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class TrustError(VeilError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.language import Text
+from protos.whole_file import write_whole
 
 _MAX_BYTES = 64 * 1024
 
@@ -20,8 +21,7 @@ def write_private(path: Path, content: bytes) -> None:
         UnavailableError: It could not be written.
     """
     try:
-        # O_EXCL also refuses a symbolic link, so the bytes cannot be led elsewhere.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_whole(path, content, new=True)
     except FileExistsError as error:
         raise InputError(
             Text(f"{path} exists already", f"{path} 已存在"),
@@ -31,22 +31,6 @@ def write_private(path: Path, content: bytes) -> None:
             ),
             code="key.exists",
         ) from error
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # whatever the umask says
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # without it the name may be lost in a power failure
-        finally:
-            os.close(directory)
-    except OSError as error:
-        path.unlink(missing_ok=True)  # half a key is no key, and would block the next attempt
-        raise _unwritable(path, error) from error
 
 
 def read_private(path: Path) -> bytes:
@@ -88,14 +72,3 @@ def read_private(path: Path) -> bytes:
                 code="key.mode",
             )
         return file.read(_MAX_BYTES)
-
-
-def _unwritable(path: Path, error: OSError) -> UnavailableError:
-    return UnavailableError(
-        Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
-        remedy=Text(
-            "check that the directory exists, is yours, and that the disk is not full",
-            "请检查目录是否存在、是否归您所有、磁盘是否已满",
-        ),
-        code="key.unwritable",
-    )

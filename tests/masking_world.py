@@ -49,7 +49,7 @@ def masked(
     rows = source.engine.sql(statement.sql).to_arrow_table()
     names = statement.names
     result = {name: rows.column(i).to_pylist() for i, name in enumerate(names)}
-    flags = rows.columns[len(names) :]
+    flags = rows.columns[len(names) :][: len(statement.counted)]
     result["lost"] = [sum(flag.to_pylist()) for flag in flags]
     return result
 

@@ -2,6 +2,9 @@
 
 Every route of every service names one action of this table, and a test calls each route as each
 role and compares. Whoever is not in the table may not: there is no default.
+
+An action whose name ends in ``.read`` changes nothing and delivers no rows of data. Each call of
+any other is written to the audit journal before it acts.
 """
 
 from __future__ import annotations
@@ -23,6 +26,16 @@ REACHES: Final[tuple[Reach, ...]] = get_args(Reach)
 Action = Literal[
     "dataset.read",
     "dataset.write",
+    "login.read",
+    "login.enter",
+    "login.end",
+    "me.read",
+    "me.write",
+    "key.read",
+    "key.write",
+    "account.read",
+    "account.write",
+    "audit.read",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
@@ -34,4 +47,20 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     # ---- the catalog -----------------------------------------------------------------------
     "dataset.read": {"visitor": "open", **_MEMBERS},
     "dataset.write": {"steward": "department", "administrator": "all"},
+    # ---- who calls -------------------------------------------------------------------------
+    "login.read": {"visitor": "open"},
+    "login.enter": {"visitor": "open"},
+    "login.end": {"member": "own"},
+    "me.read": {"member": "own"},
+    "me.write": {"member": "own"},
+    "key.read": {"member": "own", "auditor": "all", "administrator": "all"},
+    "key.write": {"member": "own", "administrator": "all"},
+    "account.read": {"auditor": "all", "administrator": "all"},
+    "account.write": {"administrator": "all"},
+    "audit.read": {"auditor": "all"},
 }
+
+
+def audited(action: Action) -> bool:
+    """Whether each call is written to the audit journal."""
+    return not action.endswith(".read")

@@ -17,22 +17,27 @@ class Principal:
 
     Attributes:
         account: Name of the account; empty for somebody who has not logged in.
-        roles: What it holds; everybody is a visitor besides.
+        roles: What it holds; everybody is a visitor besides, and who has logged in a member.
         department: Code of the department in which it holds the roles of departments; "".
         scopes: The only actions that the key it called with allows; None for all of its roles.
+        subject: The person or firm that the account stands for; "" for none.
+        key: Number of the API key it called with; 0 for none.
     """
 
     account: str = ""
     roles: frozenset[Role] = frozenset()
     department: str = ""
     scopes: frozenset[Action] | None = None
+    subject: str = ""
+    key: int = 0
 
     def reach(self, action: Action) -> Reach | None:
         """Returns how far it may do something; None if not at all."""
         if self.scopes is not None and action not in self.scopes:
             return None
         table = PERMISSIONS[action]
-        held = {"visitor", *self.roles} - (set() if self.department else OF_DEPARTMENTS)
+        held: set[Role] = {"visitor", *self.roles, *(("member",) if self.account else ())}
+        held -= frozenset() if self.department else OF_DEPARTMENTS
         found = [table[role] for role in table if role in held]
         return max(found, key=REACHES.index, default=None)
 

@@ -7,11 +7,13 @@ from typing import Final, Literal, get_args
 from protos.language import Text
 
 Role = Literal[
-    "visitor", "analyst", "steward", "chief", "operator", "broker", "auditor", "administrator",
+    "visitor", "member", "analyst", "steward", "chief", "operator", "broker", "auditor",
+    "administrator",
 ]  # fmt: skip
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 TITLES: Final[dict[Role, Text]] = {
     "visitor": Text("visitor", "访客"),
+    "member": Text("member", "注册用户"),
     "analyst": Text("analyst", "分析员"),
     "steward": Text("data steward", "数据管理员"),
     "chief": Text("chief data officer", "首席数据官"),
@@ -20,5 +22,7 @@ TITLES: Final[dict[Role, Text]] = {
     "auditor": Text("auditor", "审计员"),
     "administrator": Text("administrator", "平台管理员"),
 }
+WITHOUT_ASKING: Final[frozenset[Role]] = frozenset({"visitor", "member"})
+"""Nobody is given these: everybody is a visitor, and whoever has logged in is a member."""
 OF_DEPARTMENTS: Final[frozenset[Role]] = frozenset({"steward", "chief", "operator"})
 """Roles that are held in a department, and reach its things only."""

@@ -22,7 +22,6 @@ from pydantic import BaseModel, ConfigDict
 
 from catalog.certificates.office import CertificateOffice
 from catalog.certificates.reading import CertificateReader
-from catalog.identity.files import write_public
 from catalog.transparency.notes import LOG, NoteKey, NoteSigner, named_key
 from catalog.transparency.policy import NONE, LogPolicy
 from desensitize.attesting.signing import new_signing_key, read_signing_key
@@ -32,6 +31,7 @@ from protos.identity import IdentityKey
 from protos.language import Text
 from protos.names import check_name
 from protos.toml_file import read_toml, validated
+from protos.whole_file import write_whole
 
 _ABOUT: Final = "office.toml"
 _GROUP: Final = "witnesses"
@@ -97,7 +97,7 @@ class OfficeFiles:
         # Last: a directory with this file is a whole office.
         # JSON strings without control characters are valid TOML basic strings.
         about = f"name = {json.dumps(name)}\nlog = {json.dumps(log, ensure_ascii=False)}\n"
-        write_public(self.directory / _ABOUT, about.encode())
+        write_whole(self.directory / _ABOUT, about.encode())
 
     def office(self, clock: Callable[[], float]) -> CertificateOffice:
         """Opens the office.
@@ -163,8 +163,7 @@ class OfficeFiles:
 
     def save_policy(self, policy: LogPolicy) -> None:
         """Writes the public policy, whole or not at all."""
-        write_public(self.policy_file, str(policy).encode())
-        self.policy_file.chmod(0o644)
+        write_whole(self.policy_file, str(policy).encode(), mode=0o644)
 
 
 def _unwritable(path: Path, error: OSError) -> UnavailableError:

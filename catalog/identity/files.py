@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from protos.faults import UnavailableError
@@ -26,31 +24,6 @@ def create_directory(path: Path) -> None:
                 f"无法创建目录 {path}：{error.strerror}",
             ),
             code="directory.unwritable",
-        ) from error
-
-
-def write_public(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, and brings it to disk.
-
-    Raises:
-        UnavailableError: It cannot be written.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise UnavailableError(
-            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
-            remedy=Text(
-                "check that the directory is yours and that the disk is not full",
-                "请检查目录是否归您所有、磁盘是否已满",
-            ),
-            code="file.unwritable",
         ) from error
 
 

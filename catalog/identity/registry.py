@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.identity.authority import CertificateAuthority, TlsKey, request_key
 from catalog.identity.certificate import Certified, load_certificate, read_certificate
-from catalog.identity.files import create_directory, read_public, write_public
+from catalog.identity.files import create_directory, read_public
 from catalog.identity.invite import Invite, secret_hash
 from catalog.identity.store import IdentityStore, Member, Standing, invite_used
 from protos.cards import Card, make_card, read_card
@@ -33,6 +33,7 @@ from protos.identity import IdentityKey
 from protos.language import Text
 from protos.names import Role, check_name, check_role
 from protos.sealing import SealingKey
+from protos.whole_file import write_whole
 
 RENEWAL_TYPE: Final = "veil-renewal+jwt"
 INVITE_VALID_S: Final = 7 * 86_400
@@ -100,13 +101,13 @@ class ExchangeIdentity:
         now = self._clock()
         authority = CertificateAuthority.generate(name, now)
         authority.save_key(self._file("ca.key"))
-        write_public(self._file("ca.crt"), authority.certificate_pem)
+        write_whole(self._file("ca.crt"), authority.certificate_pem)
         TlsKey.generate().save(self._file("tls.key"))
         identity, sealing = IdentityKey.generate(), SealingKey.generate()
         identity.save(self._file("identity.key"))
         sealing.save(self._file("sealing.key"))
         card = make_card(identity, name, "exchange", sealing.public_hex, int(now))
-        write_public(self._file("card.jwt"), card.encode())
+        write_whole(self._file("card.jwt"), card.encode())
         self.open(hosts)
 
     def open(self, hosts: Sequence[str] | None = None) -> None:
@@ -163,7 +164,7 @@ class ExchangeIdentity:
         pem = self._authority.certify_server(
             self.name, hosts, self._tls.private.public_key(), self._clock()
         )
-        write_public(path, pem)
+        write_whole(path, pem)
         return True
 
     def server_tls(self) -> ServerTls:

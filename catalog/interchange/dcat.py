@@ -1,29 +1,40 @@
-"""Records as DCAT (W3C, version 3) in JSON-LD and Turtle; `dcat_reading` reads them.
+"""Records as DCAT (W3C, version 3) in JSON-LD, Turtle and RDF/XML; `dcat_reading` reads them.
 
 Standard properties carry what they can: DCAT, DCMI terms, FOAF, PROV, ADMS for versions, CSVW for
 columns, the EU's authority tables for frequencies and access rights. What no standard has, such
 as a sharing attribute or a grade, is in a vocabulary of our own under ``urn:veil:catalog#``.
 
-The context is written into every document, so that no reader has to fetch it.
+The documents follow the application profile DCAT-AP 3.0.1: whatever a property leads to says in
+the same document what it is (a concept, a statement of rights, a media type), so that nobody has
+to fetch anything to check it. Datasets have names (``urn:veil:dataset:…``) that stay the same
+wherever they are shown. The context is written into every document.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 import rdflib
-from rdflib.namespace import DCAT, DCTERMS, FOAF, PROV
+from rdflib.namespace import DCAT, DCTERMS, FOAF, PROV, RDFS, SKOS
 
+from catalog.interchange.rdf_text import turtle
+from catalog.registry import vocabulary as v
 from catalog.registry.record import COUNTS, Department, Item, Record, Version
+from desensitize.divisions import divisions
 
 VEIL: Final = rdflib.Namespace("urn:veil:catalog#")
 ADMS: Final = rdflib.Namespace("http://www.w3.org/ns/adms#")
 CSVW: Final = rdflib.Namespace("http://www.w3.org/ns/csvw#")
+HYDRA: Final = rdflib.Namespace("http://www.w3.org/ns/hydra/core#")
+SPDX: Final = rdflib.Namespace("http://spdx.org/rdf/terms#")
 FREQUENCY: Final = "http://publications.europa.eu/resource/authority/frequency/"
 RIGHTS: Final = "http://publications.europa.eu/resource/authority/access-right/"
+FILE_TYPES: Final = "http://publications.europa.eu/resource/authority/file-type/"
+MEDIA_TYPES: Final = "https://www.iana.org/assignments/media-types/"
 CYCLES: Final = {
     "realtime": "UPDATE_CONT", "daily": "DAILY", "weekly": "WEEKLY", "monthly": "MONTHLY",
     "quarterly": "QUARTERLY", "half-yearly": "ANNUAL_2", "yearly": "ANNUAL", "irregular": "IRREG",
@@ -39,18 +50,34 @@ RELATED: Final = {
 }
 CONTEXT: Final[dict[str, Any]] = {
     "dcat": str(DCAT), "dct": str(DCTERMS), "foaf": str(FOAF), "prov": str(PROV),
-    "adms": str(ADMS), "csvw": str(CSVW), "veil": str(VEIL),
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "adms": str(ADMS), "csvw": str(CSVW), "veil": str(VEIL), "skos": str(SKOS), "rdfs": str(RDFS),
+    "hydra": str(HYDRA), "spdx": str(SPDX), "xsd": "http://www.w3.org/2001/XMLSchema#",
 }  # fmt: skip
 # Texts of a record that have a property of their own.
-_TEXTS: Final = {
-    "abstract": "dct:description", "system": "veil:system", "kind": "veil:kind",
-    "category": "veil:category",
-}  # fmt: skip
+_TEXTS: Final = {"system": "veil:system", "kind": "veil:kind", "category": "veil:category"}
 ITEM_TEXTS: Final = {
     "type": "csvw:datatype", "name_en": "csvw:name", "description": "dct:description",
     "code_list": "dct:conformsTo", "subject": "veil:subject", "source": "veil:source",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file of a dataset that anybody may fetch.
+
+    Attributes:
+        url: Where it is.
+        format: Name of its type in the EU's authority table, such as ``CSV``.
+        media_type: Of IANA, such as ``text/csv``.
+        bytes: Its size; None if it is made when it is asked for.
+        sha256: Of its bytes, hexadecimal; empty if it is made when it is asked for.
+    """
+
+    url: str
+    format: str
+    media_type: str
+    bytes: int | None = None
+    sha256: str = ""
 
 
 # ---- writing -----------------------------------------------------------------------------------
@@ -61,28 +88,43 @@ def dataset_iri(source: str, identifier: str) -> str:
     return f"{DATASET}{source}:{quote(identifier, safe='')}"
 
 
-def to_jsonld(record: Record) -> dict[str, Any]:
-    """Returns a record as a node of JSON-LD, to be read with `CONTEXT`."""
+def to_jsonld(
+    record: Record, *, page: str = "", downloads: Sequence[Download] = ()
+) -> dict[str, Any]:
+    """Returns a record as a node of JSON-LD, to be read with `CONTEXT`.
+
+    Args:
+        record: The dataset.
+        page: Address where people read about it; empty in a file that no server answers for,
+            which lacks the one thing that DCAT-AP wants besides: where the data is asked for.
+        downloads: Its files.
+    """
     node: dict[str, Any] = {
         "@id": dataset_iri(*record.key),
         "@type": "dcat:Dataset",
         "dct:identifier": record.identifier,
         "veil:catalog": record.source,
-        "dct:title": [{"@value": record.name, "@language": "zh"}],
+        "dct:title": _both(record.name, record.name_en),
+        "dct:description": record.abstract or record.name,  # DCAT-AP wants one
         "dct:publisher": _publisher(record.provider),
-        "dct:spatial": {"@id": f"urn:veil:place:{record.place}"},
-        "dct:accrualPeriodicity": {"@id": FREQUENCY + CYCLES[record.cycle]},
-        "dct:accessRights": {"@id": RIGHTS + OPENING[record.opening.attribute]},
-        "dcat:distribution": {
-            "@type": "dcat:Distribution",
-            "veil:format": record.format,
-            **({"dct:format": record.format_type} if record.format_type else {}),
+        "dct:spatial": _place(record.place),
+        "dct:accrualPeriodicity": {
+            "@id": FREQUENCY + CYCLES[record.cycle], "@type": "dct:Frequency",
         },
+        "dct:accessRights": {
+            "@id": RIGHTS + OPENING[record.opening.attribute], "@type": "dct:RightsStatement",
+        },
+        "dcat:distribution": [
+            _own_distribution(record, page),
+            *(_distribution(download, page or download.url) for download in downloads),
+        ],
         "veil:sharing": record.sharing.attribute,
         "veil:item": [_column(record, n, item) for n, item in enumerate(record.items)],
-    }
-    if record.name_en:
-        node["dct:title"].append({"@value": record.name_en, "@language": "en"})
+    }  # fmt: skip
+    if not record.abstract:
+        node["veil:abstract"] = ""
+    if page:
+        node["dcat:landingPage"] = {"@id": page, "@type": "foaf:Document"}
     node |= {name: text for field, name in _TEXTS.items() if (text := getattr(record, field))}
     return (
         node
@@ -92,6 +134,57 @@ def to_jsonld(record: Record) -> dict[str, Any]:
         | _relations(record)
         | (_version(record.version))
     )
+
+
+def _both(zh: str, en: str) -> list[dict[str, str]]:
+    """A text in the languages in which there is one."""
+    return [
+        {"@value": text, "@language": language}
+        for text, language in ((zh, "zh"), (en, "en"))
+        if text
+    ]
+
+
+def _place(code: str) -> dict[str, Any]:
+    node: dict[str, Any] = {"@id": f"urn:veil:place:{code}", "@type": "dct:Location"}
+    if (division := divisions().get(code)) is not None:
+        node["skos:prefLabel"] = _both(division.name, "")
+    return node
+
+
+def _own_distribution(record: Record, page: str) -> dict[str, Any]:
+    """The data as the department has it: in what format, and on what condition it is opened."""
+    node: dict[str, Any] = {"@type": "dcat:Distribution", "veil:format": record.format}
+    if record.format_type:
+        node["dct:format"] = {"@type": "dct:MediaTypeOrExtent", "rdfs:label": record.format_type}
+    if record.opening.condition:
+        label = _both(record.opening.condition, "")
+        node["dct:rights"] = {"@type": "dct:RightsStatement", "rdfs:label": label}
+    if page:
+        node["dcat:accessURL"] = {"@id": page}
+    return node
+
+
+def _distribution(download: Download, page: str) -> dict[str, Any]:
+    node: dict[str, Any] = {
+        "@type": "dcat:Distribution",
+        "dct:title": download.format,
+        "dcat:accessURL": {"@id": page},
+        "dcat:downloadURL": {"@id": download.url},
+        "dct:format": {"@id": FILE_TYPES + download.format, "@type": "dct:MediaTypeOrExtent"},
+        "dcat:mediaType": {"@id": MEDIA_TYPES + download.media_type, "@type": "dct:MediaType"},
+    }
+    if download.bytes is not None:
+        node["dcat:byteSize"] = {
+            "@value": str(download.bytes), "@type": "xsd:nonNegativeInteger",
+        }  # fmt: skip
+    if download.sha256:
+        algorithm = {"@id": f"{SPDX}checksumAlgorithm_sha256", "@type": "spdx:ChecksumAlgorithm"}
+        value = {"@value": download.sha256, "@type": "xsd:hexBinary"}
+        node["spdx:checksum"] = {
+            "@type": "spdx:Checksum", "spdx:algorithm": algorithm, "spdx:checksumValue": value,
+        }  # fmt: skip
+    return node
 
 
 def _access(record: Record) -> dict[str, Any]:
@@ -120,21 +213,27 @@ def _tags(record: Record) -> dict[str, Any]:
         node["dcat:keyword"] = list(record.scenarios)
         node["veil:scenarios"] = {"@list": list(record.scenarios)}
     if record.themes:
-        node["dcat:theme"] = [{"@id": f"urn:veil:theme:{theme}"} for theme in record.themes]
+        node["dcat:theme"] = [_theme(theme) for theme in record.themes]
         node["veil:themes"] = {"@list": list(record.themes)}
     return node
 
 
+def _theme(code: str) -> dict[str, Any]:
+    title = v.THEMES.title(code)
+    return {
+        "@id": f"urn:veil:theme:{code}",
+        "@type": "skos:Concept",
+        "skos:prefLabel": _both(title.zh, title.en),
+    }
+
+
 def _publisher(provider: Department) -> dict[str, Any]:
-    names = [{"@value": provider.name, "@language": "zh"}]
-    if provider.name_en:
-        names.append({"@value": provider.name_en, "@language": "en"})
     return {
         "@id": f"urn:veil:department:{quote(provider.code, safe='')}",
         "@type": "foaf:Agent",
         "dct:identifier": provider.code,
-        "foaf:name": names,
-        "dct:spatial": {"@id": f"urn:veil:place:{provider.place}"},
+        "foaf:name": _both(provider.name, provider.name_en),
+        "dct:spatial": _place(provider.place),
     }
 
 
@@ -199,12 +298,4 @@ def jsonld_lines(records: Iterable[Record]) -> Iterator[str]:
 
 def turtle_lines(records: Iterable[Record]) -> Iterator[str]:
     """Yields the parts of a Turtle document; prefixes come first, once."""
-    for number, record in enumerate(records):
-        graph = rdflib.Graph(bind_namespaces="none")
-        for prefix, namespace in CONTEXT.items():
-            graph.bind(prefix, namespace)
-        document = {"@context": CONTEXT, **to_jsonld(record)}
-        graph.parse(data=json.dumps(document, ensure_ascii=False), format="json-ld")
-        lines = graph.serialize(format="turtle").splitlines(keepends=True)
-        own = [line for line in lines if number == 0 or not line.startswith("@prefix ")]
-        yield "".join(own)
+    return turtle(map(to_jsonld, records), CONTEXT)

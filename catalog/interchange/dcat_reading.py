@@ -11,9 +11,12 @@ import json
 from collections.abc import Iterator
 from typing import Final, cast
 from urllib.parse import unquote
+from xml.parsers import expat
+from xml.parsers.expat import ExpatError
+from xml.sax import SAXException
 
 import rdflib
-from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF
+from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, RDFS
 from rdflib.term import Node
 
 from catalog.interchange.dcat import (
@@ -50,7 +53,7 @@ def graph_of(text: str, format_: str) -> rdflib.Graph:
 
     Args:
         text: The document.
-        format_: ``turtle`` or ``json-ld``.
+        format_: ``turtle``, ``json-ld`` or ``xml``.
 
     Raises:
         InputError: It is malformed, or names a context that would have to be fetched.
@@ -59,22 +62,40 @@ def graph_of(text: str, format_: str) -> rdflib.Graph:
     try:
         if format_ == "json-ld":
             _refuse_remote(json.loads(text))
+        if format_ == "xml":
+            _refuse_declarations(text)
         graph.parse(data=text, format=format_)
     except InputError:
         raise
     # rdflib's parsers raise what their helpers raise, errors of their own and of Python.
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError,
-            SyntaxError, RecursionError, LookupError) as error:  # fmt: skip
+            SyntaxError, RecursionError, LookupError, ExpatError,
+            SAXException) as error:  # fmt: skip
         raise InputError(
             Text("the document is no DCAT that can be read", "无法读取该 DCAT 文件"),
             remedy=Text(
-                "check it with another RDF tool; Turtle and JSON-LD are read",
-                "请用其他 RDF 工具检查；支持 Turtle 和 JSON-LD",
+                "check it with another RDF tool; Turtle, JSON-LD and RDF/XML are read",
+                "请用其他 RDF 工具检查；支持 Turtle、JSON-LD 和 RDF/XML",
             ),
             code="import.dcat",
             detail=repr(error),
         ) from error
     return graph
+
+
+def _refuse_declarations(text: str) -> None:
+    """Refuses XML that declares anything: entities grow without end, or name other files."""
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _declared
+    parser.Parse(text.encode("utf-8", "surrogatepass"), True)  # noqa: FBT003 - expat's own
+
+
+def _declared(*_: object) -> None:
+    raise InputError(
+        Text("the document declares a type or entities", "XML 文件含 DOCTYPE 或实体声明"),
+        remedy=Text("export it without a DOCTYPE", "请导出不含 DOCTYPE 的文件"),
+        code="import.doctype",
+    )
 
 
 def _refuse_remote(value: object) -> None:
@@ -128,7 +149,7 @@ class _Reader:
         opening = self._code(DCTERMS.accessRights, RIGHTS, OPENING, "unconditional")
         sharing = text(VEIL.sharing) or ("conditional" if opening == "none" else "unconditional")
         provider = self._provider(place)
-        distribution = self._graph.value(self._subject, DCAT.distribution)
+        distribution = self._distribution()
         return Record(
             source=text(VEIL.catalog) or self._source,
             identifier=self._identifier(),
@@ -150,7 +171,7 @@ class _Reader:
             category=text(VEIL.category) or "department",
             path=self._list(VEIL.path),
             name_en=self._title(self._subject, DCTERMS.title, "en", other=False),
-            abstract=text(DCTERMS.description).replace("\r\n", "\n").strip(),
+            abstract=self._abstract(),
             format=self._text(VEIL["format"], distribution) or self._format(distribution),
             format_type=self._label(distribution, DCTERMS["format"]),
             cycle=self._code(DCTERMS.accrualPeriodicity, FREQUENCY, CYCLES, "irregular"),
@@ -166,6 +187,17 @@ class _Reader:
                 *(self._number(self._subject, VEIL[name]) for name in COUNTS),
             ),
         )
+
+    def _abstract(self) -> str:
+        if (self._subject, VEIL.abstract, None) in self._graph:
+            return ""  # what is described by its name alone, since DCAT-AP wants a description
+        return self._text(DCTERMS.description).replace("\r\n", "\n").strip()
+
+    def _distribution(self) -> Node | None:
+        """The one that is the department's own; of a foreign dataset the first by name."""
+        found = sorted(self._graph.objects(self._subject, DCAT.distribution), key=str)
+        own = [each for each in found if (each, VEIL["format"], None) in self._graph]
+        return next(iter(own or found), None)
 
     def _text(self, predicate: rdflib.URIRef, subject: Node | None = None) -> str:
         if subject is None:
@@ -225,6 +257,8 @@ class _Reader:
     def _label(self, subject: Node | None, predicate: rdflib.URIRef) -> str:
         """A text, or the last part of an address such as those of the EU's authority tables."""
         value = None if subject is None else self._graph.value(subject, predicate)
+        if isinstance(value, rdflib.BNode):
+            return self._text(RDFS.label, value)
         if isinstance(value, rdflib.URIRef):
             return str(value).rstrip("/").rsplit("/", 1)[-1]
         return "" if value is None else str(value)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
 from catalog.interchange.ckan import package
 from catalog.interchange.form_files import write_csv, write_workbook
 from catalog.registry.record import Record
-from protos.faults import InputError, UnavailableError
+from protos.faults import InputError
 from protos.language import Text
+from protos.whole_file import beside
 
 SUFFIXES: Final = (".csv", ".xlsx", ".json", ".jsonld", ".ttl")
 ENCODINGS: Final = {"utf-8": "utf-8-sig", "gb18030": "gb18030"}
@@ -71,10 +70,10 @@ def export_file(
         )
     count = _Count(records, progress)
     if suffix == ".xlsx":
-        with _beside(path) as hidden:
+        with beside(path, mode=0o644) as hidden:
             write_workbook(count, hidden)
     else:
-        with whole_file(path, ENCODINGS[encoding] if suffix == ".csv" else "utf-8") as file:
+        with whole_text(path, ENCODINGS[encoding] if suffix == ".csv" else "utf-8") as file:
             _write(count, suffix, file)
     return count.done
 
@@ -113,39 +112,10 @@ def _write(records: Iterable[Record], suffix: str, file: IO[str]) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, encoding: str = "utf-8-sig") -> Iterator[IO[str]]:
-    """Lends a text file that takes its name when it is complete and on the disk.
-
-    Raises:
-        UnavailableError: It cannot be written.
-    """
-    with _beside(path) as hidden, hidden.open("w", encoding=encoding, newline="") as file:
+def whole_text(path: Path, encoding: str = "utf-8-sig") -> Iterator[IO[str]]:
+    """Lends a text file that takes its name when it is complete and on the disk; see `beside`."""
+    with (
+        beside(path, mode=0o644) as hidden,
+        hidden.open("w", encoding=encoding, newline="") as file,
+    ):
         yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Lends a hidden name in the same directory; what is under it takes the name at the end."""
-    hidden: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        hidden = Path(name)
-        yield hidden
-        hidden.replace(path)
-    except OSError as error:
-        raise UnavailableError(
-            Text(f"{path} cannot be written", f"{path} 无法写入"),
-            remedy=Text(
-                "check that its directory exists, is yours, and that the disk is not full",
-                "请检查目录是否存在、是否归您所有、磁盘是否已满",
-            ),
-            code="export.unwritable",
-            detail=str(error),
-        ) from error
-    finally:
-        if hidden is not None:
-            with suppress(FileNotFoundError):
-                hidden.unlink()

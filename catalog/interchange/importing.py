@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.interchange.ckan import read_packages
-from catalog.interchange.exporting import whole_file
+from catalog.interchange.exporting import whole_text
 from catalog.interchange.form import HEADERS, rows
 from catalog.interchange.form_files import read_form, write_rows
 from catalog.interchange.json_files import read_json, read_text
@@ -223,7 +223,7 @@ def _problems(bad: Sequence[Parsed]) -> list[Problem]:
 
 def _write_bad(path: Path, bad: Sequence[Parsed]) -> None:
     """Writes what was not registered, and why: a form if it was one, else lines of JSON."""
-    with whole_file(path) as file:
+    with whole_text(path) as file:
         if all(
             isinstance(row, dict) and row.keys() <= HEADERS.keys() for b in bad for row in b.raw
         ):

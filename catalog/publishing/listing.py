@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,11 @@ class Publication:
 
 
 def publications(
-    connection: Connection, *, dataset: int | None = None, number: int | None = None
+    connection: Connection,
+    *,
+    dataset: int | None = None,
+    number: int | None = None,
+    among: Sequence[int] | None = None,
 ) -> list[Publication]:
     """Returns publications, also those that ended, in the order of datasets and versions.
 
@@ -70,6 +75,7 @@ def publications(
         connection: To read with.
         dataset: Only of this one, by its number in the tables.
         number: Only this version.
+        among: Only of these, by their numbers in the tables.
     """
     p = PublicationRow
     statement = (
@@ -84,6 +90,8 @@ def publications(
     )  # fmt: skip
     if dataset is not None:
         statement = statement.where(p.dataset == dataset)
+    if among is not None:
+        statement = statement.where(p.dataset.in_(among))
     if number is not None:
         statement = statement.where(p.number == number)
     found = []

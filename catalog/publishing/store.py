@@ -7,7 +7,6 @@ in the catalog does, and only after the object is whole.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from catalog.registry.tables import PublicationRow
 from protos.faults import InputError, UnavailableError
 from protos.keyfile import read_private, write_private
 from protos.language import Text
+from protos.whole_file import sync
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -92,11 +92,7 @@ class Store:
         if self._folder is None:
             return  # an object store has it when it says so
         for path in (self._folder / name, self._folder):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(path)
 
 
 def open_store(directory: Path) -> Store:

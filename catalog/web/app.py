@@ -7,12 +7,13 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.feeds import graphs, pages
 from catalog.rest import datasets
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router,)
+PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
 MEMBERS: Final[tuple[APIRouter, ...]] = ()
 
 

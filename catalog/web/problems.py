@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from protos.faults import VeilError
+from protos.faults import LimitError, VeilError
 
 MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final[dict[str, int]] = {
@@ -76,6 +76,8 @@ def _veil(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
     if problem.status >= 500:
         _LOG.error("%s: %r", error.code, error.detail)
+    if isinstance(error, LimitError) and error.retry_after_s:
+        return answer(problem, {"Retry-After": str(error.retry_after_s)})
     return answer(problem)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from catalog.access.principal import Principal
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
+from catalog.web.site import Site, read_site
 
 Authenticator = Callable[[Request], Principal | None]
 """Says who sends a request; None if it carries no login of this kind.
@@ -30,12 +31,14 @@ class Services:
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
         authenticators: How callers may say who they are, the first that answers counts.
+        site: What the operator says about it.
     """
 
     registry: Registry
     search: Search
     public: bool
     authenticators: tuple[Authenticator, ...] = ()
+    site: Site = field(default_factory=Site)
 
 
 @contextmanager
@@ -47,4 +50,4 @@ def services(directory: Path, *, public: bool) -> Iterator[Services]:
         UnavailableError: It cannot be reached or read.
     """
     with opened(directory) as registry:
-        yield Services(registry, Search(registry.database), public)
+        yield Services(registry, Search(registry.database), public, site=read_site(directory))

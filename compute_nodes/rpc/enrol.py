@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 
 from catalog.identity.authority import TlsKey
 from catalog.identity.certificate import load_certificate, read_certificate
-from catalog.identity.files import create_directory, read_public, write_public
+from catalog.identity.files import create_directory, read_public
 from catalog.identity.invite import read_invite
 from catalog.identity.registry import RENEWAL_TYPE
 from compute_nodes.rpc.membership import Membership
@@ -31,6 +31,7 @@ from protos.identity import IdentityKey
 from protos.language import Text
 from protos.names import Role
 from protos.sealing import SealingKey
+from protos.whole_file import write_whole
 
 TIMEOUT_S: Final = 20.0
 _MAX_REPLY_BYTES: Final = 64 * 1024
@@ -106,9 +107,9 @@ def enroll(
         )
     member = Membership(role, invite.name, reply.exchange, invite.url, reply.exchange_card)
     member.save(directory)
-    write_public(directory / "ca.crt", invite.ca_pem.encode())
-    write_public(directory / "card.jwt", card.encode())
-    write_public(directory / "tls.crt", certificate)  # last: its presence means enrolled
+    write_whole(directory / "ca.crt", invite.ca_pem.encode())
+    write_whole(directory / "card.jwt", card.encode())
+    write_whole(directory / "tls.crt", certificate)  # last: its presence means enrolled
     return member
 
 
@@ -148,7 +149,7 @@ def renew(
     }
     reply = _post(member.enrolment, "/renew", body, ca_pem.decode(), timeout_s)
     certificate = _own_certificate(reply, ca_pem, tls, member.role, member.name)
-    write_public(directory / "tls.crt", certificate)
+    write_whole(directory / "tls.crt", certificate)
 
 
 def renewal_due(directory: Path, now: float, *, left_s: float = 30 * 86_400) -> bool:

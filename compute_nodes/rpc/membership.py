@@ -17,10 +17,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from catalog.identity.files import read_public, write_public
+from catalog.identity.files import read_public
 from protos.faults import InputError
 from protos.language import Text
 from protos.names import Role, check_name, check_role
+from protos.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Membership:
     def save(self, directory: Path) -> None:
         """Writes ``member.json``."""
         body = json.dumps(asdict(self), indent=1, sort_keys=True).encode()
-        write_public(directory / "member.json", body)
+        write_whole(directory / "member.json", body)
 
     @classmethod
     def load(cls, directory: Path) -> Membership:

@@ -75,7 +75,8 @@ def attack(view: View, auxiliary: Table | None) -> Finding:
 
 def _with_file(view: View, auxiliary: Table) -> Finding:
     present = {column.name for column in auxiliary.columns}
-    names = [n for n in view.identifying() if n in present]
+    # A division that another column decides is not known without it.
+    names = [n for n in view.identifying() if {n, view.policy.columns[n].within or n} <= present]
     original = {column.name for column in view.original.columns}
     proof = [c.name for c in view.policy.columns.values()
              if c.role == "direct" and c.name in present & original]  # fmt: skip

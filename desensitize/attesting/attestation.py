@@ -10,7 +10,6 @@ true.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -26,8 +25,9 @@ from desensitize.releasing.facts import MANIFEST, Release, sha256_of
 from protos.canonical import canonical
 from protos.data_integrity import CONTEXTS, secure, written
 from protos.did_key import did_of
-from protos.faults import InputError, PolicyError, UnavailableError
+from protos.faults import InputError, PolicyError
 from protos.language import Text
+from protos.whole_file import write_whole
 
 ATTESTATION: Final = "attestation.json"
 TYPES: Final = ("VerifiableCredential", "VeilReleaseAttestation")
@@ -124,29 +124,10 @@ def write_attestation(attestation: Mapping[str, Any], directory: Path) -> Path:
         UnavailableError: The disk is full, or the directory is not ours.
     """
     path = directory / ATTESTATION
-    draft = directory / f".{ATTESTATION}.{secrets.token_hex(8)}"
     try:
-        with draft.open("xb") as file:
-            file.write(canonical(attestation))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)  # fails if there is one, where a rename would replace it
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_whole(path, canonical(attestation), mode=0o644, new=True)
     except FileExistsError as error:
         raise exists(path) from error
-    except OSError as error:
-        raise UnavailableError(
-            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
-            remedy=Text("free disk space, or check the rights on its directory",
-                        "请腾出磁盘空间，或检查目录权限"),
-            code="attestation.disk",
-        ) from error  # fmt: skip
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

@@ -124,24 +124,18 @@ def write_json(path: Path | None, body: dict[str, Any]) -> None:
     import json
 
     from protos import terminal
+    from protos.whole_file import write_whole
 
     if path is not None:
-        path.write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+        write_whole(path, text.encode(), mode=0o644)
         terminal.done(Text(f"Wrote {path}.", f"已写入 {path}。"))
 
 
 def writable(path: Path | None) -> Path | None:
     """Refuses, before a long scan, a file that could not be written after it."""
-    import os
+    from protos.whole_file import check_place
 
-    from protos.faults import InputError
-
-    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise InputError(
-            Text(
-                f"{path} cannot be written: {path.parent} is no directory that you may write to",
-                f"无法写入 {path}：{path.parent} 不是可写的目录",
-            ),
-            code="scan.output",
-        )
+    if path is not None:
+        check_place(path)
     return path

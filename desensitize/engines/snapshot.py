@@ -26,6 +26,7 @@ from desensitize.engines.reports import ColumnReport, LoadReport
 from protos.canonical import digest
 from protos.faults import InputError, UnavailableError, VeilError, from_public
 from protos.language import Text
+from protos.whole_file import sync
 
 GIB: Final = 1 << 30
 _LAYOUT: Final = 1  # raise it when the same source must be loaded anew
@@ -235,14 +236,14 @@ def _publish(
     """Gives the file its name; the JSON file comes last and makes it exist."""
     name = secrets.token_hex(16)
     final = directory / f"{name}.duckdb"
-    _sync(database)
+    sync(database)
     size = database.stat().st_size
     database.rename(final)
     draft = database.with_name("meta.json")
     draft.write_text(json.dumps(meta | {"bytes": size, "report": report}), "utf-8")
-    _sync(draft)
+    sync(draft)
     draft.rename(directory / f"{name}.json")
-    _sync(directory)
+    sync(directory)
     return Snapshot(name, final, _read_report(report))
 
 
@@ -302,11 +303,3 @@ def _version(source: Path) -> list[int]:
 def _sha256(source: Path) -> str:
     with source.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,12 @@ A level is a masking method with a name. Built in are
 ``street district city province``   of an address or a division code (GB/T 2260)
 ``5``, ``0.5``, …                   bands of a number, of that width
 ``first1`` … ``first64``            the first characters of a code, such as of ICD-10
+``degree schooling``                groups of degrees (GB/T 4658)
+``trade work``                      … of occupations (GB/T 6565)
+``employer paid``                   … of who one works for (GB/T 2261.4)
+``marriage spouse``                 … of marital status (GB/T 2261.2)
+``subregion continent``             … of countries (UN M49)
+``han``                             Han, or one of the minorities (GB/T 3304)
 ``*``                               nothing: one text for all, also for an empty cell
 =================================== =========================================================
 
@@ -29,12 +35,14 @@ from typing import ClassVar, Final, cast, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from desensitize.generalise.word_groups import WordGroup
 from desensitize.masking.base import Cell, Function, Method, Workshop
 from desensitize.masking.dates import DateTo, Unit
 from desensitize.masking.district import District, Level
 from desensitize.masking.numbers import Band
 from desensitize.masking.readings import as_text
 from desensitize.policy import HierarchyRule, PublishedColumn, PublishPolicy
+from desensitize.vocabulary import level_names
 from protos.faults import InputError
 from protos.language import Text
 
@@ -104,6 +112,7 @@ class Street:
     Conclusions: the street, in which few may live.
     """
 
+    reads_division: ClassVar = True
     title: ClassVar = Text("address up to the street", "地址保留到街道")
     concludes: ClassVar = Text("the street or village", "可知所在街道或村")
 
@@ -228,6 +237,8 @@ def _built_in(column: str, name: str) -> Method:
         return AsRead()
     if name == "street":
         return Street()
+    if name in level_names():
+        return WordGroup(name)
     if name in _UNITS:
         return DateTo(cast("Unit", name))
     if name in _DIVISIONS:
@@ -236,7 +247,8 @@ def _built_in(column: str, name: str) -> Method:
         return Band(Decimal(name))
     if (first := _FIRST.fullmatch(name)) and int(first[1]) <= 64:
         return Beginning(int(first[1]))
-    known = ", ".join(("value", *_UNITS, "street", *_DIVISIONS, "5", "first3", ANYTHING))
+    others = (*_DIVISIONS, *level_names(), "5", "first3", ANYTHING)
+    known = ", ".join(("value", *_UNITS, "street", *others))
     raise InputError(
         Text(f"{column!r}: there is no level {name!r}", f"“{column}”：没有名为 {name!r} 的层级"),
         remedy=Text(

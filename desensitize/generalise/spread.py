@@ -6,6 +6,7 @@ of money; what occurs are at most as many cells as there are rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -18,6 +19,57 @@ from desensitize.generalise.groups import Ints, Sensitive
 Floats = NDArray[np.float64]
 _DENSE: Final = 8
 """Cells laid out for each one that is filled, up to which counting is quicker than sorting."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The shares of a table's values, in their order, added up: for the ordered distance.
+
+    Attributes:
+        below: Share of the rows up to each value, before the first one 0.
+        sums: Of those shares, up to each value.
+    """
+
+    below: Floats
+    sums: Floats
+
+    @classmethod
+    def over(cls, values: int, shares: Iterable[Floats]) -> Steps:
+        """Adds the values' shares up; they come in parts, and are not held beside the sums."""
+        below, sums = np.zeros(values + 1), np.zeros(values + 1)
+        at = 1
+        for part in shares:
+            below[at : at + len(part)] = part
+            at += len(part)
+        np.cumsum(below, out=below)
+        np.cumsum(below, out=sums)
+        return cls(below, sums)
+
+    @property
+    def last(self) -> int:
+        """Place of the last value."""
+        return len(self.below) - 2
+
+    @property
+    def many(self) -> int:
+        """Steps from the first value to the last one; 1 if there is none."""
+        return max(self.last, 1)
+
+    def apart(self, first: NDArray[np.bool_], place: Ints, until: Ints, reached: Floats) -> Floats:
+        """Returns what each filled cell adds to its class's sum of |P - Q| over the values.
+
+        Args:
+            first: Whether it is the first one of its class: before it P is 0.
+            place: Its value.
+            until: Value of the class's next cell, of its last one `last`: P changes there only.
+            reached: P from its value on.
+        """
+        # From `place` to `until` P is `reached`; Q rises, and passes it at `cross`.
+        cross = np.clip(np.searchsorted(self.below[1:], reached), place, until)
+        sums = self.sums
+        apart = reached * (2 * cross - place - until) - 2 * sums[cross] + sums[place] + sums[until]
+        found: Floats = apart + sums[place] * first
+        return found
 
 
 @dataclass(frozen=True)
@@ -68,36 +120,26 @@ class Spread:
         seen = counted > 0
         table = counted[seen] / max(counted.sum(), 1)
         place = (np.cumsum(seen) - 1)[code]
-        share = count / self.sizes[member]
         found = self._ordered if self.ordered else self._equal
-        return found(member, place, share, table)
+        return found(member, place, count, table)
 
-    def _equal(self, member: Ints, place: Ints, share: Floats, table: Floats) -> Floats:
+    def _equal(self, member: Ints, place: Ints, count: Ints, table: Floats) -> Floats:
         """Half of the sum of |p - q|, that is, of p - q where p is greater: never where p is 0."""
-        more = np.maximum(share - table[place], 0.0)
+        more = np.maximum(count / self.sizes[member] - table[place], 0.0)
         return self._summed(member, more)
 
-    def _ordered(self, member: Ints, place: Ints, share: Floats, table: Floats) -> Floats:
-        """The sum of |P - Q| over cumulative shares, per step; P changes at filled cells only."""
-        last = len(table) - 1
-        if last < 1 or not len(member):
+    def _ordered(self, member: Ints, place: Ints, count: Ints, table: Floats) -> Floats:
+        if not len(member):
             return np.zeros(len(self.sizes))
-        below = np.concatenate(([0.0], np.cumsum(table)))  # Q before each place
-        sums = np.concatenate(([0.0], np.cumsum(below[1:])))  # of Q, up to each place
-        first = np.ones(len(member), bool)
-        first[1:] = member[1:] != member[:-1]
+        steps = Steps.over(len(table), [table])
+        first = np.concatenate(([True], member[1:] != member[:-1]))
         starts = np.flatnonzero(first)
-        running = np.cumsum(share)
-        reached = running - np.repeat(
-            running[starts] - share[starts], np.diff(np.append(starts, len(member)))
-        )
-        until = np.append(place[1:], last)
-        until[np.append(starts[1:], len(member)) - 1] = last  # of a class's last cell: the end
-        # From `place` to `until` P is `reached`; Q rises, and passes it at `cross`.
-        cross = np.clip(np.searchsorted(below[1:], reached), place, until)
-        apart = reached * (2 * cross - place - until) - 2 * sums[cross] + sums[place] + sums[until]
-        before = sums[place] * first  # before a class's first cell P is 0
-        return self._summed(member, apart + before) / last
+        running = np.cumsum(count)
+        before = np.concatenate(([0], running[starts[1:] - 1]))
+        reached = (running - before[np.cumsum(first) - 1]) / self.sizes[member]
+        until = np.append(place[1:], steps.last)
+        until[starts[1:] - 1] = steps.last
+        return self._summed(member, steps.apart(first, place, until, reached)) / steps.many
 
     def _summed(self, member: Ints, figures: Floats) -> Floats:
         total = np.bincount(member, weights=figures, minlength=len(self.sizes))

@@ -8,9 +8,10 @@ compresses and writes: memory holds a few batches.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class Written:
         rows_out: Rows written.
         stored: Arrow type of each published column.
         lost: Values that became NULL, by column; those with none are left out.
+        unclear: Those of them that name several divisions, by column.
         unmentioned: Columns that the policy does not mention.
         fresh: Columns that come out differently each time.
         levels: Level of each generalised column.
@@ -54,6 +56,7 @@ class Written:
     rows_out: int
     stored: dict[str, str]
     lost: dict[str, int]
+    unclear: dict[str, int]
     unmentioned: tuple[str, ...]
     fresh: tuple[str, ...]
     levels: dict[str, str]
@@ -76,6 +79,14 @@ class Written:
                 "notes": tuple(Text(**note) for note in body["notes"]),
             }
         )
+
+
+@dataclass
+class _Counts:
+    """Values that became NULL, by column, and those of them that name several divisions."""
+
+    lost: Counter[str] = field(default_factory=Counter)
+    unclear: Counter[str] = field(default_factory=Counter)
 
 
 def write_masked(
@@ -116,13 +127,14 @@ def write_masked(
         statement = prepare(
             table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late, order=order
         )
-    rows, lost, schema = _write(table, statement, path, progress)
+    rows, counts, schema = _write(table, statement, path, progress)
     suppressed = 0 if chosen is None else chosen.found.suppressed
     return Written(
         rows_in=rows + suppressed,
         rows_out=rows,
         stored={field.name: str(field.type) for field in schema},
-        lost=lost,
+        lost=dict(+counts.lost),
+        unclear=dict(+counts.unclear),
         unmentioned=statement.unmentioned,
         fresh=statement.fresh,
         levels={} if chosen is None else chosen.levels,
@@ -134,11 +146,11 @@ def write_masked(
 
 def _write(
     table: Table, statement: Statement, path: Path, progress: Progress | None
-) -> tuple[int, dict[str, int], pa.Schema]:
+) -> tuple[int, _Counts, pa.Schema]:
     width = len(statement.names)
     reader = table.engine.sql(statement.sql).to_arrow_reader(_batch_rows(table))
     schema = pa.schema([_plain(field) for field in list(reader.schema)[:width]])
-    lost = dict.fromkeys(statement.names, 0)
+    counts = _Counts()
     rows, told = 0, float("-inf")  # the first batch is told at once
     with (
         ThreadPoolExecutor(1, "veil-write") as writing,
@@ -149,7 +161,7 @@ def _write(
             rows += group.num_rows
             if last is not None:
                 last.result()  # a full disk is met here
-            last = writing.submit(_finish, group, statement, schema, lost, writer)
+            last = writing.submit(_finish, group, statement, schema, counts, writer)
             if progress is not None and time.monotonic() - told > _TOLD_EVERY_S:
                 told = time.monotonic()
                 progress(rows, table.rows)
@@ -157,7 +169,7 @@ def _write(
             last.result()
         else:
             writer.write_table(schema.empty_table())
-    return rows, {name: count for name, count in lost.items() if count}, schema
+    return rows, counts, schema
 
 
 def _groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
@@ -181,19 +193,25 @@ def _finish(
     group: pa.Table,
     statement: Statement,
     schema: pa.Schema,
-    lost: dict[str, int],
+    counts: _Counts,
     writer: pq.ParquetWriter,
 ) -> None:
     """Does what is left to Python, counts what was lost, and writes."""
     # One chunk per column: where batches ended must not show in the file.
     columns = [_one(column) for column in group.columns]
     width = len(statement.names)
-    flags = dict(zip(statement.counted, columns[width:], strict=True))
+    middle = width + len(statement.counted)
+    lost = dict(zip(statement.counted, columns[width:middle], strict=True))
+    unclear = dict(zip(statement.unclear, columns[middle:], strict=True))
     for place, function in statement.late.items():
-        columns[place] = function.compute(columns[place])
-        flags[place] = pc.and_(flags[place], columns[place].is_null())
-    for place, flag in flags.items():
-        lost[statement.names[place]] += int(pc.sum(flag).as_py() or 0)
+        read = columns[place]
+        columns[place] = function.compute(read)
+        lost[place] = pc.and_(lost[place], columns[place].is_null())
+        if function.unclear is not None:
+            unclear[place] = function.unclear(read.filter(lost[place]))
+    for flags, counted in ((lost, counts.lost), (unclear, counts.unclear)):
+        for place, flag in flags.items():
+            counted[statement.names[place]] += int(pc.sum(flag).as_py() or 0)
     writer.write_table(pa.Table.from_arrays(columns[:width], schema=schema), ROW_GROUP)
 
 

@@ -45,12 +45,15 @@ class Function:
         takes: The engine's type of what comes in.
         gives: … and of what goes out.
         pure: Whether equal values give equal results, so that the engine may ask once for many.
+        unclear: Says of values that became NULL whether they could mean several things; None if
+            there is no such reason.
     """
 
     compute: Callable[[Any], Any]
     takes: str = "VARCHAR"
     gives: str = "VARCHAR"
     pure: bool = True
+    unclear: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,10 +189,10 @@ class Method(Protocol):
         concludes: What a reader of the release can still conclude about a person.
     """
 
-    # Four more that only some have: ``domain``, the name of its key, ``needs``, the other columns
-    # that it looks at, ``fresh``, whether it draws anew each time, and ``conclusion``, which says
-    # what it concludes with these parameters; see `domain_of`, `needs_of`, `is_fresh` and
-    # `conclusion_of`.
+    # Five more that only some have: ``domain``, the name of its key, ``needs``, the other columns
+    # that it looks at, ``fresh``, whether it draws anew each time, ``reads_division``, and
+    # ``conclusion``, which says what it concludes with these parameters; see `domain_of`,
+    # `needs_of`, `is_fresh`, `reads_division` and `conclusion_of`.
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     title: ClassVar[Text]
@@ -224,6 +227,11 @@ class Kind:
 def is_fresh(method: Method) -> bool:
     """Whether the method draws anew each time, so that no two releases are alike."""
     return bool(getattr(method, "fresh", False))
+
+
+def reads_division(method: Method | None) -> bool:
+    """Whether the method reads a text as a division, whose name several can have."""
+    return bool(getattr(method, "reads_division", False))
 
 
 def domain_of(method: Method) -> str:

@@ -40,7 +40,9 @@ class District:
     Read from the beginning of the text: province, city and district with or without 省 and 市,
     each of which may be missing as long as one division only can be meant; or from a code of six
     digits, which ids begin with. An address that says only its city becomes its city. What names
-    no known division becomes NULL and is counted.
+    no known division becomes NULL and is counted; so does a name that several divisions have
+    (白云区 is in Guangzhou and in Guiyang), unless the policy names a column that decides
+    (``within``): these are counted apart.
 
     Conclusions: the division. A district of 50,000 people with a rare age or trade beside it
     still singles out.
@@ -51,6 +53,7 @@ class District:
 
     level: Level
 
+    reads_division: ClassVar = True
     title: ClassVar = Text("address reduced to its division", "地址泛化到行政区划")
     concludes: ClassVar = Text("province, city or district", "可知省、市或区县")
 
@@ -61,12 +64,77 @@ class District:
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns names such as 广东省广州市天河区."""
-        # Streets and numbers differ from cell to cell, what stands before them does not: cut
-        # there, few different texts are left to be looked up.
-        head = f"left(replace(trim({as_text(cell).sql}), ' ', ''), {_HEAD})"
-        cut = rf"regexp_extract({head}, '^(?:[0-9]{{6}}|.*[省市区县旗州盟岛])')"
-        beginning = f"CASE WHEN {cut} <> '' THEN {cut} ELSE {head} END"
-        return shop.call(Function(_reader(self.level)), beginning)
+        return shop.call(Function(_reader(self.level), unclear=which_unclear), beginning_of(cell))
+
+
+def beginning_of(cell: Cell) -> str:
+    """Returns the expression of the part of a text that can name a division."""
+    # Streets and numbers differ from cell to cell, what stands before them does not: cut
+    # there, few different texts are left to be looked up.
+    head = f"left(replace(trim({as_text(cell).sql}), ' ', ''), {_HEAD})"
+    cut = rf"regexp_extract({head}, '^(?:[0-9]{{6}}|.*[省市区县旗州盟岛])')"
+    return f"CASE WHEN {cut} <> '' THEN {cut} ELSE {head} END"
+
+
+def which_unclear(values: pa.Array) -> pa.Array:
+    """Says of each text whether it names several divisions, so that none can be meant for sure."""
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    coded = values.dictionary_encode()
+    unclear = [is_unclear(text) for text in coded.dictionary.to_pylist()]
+    return pa.array(unclear, pa.bool_()).take(coded.indices)
+
+
+def is_unclear(text: str) -> bool:
+    """Whether a text begins with a name that several divisions have: 白云区, 鼓楼区, 朝阳区."""
+    beginning = _beginning(text)
+    return bool(beginning) and text[:6] not in divisions() and not spellings()[beginning]
+
+
+def names_one(text: str) -> bool:
+    """Whether a text is a code or name of a division and nothing else, clear or not."""
+    return text in divisions() or text in spellings()
+
+
+def within(cell: Cell, other: Cell, shop: Workshop) -> Cell:
+    """Reads a column of divisions with the help of another one, in whose divisions they lie.
+
+    What names one division by itself stays as it is; 白云区 beside 贵阳市 becomes
+    贵州省贵阳市白云区.
+
+    Args:
+        cell: The column.
+        other: City, province or code.
+        shop: Of the release.
+    """
+    pair = f"({as_text(cell).sql}) || chr(31) || coalesce({as_text(other).sql}, '')"
+    name = shop.function(Function(_located))
+    return Cell(f"{name}({pair})", "VARCHAR")
+
+
+def _located(pairs: pa.Array) -> pa.Array:
+    pairs = pairs.combine_chunks() if isinstance(pairs, pa.ChunkedArray) else pairs
+    coded = pairs.dictionary_encode()
+    found = [located(*pair.split(chr(31), 1)) for pair in coded.dictionary.to_pylist()]
+    return pa.array(found, pa.string()).take(coded.indices)
+
+
+def located(text: str, place: str) -> str:
+    """Returns a division's name with what it lies in, where that decides which one is meant.
+
+    Args:
+        text: As it is written.
+        place: Name or code of a division in which it lies, or of the division itself.
+    """
+    plainly = text.strip().replace(" ", "")
+    if not is_unclear(plainly):
+        return text
+    code = _code_of(place.strip().replace(" ", ""))
+    levels: tuple[Level, ...] = ("city", "province") if code else ()
+    for level in levels:
+        before = full_name(code, level)
+        if before and division_of(before + plainly, "district") != before:
+            return before + plainly
+    return text
 
 
 def _reader(level: Level) -> Callable[[pa.Array], pa.Array]:
@@ -89,8 +157,12 @@ def _reader(level: Level) -> Callable[[pa.Array], pa.Array]:
 
 def division_of(text: str, level: Level = "district") -> str | None:
     """Returns the full name of the division that a text begins with, or None."""
-    code = text[:6] if text[:6] in divisions() else spellings().get(_beginning(text), "")
+    code = _code_of(text)
     return full_name(code, level) if code else None
+
+
+def _code_of(text: str) -> str:
+    return text[:6] if text[:6] in divisions() else spellings().get(_beginning(text), "")
 
 
 def _beginning(text: str) -> str:

@@ -16,24 +16,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Final
 
 import duckdb
 from duckdb import func
 
-from desensitize.engines.stored_values import literal, quoted
-from desensitize.masking.base import NUMBERS, ROW, Bounds, Cell, Function, Method, Secrets, Workshop
-from desensitize.masking.readings import as_date, as_number, as_whole, one_zero
+from desensitize.engines.stored_values import quoted
+from desensitize.masking.base import (
+    ROW,
+    Cell,
+    Function,
+    Method,
+    Secrets,
+    Workshop,
+)
+from desensitize.masking.read_column import doubt, may_be_unclear, present, read_column
 from desensitize.masking.visible import Keep
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.row_order import place as place_of
 from desensitize.sources import Table
 from protos.faults import InputError
 from protos.language import Text
-
-_TRUE: Final = ["true", "t", "1", "yes", "y", "是"]
-_FALSE: Final = ["false", "f", "0", "no", "n", "否"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Statement:
         names: Of the published columns, in order. As many columns follow in ``sql`` as are in
             ``counted``, each true where a value was lost.
         counted: Places of the columns in which values can be lost.
+        unclear: Places of those in which the engine says also whether a value was lost because it
+            could mean several things; as many columns follow those of ``counted``.
         unmentioned: Columns of the table that the policy does not publish or drop.
         fresh: Columns that come out differently each time.
         late: What Python has still to do, by place; the flag in ``counted`` then says where there
@@ -55,6 +59,7 @@ class Statement:
     sql: str
     names: tuple[str, ...]
     counted: tuple[int, ...]
+    unclear: tuple[int, ...]
     unmentioned: tuple[str, ...]
     fresh: tuple[str, ...]
     late: dict[int, Function] = field(repr=False)
@@ -92,15 +97,20 @@ def prepare(
     shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
     chosen = methods or {}
     steps = [chosen.get(c.name, c.methods) for c in policy.published]
-    current: list[Cell] = []
-    for place, column in enumerate(policy.published):
-        shop.column, shop.bounds = column.name, column.bounds
-        current.append(read_column(cells[column.name], column, steps[place]))
+    read = [
+        read_column(cells[column.name], column, own, shop)
+        for column, own in zip(policy.published, steps, strict=True)
+    ]
+    doubted = [
+        place for place, column in enumerate(policy.published)
+        if may_be_unclear(steps[place], late=column.name in late)
+    ]  # fmt: skip
     layers.compute(
-        {f"c{i}": cell.sql for i, cell in enumerate(current)}
-        | {f"p{i}": _present(cells[c.name]) for i, c in enumerate(policy.published)}
+        {f"c{i}": cell.sql for i, cell in enumerate(read)}
+        | {f"p{i}": present(cells[c.name]) for i, c in enumerate(policy.published)}
+        | {f"h{i}": read[i].sql for i in doubted}
     )
-    current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(current)]
+    current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(read)]
     for depth in range(max((len(each) for each in steps), default=0)):
         made: dict[int, Cell] = {}
         for place, column in enumerate(policy.published):
@@ -122,12 +132,16 @@ def prepare(
     # Windows and joins hand rows on as they like.
     by = ROW if shop.unordered or condition else ""
     by = by if order is None else place_of(ROW, shop.variable(order))
-    sql, counted = _outermost(layers.sql, policy.published, steps, current, by)
+    doubts = {}
+    for i in doubted:
+        doubts[i] = doubt(Cell(f"h{i}", read[i].stored), f"p{i} AND c{i} IS NULL", shop)
+    sql, counted = _outermost(layers.sql, policy.published, steps, current, by, doubts)
     tell(table.engine, shop)
     return Statement(
         sql,
         tuple(column.name for column in policy.published),
         counted,
+        tuple(doubted),
         tuple(column.name for column in table.columns if column.name not in matched),
         tuple(name for name in (c.name for c in policy.published) if name in shop.fresh),
         {place: cell.late.function for place, cell in enumerate(current) if cell.late},
@@ -141,7 +155,8 @@ def match_columns(table: Table, policy: PublishPolicy) -> frozenset[str]:
     Raises:
         InputError: The table lacks one, has one that the policy refuses, or nothing is published.
     """
-    require_columns(table, policy.columns)
+    beside = (c.within for c in policy.published if c.within)
+    require_columns(table, dict.fromkeys([*policy.columns, *beside]))
     spoken = frozenset(c.name for c in policy.columns.values() if c.published or c.dropped)
     unmentioned(table, policy, spoken)
     if not policy.published:
@@ -231,54 +246,6 @@ def _source(table: Table) -> tuple[_Layers, dict[str, Cell]]:
     return _Layers(f"({numbered})", [*(cell.sql for cell in cells.values()), ROW]), cells
 
 
-def read_column(cell: Cell, column: PublishedColumn, methods: tuple[Method, ...]) -> Cell:
-    """Reads a column as what the policy says that it is.
-
-    Empty text, what is of another kind, and what is out of bounds become NULL. Without a method
-    that changes it, the column stays in its own type.
-    """
-    if "ENUM(" in cell.stored:
-        # The list of a category's values would be published whole, also those of no row that is.
-        cell = Cell(f"({cell.sql})::VARCHAR", "VARCHAR")
-    if cell.stored == "VARCHAR":
-        cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")
-    cell = one_zero(cell)
-    match column.type:
-        case "integer":
-            cell = as_whole(cell)
-        case "decimal":
-            cell = cell if cell.family in NUMBERS else as_number(cell)
-        case "date":
-            cell = as_date(cell)
-        case "boolean" if cell.family != "BOOLEAN":
-            text = f"lower(trim({cell.sql}::VARCHAR))"
-            yes, no = (", ".join(map(literal, words)) for words in (_TRUE, _FALSE))
-            cell = Cell(
-                f"CASE WHEN {text} IN ({yes}) THEN true WHEN {text} IN ({no}) THEN false END",
-                "BOOLEAN",
-            )
-    if column.bounds is not None:
-        cell = _within(cell, column.bounds, kept=all(isinstance(m, Keep) for m in methods))
-    return cell
-
-
-def _within(cell: Cell, bounds: Bounds, *, kept: bool) -> Cell:
-    """Leaves what is within bounds; a column that is only kept stays in its own type."""
-    low, high = bounds
-    if isinstance(low, Decimal):
-        value, ends = as_number(cell), f"{low:f} AND {high:f}"
-    else:
-        value, ends = as_date(cell), f"DATE '{low}' AND DATE '{high}'"
-    left = cell if kept else value
-    return Cell(f"CASE WHEN {value.sql} BETWEEN {ends} THEN {left.sql} END", left.stored)
-
-
-def _present(cell: Cell) -> str:
-    if cell.stored == "VARCHAR":
-        return f"coalesce({cell.sql} <> '', false)"
-    return f"{cell.sql} IS NOT NULL"
-
-
 def _to_be_rounded(column: PublishedColumn, cell: Cell) -> bool:
     """Whether a method has made fractions of what is declared to be whole."""
     return column.type == "integer" and cell.stored == "DOUBLE"
@@ -290,6 +257,7 @@ def _outermost(
     steps: list[tuple[Method, ...]],
     cells: list[Cell],
     by: str,
+    doubts: Mapping[int, str],
 ) -> tuple[str, tuple[int, ...]]:
     outer, counted = [], []
     for place, column in enumerate(columns):
@@ -305,12 +273,13 @@ def _outermost(
             counted.append(place)
     # The names of flags cannot be those of columns: these are compared by the engine.
     taken = {column.name.casefold() for column in columns}
-    for place in counted:
-        name = f"lost{place}"
+    flags = [("lost", i, f"p{i}" if cells[i].late else f"p{i} AND c{i} IS NULL") for i in counted]
+    flags += [("unclear", place, sql) for place, sql in doubts.items()]
+    for what, place, sql in flags:
+        name = f"{what}{place}"
         while name in taken:
             name += "_"
-        lost = f"p{place}" if cells[place].late else f"p{place} AND c{place} IS NULL"
-        outer.append(f"{lost} AS {name}")
+        outer.append(f"{sql} AS {name}")
     order = f" ORDER BY {by}" if by else ""
     return f"SELECT {', '.join(outer)} FROM {below}{order}", tuple(counted)
 

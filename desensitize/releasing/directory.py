@@ -17,6 +17,7 @@ from desensitize.engines.scratch import locked_directory, sweep
 from desensitize.releasing.files import every_file
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
+from protos.whole_file import check_place, sync
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def publication(final: Path) -> Iterator[Path]:
             _bring_to_disk(draft)
             check_final(final)
             draft.rename(final)
-            _sync(final.parent)
+            sync(final.parent)
         finally:
             shutil.rmtree(draft, ignore_errors=True)  # not there any more if all went well
             os.close(lock)
@@ -75,16 +76,7 @@ def check_final(final: Path) -> None:
             ),
             code="release.exists",
         )
-    parent = final.absolute().parent
-    if not (parent.is_dir() and os.access(parent, os.W_OK)):
-        raise InputError(
-            Text(
-                f"{final} cannot be made: {parent} is no directory that you may write to",
-                f"无法创建 {final}：{parent} 不是可写的目录",
-            ),
-            remedy=Text("make that directory first", "请先创建该目录"),
-            code="release.output",
-        )
+    check_place(final.absolute())
 
 
 def _hidden(final: Path) -> str:
@@ -93,13 +85,5 @@ def _hidden(final: Path) -> str:
 
 def _bring_to_disk(directory: Path) -> None:
     for path in every_file(directory):
-        _sync(path)
-    _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
+    sync(directory)

@@ -75,6 +75,7 @@ class ColumnFacts:
         methods: What was done, in order; for a hierarchy one, ``level``, with its name.
         lost: Values that became NULL because the methods could not read them or the bounds
             exclude them.
+        unclear: Those of them that name several divisions, of which one could be meant.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ColumnFacts:
     role: Role
     methods: tuple[Done, ...]
     lost: int = 0
+    unclear: int = 0
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def record(
                 column.role,
                 _all_done(column, policy, written.levels),
                 written.lost.get(column.name, 0),
+                written.unclear.get(column.name, 0),
             )
             for column in policy.published
         ),

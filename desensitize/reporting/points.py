@@ -110,6 +110,23 @@ def _emptied(contents: Contents) -> Text | None:
     )
 
 
+def _unclear(contents: Contents) -> Text | None:
+    """Divisions whose name several have: a reader may take their absence for something else."""
+    found = {" ".join(c.name.split()): c.unclear for c in contents.release.columns if c.unclear}
+    if not found:
+        return None
+    return Text(
+        "Emptied because divisions of several cities have the name, so that none could be meant "
+        "for sure: "
+        + ", ".join(f"{count:,} values of {name}" for name, count in found.items())
+        + ". They are not spread evenly: such districts are missing. A column of cities or "
+        "division codes decides (within, in the policy).",
+        "因多个城市有同名区县、无法判定而置空："
+        + "、".join(f"{name} {count:,} 个值" for name, count in found.items())
+        + "。缺失并非均匀分布，而是集中于这些区县。可在策略中用 within 指明城市或行政区划代码列。",
+    )
+
+
 def _no_limits(contents: Contents) -> Text | None:
     if contents.policy.attacks.asked:
         return None
@@ -140,6 +157,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _known_otherwise,
     _not_for_everybody,
     _emptied,
+    _unclear,
     _no_limits,
     _no_earlier,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import POLICY, read_copy, sha256_of
 from desensitize.reporting.contents import Contents, read_contents
 from desensitize.reporting.page import page
-from protos.faults import InputError, TrustError, UnavailableError
+from protos.faults import InputError, TrustError
 from protos.language import Language, Text, language
+from protos.whole_file import check_place, write_whole
 
 REPORT = "report.html"
 
@@ -81,30 +81,12 @@ def check_new(path: Path) -> None:
             remedy=Text("name another file with --out", "请用 --out 指定其他文件"),
             code="report.exists",
         )
-    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise InputError(
-            Text(
-                f"{path} cannot be written: {path.parent} is no directory that you may write to",
-                f"无法写入 {path}：{path.parent} 不是可写的目录",
-            ),
-            code="report.output",
-        )
+    check_place(path)
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        draft.write_text(text, "utf-8")
-        os.link(draft, path)  # fails if somebody was quicker, where a rename would replace it
+        write_whole(path, text.encode(), mode=0o644, new=True)
     except FileExistsError:
         check_new(path)
         raise
-    except OSError as error:
-        raise UnavailableError(
-            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
-            remedy=Text("free disk space, or check the rights on its directory",
-                        "请腾出磁盘空间，或检查目录权限"),
-            code="report.disk",
-        ) from error  # fmt: skip
-    finally:
-        draft.unlink(missing_ok=True)

@@ -4,26 +4,36 @@ The attackers are those of El Emam, "Guide to the De-Identification of Personal 
 Information" (2013): the prosecutor knows that his target is in the table, the journalist does not,
 the marketer wants as many as possible. A missing value is a value like any other: it is what a
 reader sees.
+
+Classes, and cells of classes and values, stay in the engine, which writes to disk what does not fit
+into its memory; here are counts of sizes and batches of cells.
 """
 
 # ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+import duckdb
 import numpy as np
 
-from desensitize.generalise.groups import DATES, Ints, Sensitive, ints
-from desensitize.generalise.spread import spread
+from desensitize.generalise.groups import DATES, Ints, ints
+from desensitize.generalise.spread import Steps
 from desensitize.masking.base import NUMBERS
 from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk
+from desensitize.risks.stream import told
 from desensitize.sources import Table
 from protos.faults import InputError
 from protos.language import Text
 
 _CLASSES: Final = "veil_classes"
+_CELLS: Final = "veil_cells"
+_VALUES: Final = "veil_values"
+_BATCH: Final = 1 << 18
+"""Cells of classes and values that are looked at at once."""
 _EDGES: Final = (1, 2, 3, 5, 10, 20, 50, 100, 1000)
 
 
@@ -57,18 +67,18 @@ def measure(
         f"CREATE OR REPLACE TEMP TABLE {_CLASSES} AS SELECT *, row_number() OVER () - 1 AS class "
         f"FROM (SELECT {keys}, count(*) AS n FROM {table.sql} GROUP BY ALL)"
     )
-    sizes = ints(
-        engine.sql(f"SELECT n FROM {_CLASSES} ORDER BY class").to_arrow_table().column("n")
-    )
+    found = engine.sql(f"SELECT n, count(*) AS many FROM {_CLASSES} GROUP BY n ORDER BY n")
+    sizes, many = (ints(column) for column in found.to_arrow_table().columns)
+    rows = int(sizes @ many)
     report = RiskReport(
-        rows=int(sizes.sum()),
+        rows=rows,
         quasi=tuple(quasi),
-        classes=len(sizes),
-        k=int(sizes.min()) if len(sizes) else 0,
-        unique_rows=int((sizes == 1).sum()),
-        above_present=int(sizes[sizes * PRESENT < 1].sum()),
-        sizes=_buckets(sizes),
-        sensitive=tuple(_sensitive(table, raw, quasi, name, sizes) for name in sensitive),
+        classes=int(many.sum()),
+        k=int(sizes.min(initial=rows)),
+        unique_rows=int(many[sizes == 1].sum()),
+        above_present=int((sizes * many)[sizes * PRESENT < 1].sum()),
+        sizes=_buckets(sizes, many),
+        sensitive=tuple(_sensitive(table, raw, quasi, name, rows) for name in sensitive),
         direct=tuple(direct),
         presence=None if population is None else _presence(table, population, quasi, named),
     )
@@ -77,29 +87,49 @@ def measure(
 
 
 def _sensitive(
-    table: Table, raw: dict[str, str], quasi: Sequence[str], name: str, sizes: Ints
+    table: Table, raw: dict[str, str], quasi: Sequence[str], name: str, rows: int
 ) -> SensitiveRisk:
     same = " AND ".join(f"c.q{i} IS NOT DISTINCT FROM t.q{i}" for i in range(len(quasi)))
     keys = ", ".join(f"{raw[column]} AS q{i}" for i, column in enumerate(quasi))
     counted = f"SELECT {keys}, {raw[name]} AS s, count(*) AS n FROM {table.sql} GROUP BY ALL"
-    lines = table.engine.sql(
-        f"SELECT c.class, dense_rank() OVER (ORDER BY t.s) - 1 AS code, t.n "
+    engine = table.engine
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_CELLS} AS SELECT c.class, c.n AS size, t.n, t.s "
         f"FROM ({counted}) t JOIN {_CLASSES} c ON {same}"
-    ).to_arrow_table()
-    member, code, count = (ints(lines.column(column)) for column in ("class", "code", "n"))
-    stored = next(column.stored for column in table.columns if column.name == name)
-    kind = stored.partition("(")[0]
-    width = int(code.max(initial=-1)) + 1
-    column = Sensitive(name, width, kind in NUMBERS or kind in DATES, member, code, count)
-    found = spread(column, np.arange(len(sizes)), sizes)
-    some = len(sizes) > 0
-    return SensitiveRisk(
-        name,
-        int(found.distinct.min()) if some else 0,
-        float(np.exp(found.entropies.min())) if some else 0.0,
-        float(found.distances().max()) if some else 0.0,
-        int(sizes[found.distinct == 1].sum()),
     )
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_VALUES} AS SELECT s, sum(n)::BIGINT AS total, "
+        f"row_number() OVER (ORDER BY s) - 1 AS code FROM {_CELLS} GROUP BY s"
+    )
+    stored = next(column.stored for column in table.columns if column.name == name)
+    ordered = stored.partition("(")[0] in NUMBERS | DATES
+    least, entropy, most, alike = rows, math.inf, 0.0, 0
+    cells = _stream(
+        engine,
+        f"SELECT class, size, n, code, total FROM {_CELLS} c JOIN {_VALUES} v "
+        f"ON c.s IS NOT DISTINCT FROM v.s ORDER BY class, code",
+    )
+    for some in told(cells, rows, _steps(engine, rows) if ordered else None):
+        least = min(least, int(some.distinct.min(initial=rows)))
+        entropy = min(entropy, float(some.entropies.min(initial=math.inf)))
+        most = max(most, float(some.distances.max(initial=0.0)))
+        alike += int(some.sizes[some.distinct == 1].sum())
+    for made in (_CELLS, _VALUES):
+        engine.execute(f"DROP TABLE {made}")
+    return SensitiveRisk(name, least, math.exp(entropy) if rows else 0.0, most, alike)
+
+
+def _stream(engine: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Ints]:
+    """Returns whole numbers by batches, a line for each column."""
+    for batch in engine.sql(sql).to_arrow_reader(_BATCH):
+        yield np.stack([ints(column) for column in batch.columns])
+
+
+def _steps(engine: duckdb.DuckDBPyConnection, rows: int) -> Steps:
+    """Returns the table's shares added up: 16 bytes for each value, all that is kept of them."""
+    [(values,)] = engine.sql(f"SELECT count(*) FROM {_VALUES}").fetchall()
+    totals = _stream(engine, f"SELECT total FROM {_VALUES} ORDER BY code")
+    return Steps.over(values, (part / rows for [part] in totals))
 
 
 def _presence(table: Table, population: Table, quasi: Sequence[str], named: list[str]) -> Presence:
@@ -118,30 +148,28 @@ def _presence(table: Table, population: Table, quasi: Sequence[str], named: list
         f"SELECT {', '.join(named)}, count(*) AS n FROM (SELECT {keys} FROM {population.sql}) "
         f"WHERE NOT ({lost}) GROUP BY ALL"
     )
-    found = table.engine.sql(
-        f"SELECT c.n AS here, p.n AS there FROM {_CLASSES} c LEFT JOIN ({counted}) p ON {same}"
-    ).to_arrow_table()
-    here = ints(found.column("here"))
-    there = ints(found.column("there").fill_null(0))
     [(everybody,)] = table.engine.sql(f"SELECT count(*) FROM {population.sql}").fetchall()
-    inside = there > 0
-    shares = here[inside] / there[inside]
+    # More here than there: the population lacks some of the table's own people.
+    [(smallest, least, most, outside, inside)] = table.engine.sql(
+        "SELECT min(p.n), min(c.n / p.n), max(c.n / p.n), "
+        "sum(greatest(c.n - coalesce(p.n, 0), 0))::BIGINT, sum(p.n)::BIGINT "
+        f"FROM {_CLASSES} c LEFT JOIN ({counted}) p ON {same}"
+    ).fetchall()
     return Presence(
         population=everybody,
-        smallest=int(there[inside].min()) if inside.any() else 0,
-        least=float(min(shares.min(), 1.0)) if inside.any() else 0.0,
-        most=float(min(shares.max(), 1.0)) if inside.any() else 0.0,
-        # More here than there: the population lacks some of the table's own people.
-        outside=int(np.maximum(here - there, 0).sum()),
-        absent=int(everybody - there.sum()),
+        smallest=smallest or 0,
+        least=min(least or 0.0, 1.0),
+        most=min(most or 0.0, 1.0),
+        outside=outside or 0,
+        absent=everybody - (inside or 0),
     )
 
 
-def _buckets(sizes: Ints) -> tuple[Bucket, ...]:
+def _buckets(sizes: Ints, many: Ints) -> tuple[Bucket, ...]:
     place = np.searchsorted(_EDGES, sizes, side="right") - 1
     mosts = (*(edge - 1 for edge in _EDGES[1:]), None)
     return tuple(
-        Bucket(least, most, int((place == i).sum()), int(sizes[place == i].sum()))
+        Bucket(least, most, int(many[place == i].sum()), int((sizes * many)[place == i].sum()))
         for i, (least, most) in enumerate(zip(_EDGES, mosts, strict=True))
         if (place == i).any()
     )

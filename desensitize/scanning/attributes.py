@@ -1,8 +1,10 @@
 """Columns that say something about a person without naming one: sex, income, diagnosis.
 
 A quasi-identifier singles people out together with others (sex, age, district); a sensitive
-attribute is what nobody should learn about them (income, illness). Both are read from the header
-alone: GB/T 35273-2020 annex B lists what is sensitive; GB/T 37964-2019 section 5 the roles.
+attribute is what nobody should learn about them (income, illness). Numbers of households and
+registers name people as well, but have no form of their own. All are
+read from the header alone: GB/T 35273-2020 annex B lists what is sensitive; GB/T 37964-2019 section
+5 the roles.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class Attribute:
     Attributes:
         name: Stable name.
         title: For people.
-        role: Quasi-identifier or sensitive.
+        role: Quasi-identifier or sensitive; direct for a number that only the header tells.
         grade: 1 (public) to 4 (core).
         headers: As in `Recogniser`.
     """
@@ -41,9 +43,10 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute("ethnicity", Text("ethnic group", "民族"), "quasi", 3,
               ("民族", "种族", "mz", "ethnic", "ethnicity", "nation", "race")),
     Attribute("division", Text("district", "行政区划"), "quasi", 2,
-              ("区县", "行政区", "区划", "省份", "城市", "籍贯", "所在地", "街道", "district",
-               "city",
-               "province", "county", "region")),
+              ("区县", "行政区", "区划", "省份", "城市", "籍贯", "所在地", "街道", "所属区",
+               "所在区", "辖区", "县区", "市县", "市区", "区域", "地区", "乡镇", "户籍地",
+               "出生地", "居住地", "户口所在地", "district", "city", "province", "county", "region",
+               "borough")),
     Attribute("nationality", Text("nationality", "国籍"), "quasi", 2,
               ("国籍", "国家", "gj", "nationality", "country", "citizenship")),
     Attribute("event_date", Text("date of an event", "事件日期"), "quasi", 2,
@@ -51,12 +54,23 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute("postcode", Text("postcode", "邮政编码"), "quasi", 2,
               ("邮编", "邮政编码", "yb", "yzbm", "zip", "zipcode", "postcode", "postalcode")),
     Attribute("occupation", Text("occupation", "职业"), "quasi", 2,
-              ("职业", "职务", "职称", "岗位", "occupation", "profession", "jobtitle",
-               "workclass")),
+              ("职业", "职务", "职称", "岗位", "工种", "occupation", "profession", "jobtitle",
+               "job")),
+    Attribute("employment", Text("employment", "从业状况"), "quasi", 2,
+              ("从业状况", "就业状况", "单位性质", "单位类型", "工作性质", "就业类型", "workclass",
+               "employment", "employmentstatus")),
     Attribute("education", Text("education", "学历"), "quasi", 2,
               ("学历", "文化程度", "学位", "教育程度", "education", "degree")),
     Attribute("marital_status", Text("marital status", "婚姻状况"), "quasi", 3,
               ("婚姻", "婚姻状况", "婚否", "marital", "maritalstatus", "marriage")),
+    Attribute("household", Text("household number", "户号"), "direct", 3,
+              ("户籍号", "户号", "户口号", "户口簿号", "户口本号", "户籍编号", "户编号", "家庭编号",
+               "家庭号", "household", "householdid", "familyid", "hukou")),
+    Attribute("register_number", Text("number in a register of people", "人员编号"), "direct", 3,
+              ("学号", "学籍号", "工号", "职工号", "员工号", "员工编号", "警号", "会员号",
+               "客户号", "账户号", "开户号", "客户编号", "用户编号", "档案号", "参保号", "参保编号",
+               "个人编号", "人员编号", "考号", "准考证号", "studentid", "studentno", "employeeid",
+               "employeeno", "customerid", "memberid", "userid", "personid")),
     Attribute("income", Text("income or wealth", "收入与财产"), "sensitive", 4,
               ("收入", "工资", "薪资", "薪酬", "余额", "存款", "资产", "负债", "信用分", "income",
                "salary",

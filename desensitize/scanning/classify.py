@@ -36,10 +36,12 @@ UNKNOWN_GRADE: Final = 2
 HEADER: Final = Text("header", "列名")
 FREE_TEXT: Final = Text("free text", "自由文本")
 CODES_ALONE: Final = 0.95
-"""Share of division codes that a column needs without a header that says so."""
+"""Share of codes or names of divisions that a column needs without a header that says so."""
 CODES_FEW: Final = 20
 """With fewer values codes could be chance."""
-DIVISION_CODES: Final = Text("codes of divisions (GB/T 2260)", "行政区划代码（GB/T 2260）")
+DIVISION_CODES: Final = Text(
+    "codes or names of divisions (GB/T 2260)", "行政区划代码或名称（GB/T 2260）"
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Seen:
         mean_length: Mean characters in the sample.
         damaged: Values of the sample that spreadsheets have rounded (4.40106E+17).
         examples: Masked values.
-        divisions: Share of codes of administrative divisions at the beginning, 0 to 1.
+        divisions: Share of codes and names of administrative divisions at the beginning, 0 to 1.
+        unclear: Values at the beginning that name several divisions.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Seen:
     damaged: float
     examples: tuple[str, ...]
     divisions: float = 0.0
+    unclear: int = 0
 
 
 def classify(seen: Seen) -> ColumnFinding:
@@ -100,7 +104,7 @@ def classify(seen: Seen) -> ColumnFinding:
         role = _stronger(role, found.role)
     by_header = own is None and about is not None and not codes
     reasons = codes or ((HEADER,) if by_header else _reasons(seen, own))
-    evidence = (*reasons, *_leak_reasons(leaks))
+    evidence = (*reasons, *_unclear(seen, name), *_leak_reasons(leaks))
     return ColumnFinding(
         seen.name, seen.stored, name, title, role, grade, seen.values, dict(seen.counts),
         evidence, seen.examples if name or leaks else (),
@@ -173,6 +177,17 @@ def _reasons(seen: Seen, chosen: Recogniser | None) -> tuple[Text, ...]:
             Text("stored as rounded numbers: last digits lost", "以浮点数存储：末位数字已丢失")
         )
     return tuple(reasons)
+
+
+def _unclear(seen: Seen, name: str) -> tuple[Text, ...]:
+    if name != "division" or not seen.unclear:
+        return ()
+    return (
+        Text(
+            f"{seen.unclear:,} of the first values are names of several divisions",
+            f"开头的值中有 {seen.unclear:,} 个为多地同名的区划",
+        ),
+    )
 
 
 def _leak_reasons(leaks: Mapping[str, Count]) -> tuple[Text, ...]:

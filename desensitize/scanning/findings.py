@@ -5,7 +5,7 @@ Nothing in here holds a value of the data: examples are masked where they are re
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from desensitize.column import Role
@@ -46,7 +46,12 @@ class ColumnFinding:
         numeric: Share of numbers among the values at the beginning, 0 to 1.
         magnitude: Power of ten of the median of their absolute values; 0 below ten.
         different: Different values at the beginning.
-        divisions: Share of codes of administrative divisions (GB/T 2260) at the beginning, 0 to 1.
+        divisions: Share of codes and names of administrative divisions (GB/T 2260) at the
+            beginning, 0 to 1.
+        unclear: Values at the beginning that name several divisions, such as 白云区.
+        within: Column that tells which of them is meant; empty for none.
+        lists: Share of different values at the beginning that a list of groups has, by its name
+            (see `desensitize.vocabulary`).
     """
 
     name: str
@@ -63,6 +68,9 @@ class ColumnFinding:
     magnitude: int = 0
     different: int = 0
     divisions: float = 0.0
+    unclear: int = 0
+    within: str = ""
+    lists: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

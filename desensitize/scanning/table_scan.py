@@ -26,14 +26,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitize.divisions import divisions
 from desensitize.engines.stored_values import literal, quoted
+from desensitize.masking.district import is_unclear, names_one
 from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
 from desensitize.scanning.classify import Seen, classify, likely
 from desensitize.scanning.finder import WIDE_GATE, find, whole
 from desensitize.scanning.findings import Count, ScanReport, masked
+from desensitize.scanning.places import deciding
 from desensitize.sources import SourceColumn, Table
+from desensitize.vocabulary import shares
 from protos.faults import InputError
 from protos.language import Text
 
@@ -64,13 +66,17 @@ class Figures:
         numeric: Share of numbers.
         magnitude: Power of ten of the median.
         different: Different values.
-        divisions: Share of codes of administrative divisions.
+        divisions: Share of codes and names of administrative divisions.
+        unclear: Of these, names that several divisions have.
+        lists: Share of different words that a list of groups has, by its name.
     """
 
     numeric: float
     magnitude: int
     different: int
     divisions: float
+    unclear: int
+    lists: dict[str, float]
 
 
 @dataclass
@@ -99,7 +105,7 @@ class _Column:
         }
         return Seen(self.source.name, self.source.stored, self.values, counts, self.distinct,
                     self.mean_length, self.damaged, self.examples,
-                    self.figures.divisions)  # fmt: skip
+                    self.figures.divisions, self.figures.unclear)  # fmt: skip
 
 
 def scan_table(
@@ -136,13 +142,15 @@ def scan_table(
             rows = _Pass(
                 table, part, first / len(columns), len(part) / len(columns), progress
             ).run()
+        found = [replace(classify(c.seen()), **asdict(c.figures)) for c in columns]
+        beside = deciding(table, found)
     except duckdb.Error as error:
         if table.blame is None:
             raise
         raise table.blame(error) from error
-    found = tuple(replace(classify(column.seen()), **asdict(column.figures)) for column in columns)
+    found = [replace(column, within=beside.get(column.name, "")) for column in found]
     seconds = time.perf_counter() - start
-    return ScanReport(table.name, rows, full, found, table.notes, round(seconds, 3))
+    return ScanReport(table.name, rows, full, tuple(found), table.notes, round(seconds, 3))
 
 
 def union_gate(without: str = "") -> str:
@@ -202,9 +210,12 @@ def _figures(text: pa.StringArray) -> Figures:
     median = float(np.median(np.abs(found))) if len(found) else 0.0
     magnitude = int(np.log10(median)) if 10 <= median < np.inf else 0
     share = len(found) / max(len(text), 1)
-    codes = pc.sum(pc.is_in(text, value_set=pa.array(divisions().keys()))).as_py() or 0
-    different = pc.count_distinct(text).as_py()
-    return Figures(round(share, 4), magnitude, different, round(codes / max(len(text), 1), 4))
+    counted = pc.value_counts(text)
+    values, times = counted.field(0).to_pylist(), counted.field(1).to_pylist()
+    places = sum(n for value, n in zip(values, times, strict=True) if names_one(value.strip()))
+    unclear = sum(n for value, n in zip(values, times, strict=True) if is_unclear(value.strip()))
+    divisions = round(places / max(len(text), 1), 4)
+    return Figures(round(share, 4), magnitude, len(values), divisions, unclear, shares(values))
 
 
 def _present(column: pa.ChunkedArray) -> pa.StringArray:

@@ -95,6 +95,16 @@ def _notes(release: Release) -> list[Text]:
                 f"无法识别或超出范围的值已置空：{listed}",
             )
         )
+    if unclear := {column.name: column.unclear for column in release.columns if column.unclear}:
+        listed = ", ".join(f"{name!r} {count:,}" for name, count in unclear.items())
+        notes.append(
+            Text(
+                f"of these are empty because divisions of several cities have the name: {listed}. "
+                'Write within = "COLUMN" of a city or division code under [columns] of the policy',
+                f"其中因多个城市有同名区县、无法判定而置空：{listed}。请在策略的 [columns] 中用 "
+                'within = "列名" 指明可据以判定的城市或行政区划代码列',
+            )
+        )
     if release.suppressed_rows:
         notes.append(
             Text(

@@ -86,7 +86,9 @@ def encode(
     engine = table.engine
     tell(engine, shop)
     raw = {column.name: column.raw for column in table.columns}
-    listed = ", ".join(f"{raw[d.column]} AS s{i}" for i, d in enumerate(domains))
+    cells = {f"s{i}": raw[domain.column] for i, domain in enumerate(domains)}
+    cells |= {cell.sql: raw[name] for name, cell in shop.columns.items()}
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in cells.items())
     who = "true" if subject is None else f"nullif(trim({as_text(subject).sql}), '')"
     source = (
         f"SELECT {listed}, {who} AS veil_subject, row_number() OVER () AS {ROW} FROM {table.sql}"

@@ -28,8 +28,8 @@ from desensitize.generalise.levels import Listed, hierarchy
 from desensitize.masking.base import Cell, Workshop
 from desensitize.masking.dates import in_unit
 from desensitize.masking.district import District, full_name
+from desensitize.masking.read_column import read_column
 from desensitize.masking.readings import as_date, as_number, as_text
-from desensitize.masking.statement import read_column
 from desensitize.policy import HierarchyRule, PublishedColumn
 from desensitize.synthesis.allowed import MOST_VALUES
 from desensitize.synthesis.spec import Bands, Codes, Days, DomainRule, Labels, Places
@@ -85,7 +85,7 @@ def domain_of(
     Raises:
         InputError: A file is wrong, or a domain too large.
     """
-    read = read_column(cell, column, ())
+    read = read_column(cell, column, (), shop)
     match rule:
         case Codes():
             return _codes(column, read, engine)

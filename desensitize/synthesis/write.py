@@ -78,7 +78,10 @@ def _coded(
 ) -> tuple[CodedTable, list[Domain]]:
     stored = {column.name: column.stored for column in table.columns}
     raw = {column.name: column.raw for column in table.columns}
-    shop = Workshop(TokenKeys(), {}, _nothing)
+    beside = dict.fromkeys(each for n in rules.domains if (each := policy.columns[n].within))
+    require_columns(table, beside)
+    others = {name: Cell(f"b{place}", stored[name]) for place, name in enumerate(beside)}
+    shop = Workshop(TokenKeys(), others, _nothing)
     domains = []
     for place, (name, rule) in enumerate(rules.domains.items()):
         shop.column, shop.bounds = name, policy.columns[name].bounds

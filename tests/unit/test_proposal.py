@@ -19,6 +19,7 @@ from desensitize.policy import HierarchyRule, Models
 from desensitize.policy_file import parse_policy
 from desensitize.proposal import dataset_name, proposal, quoted_key
 from desensitize.releasing.facts import read_release
+from protos.faults import InputError
 from tests.chinese_tables import Maker
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,7 +58,7 @@ def test_it_fails_closed(table: pa.Table) -> None:
 
 
 def test_codes_of_divisions_get_the_levels_of_divisions(tmp_path: Path) -> None:
-    """Also under a header that says nothing; names, few codes and other numbers do not."""
+    """Also under a header that says nothing, and names too; few codes and other numbers do not."""
     codes = ["440106", "440103", "440305", "110105", "310115"] * 12
     table = pa.table({
         "dm": codes, "区划代码": codes, "n": [str(200000 + 7 * i) for i in range(60)],
@@ -69,12 +70,85 @@ def test_codes_of_divisions_get_the_levels_of_divisions(tmp_path: Path) -> None:
     assert found["n"].type == ""
     policy = parse_policy(proposal(found))
     levels = HierarchyRule(("district", "city", "province", "*"))
-    assert policy.columns["dm"].hierarchy == policy.columns["区划代码"].hierarchy == levels
-    assert policy.columns["城市"].hierarchy == HierarchyRule(("value", "*"))
+    for name in ("dm", "区划代码", "城市"):
+        assert policy.columns[name].hierarchy == levels, name
     assert desensitize.scan(pa.table({"dm": codes[:10]}))["dm"].type == ""
     made = desensitize.run(table, policy=policy, out=tmp_path / "r", attack=False)
     assert made.levels["dm"] == "district"
     assert made.columns[0].lost == 0
+
+
+def test_districts_in_words_are_read_with_the_city_beside_them(tmp_path: Path) -> None:
+    """白云区 is in Guangzhou and in Guiyang: emptied alone, and said so; clear beside a city."""
+    table = pa.table({
+        "城市": ["广州市", "贵阳", "深圳市"] * 40, "所属区": ["白云区", "白云区", "福田区"] * 40,
+        "户籍号": [str(700 + i) for i in range(120)],
+    })  # fmt: skip
+    found = desensitize.scan(table)
+    assert [(c.type, c.role) for c in found.columns] == [
+        ("division", "quasi"), ("division", "quasi"), ("household", "direct"),
+    ]  # fmt: skip
+    assert (found["所属区"].unclear, found["所属区"].within) == (80, "城市")
+    text = proposal(found)
+    assert 'within = "城市"' in text
+    made = desensitize.run(table, policy=parse_policy(text), out=tmp_path / "both", attack=False)
+    released = pq.read_table(tmp_path / "both" / "arrow.parquet")["所属区"].unique().to_pylist()
+    assert sorted(released) == ["广东省广州市白云区", "广东省深圳市福田区", "贵州省贵阳市白云区"]
+    assert [column.lost for column in made.columns] == [0, 0]
+    # Alone: emptied, counted apart, and the plan says it before.
+    alone = table.drop_columns(["城市"])
+    text = proposal(desensitize.scan(alone))
+    assert "80 of the first values name districts that several cities have" in text
+    assert parse_policy(text).columns["所属区"].within == ""
+    made = desensitize.run(alone, policy=parse_policy(text), out=tmp_path / "one", attack=False)
+    [column] = [each for each in made.columns if each.name == "所属区"]
+    assert (column.lost, column.unclear) == (80, 80)
+
+
+def test_a_column_that_decides_has_to_be_there() -> None:
+    text = (
+        'dataset = "d"\n[columns.a]\nwithin = "b"\n[columns.b]\n'
+        '[publish]\nmethods = { a = { district = "city" } }\n'
+    )
+    assert parse_policy(text).columns["a"].within == "b"
+    with pytest.raises(InputError, match="declares no column 'b'"):
+        parse_policy(text.replace("[columns.b]\n", ""))
+    with pytest.raises(InputError, match="nothing here reads a division"):
+        parse_policy(text.replace('{ district = "city" }', '"keep"'))
+    with pytest.raises(InputError, match="has no column 'b'"):
+        desensitize.alternatives(
+            pa.table({"a": ["白云区"]}),
+            parse_policy(
+                'dataset = "d"\n[columns.a]\nwithin = "b"\n[columns.b]\n[publish]\n'
+                'models = { k = 2 }\nhierarchies = { a = ["district", "*"] }\n'
+            ),
+        )
+
+
+def test_a_table_without_rows_has_no_plan(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no rows") as caught:
+        desensitize.plan(pa.table({"姓名": pa.array([], pa.string())}))
+    assert caught.value.code == "plan.empty"
+    (tmp_path / "x.csv").write_text("姓名,年龄\n", "utf-8")
+    with pytest.raises(InputError, match=r"x\.csv has no rows"):
+        desensitize.plan(tmp_path / "x.csv")
+
+
+def test_words_of_a_list_get_its_groups() -> None:
+    table = pa.table({
+        "学历": ["本科", "大专", "高中", "博士"] * 30, "婚姻状况": ["已婚", "未婚"] * 60,
+        "国籍": ["中国", "美国", "日本"] * 40, "职业": ["火星人", "木星人", "教师"] * 40,
+        "workclass": ["Private", "State-gov"] * 60,
+    })  # fmt: skip
+    policy = parse_policy(proposal(desensitize.scan(table)))
+    levels = {name: column.hierarchy for name, column in policy.columns.items()}
+    assert levels == {
+        "学历": HierarchyRule(("value", "degree", "schooling", "*")),
+        "婚姻状况": HierarchyRule(("value", "marriage", "spouse", "*")),
+        "国籍": HierarchyRule(("value", "subregion", "continent", "*")),
+        "职业": HierarchyRule(("value", "*")),  # the list does not have most of it
+        "workclass": HierarchyRule(("value", "employer", "paid", "*")),
+    }
 
 
 def test_a_header_that_speaks_of_a_person_is_enough() -> None:

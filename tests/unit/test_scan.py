@@ -193,7 +193,7 @@ def test_nested_values_are_looked_into() -> None:
 
 def test_code_lists_that_look_like_names_are_none() -> None:
     report = desensitize.scan(table(a=["白色", "黄色", "高中"] * 50, b=["天河区", "黄埔区"] * 75))
-    assert [column.type for column in report.columns] == ["", ""]
+    assert [column.type for column in report.columns] == ["", "division"]
 
 
 @pytest.mark.parametrize("values", [[], [None, None], ["", ""]])
