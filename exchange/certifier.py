@@ -69,15 +69,22 @@ class Certifier:
         shelf: The declared datasets.
         archive: The record of jobs.
         desk: Grants.
+        published: Called behind what was issued, before anybody is told of it.
     """
 
     def __init__(
-        self, office: CertificateOffice, shelf: DatasetShelf, archive: Archive, desk: GrantDesk
+        self,
+        office: CertificateOffice,
+        shelf: DatasetShelf,
+        archive: Archive,
+        desk: GrantDesk,
+        published: Callable[[], None] = lambda: None,
     ) -> None:
         self.office = office
         self._shelf = shelf
         self._archive = archive
         self._desk = desk
+        self._published = published
         self._registered: dict[str, Record] = {}
         self._news = threading.Event()
         self._stopping = threading.Event()
@@ -144,6 +151,7 @@ class Certifier:
             issued += self._issue(results, self._circulation, self._done_result)
         if issued:
             self.office.sign_lists()
+            self._published()
         return issued
 
     def _run(self) -> None:
@@ -157,7 +165,7 @@ class Certifier:
                 self.settle()
                 if not self._news.is_set():
                     self.office.sign_lists()
-            except UnavailableError as error:  # what is due stays due
+            except VeilError as error:  # what is due stays due
                 LOG.warning("certificates: %s; %s %s", error.message, error.remedy, error.detail)
             if stopping:
                 return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from catalog.certificates.office import CertificateOffice
 from catalog.certificates.office_files import OfficeFiles
+from catalog.certificates.open_office import DIRECTORY, OpenOffice
 from catalog.identity.files import read_public
 from catalog.identity.registry import ExchangeIdentity
 from exchange.certifier import Certifier
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from catalog.web.server import HttpServer
 
 READY_FILE: Final = "ready.json"
-OFFICE: Final = "office"  # directory of the exchange's certificates, in its own
 RENEW_EVERY_S: Final = 86_400.0
 
 
@@ -96,6 +96,7 @@ class ExchangeProcess:
         self._address = address
         self._enrolment_address = enrolment_address
         self._archive: Archive | None = None
+        self._office_files = OfficeFiles(directory / DIRECTORY)
         self._office: CertificateOffice | None = None
         self._certifier: Certifier | None = None
         self._desk = GrantDesk(directory / "grants.sqlite")
@@ -115,7 +116,9 @@ class ExchangeProcess:
         self._archive = Archive(self._directory / "jobs.sqlite")
         self._office = self._open_office()
         shelf = DatasetShelf(self._directory / "datasets")
-        self._certifier = Certifier(self._office, shelf, self._archive, self._desk)
+        self._certifier = Certifier(
+            self._office, shelf, self._archive, self._desk, self._publish_pins
+        )
         self._hub = Hub(
             identity=IdentityKey.load(self._directory / "identity.key"),
             card=read_public(self._directory / "card.jwt").decode("ascii"),
@@ -164,19 +167,29 @@ class ExchangeProcess:
 
     def _open_office(self) -> CertificateOffice:
         """Opens the exchange's office; makes it the first time."""
-        files = OfficeFiles(self._directory / OFFICE)
+        files = self._office_files
         if not files.exists():
             name = read_card(read_public(self._directory / "card.jwt").decode("ascii")).name
             key = IdentityKey.load(self._directory / "identity.key")
             files.create(name, f"{name}/certificates", key)
         return files.office(time.time)
 
+    def _publish_pins(self) -> None:
+        """Lets readers of certificates check the departments' grants, too."""
+        departments = {
+            name: read_card(card).identity.fingerprint
+            for (role, name), card in self._members().items()
+            if role == "department"
+        }
+        self._office_files.publish(departments)
+
     def _serve(self, catalog: ServedCatalog) -> HttpServer:
         from catalog.web.app import create_app
         from catalog.web.server import HttpServer, Tls
         from catalog.web.services import services
 
-        found = self._opened.enter_context(services(catalog.directory, public=False))
+        office = OpenOffice(self._office, self._office_files) if self._office else None
+        found = self._opened.enter_context(services(catalog.directory, public=False, office=office))
         tls = Tls(*self._identity.server_files)
         server = HttpServer(create_app(found), catalog.address, tls=tls)
         server.start()

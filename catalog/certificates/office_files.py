@@ -6,14 +6,14 @@
     identity.key       signs certificates (P-256)
     log.key            signs checkpoints (Ed25519)
     certificates.db    certificates, salts, status lists, log
-    public/pins.toml   the issuer, for readers
+    public/pins.toml   the issuer, and whose grants it certifies, for readers
     public/log.policy  the log, its witnesses and how many are needed, for readers
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ from protos.cards import Pins
 from protos.faults import InputError, UnavailableError
 from protos.identity import IdentityKey
 from protos.language import Text
-from protos.names import check_name
+from protos.names import Role, check_name
 from protos.toml_file import read_toml, validated
 from protos.whole_file import write_whole
 
@@ -137,6 +137,26 @@ class OfficeFiles:
         """Reads the public pin of the issuer."""
         return Pins.load(self.pins_file)
 
+    def publish(self, departments: Mapping[str, str]) -> None:
+        """Adds departments to the public pins; one that is there with another key is replaced.
+
+        Args:
+            departments: Name → fingerprint of its key, as enrolled.
+        """
+        known = self.pins()
+        earlier = {name: _pinned(known, "department", name) for name in known.names("department")}
+        wanted = {name: key for name, key in earlier.items() if key not in departments.values()}
+        wanted |= departments
+        if wanted == earlier:
+            return
+        pins = Pins()
+        for name in known.names("exchange"):
+            pins.add("exchange", name, _pinned(known, "exchange", name))
+        for name, key in wanted.items():
+            pins.add("department", name, key)
+        pins.save(self.pins_file)
+        self.pins_file.chmod(0o644)
+
     def policy(self) -> LogPolicy:
         """Reads the public policy."""
         return LogPolicy.load(self.policy_file)
@@ -164,6 +184,10 @@ class OfficeFiles:
     def save_policy(self, policy: LogPolicy) -> None:
         """Writes the public policy, whole or not at all."""
         write_whole(self.policy_file, str(policy).encode(), mode=0o644)
+
+
+def _pinned(pins: Pins, role: Role, name: str) -> str:
+    return pins.fingerprint_of(role, name) or ""
 
 
 def _unwritable(path: Path, error: OSError) -> UnavailableError:

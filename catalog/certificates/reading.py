@@ -82,6 +82,20 @@ class CertificateReader:
         with self.db.read() as db:
             return records.find(db, beginning)
 
+    def get(self, identifier: str) -> Record:
+        """Returns the certificate with this id, all 32 digits.
+
+        Raises:
+            MissingError: There is none.
+        """
+        with self.db.read() as db:
+            record = records.by_id(db, identifier)
+        if record is None:
+            raise MissingError(
+                Text("there is no such certificate", "没有该证书"), code="certificate.unknown"
+            )
+        return record
+
     def listed(
         self,
         kind: str | None = None,

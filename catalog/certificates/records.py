@@ -118,6 +118,12 @@ def find(db: sqlite3.Connection, beginning: str) -> Record:
     return Record(**dict(rows[0]))
 
 
+def by_id(db: sqlite3.Connection, identifier: str) -> Record | None:
+    """Returns the certificate with this id."""
+    row = db.execute("SELECT * FROM certificates WHERE id = ?", (identifier,)).fetchone()
+    return None if row is None else Record(**dict(row))
+
+
 def by_source(db: sqlite3.Connection, source: str) -> Record | None:
     """Returns the certificate about a document or declaration with this digest."""
     row = db.execute("SELECT * FROM certificates WHERE source = ?", (source,)).fetchone()

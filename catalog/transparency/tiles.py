@@ -9,13 +9,14 @@ Source: https://c2sp.org/tlog-tiles, version 1.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import Final
 
 from catalog.identity.database import Database
 from catalog.transparency.log import LogReader
-from protos.faults import MissingError
+from protos.faults import InputError, MissingError
 from protos.language import Text
 
 WIDTH: Final = 256
@@ -53,6 +54,32 @@ class Tiles:
         """Returns the latest checkpoint; see `LogReader.note`."""
         with self._db.read() as db:
             return self._log.note(db)
+
+    def proof(self, entry: int, size: int) -> str:
+        """Proves an entry under the checkpoint of a size (C2SP ``tlog-proof``).
+
+        Raises:
+            MissingError: The log has no such checkpoint, or the entry is not under it.
+        """
+        with self._db.read() as db:
+            if not entry < size <= self._log.size(db):
+                raise _missing()
+            try:
+                return str(self._log.proof(db, entry, size))
+            except InputError as error:  # no checkpoint was signed at that size
+                raise _missing() from error
+
+    def consistency(self, old: int, new: int) -> list[str]:
+        """Proves that a tree is a beginning of a later one: hashes in Base64 (RFC 9162, 2.1.4).
+
+        Raises:
+            MissingError: The log is not so large, or the sizes are the wrong way round.
+        """
+        with self._db.read() as db:
+            if not 0 < old <= new <= self._log.size(db):
+                raise _missing()
+            steps = self._log.consistency(db, old, new)
+        return [base64.b64encode(step).decode("ascii") for step in steps]
 
     def hashes(self, level: int, name: str) -> Tile:
         """Returns a tile of hashes.

@@ -8,13 +8,18 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
-from catalog.rest import datasets
+from catalog.rest import certificates, datasets, revoking
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.services import Services
 
-PUBLIC: Final[tuple[APIRouter, ...]] = (datasets.router, graphs.router, pages.router)
-MEMBERS: Final[tuple[APIRouter, ...]] = ()
+PUBLIC: Final[tuple[APIRouter, ...]] = (
+    datasets.router,
+    certificates.router,
+    graphs.router,
+    pages.router,
+)
+MEMBERS: Final[tuple[APIRouter, ...]] = (revoking.router,)
 
 
 def create_app(services: Services) -> FastAPI:

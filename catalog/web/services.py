@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.requests import Request
 
 from catalog.access.principal import Principal
+from catalog.certificates.open_office import DIRECTORY, OpenOffice, opened_to_read
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
 from catalog.web.site import Site, read_site
@@ -32,6 +33,7 @@ class Services:
         public: Whether this server is for the public alone: no logins, no workflows.
         authenticators: How callers may say who they are, the first that answers counts.
         site: What the operator says about it.
+        office: Certificates and their log; None if there are none here.
     """
 
     registry: Registry
@@ -39,15 +41,27 @@ class Services:
     public: bool
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
+    office: OpenOffice | None = None
 
 
 @contextmanager
-def services(directory: Path, *, public: bool) -> Iterator[Services]:
+def services(
+    directory: Path, *, public: bool, office: OpenOffice | None = None
+) -> Iterator[Services]:
     """Opens a catalog to be served.
+
+    Args:
+        directory: Of the catalog.
+        public: Whether it is served to the public alone.
+        office: The exchange's own; by default the one in the catalog's directory, to be read, if
+            there is one.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
         UnavailableError: It cannot be reached or read.
     """
-    with opened(directory) as registry:
-        yield Services(registry, Search(registry.database), public, site=read_site(directory))
+    offices = nullcontext(office) if office else opened_to_read(directory / DIRECTORY)
+    with opened(directory) as registry, offices as found:
+        yield Services(
+            registry, Search(registry.database), public, site=read_site(directory), office=found
+        )
