@@ -8,18 +8,19 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
-from catalog.rest import cases, datasets
+from catalog.rest import cases, certificates, datasets, revoking
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
     datasets.router,
+    certificates.router,
     graphs.router,
     pages.router,
     *cases.PUBLIC,
 )
-MEMBERS: Final[tuple[APIRouter, ...]] = (*cases.MEMBERS,)
+MEMBERS: Final[tuple[APIRouter, ...]] = (revoking.router, *cases.MEMBERS)
 
 
 def create_app(services: Services) -> FastAPI:
