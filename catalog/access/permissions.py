@@ -37,6 +37,8 @@ Action = Literal[
     "account.write",
     "audit.read",
     "page.read",
+    "certificate.read",
+    "certificate.revoke",
     "demand.read",
     "demand.submit",
     "demand.answer",
@@ -76,6 +78,9 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     # ---- the catalog -----------------------------------------------------------------------
     "dataset.read": {"visitor": "open", **_MEMBERS},
     "dataset.write": {"steward": "department", "administrator": "all"},
+    # ---- certificates: public acts; what is in the log of one is for everybody ---------------
+    "certificate.read": {"visitor": "all"},
+    "certificate.revoke": {"administrator": "all"},
     # ---- who calls -------------------------------------------------------------------------
     "login.read": {"visitor": "open"},
     "login.enter": {"visitor": "open"},

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from catalog.feeds import graphs, pages
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
-from catalog.rest import accounts, audit, cases, datasets, keys, login, me
+from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
@@ -18,6 +18,7 @@ from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
     datasets.router,
+    certificates.router,
     graphs.router,
     pages.router,
     *cases.PUBLIC,
@@ -29,6 +30,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     keys.router,
     accounts.router,
     audit.router,
+    revoking.router,
     *cases.MEMBERS,
 )
 
