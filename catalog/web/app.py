@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
+from catalog.portal import login as login_pages
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
 from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
@@ -32,6 +33,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     audit.router,
     revoking.router,
     *cases.MEMBERS,
+    login_pages.router,
 )
 
 
