@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.workflows.case import find_case, history
 from catalog.workflows.lookups import of_owner, registered
 from catalog.workflows.situation import Change, Situation, refused
@@ -101,7 +101,7 @@ def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     return False
 
 
-def _circulates(office: CertificateOffice, identifier: str) -> bool:
+def _circulates(office: CertificateReader, identifier: str) -> bool:
     try:
         record = office.find(identifier)
     except InputError:

@@ -23,17 +23,13 @@ from desensitize.attesting.gate_rules import Figures, GateVerdict
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.facts import MANIFEST, Release, sha256_of
 from protos.canonical import canonical
-from protos.data_integrity import secure, written
+from protos.data_integrity import CONTEXTS, secure, written
 from protos.did_key import did_of
 from protos.faults import InputError, PolicyError
 from protos.language import Text
 from protos.whole_file import write_whole
 
 ATTESTATION: Final = "attestation.json"
-CONTEXTS: Final = (
-    "https://www.w3.org/ns/credentials/v2",
-    "https://www.w3.org/ns/credentials/undefined-terms/v2",
-)
 TYPES: Final = ("VerifiableCredential", "VeilReleaseAttestation")
 _ID: Final = "urn:sha256:"
 

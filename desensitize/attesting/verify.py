@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from desensitize.attacks.findings import from_dict as attacks_from
 from desensitize.attesting import synthetic
 from desensitize.attesting.agreement import unlike_manifest, unlike_policy
-from desensitize.attesting.attestation import ATTESTATION, CONTEXTS, TYPES
+from desensitize.attesting.attestation import ATTESTATION, TYPES
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import read_policy
@@ -26,7 +26,7 @@ from desensitize.releasing.facts import (
 )
 from desensitize.risks import from_dict as risk_from
 from desensitize.synthesis.facts import SynthesisFacts
-from protos.data_integrity import Proof, check, read_time
+from protos.data_integrity import CONTEXTS, Proof, check, read_time
 from protos.did_key import fingerprint_of, is_signer
 from protos.faults import VeilError
 from protos.language import Text
