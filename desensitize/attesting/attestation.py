@@ -1,16 +1,15 @@
 """Attestations: what a steward signs about a release, and how anybody checks it offline.
 
 A W3C Verifiable Credential (Data Model 2.0) with a Data Integrity proof (``eddsa-jcs-2022``). It
-binds the bytes of input, output, policy, hierarchies and manifest by SHA-256, and repeats what the
-gate judged: scan of the output, risk, attacks and each check. It is signed by whoever answers for
-the release; it proves who said what about which bytes, not that what was said of the original is
-true.
+binds the bytes of output, policy, hierarchies and manifest by SHA-256, those of the original by a
+commitment under the release's salt, and repeats what the gate judged: scan of the output, risk,
+attacks and each check. It is signed by whoever answers for the release; it proves who said what
+about which bytes, not that what was said of the original is true.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,12 +20,13 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from desensitize.attesting.gate_rules import Figures, GateVerdict
+from desensitize.attesting.whole_file import write_whole
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.facts import MANIFEST, Release, sha256_of
 from protos.canonical import canonical
 from protos.data_integrity import secure, written
 from protos.did_key import did_of
-from protos.faults import InputError, PolicyError, UnavailableError
+from protos.faults import PolicyError
 from protos.language import Text
 
 ATTESTATION: Final = "attestation.json"
@@ -94,7 +94,7 @@ def credential(
             "output": asdict(release.output),
             "policySha256": about.policy.digest,
             "files": dict(release.files),
-            "populationSha256": release.population_sha256,
+            "population": release.population,
             "manifestSha256": about.manifest_sha256,
             "versions": dict(release.versions),
             "columns": [asdict(column) for column in release.columns],
@@ -128,42 +128,8 @@ def write_attestation(attestation: Mapping[str, Any], directory: Path) -> Path:
         UnavailableError: The disk is full, or the directory is not ours.
     """
     path = directory / ATTESTATION
-    draft = directory / f".{ATTESTATION}.{secrets.token_hex(8)}"
-    try:
-        with draft.open("xb") as file:
-            file.write(canonical(attestation))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)  # fails if there is one, where a rename would replace it
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except FileExistsError as error:
-        raise exists(path) from error
-    except OSError as error:
-        raise UnavailableError(
-            Text(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}"),
-            remedy=Text("free disk space, or check the rights on its directory",
-                        "请腾出磁盘空间，或检查目录权限"),
-            code="attestation.disk",
-        ) from error  # fmt: skip
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, canonical(attestation), "attestation")
     return path
-
-
-def exists(path: Path) -> InputError:
-    """What is said where there is an attestation already."""
-    return InputError(
-        Text(f"{path} exists already", f"{path} 已存在"),
-        remedy=Text(
-            "an attestation is never replaced: move it away by hand first",
-            "已有的证明不会被覆盖：请先手工移走",
-        ),
-        code="attestation.exists",
-    )
 
 
 def digest_of_manifest(directory: Path) -> str:
