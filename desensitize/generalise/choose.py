@@ -16,10 +16,11 @@ from desensitize.generalise.groups import Groups, group
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
-from desensitize.masking.base import Method, Secrets, needs_of
+from desensitize.masking.base import Function, Method, Secrets, Workshop, needs_of
 from desensitize.masking.statement import forget, prepare, tell
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table, columns_of
+from desensitize.spelling import plain_array
 from protos.faults import InputError
 from protos.language import Text
 
@@ -77,7 +78,12 @@ class Chosen:
 
 
 def choose(
-    table: Table, policy: PublishPolicy, secrets: Secrets, population: Table | None = None
+    table: Table,
+    policy: PublishPolicy,
+    secrets: Secrets,
+    population: Table | None = None,
+    *,
+    occasion: bytes = b"",
 ) -> Chosen | None:
     """Chooses levels; leaves the table `SUPPRESSED` in the engine if rows have to go.
 
@@ -89,6 +95,7 @@ def choose(
         policy: Its hierarchies and models.
         secrets: Keys of the domains.
         population: Everybody from whom the rows were drawn, for δ-presence; in the same engine.
+        occasion: Secret bytes of the release, for what is drawn under a key.
 
     Returns:
         None if the policy asks for no model, or publishes no quasi-identifier.
@@ -109,7 +116,7 @@ def choose(
     hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
-    groups = read_groups(table, policy, secrets, hierarchies, population)
+    groups = read_groups(table, policy, secrets, hierarchies, population, occasion)
     found = search(groups, policy.models)
     out = suppressed_groups(groups, policy.models, found.node)
     _keep_suppressed(table, groups, out, found)
@@ -197,19 +204,27 @@ def read_groups(
     secrets: Secrets,
     hierarchies: list[Hierarchy],
     population: Table | None = None,
+    occasion: bytes = b"",
 ) -> Groups:
-    """Reads the quasi-identifiers and sensitive columns of a table into groups."""
+    """Reads the quasi-identifiers and sensitive columns of a table into groups.
+
+    Sensitive texts that are one value written in two ways count as one (see `spelling`).
+    """
     everybody = _counted(population, policy, secrets)
     statement = prepare(
         table, policy, secrets,
         methods={h.column: (AsRead(),) for h in hierarchies if policy.columns[h.column].hierarchy},
+        occasion=occasion,
     )  # fmt: skip
     asked = policy.models.of_sensitive
     sensitive = [c.name for c in policy.published if asked and c.sensitive]
     listed = [f"{quoted(each.column)} AS q{i}" for i, each in enumerate(hierarchies)]
-    listed += [f"{quoted(name)} AS s{i}" for i, name in enumerate(sensitive)]
+    stored = dict(zip(statement.names, statement.stored, strict=True))
+    shop = statement.workshop
+    listed += [f"{one_value(name, stored[name], shop)} AS s{i}" for i, name in enumerate(sensitive)]
     select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
     try:
+        tell(table.engine, shop)
         return group(
             table.engine, select, hierarchies, sensitive, statement.workshop, tell,
             everybody=everybody,
@@ -218,6 +233,13 @@ def read_groups(
         forget(table.engine, statement.workshop)
         if everybody:
             table.engine.execute(f"DROP TABLE {EVERYBODY}")
+
+
+def one_value(name: str, stored: str, shop: Workshop) -> str:
+    """Returns the expression of a published column in which each value is written in one way."""
+    if stored != "VARCHAR":
+        return quoted(name)
+    return f"{shop.function(Function(plain_array))}({quoted(name)})"
 
 
 def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:

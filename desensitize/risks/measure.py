@@ -26,6 +26,7 @@ from desensitize.masking.base import NUMBERS
 from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk
 from desensitize.risks.stream import told
 from desensitize.sources import Table
+from desensitize.spelling import plain_sql
 from protos.faults import InputError
 from protos.language import Text
 
@@ -92,6 +93,10 @@ def _sensitive(
     same = " AND ".join(f"c.q{i} IS NOT DISTINCT FROM t.q{i}" for i in range(len(quasi)))
     keys = ", ".join(f"{raw[column]} AS q{i}" for i, column in enumerate(quasi))
     counted = f"SELECT {keys}, {raw[name]} AS s, count(*) AS n FROM {table.sql} GROUP BY ALL"
+    if next(column.stored for column in table.columns if column.name == name) == "VARCHAR":
+        # What is one value, written in two ways, counts once; as the search for levels does.
+        alike = f"* REPLACE ({plain_sql('s')} AS s, sum(n)::BIGINT AS n)"
+        counted = f"SELECT {alike} FROM ({counted}) GROUP BY ALL"
     engine = table.engine
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE {_CELLS} AS SELECT c.class, c.n AS size, t.n, t.s "

@@ -221,7 +221,8 @@ def test_the_models_hold_of_what_is_written(tmp_path: Path) -> None:
         ["wage"], "k = 3, l = 3, max_suppressed = 0.15",
     )  # fmt: skip
     out = tmp_path / "r"
-    facts = desensitize.run(pa.table(PEOPLE), policy=policy, out=out)
+    salt = tmp_path / "one.salt"
+    facts = desensitize.run(pa.table(PEOPLE), policy=policy, out=out, salt=salt)
     frame = released(out)
     assert facts.levels == {"age": "5", "town": "district"}
     assert (facts.input.rows, facts.output.rows, facts.suppressed_rows) == (7, 6, 1)
@@ -230,7 +231,7 @@ def test_the_models_hold_of_what_is_written(tmp_path: Path) -> None:
     ]  # fmt: skip # the one of 77 is gone
     assert facts.figures["risk"]["k"] == 3
     assert facts.figures["smallest_class"] == 3
-    again = desensitize.run(pa.table(PEOPLE), policy=policy, out=tmp_path / "again")
+    again = desensitize.run(pa.table(PEOPLE), policy=policy, out=tmp_path / "again", salt=salt)
     assert again.output.sha256 == facts.output.sha256
 
 
@@ -319,7 +320,10 @@ def test_a_release_can_be_repeated_from_its_directory(tmp_path: Path) -> None:
         done.concludes.en == "to which of 2 groups it belongs (level 1 of towns.csv, of 4 values)"
     )
     shutil.rmtree(folder)
-    again = desensitize.run(tmp_path / "t.csv", policy=out / "policy.toml", out=tmp_path / "again")
+    again = desensitize.run(
+        tmp_path / "t.csv", policy=out / "policy.toml", out=tmp_path / "again",
+        salt=tmp_path / "r.salt",
+    )  # fmt: skip
     assert again.output.sha256 == made.output.sha256
     assert desensitize.gate(out, original=tmp_path / "t.csv").verdict.passed
     hierarchy_file = out / "levels" / "towns.csv"
