@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
-from desensitize.generalise.classes import Flags
-from desensitize.generalise.groups import Groups, group
+from desensitize.generalise.combinations import Combinations
+from desensitize.generalise.combine import combine
+from desensitize.generalise.groups import Flags, Groups
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
@@ -109,10 +111,12 @@ def choose(
     hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
-    groups = read_groups(table, policy, secrets, hierarchies, population)
-    found = search(groups, policy.models)
-    out = suppressed_groups(groups, policy.models, found.node)
-    _keep_suppressed(table, groups, out, found)
+    with read_combinations(table, policy, secrets, hierarchies, population) as source:
+        found = search(source, policy.models)
+        groups = source.at(found.node)
+        out = suppressed_groups(groups, policy.models, found.node)
+        _keep_suppressed(table, groups, out, found)
+        measures = utility(source, groups, found.node, out)
     named = [
         (each, level)
         for each, level in zip(hierarchies, found.node, strict=True)
@@ -123,7 +127,7 @@ def choose(
         {each.column: each.names[level] for each, level in named},
         {each.column: (each.methods[level],) for each, level in named},
         tuple(each.column for each in hierarchies),
-        utility(groups, found.node, out),
+        measures,
     )
 
 
@@ -191,14 +195,15 @@ def _counted(population: Table | None, policy: PublishPolicy, secrets: Secrets) 
     return f"(SELECT *, count(*) AS n FROM {everybody.sql} GROUP BY ALL)"
 
 
-def read_groups(
+@contextmanager
+def read_combinations(
     table: Table,
     policy: PublishPolicy,
     secrets: Secrets,
     hierarchies: list[Hierarchy],
     population: Table | None = None,
-) -> Groups:
-    """Reads the quasi-identifiers and sensitive columns of a table into groups."""
+) -> Iterator[Combinations]:
+    """Reads the quasi-identifiers and sensitive columns of a table into combinations."""
     everybody = _counted(population, policy, secrets)
     statement = prepare(
         table, policy, secrets,
@@ -210,7 +215,7 @@ def read_groups(
     listed += [f"{quoted(name)} AS s{i}" for i, name in enumerate(sensitive)]
     select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
     try:
-        return group(
+        found = combine(
             table.engine, select, hierarchies, sensitive, statement.workshop, tell,
             everybody=everybody,
         )  # fmt: skip
@@ -218,6 +223,10 @@ def read_groups(
         forget(table.engine, statement.workshop)
         if everybody:
             table.engine.execute(f"DROP TABLE {EVERYBODY}")
+    try:
+        yield found
+    finally:
+        found.drop()
 
 
 def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:
