@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
-from desensitize.generalise.classes import Flags
-from desensitize.generalise.groups import Groups, group
+from desensitize.generalise.combinations import Combinations
+from desensitize.generalise.combine import combine
+from desensitize.generalise.groups import Flags, Groups
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
@@ -116,10 +118,12 @@ def choose(
     hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
-    groups = read_groups(table, policy, secrets, hierarchies, population, occasion)
-    found = search(groups, policy.models)
-    out = suppressed_groups(groups, policy.models, found.node)
-    _keep_suppressed(table, groups, out, found)
+    with read_combinations(table, policy, secrets, hierarchies, population, occasion) as source:
+        found = search(source, policy.models)
+        groups = source.at(found.node)
+        out = suppressed_groups(groups, policy.models, found.node)
+        _keep_suppressed(table, groups, out, found)
+        measures = utility(source, groups, found.node, out)
     named = [
         (each, level)
         for each, level in zip(hierarchies, found.node, strict=True)
@@ -130,7 +134,7 @@ def choose(
         {each.column: each.names[level] for each, level in named},
         {each.column: (each.methods[level],) for each, level in named},
         tuple(each.column for each in hierarchies),
-        utility(groups, found.node, out),
+        measures,
     )
 
 
@@ -198,15 +202,16 @@ def _counted(population: Table | None, policy: PublishPolicy, secrets: Secrets) 
     return f"(SELECT *, count(*) AS n FROM {everybody.sql} GROUP BY ALL)"
 
 
-def read_groups(
+@contextmanager
+def read_combinations(
     table: Table,
     policy: PublishPolicy,
     secrets: Secrets,
     hierarchies: list[Hierarchy],
     population: Table | None = None,
     occasion: bytes = b"",
-) -> Groups:
-    """Reads the quasi-identifiers and sensitive columns of a table into groups.
+) -> Iterator[Combinations]:
+    """Reads the quasi-identifiers and sensitive columns of a table into combinations.
 
     Sensitive texts that are one value written in two ways count as one (see `spelling`).
     """
@@ -225,7 +230,7 @@ def read_groups(
     select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
     try:
         tell(table.engine, shop)
-        return group(
+        found = combine(
             table.engine, select, hierarchies, sensitive, statement.workshop, tell,
             everybody=everybody,
         )  # fmt: skip
@@ -233,6 +238,10 @@ def read_groups(
         forget(table.engine, statement.workshop)
         if everybody:
             table.engine.execute(f"DROP TABLE {EVERYBODY}")
+    try:
+        yield found
+    finally:
+        found.drop()
 
 
 def one_value(name: str, stored: str, shop: Workshop) -> str:

@@ -15,10 +15,9 @@ import pytest
 
 import desensitize
 from desensitize.generalise.classes import broken, classes_at
-from desensitize.generalise.groups import Sensitive
 from desensitize.generalise.lattice import search
 from desensitize.generalise.levels import from_file, hierarchy
-from desensitize.generalise.spread import spread
+from desensitize.generalise.spread import Sensitive
 from desensitize.masking.base import conclusion_of
 from desensitize.policy import HierarchyRule, Models
 from desensitize.sources import open_object
@@ -68,7 +67,7 @@ def test_cells_say_what_a_whole_matrix_says(values: int, ordered: bool) -> None:
     codes = np.unique(drawn, return_inverse=True)[1]
     column = Sensitive("n", int(codes.max()) + 1, ordered, np.arange(600), codes, np.ones(600, int))
     sizes = np.bincount(members, minlength=40)
-    found = spread(column, members, sizes)
+    found = column.over(members, sizes)
     matrix = np.zeros((40, column.values))
     np.add.at(matrix, (members, codes), 1)
     shares = matrix / sizes[:, None]
@@ -391,9 +390,9 @@ def test_the_optimum_that_arx_finds_for_adult(
     parsed = policy_of(files, (), models)
     policy = parsed.__class__(**{**vars(parsed), "folder": tmp_path})
     source = open_object(frame)
-    from desensitize.generalise.choose import read_groups
+    from desensitize.generalise.choose import read_combinations
     from desensitize.keys import TokenKeys
 
-    groups = read_groups(source, policy, TokenKeys(), hierarchies_of(policy))
-    found = search(groups, policy.models)
+    with read_combinations(source, policy, TokenKeys(), hierarchies_of(policy)) as combinations:
+        found = search(combinations, policy.models)
     assert (found.node, found.suppressed, found.nodes) == (node, suppressed, 12_960)
