@@ -21,6 +21,7 @@ from catalog.codec import to_json
 from catalog.config import load_dataset, load_policy
 from catalog.dataset import Dataset
 from catalog.policy import Policy
+from compute_nodes.approval import sign_by_decisions
 from compute_nodes.config import NodeConfig, load_node_config
 from compute_nodes.guard import Guard
 from compute_nodes.jobs.job import Job, JobTools
@@ -216,7 +217,9 @@ class NodeDaemon:
         tools = self._tools
         assert tools is not None  # noqa: S101 - set by start
         if not delivery.job:
-            reply = take_request(delivery, self._store, tools.department, int(time.time()))
+            reply = take_request(
+                delivery, self._store, tools.department, int(time.time()), self._sign
+            )
             self._push(reply)
             return
         with self._lock:
@@ -226,6 +229,9 @@ class NodeDaemon:
                 self._workers[delivery.job] = worker
                 worker.start()
                 worker.give(delivery)
+
+    def _sign(self, request: str) -> str | None:
+        return sign_by_decisions(self._directory, self._store, self._member.name, request)
 
     def _push(self, delivery: Delivery) -> None:
         try:

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from catalog.certificates.office import CertificateOffice
+from catalog.certificates.office_files import OfficeFiles
+from catalog.certificates.open_office import DIRECTORY, OpenOffice
 from catalog.identity.files import read_public
 from catalog.identity.registry import ExchangeIdentity
+from exchange.certifier import Certifier
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.journal import Journals
 from exchange.coordinator.session import Clocks
@@ -23,6 +27,7 @@ from exchange.hub import Hub
 from exchange.inbox import Inbox
 from exchange.server import ExchangeServer
 from exchange.shelf import DatasetShelf
+from protos.cards import read_card
 from protos.identity import IdentityKey
 from protos.names import Role
 from protos.whole_file import write_whole
@@ -91,6 +96,9 @@ class ExchangeProcess:
         self._address = address
         self._enrolment_address = enrolment_address
         self._archive: Archive | None = None
+        self._office_files = OfficeFiles(directory / DIRECTORY)
+        self._office: CertificateOffice | None = None
+        self._certifier: Certifier | None = None
         self._desk = GrantDesk(directory / "grants.sqlite")
         self._hub: Hub | None = None
         self._server: ExchangeServer | None = None
@@ -106,19 +114,26 @@ class ExchangeProcess:
         self._identity.open()
         self._desk.open()
         self._archive = Archive(self._directory / "jobs.sqlite")
+        self._office = self._open_office()
+        shelf = DatasetShelf(self._directory / "datasets")
+        self._certifier = Certifier(
+            self._office, shelf, self._archive, self._desk, self._publish_pins
+        )
         self._hub = Hub(
             identity=IdentityKey.load(self._directory / "identity.key"),
             card=read_public(self._directory / "card.jwt").decode("ascii"),
             members=self._members,
-            shelf=DatasetShelf(self._directory / "datasets"),
+            shelf=shelf,
             desk=self._desk,
             archive=self._archive,
+            certifier=self._certifier,
             journals=Journals(self._directory / "running", time.time),
             inbox=Inbox(),
             clocks=self._clocks,
             clock=time.time,
             monotonic=time.monotonic,
         )
+        self._certifier.start()
         self._hub.start()
         self._server = ExchangeServer(self._hub, self._identity, self._address)
         self._server.start()
@@ -140,18 +155,41 @@ class ExchangeProcess:
         for part in (self._web, self._door, self._hub, self._server):
             if part is not None:
                 part.stop()
+        if self._certifier is not None:
+            self._certifier.stop()
         if self._archive is not None:
             self._archive.close()
+        if self._office is not None:
+            self._office.close()
         self._opened.close()
         self._desk.close()
         self._identity.close()
+
+    def _open_office(self) -> CertificateOffice:
+        """Opens the exchange's office; makes it the first time."""
+        files = self._office_files
+        if not files.exists():
+            name = read_card(read_public(self._directory / "card.jwt").decode("ascii")).name
+            key = IdentityKey.load(self._directory / "identity.key")
+            files.create(name, f"{name}/certificates", key)
+        return files.office(time.time)
+
+    def _publish_pins(self) -> None:
+        """Lets readers of certificates check the departments' grants, too."""
+        departments = {
+            name: read_card(card).identity.fingerprint
+            for (role, name), card in self._members().items()
+            if role == "department"
+        }
+        self._office_files.publish(departments)
 
     def _serve(self, catalog: ServedCatalog) -> HttpServer:
         from catalog.web.app import create_app
         from catalog.web.server import HttpServer, Tls
         from catalog.web.services import services
 
-        found = self._opened.enter_context(services(catalog.directory, public=False))
+        office = OpenOffice(self._office, self._office_files) if self._office else None
+        found = self._opened.enter_context(services(catalog.directory, public=False, office=office))
         tls = Tls(*self._identity.server_files)
         server = HttpServer(create_app(found), catalog.address, tls=tls)
         server.start()

@@ -23,6 +23,7 @@ PER_MINUTE: Final = 600
 PER_DAY: Final = 50_000
 MOST: Final = 20
 """Most keys of one account that hold: a quota is worth nothing to who makes a hundred keys."""
+_LOGINS: Final = frozenset({"login.enter", "me.write", "key.write", "account.write"})
 _OWN: Final = ("number", "account", "label", "scopes", "per_minute", "per_day", "made_at",
                "expires_at", "used_at", "revoked_at")  # fmt: skip
 _COLUMNS: Final = tuple(ApiKeyRow.__table__.c[name] for name in _OWN)
@@ -176,6 +177,13 @@ class ApiKeys:
                 .values(revoked_at=self._clock())
             )
         return self.get(number)
+
+
+def usual_scopes(maker: Principal) -> list[Action]:
+    """Returns all that somebody may do, but for what changes who may log in."""
+    return [
+        action for action in ACTIONS if action not in _LOGINS and maker.reach(action) is not None
+    ]
 
 
 def unknown(number: int) -> MissingError:

@@ -8,7 +8,10 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, news, pages
-from catalog.rest import accounts, audit, cases, datasets, keys, login, me
+from catalog.portal import login as login_pages
+from catalog.portal.errors import error_page
+from catalog.portal.pages import PAGES
+from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
@@ -16,10 +19,12 @@ from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
     datasets.router,
+    certificates.router,
     graphs.router,
     news.router,
     pages.router,
     *cases.PUBLIC,
+    *PAGES,
 )
 MEMBERS: Final[tuple[APIRouter, ...]] = (
     login.router,
@@ -27,7 +32,9 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     keys.router,
     accounts.router,
     audit.router,
+    revoking.router,
     *cases.MEMBERS,
+    login_pages.router,
 )
 
 
@@ -39,10 +46,11 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
         responses={"4XX": {"model": problems.Problem}, "5XX": {"model": problems.Problem}},
     )
     app.state.services = services
-    problems.install(app)
+    problems.install(app, error_page)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:

@@ -15,7 +15,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from catalog.access.principal import Principal
-from catalog.certificates.office import CertificateOffice
+from catalog.certificates.open_office import OpenOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.registry.registry import Registry
 from catalog.transparency.log import SALT_BYTES
 from catalog.workflows import taking
@@ -55,19 +56,25 @@ class Cases:
 
     Args:
         registry: The catalog.
-        office: Has the log, and issues certificates; without one events wait for it.
+        office: Has the log, and issues certificates; where it cannot, events wait for one that
+            can.
         workflows: All kinds of cases.
     """
 
     def __init__(
         self,
         registry: Registry,
-        office: CertificateOffice | None,
+        office: OpenOffice | None,
         workflows: tuple[Workflow, ...],
     ) -> None:
         self.registry = registry
         self.office = office
         self.clocks: Clocks = read_clocks(registry.directory, workflows)
+
+    @property
+    def book(self) -> CertificateReader | None:
+        """Certificates and their log, to be read; None if there are none here."""
+        return None if self.office is None else self.office.book
 
     def open(self, workflow: Workflow, caller: Principal, wanted: Wanted) -> Case:
         """Opens a case by the first step of its workflow.
@@ -133,7 +140,8 @@ class Cases:
 
     def settle(self) -> int:
         """Brings into the log what is not there yet, also what a kill left; returns how many."""
-        return 0 if self.office is None else deliver(self.registry, self.office)
+        issuing = None if self.office is None else self.office.issuing
+        return 0 if issuing is None else deliver(self.registry, issuing)
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Connection, int]]:
@@ -164,7 +172,7 @@ class Cases:
             said = read_fields((_REASONS,), {"reasons": decision.reasons})
         rule = RULES.get((workflow.kind, step.name))
         situation = Situation(
-            self.registry, connection, self.office, self.clocks, workflow, step, case, caller, said,
+            self.registry, connection, self.book, self.clocks, workflow, step, case, caller, said,
             now,
         )  # fmt: skip
         change = rule(situation) if rule else Change()

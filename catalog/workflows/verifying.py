@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from catalog.certificates.decisions import read_decision
-from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.registry.registry import Registry
 from catalog.workflows.case import Case, Kept, case_of, history
 from catalog.workflows.events import GENESIS, Event, document_digest, read_event
@@ -90,7 +90,7 @@ def verify_case(workflow: Workflow, case: Case, events: Sequence[Kept]) -> None:
 
 
 def verify_all(
-    registry: Registry, office: CertificateOffice | None, workflows: Sequence[Workflow]
+    registry: Registry, office: CertificateReader | None, workflows: Sequence[Workflow]
 ) -> int:
     """Checks all cases of a catalog, and that the log has nothing that they have not.
 
@@ -127,7 +127,7 @@ def verify_all(
 
 
 def _check_entry(
-    case: Case, kept: Kept, logged: dict[int, bytes], office: CertificateOffice | None
+    case: Case, kept: Kept, logged: dict[int, bytes], office: CertificateReader | None
 ) -> None:
     committed = kept.said.committed(bytes.fromhex(kept.salt))
     if office is None or kept.entry is None:

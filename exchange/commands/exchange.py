@@ -186,6 +186,23 @@ def revoke(
     )
 
 
+@app.command(help=str(Text("What has no certificate yet, and why.", "尚无证书的事项及原因。")))
+def due(directory: ExchangeDirectory = DEFAULT) -> None:
+    """Lists grants and results whose certificates are not issued."""
+    from exchange.certificate_views import show_waiting
+    from exchange.certifier import waiting
+    from exchange.coordinator.archive import Archive
+    from exchange.desk import GrantDesk
+
+    archive, desk = Archive(directory / "jobs.sqlite"), GrantDesk(directory / "grants.sqlite")
+    desk.open()
+    try:
+        show_waiting(waiting(archive, desk))
+    finally:
+        desk.close()
+        archive.close()
+
+
 @dataset_app.command("add", help=str(Text("Declare a dataset from a file.", "从文件声明数据集。")))
 def dataset_add(
     file: Annotated[Path, typer.Argument(help=str(Text("Dataset TOML.", "数据集 TOML 文件。")))],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from exchange.commands.options import ProfileFile, Sql
+from exchange.commands.options import ProfileFile
 from protos.language import Text
 
 app = typer.Typer(
@@ -22,16 +23,69 @@ app = typer.Typer(
     )
 )
 def request(
-    statement: Sql,
-    purpose: Annotated[str, typer.Option(help=str(Text("What the figures are for.", "用途。")))],
+    statement: Annotated[
+        str,
+        typer.Argument(
+            help=str(Text("The statement; not with --signed.", "SQL 语句；不与 --signed 同用。"))
+        ),
+    ] = "",
+    purpose: Annotated[
+        str, typer.Option(help=str(Text("What the figures are for.", "用途。")))
+    ] = "",
+    draft: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Only sign, into this file; officers decide on it.",
+                    "仅签名并写入此文件，供签批人作出决定。",
+                )
+            )
+        ),
+    ] = None,
+    signed: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text("Hand in a file that --draft has written.", "提交由 --draft 写出的文件。")
+            )
+        ),
+    ] = None,
+    decisions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "A file of officers' decisions on it; owners check them by their own rules.",
+                    "签批人的决定文件；由数据方按各自规则核验。",
+                )
+            )
+        ),
+    ] = None,
     profile: ProfileFile = None,
 ) -> None:
-    """Signs a request and leaves it with every owner."""
+    """Signs a request and leaves it with every owner, with decisions on it if there are any."""
     from exchange.client import connect
+    from exchange.grant_files import read_decisions, read_signed, write_draft
     from protos import terminal
 
+    given = None if signed is None else read_signed(signed, statement=statement, draft=draft)
+    files = read_decisions(decisions or [])
     with connect(profile) as veil:
-        identifier = veil.request_grant(statement, purpose)
+        token = veil.sign_request(statement, purpose) if given is None else given
+        if draft is not None:
+            digest = write_draft(draft, token)
+            terminal.done(
+                Text(
+                    f"Signed: {digest}. Officers decide on {draft}; then hand it in: "
+                    f"veil grant request --signed {draft} --decisions FILE",
+                    f"已签名：{digest}。签批人对 {draft} 作出决定后提交："
+                    f"veil grant request --signed {draft} --decisions 文件",
+                )
+            )
+            return
+        for file in files or [b""]:
+            identifier = veil.hand_in_request(token, file)
     terminal.done(
         Text(
             f"Requested: {identifier[:12]}. Owners answer by: veil node grants approve|deny",
