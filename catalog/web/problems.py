@@ -83,7 +83,7 @@ def describe(app: FastAPI) -> None:
             schema["components"]["schemas"].pop(unused, None)
         return schema
 
-    app.openapi = described  # type: ignore[method-assign] - FastAPI's way to extend it
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend it
 
 
 def problem_of(error: VeilError) -> Problem:
