@@ -22,10 +22,14 @@ STUBS_OUT ?= .
 FLOWER := .tools/flower/bin/python
 DATASYNTHESIZER := .tools/datasynthesizer/bin/python
 
+# Programs that must read us unmodified, and pin other libraries: the same.
+CKAN := .tools/ckan/bin/python
+MLCROISSANT := .tools/mlcroissant/bin/python
+
 # A file's tests share its processes, so they stay together. More than four would wait for each other.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo test test-all lint format bench docs stubs divisions audit clean
+.PHONY: help setup demo test test-all lint format bench clients docs stubs divisions audit clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,6 +55,10 @@ format: setup  ## rewrites the code in the project's style
 
 bench: setup $(FLOWER) $(DATASYNTHESIZER)  ## each protocol beside its peers on the same work, as ratios
 	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) $(BIN)/python -m benchmarks
+
+clients: setup $(CKAN) $(MLCROISSANT)  ## outside programs, unmodified, against a served catalog; writes their transcripts
+	@CKAN_PYTHON=$(CKAN) MLCROISSANT_PYTHON=$(MLCROISSANT) $(BIN)/python -m tests.clients
+	@VEIL_SCHEMATHESIS=20 $(BIN)/pytest -q --timeout 3600 tests/contract/test_openapi.py
 
 docs: setup  ## writes the command-line reference and the permission matrix from the code itself
 	@$(BIN)/python docs/reference.py
@@ -84,6 +92,14 @@ $(FLOWER): | $(UV)
 $(DATASYNTHESIZER): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/datasynthesizer
 	@$(UV) pip install --quiet --python $(DATASYNTHESIZER) datasynthesizer==0.1.13
+
+$(CKAN): | $(UV)
+	@$(UV) venv --quiet --no-project .tools/ckan
+	@$(UV) pip install --quiet --python $(CKAN) 'ckan[requirements]==2.12.0' ckanext-harvest==1.6.3 ckanext-dcat==2.4.4
+
+$(MLCROISSANT): | $(UV)
+	@$(UV) venv --quiet --no-project .tools/mlcroissant
+	@$(UV) pip install --quiet --python $(MLCROISSANT) mlcroissant==1.1.1
 
 # Only without a uv on the PATH. pip comes with venv; uv then installs the locked versions.
 .tools/bin/uv:
