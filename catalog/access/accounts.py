@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -75,8 +76,14 @@ COLUMNS: Final = tuple(
 def account_of(row: Sequence[Any]) -> Account:
     """Reads an account from a row that begins with `COLUMNS`."""
     name, title, roles, department, subject, enabled, rights, created_at = row[: len(COLUMNS)]
-    return Account(name, title, frozenset(json.loads(roles)), department or "", subject,
-                   bool(enabled), rights, created_at)  # fmt: skip
+    return Account(name, title, _roles(roles), department or "", subject, bool(enabled), rights,
+                   created_at)  # fmt: skip
+
+
+@lru_cache(256)
+def _roles(text: str) -> frozenset[Role]:
+    written = set(json.loads(text))
+    return frozenset(role for role in ROLES if role in written)
 
 
 class Accounts:
