@@ -26,7 +26,9 @@ from protos.terminal import printable
 
 MOST: Final = 200
 """Most accounts of one page."""
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
+NAME: Final = "[a-z0-9][a-z0-9._-]{1,39}"
+"""What names look like, as a regular expression; others are not even looked up."""
+_NAME: Final = re.compile(NAME, re.ASCII)
 _LONGEST: Final = 100
 _TABLE: Final = AccountRow.__table__
 
@@ -144,6 +146,8 @@ class Accounts:
 
     def kept_password(self, name: str) -> tuple[Account | None, str]:
         """Returns an account (None if there is none) and what is kept of its password ("")."""
+        if not _NAME.fullmatch(name):
+            return None, ""
         with self._database.read() as db:
             statement = select(*COLUMNS, AccountRow.password).where(AccountRow.name == name)
             row = db.execute(statement).first()
