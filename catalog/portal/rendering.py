@@ -65,7 +65,7 @@ def page(
         origin=services.site.address(request),
         site=services.site,
         caller=caller,
-        public=services.public,
+        members=not services.public,
     )  # fmt: skip
     # What a member sees is nobody else's; what all see may be kept, and is asked for again.
     kept = "private, no-store" if caller.account else "no-cache"

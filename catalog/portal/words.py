@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from catalog.access.roles import TITLES as ROLE_TITLES
 from catalog.registry.record import Record
 from catalog.search.query import Facet
 from protos.language import Text
@@ -78,3 +79,6 @@ def form_address(record: Record, ending: str) -> str:
 def rest_address(record: Record) -> str:
     """Returns where a record is read as JSON."""
     return f"/api/catalog/datasets/{quote(record.source)}/{quote(record.identifier, safe='/')}"
+
+
+__all__ = ["ROLE_TITLES"]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from catalog.feeds import graphs, pages
 from catalog.portal import login as login_pages
+from catalog.portal import workbench
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
 from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
@@ -34,6 +35,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     revoking.router,
     *cases.MEMBERS,
     login_pages.router,
+    workbench.router,
 )
 
 
