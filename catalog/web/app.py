@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from catalog.feeds import graphs, pages
+from catalog.feeds import graphs, news, pages
 from catalog.portal import login as login_pages
 from catalog.portal import workbench
 from catalog.portal.errors import error_page
@@ -22,6 +22,7 @@ PUBLIC: Final[tuple[APIRouter, ...]] = (
     datasets.router,
     certificates.router,
     graphs.router,
+    news.router,
     pages.router,
     *cases.PUBLIC,
     *PAGES,

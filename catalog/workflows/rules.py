@@ -63,7 +63,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("licences", "license"): market_rules.decided,
     ("products", "list"): market_rules.listed,
     ("products", "relist"): market_rules.listed,
-    ("orders", "order"): market_rules.ordered,
+    ("orders", "place"): market_rules.ordered,
     ("orders", "deliver"): market_rules.delivered,
 }
 
