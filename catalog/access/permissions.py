@@ -26,6 +26,7 @@ REACHES: Final[tuple[Reach, ...]] = get_args(Reach)
 Action = Literal[
     "dataset.read",
     "dataset.write",
+    "data.use",
     "login.read",
     "login.enter",
     "login.end",
@@ -75,6 +76,8 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     # ---- the catalog -----------------------------------------------------------------------
     "dataset.read": {"visitor": "open", **_MEMBERS},
     "dataset.write": {"steward": "department", "administrator": "all"},
+    # ---- public rows: whoever opens data is written down ------------------------------------
+    "data.use": {"visitor": "open", **_MEMBERS},
     # ---- who calls -------------------------------------------------------------------------
     "login.read": {"visitor": "open"},
     "login.enter": {"visitor": "open"},

@@ -7,15 +7,19 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.ckan import router as ckan
 from catalog.feeds import graphs, pages
-from catalog.rest import accounts, audit, cases, datasets, keys, login, me
+from catalog.rest import accounts, audit, cases, data, datasets, dumps, keys, login, me
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
+    data.router,
     datasets.router,
+    dumps.router,
+    ckan.router,
     graphs.router,
     pages.router,
     *cases.PUBLIC,

@@ -17,6 +17,8 @@ from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
 from catalog.certificates.office import CertificateOffice
 from catalog.certificates.office_files import OfficeFiles
+from catalog.ckan.catalogue import Catalogue
+from catalog.datastore.datastore import Datastore, datastore
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
 from catalog.web.callers import ByKey, BySession
@@ -43,6 +45,8 @@ class Services:
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
         audit: What is done is written there first.
+        datastore: Rows of what is public.
+        catalogue: Datasets under CKAN's names.
         gate: Who has an account; None on a server for the public.
         cases: Of all workflows.
         office: Certificates and their log; None if this catalog has none.
@@ -55,6 +59,8 @@ class Services:
     public: bool
     audit: Audit
     cases: Cases
+    datastore: Datastore
+    catalogue: Catalogue
     gate: Gate | None = None
     office: CertificateOffice | None = None
     authenticators: tuple[Authenticator, ...] = ()
@@ -88,8 +94,9 @@ def services(
         stack.callback(audit.close)
         certificates = stack.enter_context(_office(directory, office))
         cases = Cases(registry, certificates, WORKFLOWS)
+        rows, search = stack.enter_context(datastore(registry)), Search(registry.database)
         found = Services(
-            registry, Search(registry.database), public, audit, cases,
+            registry, search, public, audit, cases, rows, Catalogue(search),
             office=certificates, site=read_site(directory),
         )  # fmt: skip
         if not public:
