@@ -251,7 +251,10 @@ def _new_page(
 
 def _asked(workflow: Workflow, said: Mapping[str, Any]) -> list[tuple[Field, Any]]:
     """What a case says, in the order and with the titles of the table."""
-    fields = {field.name: field for step in workflow.steps for field in step.fields}
+    fields: dict[str, Field] = {}
+    for step in workflow.steps:
+        for field in step.fields:
+            fields.setdefault(field.name, field)
     return [(field, said[name]) for name, field in fields.items() if name in said]
 
 
