@@ -14,7 +14,7 @@ from catalog.portal.languages import PREFIX
 from catalog.portal.links import link
 from catalog.portal.visit import Looking
 from catalog.portal.words import FORMS
-from protos.language import Language, Text
+from protos.language import Text
 
 router = APIRouter(include_in_schema=False)
 _STATEMENT: Final = "'sql=SELECT count(*) FROM \"RESOURCE-ID\"'"
@@ -71,7 +71,7 @@ def about(visit: Looking) -> Response:
 def developers(visit: Looking) -> Response:
     """Shows the doors for programs."""
     origin = visit.services.site.address(visit.request)
-    return visit.page("developers", doors=list(_doors(origin, visit.language)))
+    return visit.page("developers", doors=list(_doors(origin, visit)))
 
 
 @router.get(PREFIX + "/developers/api")
@@ -87,7 +87,8 @@ def api(visit: Looking) -> Response:
     return visit.page("api", version=described["openapi"], groups=sorted(groups.items()))
 
 
-def _doors(origin: str, language: Language) -> Iterator[Door]:
+def _doors(origin: str, visit: Looking) -> Iterator[Door]:
+    language = visit.language
     yield Door(
         Text("REST", "REST 接口"),
         Text("Search and records as JSON; described by OpenAPI 3.1.",
@@ -130,7 +131,7 @@ def _doors(origin: str, language: Language) -> Iterator[Door]:
         Text("Certificates with proofs, the log's checkpoints and tiles, status lists.",
              "证书及证明、日志检查点与分片、状态列表，供审计使用。"),
         f'curl "{origin}/api/log/checkpoint"\nveil verify certificate.json --policy log.policy',
-        ((Text("Certificates", "证书"), "/api/certificates"),),
+        ((Text("Certificates", "证书"), "/api/certificates"),) if visit.services.office else (),
     )  # fmt: skip
 
 
