@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
+from catalog.portal.figures import department_titles
 from catalog.portal.languages import PREFIX
 from catalog.portal.links import link
 from catalog.portal.visit import Visit, visiting
@@ -29,6 +30,7 @@ from catalog.workflows.fields import MOST, Field
 from catalog.workflows.finding import Filter, find
 from catalog.workflows.model import Step, Workflow
 from protos.faults import LoginError, VeilError
+from protos.language import Text
 
 router = APIRouter(include_in_schema=False)
 _SHOWN: Final = 100
@@ -82,6 +84,7 @@ def workbench(visit: Annotated[Visit, Depends(visiting("me.read"))]) -> Response
         mine=[line for each in readable for line in _lines(visit, each, Filter(mine=True))],
         kinds=readable,
         openable=[each for each in WORKFLOWS if visit.caller.reach(each.first.action) is not None],
+        department=_department(visit, visit.caller.department),
         csrf=form_token(visit.request),
     )
 
@@ -218,6 +221,7 @@ def _case_page(
         case=whole,
         said=_asked(workflow, whole["said"]),
         doings=list(_doings(workflow, case, visit)),
+        department=_department(visit, case.department),
         events=[
             (kept, [] if workflow.step(kept.said.step).asks else _asked(workflow, kept.said.fields))
             for kept in (cases.history(case) if inside else [])
@@ -228,6 +232,11 @@ def _case_page(
         lists=_LISTS,
         csrf=form_token(visit.request),
     )
+
+
+def _department(visit: Visit, code: str) -> Text:
+    """Returns a department's name, by which people know it."""
+    return department_titles(visit.services.registry.database, [code]).get(code, Text(code, code))
 
 
 def _new_page(

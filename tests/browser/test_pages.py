@@ -160,6 +160,24 @@ def test_search_works_as_one_types_and_keeps_its_address(site: Served, browser: 
     assert browser.complaints == []
 
 
+def test_a_filter_keeps_the_focus_and_tells_how_many_are_left(
+    site: Served, browser: Browser
+) -> None:
+    browser.size(1280)
+    browser.open(f"{site.public}/zh/search")
+    chosen = browser.run(
+        """new Promise(done => {
+          document.addEventListener('htmx:afterSettle', () => setTimeout(() => done([
+            location.search, document.activeElement.id,
+            document.activeElement.getAttribute('aria-current'),
+            document.querySelector('#count').innerText]), 50), {once: true});
+          const link = document.querySelector('[id="theme-housing"]');
+          link.focus(); link.click(); })"""
+    )
+    assert chosen[:3] == ["?theme=housing", "theme-housing", "true"]
+    assert "1" in chosen[3]
+
+
 def test_search_works_without_scripts(site: Served, browser: Browser) -> None:
     browser.scripts(on=False)
     try:
