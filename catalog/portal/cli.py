@@ -37,6 +37,7 @@ def serve(
     ] = None,
 ) -> None:  # fmt: skip
     """Runs in the foreground; SIGTERM and Ctrl-C stop it."""
+    from catalog.search.query import Query
     from catalog.web.app import create_app
     from catalog.web.server import HttpServer, tls_files
     from catalog.web.services import services
@@ -48,5 +49,6 @@ def serve(
         server = HttpServer(create_app(found), address, tls=tls_files(tls_certificate, tls_key))
         server.start()
         terminal.done(Text(f"Portal: {server.url}", f"门户：{server.url}"))
+        found.search.find(Query(limit=1))  # reads the columns, so that no visitor waits for it
         wait_for_signal()
         server.stop()

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+from catalog.datastore.ask import Ask
+from catalog.datastore.datastore import datastore
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
-from catalog.publishing.reading import open_published
 from catalog.publishing.signers import enrol, signers
 from catalog.publishing.unpublish import unpublish
 from catalog.registry import database as database_module
@@ -177,8 +178,11 @@ def test_publications_come_and_go(
     assert (made.number, made.rows) == (1, 400)
     with pytest.raises(PublicationRefusedError):
         publish(registry, publishing.release, "local", "YL/001")
-    with open_published(registry, "local", "YL/001") as table:
-        assert table.page().rows.num_rows == 400
+    with datastore(registry) as rows:
+        [found] = rows.resources.all("open")
+        assert rows.table(found).total(Ask()) == 400
+        rows.count(found)
+    assert registry.entry("local", "YL/001").usage == 1
     unpublish(registry, "local", "YL/001", 1, reason="有误", who="我")
     with database.read() as connection:
         assert [each.state for each in publications(connection)] == ["unpublished"]
