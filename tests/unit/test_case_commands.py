@@ -19,12 +19,13 @@ from catalog.client.cases import asset, authorise, commands, demand, parts, prod
 from catalog.client.connection import Connection
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.case import history
+from catalog.workflows.consent import Use, use
 from catalog.workflows.events import unverified_event
 from protos.faults import MissingError, TrustError, VeilError
 from protos.keyfile import write_private
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH
-from tests.workflow_world import UNTIL, World, workflows
+from tests.workflow_world import PEOPLE, UNTIL, World, workflows
 
 Run = Callable[..., Any]
 APPS = {
@@ -151,6 +152,11 @@ def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
     made = veil("citizen", "authorise", "give", "--title", "查询", "--recipient", "li",
                 "--dataset", "YL/1", "--operation", "lookup", "--purpose", "看病", "--until",
                 UNTIL, "--times", "2", "--json")  # fmt: skip
+    wanted = Use("li", ("local", "YL/1"), "lookup", "看病")
+    use(world.services.cases, PEOPLE["citizen"].subject, wanted, "job-7")
+    assert "job-7 by li" in veil("citizen", "authorise", "uses")
+    assert "1 uses hold" in veil("citizen", "authorise", "uses")
+    assert veil("citizen", "authorise", "uses", "--json")["uses"][0]["proof"]
     assert "withdrawn" in veil("citizen", "authorise", "withdraw", made["id"])
 
 

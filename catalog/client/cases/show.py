@@ -59,8 +59,7 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
     names = {step.name: step.title for step in workflow.steps}
     for kept in evidence.events:
         said = kept.said
-        at = dt.datetime.fromtimestamp(said.at, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        title = names[said.step]
+        at, title = moment(said.at), names[said.step]
         signed = Text(", signed by an officer's own key", "，由负责人本人密钥签署")
         mark = signed if kept.document else Text("", "")
         place = "" if kept.entry is None else f" #{kept.entry}"
@@ -82,6 +81,11 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
     terminal.say(Text(f"{evidence.logged} of {count} are proven to be in the log; {log.en}.",
                       f"其中 {evidence.logged}/{count} 条有日志收录证明；{log.zh}。"),
                  indent=2)  # fmt: skip
+
+
+def moment(seconds: int) -> str:
+    """Returns a time, to the minute."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _field(title: Text, value: object) -> None:
