@@ -36,6 +36,7 @@ Action = Literal[
     "account.read",
     "account.write",
     "audit.read",
+    "page.read",
     "certificate.read",
     "certificate.revoke",
     "demand.read",
@@ -91,6 +92,8 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "account.read": {"auditor": "all", "administrator": "all"},
     "account.write": {"administrator": "all"},
     "audit.read": {"auditor": "all"},
+    # ---- the portal: pages and files that say nothing about any record ----------------------
+    "page.read": {"visitor": "open"},
     # ---- workflows -------------------------------------------------------------------------
     "demand.read": {"member": "own", **_OFFICES, **_OVERSEERS},
     "demand.submit": {"member": "own"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from catalog.cli import decisions, entries, files, search, upkeep, workflows
+from catalog.harvest import cli as harvest
 from catalog.publishing import cli as publishing
 from protos.language import Text
 
@@ -33,3 +34,4 @@ for room in (
     workflows.app,
 ):
     app.add_typer(room)
+app.add_typer(harvest.app, name="harvest")

@@ -3,7 +3,6 @@
 from alembic import context
 
 from catalog.registry.tables import Base
-from catalog.workflows import tables as _workflows  # noqa: F401 - makes the metadata whole
 
 with context.config.attributes["connection"].begin():
     context.configure(
