@@ -29,7 +29,7 @@ from protos.faults import PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, POLICE
 from tests.certificate_world import ExactJob
-from tests.workflow_world import PEOPLE, UNTIL, World, issuing, workflows
+from tests.workflow_world import PEOPLE, World, issuing, workflows
 
 
 @pytest.fixture(scope="module")
@@ -438,7 +438,8 @@ LOOKUP = Use("li", ("local", "YL/closed"), "lookup", "看病就医")
 def authorisation(world: World, **more: object) -> str:
     said: dict[str, Any] = {
         "title": "就诊查询", "recipient": "li", "operation": "lookup", "purpose": "看病就医",
-        "datasets": [{"source": "local", "identifier": "YL/closed"}], "until": UNTIL, "times": 1,
+        "datasets": [{"source": "local", "identifier": "YL/closed"}],
+        "until": world.until, "times": 1,
     }  # fmt: skip
     return f"authorisations/{world.open('citizen', 'authorisations', **said | more)}"
 
@@ -528,7 +529,8 @@ def test_a_subject_s_last_day_counts_and_nobody_gives_for_another(fresh: World) 
     fresh.clock.days(1)
     assert not authorised(cases, subject, LOOKUP)
     answer = fresh.call("other", "POST", "authorisations", {
-        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x", "until": UNTIL,
+        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x",
+        "until": fresh.until,
         "datasets": [{"source": "local", "identifier": "YL/1"}], "times": 1,
     })  # fmt: skip
     assert answer.json()["code"] == "case.subject"

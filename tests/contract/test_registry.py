@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+from catalog.access.principal import Principal
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
 from catalog.publishing.reading import open_published
@@ -32,7 +33,12 @@ from catalog.search.find import Search
 from catalog.search.index import rebuild
 from catalog.search.query import ORDERS, Query
 from catalog.search.saved import forget, named, save, saved
-from protos.faults import InputError
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases, Wanted
+from catalog.workflows.demands import DEMANDS
+from catalog.workflows.finding import Filter, find
+from catalog.workflows.verifying import verify_all
+from protos.faults import ConflictError, InputError
 from protos.signing import IdentityKey
 from tests import postgres_server
 from tests.catalog_world import (
@@ -604,3 +610,34 @@ def test_saved_searches(registry: Registry) -> None:
 def test_what_is_personal_is_not_open_to_all(registry: Registry) -> None:
     with pytest.raises(InputError, match="L3"):
         registry.register([record(items=(citizen_item(),))])
+
+
+# ---- workflows ---------------------------------------------------------------------------------
+
+
+def test_of_two_steps_at_once_one_is_taken(registry: Registry) -> None:
+    registry.register([record("YL/1")])
+    cases = Cases(registry, None, WORKFLOWS)
+    steward = Principal("s", frozenset({"steward"}), HEALTH.code)
+    said = {"title": "床位", "text": "各医院", "department": HEALTH.code}
+    case = cases.open(DEMANDS, Principal("li"), Wanted(said))
+    barrier, came = threading.Barrier(2), []
+
+    def accept() -> None:
+        barrier.wait()
+        try:
+            wanted = Wanted({}, revision=1)
+            came.append(cases.act(DEMANDS, case.id, DEMANDS.step("accept"), steward, wanted).state)
+        except ConflictError as error:
+            came.append(error.code)
+
+    threads = [threading.Thread(target=accept) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == ["accepted", "case.changed"]
+    assert verify_all(registry, None, WORKFLOWS) == 2
+    wanted = Filter(state="accepted", dataset=("local", "YL/1"), overdue=True, mine=True)
+    assert find(registry, cases.clocks, DEMANDS, steward, wanted).total == 0
+    assert find(registry, cases.clocks, DEMANDS, steward, Filter()).total == 1
