@@ -171,7 +171,10 @@ def list_(profile: ProfileFile = None) -> None:
     rows = [
         (
             entry["id"][:12],
-            ", ".join(f"{a['department']}: {state_name(a['state'])}" for a in entry["answers"]),
+            ", ".join(
+                f"{a['department']}: {state_name(a['state'])} {a['certificate'][:12]}".rstrip()
+                for a in entry["answers"]
+            ),
             entry["purpose"],
             entry["statement"],
         )
