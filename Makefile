@@ -52,8 +52,9 @@ format: setup  ## rewrites the code in the project's style
 bench: setup $(FLOWER) $(DATASYNTHESIZER)  ## each protocol beside its peers on the same work, as ratios
 	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) $(BIN)/python -m benchmarks
 
-docs: setup  ## writes the command-line reference from the commands themselves
+docs: setup  ## writes the command-line reference and the permission matrix from the code itself
 	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/permissions.py
 
 stubs: $(UV)  ## generates the wire contract's Python code from protos/v1/veil.proto
 	@mkdir -p $(STUBS_OUT)

@@ -79,25 +79,32 @@ class HashChain:
 
     def append(self, db: sqlite3.Connection, record: dict[str, Any]) -> Entry:
         """Adds one entry within the caller's transaction."""
-        return self.extend(db, [record])[0]
+        head = self.extend(db, [canonical(record).decode("utf-8")])
+        return Entry(head.entries, record, head.hash)
 
-    def extend(self, db: sqlite3.Connection, records: Sequence[dict[str, Any]]) -> list[Entry]:
-        """Adds entries within the caller's transaction, in their order."""
+    def extend(self, db: sqlite3.Connection, texts: Sequence[str]) -> Head:
+        """Adds entries within the caller's transaction, in their order.
+
+        Args:
+            db: Connection to write with.
+            texts: Records as canonical JSON.
+
+        Returns:
+            Where the chain ends now.
+        """
         head = self.head(db)
         index, link = head.entries, head.hash
-        rows, entries = [], []
-        for record in records:
-            text = canonical(record).decode("utf-8")
+        rows = []
+        for text in texts:
             index, link = index + 1, _link(link, text)
             rows.append((index, text, link))
-            entries.append(Entry(index, record, link))
         db.executemany(f"INSERT INTO {self._table} VALUES (?, ?, ?)", rows)
         db.execute(
             f"INSERT INTO {self._table}_head VALUES (1, ?, ?) "
             "ON CONFLICT (one) DO UPDATE SET entries = excluded.entries, hash = excluded.hash",
             (index, link),
         )
-        return entries
+        return Head(index, link)
 
     def head(self, db: sqlite3.Connection) -> Head:
         """Returns where the chain ends; worth noting elsewhere."""

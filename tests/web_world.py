@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
+from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
 from catalog.registry.registry import create
 from catalog.web.app import create_app
 from catalog.web.services import Services, services
+
+# Hashes that cost nothing: tests log in hundreds of times.
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @contextmanager
@@ -29,7 +34,7 @@ def served(
     """
     if not directory.exists():
         create(directory)
-    with services(directory, public=public) as opened:
+    with services(directory, public=public, passwords=Passwords(QUICK)) as opened:
         known = dict(people or {})
 
         def by_name(request: Request) -> Principal | None:

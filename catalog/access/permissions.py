@@ -36,8 +36,33 @@ Action = Literal[
     "account.read",
     "account.write",
     "audit.read",
+    "page.read",
     "certificate.read",
     "certificate.revoke",
+    "demand.read",
+    "demand.submit",
+    "demand.answer",
+    "request.read",
+    "request.submit",
+    "request.review",
+    "request.approve",
+    "request.grant",
+    "asset.read",
+    "asset.apply",
+    "asset.examine",
+    "asset.object",
+    "asset.cancel",
+    "authorisation.read",
+    "authorisation.give",
+    "authorisation.use",
+    "licence.read",
+    "licence.apply",
+    "licence.decide",
+    "product.read",
+    "product.offer",
+    "order.read",
+    "order.place",
+    "order.deliver",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
@@ -45,6 +70,10 @@ _MEMBERS: Final[dict[Role, Reach]] = {
     "analyst": "all", "steward": "all", "chief": "all", "operator": "all", "broker": "all",
     "auditor": "all", "administrator": "all",
 }  # fmt: skip
+_OFFICES: Final[dict[Role, Reach]] = {
+    "steward": "department", "chief": "department", "operator": "department",
+}  # fmt: skip
+_OVERSEERS: Final[dict[Role, Reach]] = {"auditor": "all", "administrator": "all"}
 PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     # ---- the catalog -----------------------------------------------------------------------
     "dataset.read": {"visitor": "open", **_MEMBERS},
@@ -63,6 +92,34 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "account.read": {"auditor": "all", "administrator": "all"},
     "account.write": {"administrator": "all"},
     "audit.read": {"auditor": "all"},
+    # ---- the portal: pages and files that say nothing about any record ----------------------
+    "page.read": {"visitor": "open"},
+    # ---- workflows -------------------------------------------------------------------------
+    "demand.read": {"member": "own", **_OFFICES, **_OVERSEERS},
+    "demand.submit": {"member": "own"},
+    "demand.answer": {"steward": "department", "chief": "department"},
+    "request.read": {"analyst": "own", **_OFFICES, **_OVERSEERS},
+    "request.submit": {"analyst": "own"},
+    "request.review": {"steward": "department"},
+    "request.approve": {"chief": "department"},
+    # The grant itself is signed by the department's key, whoever carries it.
+    "request.grant": {"analyst": "own", **_OFFICES},
+    "asset.read": {"visitor": "open", **_OFFICES, **_OVERSEERS},
+    "asset.apply": {"steward": "department"},
+    "asset.examine": {"administrator": "all"},
+    "asset.object": {"member": "all"},
+    "asset.cancel": {"steward": "department"},
+    "authorisation.read": {"member": "own", **_OVERSEERS},
+    "authorisation.give": {"member": "own"},
+    "authorisation.use": {"administrator": "all"},
+    "licence.read": {"visitor": "open", "broker": "own", **_OVERSEERS},
+    "licence.apply": {"broker": "own"},
+    "licence.decide": {"administrator": "all"},
+    "product.read": {"visitor": "open", "broker": "own", **_OVERSEERS},
+    "product.offer": {"broker": "own"},
+    "order.read": {"member": "own", **_OVERSEERS},
+    "order.place": {"member": "own"},
+    "order.deliver": {"broker": "own"},
 }
 
 

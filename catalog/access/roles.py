@@ -22,7 +22,7 @@ TITLES: Final[dict[Role, Text]] = {
     "auditor": Text("auditor", "审计员"),
     "administrator": Text("administrator", "平台管理员"),
 }
-WITHOUT_ASKING: Final[frozenset[Role]] = frozenset({"visitor", "member"})
-"""Nobody is given these: everybody is a visitor, and whoever has logged in is a member."""
+IMPLIED: Final[frozenset[Role]] = frozenset({"visitor", "member"})
+"""Roles that nobody is given: everybody is a visitor, everybody with an account a member."""
 OF_DEPARTMENTS: Final[frozenset[Role]] = frozenset({"steward", "chief", "operator"})
 """Roles that are held in a department, and reach its things only."""

@@ -272,8 +272,8 @@ def _unsound(detail: str) -> TrustError:
     return TrustError(
         Text("the decision is none, or its signature does not hold", "决定无效，或其签名不成立"),
         remedy=Text(
-            "have the officer sign it again: veil request approve|refuse|return",
-            "请由签批人重新签署：veil request approve|refuse|return",
+            "have the officer sign it again: veil request review|approve …",
+            "请由签批人重新签署：veil request review|approve …",
         ),
         code="decision.invalid",
         detail=detail,

@@ -179,6 +179,21 @@ class CertificateOffice(CertificateReader):
             for number in self._lists.numbers(db):
                 self._all_lists(db, number)
 
+    def note_down(self, commitments: Sequence[bytes]) -> list[int]:
+        """Logs what is kept elsewhere, such as events of a case; the same again changes nothing.
+
+        Args:
+            commitments: 32 bytes each, salted (`catalog.transparency.log.commitment`).
+
+        Returns:
+            The index of each in the log.
+
+        Raises:
+            UnavailableError: The log cannot be written.
+        """
+        with self.db.write() as db:
+            return self.log.append_once(db, commitments)
+
     def submission(self, witness: str) -> Submission:
         """Returns what a witness is to cosign: the latest checkpoint, from where it stands.
 

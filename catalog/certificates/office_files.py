@@ -61,6 +61,11 @@ class OfficeFiles:
         """The public pin of the issuer."""
         return self.directory / "public" / "pins.toml"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody has made an office here."""
+        return (self.directory / _ABOUT).is_file()
+
     def create(self, name: str, log: str, key: IdentityKey | None = None) -> None:
         """Makes a new office.
 
@@ -76,7 +81,7 @@ class OfficeFiles:
         """
         check_name(name)
         named_key(log)  # before there is a key: the next attempt would find it
-        if (self.directory / _ABOUT).exists():
+        if self.is_there:
             raise InputError(
                 Text(f"{self.directory} has an office already", f"{self.directory} 已有证书机构"),
                 remedy=Text("choose another --dir", "请用 --dir 指定其他目录"),

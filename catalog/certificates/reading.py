@@ -17,6 +17,7 @@ from catalog.certificates.bundle import Bundle
 from catalog.certificates.records import Record
 from catalog.certificates.status_lists import StatusListReader
 from catalog.identity.database import Database
+from catalog.transparency.checkpoints import Proof
 from catalog.transparency.log import LogReader
 from catalog.transparency.tiles import Tiles
 from protos.faults import MissingError
@@ -76,6 +77,20 @@ class CertificateReader:
             }
             for each in found
         ]
+
+    def noted(self) -> list[tuple[int, bytes]]:
+        """Returns index and content of all that `note_down` has logged, in order."""
+        with self.db.read() as db:
+            return list(self.log.all_noted(db))
+
+    def inclusion(self, entry: int) -> Proof:
+        """Proves an entry of the log under the checkpoint that most witnesses have cosigned.
+
+        Raises:
+            TrustError: The log is damaged.
+        """
+        with self.db.read() as db:
+            return self.log.proof(db, entry, self.log.best(db, entry))
 
     def find(self, beginning: str) -> Record:
         """Returns the certificate whose id begins so; see `records.find`."""

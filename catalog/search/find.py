@@ -138,6 +138,24 @@ class Search:
             cursor = cursor_after(query, keys, hits[-1].number)
         return Page(hits, len(places), _counts(columns, matching, masks), cursor)
 
+    def numbers(self, query: Query, scope: Scope = "all") -> frozenset[int]:
+        """Returns the numbers of all datasets that a search finds, on all of its pages.
+
+        Raises:
+            InputError: It has too many words.
+        """
+        words = query.words()
+        with self._database.read() as connection:
+            columns = load(connection, self._columns)
+            self._columns = columns
+            wanted = _matching(connection, columns, words)
+            if scope == "open":
+                wanted &= _has(columns, "opening", _OPEN)
+            for facet, codes in query.filters.items():
+                if codes:
+                    wanted &= _has(columns, facet, codes)
+            return frozenset(columns.ids[wanted].tolist())
+
 
 def _matching(connection: Connection, columns: Columns, words: tuple[str, ...]) -> Mask:
     """Which datasets have all the words."""

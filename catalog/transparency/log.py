@@ -45,6 +45,10 @@ CREATE TABLE IF NOT EXISTS log_checkpoints (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS log_checkpoints_by_cosignatures
     ON log_checkpoints (cosignatures, size);
+CREATE TABLE IF NOT EXISTS log_noted (   -- entries that are about no certificate
+    commitment BLOB PRIMARY KEY,
+    entry      INTEGER NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log_witnesses (
     name TEXT PRIMARY KEY,
     size INTEGER NOT NULL             -- of the largest tree that it has cosigned
@@ -108,6 +112,15 @@ class LogReader:
             (index,),
         ).fetchone()
         return self.size(db) if row is None else int(row[0])
+
+    def noted(self, db: sqlite3.Connection, entry: bytes) -> int | None:
+        """Returns the index that `append_once` gave an entry; None if it never did."""
+        row = db.execute("SELECT entry FROM log_noted WHERE commitment = ?", (entry,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def all_noted(self, db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+        """Reads index and content of all entries that `append_once` added, in order."""
+        yield from map(tuple, db.execute("SELECT entry, commitment FROM log_noted ORDER BY entry"))
 
     def seen_by(self, db: sqlite3.Connection, witness: str) -> int:
         """Returns the size of the largest tree that a witness has cosigned; 0 for none."""
@@ -182,6 +195,22 @@ class Log(LogReader):
             )
             db.execute("INSERT INTO log_checkpoints (size, note) VALUES (?, ?)", (size, note))
         return list(range(first, size))
+
+    def append_once(self, db: sqlite3.Connection, entries: Iterable[bytes]) -> list[int]:
+        """Adds those entries that were not added so before, within the caller's transaction.
+
+        For what is kept in another store: whoever was killed before it had noted the index asks
+        again, and gets the same one.
+
+        Returns:
+            The index of each entry.
+        """
+        wanted = list(entries)
+        known = {entry: place for entry in wanted if (place := self.noted(db, entry)) is not None}
+        new = [entry for entry in dict.fromkeys(wanted) if entry not in known]
+        added = dict(zip(new, self.append(db, new), strict=True))
+        db.executemany("INSERT INTO log_noted VALUES (?, ?)", added.items())
+        return [(known | added)[entry] for entry in wanted]
 
     @property
     def origin(self) -> str:

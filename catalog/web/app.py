@@ -7,19 +7,35 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from catalog.feeds import graphs, pages
-from catalog.rest import certificates, datasets, revoking
+from catalog.feeds import graphs, news, pages
+from catalog.portal import login as login_pages
+from catalog.portal.errors import error_page
+from catalog.portal.pages import PAGES
+from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
+from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
     datasets.router,
     certificates.router,
     graphs.router,
+    news.router,
     pages.router,
+    *cases.PUBLIC,
+    *PAGES,
 )
-MEMBERS: Final[tuple[APIRouter, ...]] = (revoking.router,)
+MEMBERS: Final[tuple[APIRouter, ...]] = (
+    login.router,
+    me.router,
+    keys.router,
+    accounts.router,
+    audit.router,
+    revoking.router,
+    *cases.MEMBERS,
+    login_pages.router,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -30,11 +46,13 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
         responses={"4XX": {"model": problems.Problem}, "5XX": {"model": problems.Problem}},
     )
     app.state.services = services
-    problems.install(app)
-    app.add_middleware(SafeHeaders)
+    problems.install(app, error_page)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:
         app.include_router(router)
     return app

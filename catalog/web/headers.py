@@ -19,6 +19,7 @@ HEADERS: Final[dict[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_PERSONAL: Final = frozenset({b"cookie", b"authorization", b"x-ckan-api-key"})
 
 
 class SafeHeaders:
@@ -37,11 +38,16 @@ class SafeHeaders:
             await self._app(scope, receive, send)
             return
 
+        personal = any(name in _PERSONAL for name, _ in scope["headers"])
+
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                # What is for one caller stays in nobody's cache.
+                if personal or "set-cookie" in headers:
+                    headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, sending)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from starlette.requests import Request
 
+from catalog.access.audit import Audit
+from catalog.access.gate import Gate, gate
+from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
 from catalog.certificates.open_office import DIRECTORY, OpenOffice, opened_to_read
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
+from catalog.web.callers import ByKey, BySession
 from catalog.web.site import Site, read_site
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases
 
 Authenticator = Callable[[Request], Principal | None]
 """Says who sends a request; None if it carries no login of this kind.
@@ -31,6 +38,9 @@ class Services:
         registry: The catalog.
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
+        audit: What is done is written there first.
+        gate: Who has an account; None on a server for the public.
+        cases: Of all workflows.
         authenticators: How callers may say who they are, the first that answers counts.
         site: What the operator says about it.
         office: Certificates and their log; None if there are none here.
@@ -39,6 +49,9 @@ class Services:
     registry: Registry
     search: Search
     public: bool
+    audit: Audit
+    cases: Cases
+    gate: Gate | None = None
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
     office: OpenOffice | None = None
@@ -46,7 +59,11 @@ class Services:
 
 @contextmanager
 def services(
-    directory: Path, *, public: bool, office: OpenOffice | None = None
+    directory: Path,
+    *,
+    public: bool,
+    office: OpenOffice | None = None,
+    passwords: Passwords | None = None,
 ) -> Iterator[Services]:
     """Opens a catalog to be served.
 
@@ -55,13 +72,26 @@ def services(
         public: Whether it is served to the public alone.
         office: The exchange's own; by default the one in the catalog's directory, to be read, if
             there is one.
+        passwords: How they are hashed; by default as RFC 9106 says.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
         UnavailableError: It cannot be reached or read.
     """
     offices = nullcontext(office) if office else opened_to_read(directory / DIRECTORY)
-    with opened(directory) as registry, offices as found:
-        yield Services(
-            registry, Search(registry.database), public, site=read_site(directory), office=found
-        )
+    with ExitStack() as stack:
+        registry = stack.enter_context(opened(directory))
+        audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
+        audit.open()
+        stack.callback(audit.close)
+        certificates = stack.enter_context(offices)
+        cases = Cases(registry, certificates, WORKFLOWS)
+        found = Services(
+            registry, Search(registry.database), public, audit, cases,
+            site=read_site(directory), office=certificates,
+        )  # fmt: skip
+        if not public:
+            cases.settle()  # what a kill left on its way to the log
+            doors = stack.enter_context(gate(registry, audit, passwords))
+            found = replace(found, gate=doors, authenticators=(ByKey(doors), BySession(doors)))
+        yield found

@@ -21,7 +21,7 @@ from catalog.publishing.reading import open_published
 from catalog.publishing.signers import enrol, signers
 from catalog.publishing.unpublish import unpublish
 from catalog.registry import database as database_module
-from catalog.registry import migrations
+from catalog.registry import migrations, writing
 from catalog.registry.database import HEAD, Database, sqlite_url
 from catalog.registry.decisions import DECISIONS, Decision
 from catalog.registry.record import Record, Relation, Version
@@ -139,6 +139,7 @@ def test_a_catalog_of_the_first_tables_is_upgraded_and_still_reads(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database_module, "HEAD", "0001")
         patch.setattr(migrations, "migrate", lambda engine: migrate_to(engine, "0001"))
+        patch.setattr(writing, "harvested", lambda _: set())  # nobody harvested then
         older.open()
         registry = Registry(older, key_file)
         registry.register([record(), record("A/2", items=(citizen_item(),), opening=CLOSED)])

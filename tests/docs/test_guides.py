@@ -186,7 +186,7 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     text = (GUIDES / "attest.md").read_text("utf-8")
     [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
     usual, better = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    attacked, passed, reported = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    attacked, passed, reported, revoked = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     for name, content in (("people.csv", table), ("usual.toml", usual), ("better.toml", better)):
         (tmp_path / name).write_text(content, "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -194,7 +194,9 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     ours = {"people.csv", "usual.toml", "better.toml", "usual", "release", "steward.pem"}
     ours.add("report.html")
     said = {}
-    for line in re.findall(r"^\$ veil (.*)$", text, re.MULTILINE)[:-1]:
+    *lines, verify_line, revoke_line, _ = re.findall(r"^\$ veil (.*)$", text, re.MULTILINE)
+    assert verify_line == "desensitize verify release/attestation.json --signer FINGERPRINT"
+    for line in lines:
         words = [tmp_path / word if word in ours else word for word in line.split()]
         said[line] = run(veil, *words)
     attack = said["desensitize attack people.csv usual"]
@@ -204,10 +206,10 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     for shown, printed in (
         (attacked, attack.stdout), (passed, gate.stdout), (reported, report.stdout),
     ):  # fmt: skip
-        lines = {
+        there = {
             " ".join(line.split()) for line in printed.replace(f"{tmp_path}/", "").splitlines()
         }
-        assert {" ".join(line.split()) for line in shown.splitlines()} <= lines
+        assert {" ".join(line.split()) for line in shown.splitlines()} <= there
     fingerprint = re.findall(
         r"Fingerprint (\S+)", said["desensitize keys signing steward.pem"].stdout
     )
@@ -221,6 +223,13 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     printed = capsys.readouterr().out
     assert "mask_reversal 2.0 1000" in printed or "mask_reversal 2 1000" in printed
     assert "('signer', 'open')" in printed
+    words = [tmp_path / word if word in ours else word for word in shlex.split(revoke_line)]
+    assert run(veil, *words).returncode == 0
+    told = run(*verify, "--signer", *fingerprint)
+    assert told.returncode == 1
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    for line in revoked.replace("2026-11-26", today).splitlines():
+        assert " ".join(line.split()) in {" ".join(x.split()) for x in told.stdout.splitlines()}
 
 
 def test_the_synthesis_guide_from_a_table_to_rows_that_are_nobody_s(

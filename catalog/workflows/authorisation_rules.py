@@ -1,0 +1,89 @@
+"""Rules of data subjects' authorisations, and the one question that whoever uses data asks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from catalog.workflows.case import Case, case_of, history
+from catalog.workflows.situation import Change, Situation, refused
+from catalog.workflows.tables import CaseRow
+from protos.language import Text
+
+
+@dataclass(frozen=True)
+class Use:
+    """What somebody wants to do with one subject's data.
+
+    Attributes:
+        recipient: Account that does it.
+        dataset: Source and identifier.
+        operation: Such as ``lookup`` or ``score``.
+        purpose: Word for word as it was authorised.
+    """
+
+    recipient: str
+    dataset: tuple[str, str]
+    operation: str
+    purpose: str
+
+
+def given(at: Situation) -> Change:
+    """Checks that an account which stands for a person or firm authorises for that one alone.
+
+    Whether the dataset is there is not asked: a subject may authorise what is closed to it, and
+    must not learn here whether it exists. An authorisation of what is not there allows nothing.
+    """
+    if not at.caller.subject:
+        raise refused(
+            "subject",
+            Text("this account stands for no person and no firm", "该账户未关联任何自然人或法人"),
+            Text("have an administrator enter it after your identity was proved",
+                 "请在核实身份后由平台管理员登记"),
+        )  # fmt: skip
+    if len(at.said["datasets"]) != 1:
+        raise refused(
+            "datasets",
+            Text("one use is of one dataset", "一次授权对应一个数据资源"),
+            Text("authorise each by itself", "请逐一授权"),
+        )
+    at.until(at.said["until"])
+    return Change(
+        title=at.said["title"], counterpart=at.said["recipient"], subject=at.caller.subject,
+        datasets=at.said["datasets"], asked=1,
+    )  # fmt: skip
+
+
+def used(at: Situation) -> Change:
+    """Checks that the last day is not over; the last time uses it up."""
+    said = at.asked().fields
+    at.until(said["until"])
+    count = sum(each.step == "use" for each in at.events()) + 1
+    return Change(after="spent" if count >= said["times"] else None)
+
+
+def allowing(connection: Connection, subject: str, use: Use, today: dt.date) -> Case | None:
+    """Returns an authorisation that allows a use today; None if there is none."""
+    rows = connection.execute(
+        select(CaseRow.__table__)
+        .where(
+            CaseRow.kind == "authorisations",
+            CaseRow.subject == subject,
+            CaseRow.state == "active",
+            CaseRow.counterpart == use.recipient,
+        )
+        .order_by(CaseRow.opened)
+    )
+    for case in map(case_of, rows):
+        said = history(connection, case.id)[case.asked - 1].said.fields
+        dataset = {"source": use.dataset[0], "identifier": use.dataset[1]}
+        if (
+            subject
+            and said["datasets"] == [dataset]
+            and (said["operation"], said["purpose"]) == (use.operation, use.purpose)
+            and dt.date.fromisoformat(said["until"]) >= today
+        ):
+            return case
+    return None

@@ -1,0 +1,110 @@
+"""Rules of the market: who may list, what may be ordered, what proves a delivery."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from sqlalchemy import Connection
+
+from catalog.certificates.reading import CertificateReader
+from catalog.workflows.case import find_case, history
+from catalog.workflows.lookups import of_owner, registered
+from catalog.workflows.situation import Change, Situation, refused
+from protos.faults import InputError
+from protos.language import Text
+
+_CIRCULATION: Final = "VeilCirculation"
+
+
+def applied(at: Situation) -> Change:
+    """Checks that there is no other licence, or application for one."""
+    if of_owner(at.connection, "licences", at.caller.account, "applied") or licensed(
+        at.connection, at.caller.account, at.today
+    ):
+        raise refused(
+            "licence",
+            Text("there is a licence, or an application for one", "已有资质或申请"),
+            Text("see: veil product licence find", "请查看：veil product licence find"),
+        )
+    return Change(title=at.said["title"], asked=1)
+
+
+def decided(at: Situation) -> Change:
+    """Checks that a licence does not end before it begins."""
+    at.until(at.said["until"])
+    return Change()
+
+
+def listed(at: Situation) -> Change:
+    """Checks that a licensed broker offers what is open, at least on a condition."""
+    owner = at.caller.account
+    if not licensed(at.connection, owner, at.today):
+        raise refused(
+            "unlicensed",
+            Text(f"{owner} has no broker's licence in force", f"{owner} 没有有效的数据经纪人资质"),
+            Text("apply for one: veil product licence apply", "请申请：veil product licence apply"),
+        )
+    for each in registered(at):
+        if each.record.opening.attribute == "none":
+            code = each.record.identifier
+            raise refused(
+                "not_open",
+                Text(f"{code} is not open", f"{code} 不予开放"),
+                Text("make the product of open data", "请使用开放的数据资源"),
+            )
+    number = 1 if at.case is None else at.case.revision + 1
+    return Change(title=at.said["title"], datasets=at.said["datasets"], asked=number)
+
+
+def ordered(at: Situation) -> Change:
+    """Checks that the product is listed by a broker whose licence is in force."""
+    product = find_case(at.connection, "products", at.said["product"])
+    if (
+        product is None
+        or product.state != "listed"
+        or not licensed(at.connection, product.owner, at.today)
+    ):
+        raise refused(
+            "product",
+            Text("there is no such product on the market", "市场上没有该产品"),
+            Text("see: veil product find", "请查看：veil product find"),
+        )
+    if product.owner == at.caller.account:
+        raise refused(
+            "own_product",
+            Text("this product is your own", "这是您自己的产品"),
+            Text("order another", "请订购其他产品"),
+        )
+    return Change(title=product.title, counterpart=product.owner, asked=1)
+
+
+def delivered(at: Situation) -> Change:
+    """Checks that a circulation certificate proves the delivery, and has proved no other."""
+    identifier = at.said["circulation"]
+    if at.office is None or not _circulates(at.office, identifier):
+        raise refused(
+            "circulation",
+            Text("this is no circulation certificate that is in force", "这不是有效的流通证书"),
+            Text("give its whole id; see: veil certificate list",
+                 "请给出完整编号；参见：veil certificate list"),
+        )  # fmt: skip
+    return Change(once=at.office.find(identifier).urn)
+
+
+def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
+    """Whether an account has a broker's licence that is in force on a day."""
+    for case in of_owner(connection, "licences", owner, "licensed"):
+        [said] = [e.said for e in history(connection, case.id) if e.said.step == "license"]
+        if dt.date.fromisoformat(said.fields["until"]) >= today:
+            return True
+    return False
+
+
+def _circulates(office: CertificateReader, identifier: str) -> bool:
+    try:
+        record = office.find(identifier)
+    except InputError:
+        return False
+    whole = identifier in {record.id, record.urn}
+    return whole and record.kind == _CIRCULATION and not any(office.state(record).values())

@@ -1,0 +1,530 @@
+"""Attacks on workflows: steps that are not the caller's, altered histories, forged signatures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from catalog.certificates.kinds import Registration
+from catalog.certificates.office import Application, CertificateOffice
+from catalog.publishing import signers
+from catalog.web.services import services
+from catalog.workflows import outbox
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.consent import Use, authorised, use
+from catalog.workflows.events import unverified_event
+from catalog.workflows.verifying import BrokenCaseError, verify_all
+from protos.faults import PolicyError, TrustError, UnavailableError
+from protos.signing import IdentityKey
+from tests.catalog_world import HEALTH, POLICE
+from tests.certificate_world import ExactJob
+from tests.workflow_world import PEOPLE, UNTIL, World, issuing, workflows
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with workflows(tmp_path_factory.mktemp("flows") / "c") as made:
+        yield made
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[World]:
+    with workflows(tmp_path / "c") as made:
+        yield made
+
+
+# ---- steps ------------------------------------------------------------------------------------
+
+
+def test_a_step_cannot_be_skipped(world: World) -> None:
+    case = world.request()
+    signed = world.decision(case, "chief", "approve")
+    answer = world.try_("chief", case, "approve", decision=signed)
+    assert answer.status_code == 400
+    said = answer.json()
+    assert said["title"] == (
+        "the responsible department cannot approve a request for use that is submitted"
+    )
+    assert "review (the responsible department)" in said["detail"]
+    assert world.code("li", case, "grant", grants=["x"]) == (400, "case.step")
+    assert world.state(case) == "submitted"
+
+
+def test_another_s_case_looks_like_none(world: World) -> None:
+    case, absent = world.request(), "requests/" + "0" * 16
+    count = world.get("police", "requests")["total"]
+    for who in ("wu", "police", "broker", "citizen"):
+        for path in ("", "/events", "/decisions", "/circulations"):
+            real = world.call(who, "GET", case + path)
+            none = world.call(who, "GET", absent + path)
+            assert (real.status_code, real.json()) == (none.status_code, none.json())
+    assert count == 0
+    assert world.get("wu", "requests")["total"] == 0
+    signed = world.decision(case, "steward", "approve", by="police", department=POLICE.code)
+    body = {"revision": 1, "decision": signed}
+    real = world.call("police", "POST", f"{case}/review", body)
+    none = world.call("police", "POST", f"{absent}/review", body)
+    assert (real.status_code, real.json()) == (404, none.json())
+    # A cursor tells nothing of it either.
+    cursor = world.call("police", "GET", "requests", cursor=case.partition("/")[2])
+    assert cursor.json()["code"] == "case.cursor"
+
+
+def test_who_asks_does_not_decide(world: World) -> None:
+    # An officer of another department owns the case, which is no office in this one.
+    case = world.request("both")
+    signed = world.decision(case, "steward", "approve")
+    assert world.code("both", case, "review", decision=signed) == (403, "access.refused")
+    # An officer of this department is another's applicant here.
+    case = world.request("self")
+    signed = world.decision(case, "steward", "approve")
+    assert world.code("self", case, "review", decision=signed) == (403, "case.four_eyes")
+
+
+def test_who_reviewed_does_not_approve(world: World) -> None:
+    case = world.request()
+    signed = world.decision(case, "steward", "approve")
+    world.act("self", case, "review", decision=signed)
+    signed = world.decision(case, "chief", "approve")
+    assert world.code("self", case, "approve", decision=signed) == (403, "case.four_eyes")
+    assert world.act("chief", case, "approve", decision=signed)["state"] == "approved"
+
+
+def test_a_narrow_key_takes_no_step(world: World) -> None:
+    case = world.demand()
+    assert world.code("narrow", case, "accept") == (403, "access.refused")
+    assert world.call("", "POST", "demands", {}).status_code == 401
+
+
+def test_two_stewards_at_once_are_one_step_and_one_conflict(fresh: World) -> None:
+    case = fresh.request()
+    signed = [fresh.decision(case, "steward", "approve") for _ in range(2)]
+    answers = at_once(
+        lambda: fresh.call("steward", "POST", f"{case}/review",
+                           {"revision": 1, "decision": signed[0]}),
+        lambda: fresh.call("steward2", "POST", f"{case}/review",
+                           {"revision": 1, "decision": signed[1]}),
+    )  # fmt: skip
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert [e["step"] for e in fresh.get("auditor", f"{case}/events")["events"]] == [
+        "submit", "review",
+    ]  # fmt: skip
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    barrier, done = threading.Barrier(len(calls)), []
+
+    def run(call: Callable[[], Any]) -> None:
+        barrier.wait()
+        done.append(call())
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return done
+
+
+def test_an_objection_after_the_last_day_is_none(fresh: World) -> None:
+    case = fresh.noticed()
+    fresh.clock.days(15)  # ten working days from a Thursday
+    assert fresh.code("citizen", case, "object", reasons="迟到") == (400, "case.late")
+    fresh.act("admin", case, "register")
+
+
+# ---- officers' signatures ---------------------------------------------------------------------
+
+
+def test_a_decision_serves_for_nothing_else(world: World) -> None:
+    case, other = world.request(), world.request()
+    old = dt.datetime.fromtimestamp(world.clock.now - 86_400, dt.UTC)
+    wrong = {
+        "another case": world.decision(other, "steward", "approve"),
+        "another office": world.decision(case, "chief", "approve"),
+        "another verdict": world.decision(case, "steward", "refuse", reasons="x"),
+        "another department": world.decision(case, "steward", "approve", department=POLICE.code),
+        "over": world.decision(case, "steward", "approve", now=old, valid_days=1),
+        "not signed": world.decision(case, "steward", "approve").replace("approve", "approvE"),
+    }
+    for name, signed in wrong.items():
+        status, code = world.code("steward", case, "review", decision=signed)
+        assert (status, code) in {(403, "case.decision"), (403, "decision.invalid")}, name
+    for by in ("stranger", "chief", "police"):
+        signed = world.decision(case, "steward", "approve", by=by)
+        assert world.code("steward", case, "review", decision=signed) == (403, "case.officer")
+    assert world.revision(case) == 1
+
+
+def test_an_officer_who_left_decides_no_more(fresh: World) -> None:
+    case = fresh.request()
+    signed = fresh.decision(case, "steward", "approve")
+    with fresh.registry.database.read() as connection:
+        [steward] = [
+            s for s in signers.signers(connection, department=HEALTH.code) if s.role == "steward"
+        ]
+    signers.remove(fresh.registry, steward.number, by="数据局", reason="调离")
+    assert fresh.code("steward", case, "review", decision=signed) == (403, "case.officer")
+
+
+def test_reasons_stand_in_what_was_signed(world: World) -> None:
+    case = world.demand()
+    signed = world.decision(case, "steward", "refuse", reasons="一\r\n伪造: 二\x1b[2J")
+    assert world.code("steward", case, "refuse", decision=signed) == (400, "case.field")
+    signed = world.decision(case, "steward", "refuse", reasons="含个人信息")
+    body = {"decision": signed, "reasons": "另一理由"}
+    assert world.code("steward", case, "refuse", **body) == (422, "request.malformed")
+
+
+# ---- grants -----------------------------------------------------------------------------------
+
+
+def test_a_grant_is_signed_by_the_department_s_own_key(world: World) -> None:
+    case = world.approved()
+    asked = world.get("li", case)["said"]["statements"][0]["grant_request"]
+    mine, theirs = world.grant(asked), world.grant(asked, IdentityKey.generate())
+    assert world.code("li", case, "grant", grants=[theirs]) == (403, "case.grant_key")
+    other = world.grant(world.grant_request("SELECT COUNT(*) FROM visits WHERE 1 = 1"))
+    assert world.code("li", case, "grant", grants=[other]) == (400, "case.grant_other")
+    assert world.code("li", case, "grant", grants=[mine, mine]) == (400, "case.grant_other")
+    assert world.code("li", case, "grant", grants=[mine[:-2] + "AA"])[0] == 403
+    world.clock.now += 86_400 * 40
+    assert world.code("li", case, "grant", grants=[mine]) == (400, "case.grant_expired")
+    world.clock.now -= 86_400 * 40
+    assert world.state(case) == "approved"
+    assert world.code("wu", case, "grant", grants=[mine]) == (404, "case.unknown")
+
+
+def test_a_grant_says_what_was_approved(world: World) -> None:
+    """The department's own key, the right id, and another statement."""
+    case = world.approved()
+    request = world.get("li", case)["said"]["statements"][0]["grant_request"]
+    other = world.grant_request("SELECT MAX(age) FROM visits", id=_id_of(request))
+    assert world.code("li", case, "grant", grants=[world.grant(other)]) == (403, "grant.request")
+
+
+def _id_of(token: str) -> str:
+    from protos.signing import unverified_claims
+
+    return str(unverified_claims(token)["id"])
+
+
+# ---- what was done ----------------------------------------------------------------------------
+
+
+def three_events(world: World) -> str:
+    case = world.demand()
+    world.act("steward", case, "accept")
+    world.act("steward", case, "return", reasons="请补充")
+    return case.partition("/")[2]
+
+
+def rewritten(world: World, *statements: str, **values: object) -> None:
+    with world.registry.database.write() as (connection, _):
+        for statement in statements:
+            connection.execute(text(statement), values)
+
+
+def broken(world: World) -> int:
+    with pytest.raises(BrokenCaseError) as raised:
+        verify_all(world.registry, world.office, WORKFLOWS)
+    return raised.value.number
+
+
+def test_an_event_that_was_altered_is_named(fresh: World) -> None:
+    case = three_events(fresh)
+    with fresh.registry.database.read() as connection:
+        said = 'SELECT token FROM case_events WHERE "case" = :case AND number = 2'
+        token = connection.execute(text(said), {"case": case}).scalar_one()
+    forged = replace(unverified_event(token), by="somebody").signed(IdentityKey.generate())
+    rewritten(fresh, 'UPDATE case_events SET token = :token WHERE "case" = :case AND number = 2',
+              token=forged, case=case)  # fmt: skip
+    assert broken(fresh) == 2
+
+
+def test_whoever_has_the_catalog_s_key_is_found_by_the_chain_and_the_log(fresh: World) -> None:
+    case = three_events(fresh)
+    for number, wanted in ((2, 3), (3, 4)):  # the next one does not follow; the row differs
+        fresh.clock.now += 1
+        with fresh.registry.database.read() as connection:
+            said = 'SELECT token FROM case_events WHERE "case" = :case AND number = :n'
+            token = connection.execute(text(said), {"case": case, "n": number}).scalar_one()
+        forged = replace(unverified_event(token), by="somebody").signed(fresh.registry.key())
+        change = 'UPDATE case_events SET token = :t WHERE "case" = :case AND number = :n'
+        rewritten(fresh, change, t=forged, case=case, n=number)
+        assert broken(fresh) == wanted
+        rewritten(fresh, change, t=token, case=case, n=number)
+    # The last event and the row together: only the log is left to say so.
+    event = replace(unverified_event(token), fields={"reasons": "另一理由"})
+    rewritten(fresh, change, t=event.signed(fresh.registry.key()), case=case, n=3)
+    rewritten(fresh, "UPDATE cases SET head = :head WHERE id = :case", head=event.digest, case=case)
+    assert broken(fresh) == 3
+
+
+def test_events_that_were_cut_or_reordered_are_named(fresh: World) -> None:
+    case = three_events(fresh)
+    assert verify_all(fresh.registry, fresh.office, WORKFLOWS) == 3
+    swap = 'UPDATE case_events SET number = :b WHERE "case" = :case AND number = :a'
+    for a, b in ((2, 9), (3, 2), (9, 3)):
+        rewritten(fresh, swap, case=case, a=a, b=b)
+    assert broken(fresh) == 2
+    for a, b in ((3, 9), (2, 3), (9, 2)):
+        rewritten(fresh, swap, case=case, a=a, b=b)
+    rewritten(fresh, "UPDATE cases SET owner = 'eve' WHERE id = :case", case=case)
+    assert broken(fresh) == 4
+    rewritten(fresh, "UPDATE cases SET owner = 'citizen' WHERE id = :case", case=case)
+    rewritten(fresh, 'DELETE FROM case_events WHERE "case" = :case AND number = 3', case=case)
+    assert broken(fresh) == 3
+    rewritten(fresh, 'DELETE FROM case_events WHERE "case" = :case', case=case)
+    assert broken(fresh) == 1
+
+
+def test_a_case_that_vanished_whole_is_missed_by_the_log(fresh: World) -> None:
+    case = three_events(fresh)
+    rewritten(fresh, 'DELETE FROM case_events WHERE "case" = :case',
+              "DELETE FROM cases WHERE id = :case", case=case)  # fmt: skip
+    with pytest.raises(TrustError) as raised:
+        verify_all(fresh.registry, fresh.office, WORKFLOWS)
+    assert raised.value.code == "case.cut"
+    assert "entry 0 of the log" in raised.value.message
+
+
+def test_the_log_learns_nothing_of_a_case(fresh: World) -> None:
+    world = fresh
+    world.demand(title="张三的床位")
+    world.demand(title="张三的床位")
+    entries = [entry for _, entry in world.office.noted()]
+    assert len(set(entries)) == 2
+    assert {len(entry) for entry in entries} == {32}
+
+
+# ---- killed on the way ------------------------------------------------------------------------
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from catalog.access.principal import Principal
+from catalog.certificates.office import CertificateOffice
+from catalog.certificates.office_files import OfficeFiles
+from catalog.certificates.open_office import OpenOffice
+from catalog.registry.registry import opened
+from catalog.workflows.cases import Cases, Wanted
+from catalog.workflows.demands import DEMANDS
+
+directory = Path(sys.argv[1])
+with opened(directory) as registry:
+    noting = CertificateOffice.note_down
+
+    def killed(office, commitments):
+        if sys.argv[2] == "after":
+            noting(office, commitments)
+        os._exit(9)
+
+    CertificateOffice.note_down = killed
+    said = {"title": "x", "text": "x", "department": sys.argv[3]}
+    files = OfficeFiles(directory / "office")
+    office = OpenOffice(files.office(lambda: 1_800_000_000.0), files)
+    Cases(registry, office, (DEMANDS,)).open(DEMANDS, Principal("li"), Wanted(said))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_between_event_and_log_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, when: str
+) -> None:
+    directory = tmp_path / "c"
+    with workflows(directory) as made:
+        made.demand()
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(directory), when, HEALTH.code], check=False
+    )
+    assert ended.returncode == 9
+    for _ in range(2):
+        with (
+            issuing(directory) as office,
+            services(directory, public=False, office=office) as found,
+        ):
+            assert office is not None
+            assert [index for index, _ in office.book.noted()] == [0, 1]
+            with found.registry.database.read() as connection:
+                rows = connection.execute(text("SELECT entry FROM case_events ORDER BY sequence"))
+                assert [row.entry for row in rows] == [0, 1]
+            assert verify_all(found.registry, office.book, WORKFLOWS) == 2
+
+
+def test_a_log_that_cannot_be_written_stops_no_case(
+    fresh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> list[int]:
+        raise UnavailableError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CertificateOffice, "note_down", full)
+        case = fresh.demand()
+        [event] = fresh.get("citizen", f"{case}/events")["events"]
+        assert (event["entry"], event["proof"]) == (None, "")
+    fresh.act("steward", case, "accept")
+    assert [e["entry"] for e in fresh.get("citizen", f"{case}/events")["events"]] == [0, 1]
+
+
+def test_an_effect_that_fails_holds_up_no_other_event(
+    fresh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise UnavailableError("no certificates today")
+
+    case = fresh.noticed()
+    fresh.clock.days(15)
+    with monkeypatch.context() as patch:
+        patch.setitem(outbox.EFFECTS, ("assets", "register"), failing)
+        fresh.act("admin", case, "register")
+        other = fresh.demand()
+        assert fresh.get("citizen", f"{other}/events")["events"][0]["entry"] is not None
+        assert fresh.get("", f"{case}/certificate") == {"certificate": None}
+    fresh.services.cases.settle()
+    assert fresh.get("", f"{case}/certificate")["certificate"]["id"].startswith("urn:uuid:")
+    fresh.services.cases.settle()
+    assert len(fresh.office.listed("VeilRegistration")) == 1
+
+
+# ---- texts ------------------------------------------------------------------------------------
+
+
+def test_texts_of_users_are_text_and_no_more(world: World) -> None:
+    bad = '<script>alert(1)</script>=HYPERLINK("http://x")\'; DROP TABLE cases;--'
+    case = world.demand(title=bad, text=bad)
+    answer = world.call("citizen", "GET", case)
+    assert answer.json()["title"] == bad
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    for field, value in (("title", "a\r\nX: y"), ("text", "\x00"), ("title", "\u202e")):
+        said = {"title": "x", "text": "x", "department": HEALTH.code, field: value}
+        answer = world.call("citizen", "POST", "demands", said)
+        assert (answer.status_code, answer.json()["code"]) == (400, "case.field")
+    raw = json.dumps({"title": "\ud800", "text": "x", "department": HEALTH.code})
+    answer = world.client.post(
+        "/api/demands", content=raw, headers={"X-As": "citizen", "Content-Type": "application/json"}
+    )
+    assert answer.status_code in {400, 422}  # fmt: skip
+
+
+def test_a_notice_names_no_closed_dataset(fresh: World) -> None:
+    case = fresh.noticed("YL/closed")
+    assert fresh.get("", case)["said"]["datasets"] == []
+    assert fresh.get("admin", case)["said"]["datasets"][0]["identifier"] == "YL/closed"
+    assert fresh.get("citizen", "assets", source="local", identifier="YL/closed")["total"] == 0
+    assert fresh.get("citizen", "assets")["total"] == 1
+    for who in ("", "citizen"):
+        assert fresh.call(who, "GET", f"{case}/events").status_code == 404
+        assert "owner" not in fresh.get(who, case)
+
+
+# ---- data subjects ----------------------------------------------------------------------------
+
+LOOKUP = Use("li", ("local", "YL/closed"), "lookup", "看病就医")
+
+
+def authorisation(world: World, **more: object) -> str:
+    said: dict[str, Any] = {
+        "title": "就诊查询", "recipient": "li", "operation": "lookup", "purpose": "看病就医",
+        "datasets": [{"source": "local", "identifier": "YL/closed"}], "until": UNTIL, "times": 1,
+    }  # fmt: skip
+    return f"authorisations/{world.open('citizen', 'authorisations', **said | more)}"
+
+
+def test_one_subject_s_data_is_not_used_without_its_authorisation(fresh: World) -> None:
+    cases, subject = fresh.services.cases, PEOPLE["citizen"].subject
+    assert not authorised(cases, subject, LOOKUP)
+    with pytest.raises(PolicyError) as raised:
+        use(cases, subject, LOOKUP, "job-0")
+    assert raised.value.code == "consent.missing"
+    case = authorisation(fresh)
+    assert authorised(cases, subject, LOOKUP)
+    for other in (
+        replace(LOOKUP, recipient="wu"), replace(LOOKUP, operation="score"),
+        replace(LOOKUP, purpose="营销"), replace(LOOKUP, dataset=("local", "YL/1")),
+    ):  # fmt: skip
+        assert not authorised(cases, subject, other)
+    assert not authorised(cases, "440103198001011234", LOOKUP)
+    assert not authorised(cases, "", LOOKUP)
+    fresh.act("citizen", case, "withdraw")
+    assert not authorised(cases, subject, LOOKUP)
+
+
+def test_an_authorisation_for_one_use_serves_once_also_at_the_same_moment(fresh: World) -> None:
+    case, cases, subject = authorisation(fresh), fresh.services.cases, PEOPLE["citizen"].subject
+
+    def attempt(name: str) -> Callable[[], str]:
+        def call() -> str:
+            try:
+                return use(cases, subject, LOOKUP, name).state
+            except PolicyError as error:
+                return error.code
+
+        return call
+
+    assert sorted(at_once(attempt("job-1"), attempt("job-2"))) == ["consent.missing", "spent"]
+    events = fresh.get("citizen", f"{case}/events")["events"]
+    assert [event["step"] for event in events] == ["give", "use"]
+    assert all(event["proof"] for event in events)
+    assert fresh.call("other", "GET", case).status_code == 404
+
+
+def test_a_subject_s_last_day_counts_and_nobody_gives_for_another(fresh: World) -> None:
+    authorisation(fresh, until="2026-11-26", times=9)
+    cases, subject = fresh.services.cases, PEOPLE["citizen"].subject
+    assert authorised(cases, subject, LOOKUP)
+    fresh.clock.days(1)
+    assert not authorised(cases, subject, LOOKUP)
+    answer = fresh.call("other", "POST", "authorisations", {
+        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x", "until": UNTIL,
+        "datasets": [{"source": "local", "identifier": "YL/1"}], "times": 1,
+    })  # fmt: skip
+    assert answer.json()["code"] == "case.subject"
+
+
+# ---- the market -------------------------------------------------------------------------------
+
+
+def test_one_circulation_certificate_proves_one_delivery(fresh: World) -> None:
+    office = fresh.office
+    registration = office.issue(
+        Application(Registration("visits", "Visits", ("health",), "d" * 64, "L3"))
+    )
+    owners = {"health": fresh.node}
+    job = ExactJob(IdentityKey.generate(), owners, at=fresh.clock.now, mode="adhoc")
+    receipt = str(job.document()["receipt"])
+    proof = office.issue(Application.of_receipt(receipt, (registration.urn,), ()))
+    fresh.licensed()
+    order = {"product": fresh.product().partition("/")[2], "purpose": "研究"}
+    cases = [f"orders/{fresh.open('li', 'orders', **order)}" for _ in range(2)]
+    for case in cases:
+        fresh.act("broker", case, "accept")
+    wrong = fresh.code("broker", cases[0], "deliver", circulation=registration.urn)
+    assert wrong == (400, "case.circulation")
+    fresh.act("broker", cases[0], "deliver", circulation=proof.urn)
+    again = fresh.code("broker", cases[1], "deliver", circulation=proof.id)
+    assert again == (409, "case.replayed")
+    office.change(proof.id, "revocation", "误发")
+    assert fresh.code("broker", cases[1], "deliver", circulation=proof.id)[1] == "case.circulation"
+
+
+def test_a_licence_that_is_over_lists_nothing(fresh: World) -> None:
+    fresh.licensed()
+    product = fresh.product()
+    fresh.clock.days(366)
+    order = {"product": product.partition("/")[2], "purpose": "研究"}
+    assert fresh.call("li", "POST", "orders", order).json()["code"] == "case.product"
+    again = {"title": "x", "text": "x", "price": "1",
+             "datasets": [{"source": "local", "identifier": "YL/1"}]}  # fmt: skip
+    assert fresh.code("broker", product, "relist", **again) == (400, "case.unlicensed")
