@@ -39,7 +39,7 @@ class SameOrigin:
         """Answers one request."""
         changes = scope["type"] == "http" and scope["method"] not in _SAFE
         if changes and not _from_here(Headers(scope=scope), scope["scheme"]):
-            await answer(problem_of(_refusal()))(scope, receive, send)
+            await answer(Request(scope), problem_of(_refusal()))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

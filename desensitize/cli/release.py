@@ -63,12 +63,26 @@ def run(
         ),
     ] = True,
     earlier: EarlierOption = None,
+    salt: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Secret file that proves later what the release was made from; made if there "
+                    "is none. By default OUT.salt, beside the release. Keep it with the original.",
+                    "用于日后证明原始数据的机密文件；不存在则生成。缺省为发布目录旁的 OUT.salt。"
+                    "请与原始数据一同保管。",
+                )
+            )
+        ),
+    ] = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Masks a file in a limited process, scans the output and publishes the directory whole."""
     import desensitize
     from desensitize.engines.snapshot import LoadLimits
+    from desensitize.salt import place_of_salt
     from desensitize.show.release import show_release
     from protos import terminal
 
@@ -81,9 +95,18 @@ def run(
             sheet=sheet,
             attack=attack,
             earlier=earlier or [],
+            salt=salt,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=begins(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")),
             stages=begins,
         )
     show_release(release)
     terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
+    kept = salt or place_of_salt(out)
+    terminal.say(
+        Text(
+            f"Keep {kept} with the original: it proves what the release was made from. Publish it "
+            "never.",
+            f"请将 {kept} 与原始数据一同保管：它用于证明发布的来源，切勿公开。",
+        )
+    )
