@@ -241,6 +241,7 @@ def _head(report: ScanReport) -> Iterator[str]:
                 f"仅依据 {report.rows:,} 行抽样；发布前请用全量扫描重新生成。",
             )
         )
+    yield from (f"# ! {_line(note)}" for note in report.notes)
     yield "# " + _line(
         Text("Columns that [publish] does not name are dropped.", "[publish] 未提及的列会被删除。")
     )
