@@ -281,5 +281,5 @@ def _column(column: ColumnFinding, rule: Rule) -> Iterator[str]:
 
 
 def _line(text: Text) -> str:
-    """A text as one line of a comment."""
-    return " ".join(str(text).split())
+    """A text as one line of a comment; names of columns in it may hold any character."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(text).split()))
