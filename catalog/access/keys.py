@@ -137,7 +137,7 @@ class ApiKeys:
 
     def find(self, key: str) -> tuple[ApiKey, Account] | None:
         """Returns a key that holds and its account; None if it does not, or there is none."""
-        with self._database.read() as db:
+        with self._database.look() as db:
             row = db.execute(_FIND, {"hashed": tokens.hashed(key)}).first()
         if row is None:
             return None

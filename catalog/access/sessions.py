@@ -59,7 +59,7 @@ class Sessions:
     def find(self, token: str) -> Account | None:
         """Returns whose session it is; None if it is none, or is over."""
         hashed, now = tokens.hashed(token), self._clock()
-        with self._database.read() as db:
+        with self._database.look() as db:
             row = db.execute(_FIND, {"hashed": hashed}).first()
         if row is None:
             return None

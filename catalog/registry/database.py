@@ -30,6 +30,7 @@ _BUSY_S: Final = 120.0
 _THREADS: Final = 40
 """As many as a server has: connections beyond would be opened and closed again at each call."""
 _WRITES: Final = "veil_writes"
+_ALONE: Final = "veil_alone"
 MIGRATES: Final = "veil_migrates"
 _MIGRATION_LOCK: Final = 0x7665696C  # any number that nobody else locks in this database
 
@@ -44,6 +45,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = url  # may have a password in it: never shown
         self._engine: Engine | None = None
+        self._alone: Engine | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -70,6 +72,7 @@ class Database:
             InputError: It needs an upgrade, or was made by a newer Veil.
         """
         self._engine = _engine(self._url)
+        self._alone = self._engine.execution_options(**{_ALONE: True})
         with _failures():
             found = self.revision()
             if found == HEAD:
@@ -96,12 +99,22 @@ class Database:
         """Lets go of all connections; closing twice is harmless."""
         if self._engine is not None:
             self._engine.dispose()
-            self._engine = None
+            self._engine = self._alone = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Lends a connection that sees one state of the catalog."""
         with _failures(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Lends a connection for one statement that reads: it sees one state by itself.
+
+        Without a transaction around it SQLite is called twice instead of five times, and each
+        time threads wait for each other: it matters where every call of a program asks.
+        """
+        with _failures(), (self._alone or self.engine).connect() as connection:
             yield connection
 
     @contextmanager
@@ -188,6 +201,8 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get(_ALONE):
+        return
     writes = options.get(_WRITES) or options.get(MIGRATES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
