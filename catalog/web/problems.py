@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
@@ -118,7 +119,22 @@ def _http(request: Request, error: Exception) -> Response:
         type=f"urn:veil:problem:{code}", title=title, status=error.status_code, code=code,
         title_zh=zh,
     )  # fmt: skip
-    return answer(request, problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return answer(request, problem, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of an address (RFC 9110, section 10.2.1): each route knows its own alone."""
+    found = {
+        method
+        for router in getattr(request.app.state, "routers", ())
+        for route in router.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(found)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ from catalog.workflows.case import Case, case_of
 from catalog.workflows.clocks import Clocks
 from catalog.workflows.model import Workflow
 from catalog.workflows.tables import CaseDatasetRow, CaseRow
-from protos.faults import InputError
+from protos.faults import InputError, MissingError
 from protos.language import Text
 
 MOST: Final = 200
@@ -75,7 +75,7 @@ def find(
             code="case.state",
         )  # fmt: skip
     words = (wanted.department, *(wanted.dataset or ()))
-    if not all(word.isprintable() for word in words):
+    if any("\0" in word for word in words):  # which a text in PostgreSQL cannot have
         raise InputError(
             Text("a filter is one line of words", "筛选条件须为一行文字"),
             remedy=Text("mend the filter", "请改正筛选条件"),
@@ -90,7 +90,7 @@ def find(
             place = select(CaseRow.opened).where(CaseRow.id == wanted.cursor, *conditions[:2])
             before = connection.execute(place).scalar()
             if before is None:
-                raise InputError(
+                raise MissingError(
                     Text("this is no cursor of this list", "游标无效"),
                     remedy=Text("begin again without one", "请从第一页开始"),
                     code="case.cursor",

@@ -212,7 +212,8 @@ def test_a_list_has_filters_and_pages(world: World) -> None:
     world.act("steward", made[0], "accept")
     accepted = world.get("other", "demands", state="accepted", mine=True)
     assert accepted["total"] == 1
-    assert world.call("other", "GET", "demands", state="none").json()["code"] == "case.state"
+    wrong = world.call("other", "GET", "demands", state="none")
+    assert wrong.json()["code"] == "request.malformed"
     assert world.call("other", "GET", "demands", cursor="0" * 16).json()["code"] == "case.cursor"
 
 
@@ -259,3 +260,8 @@ def test_a_request_ends_on_its_last_day(world: World) -> None:
     world.clock.days(366)
     signed = world.decision(case, "steward", "approve")
     assert world.code("steward", case, "review", decision=signed) == (400, "case.until")
+
+
+def test_an_address_names_all_of_its_methods(world: World) -> None:
+    answer = world.client.delete("/api/demands")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
