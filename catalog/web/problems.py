@@ -134,6 +134,7 @@ def _http(request: Request, error: Exception) -> Response:
     title, zh = {
         404: ("there is nothing at this address", "此地址不存在"),
         405: ("this address does not take that method", "此地址不支持该请求方法"),
+        413: ("the request is too large", "请求内容过大"),
     }.get(error.status_code, (str(error.detail), "请求未能完成"))
     code = f"http.{error.status_code}"
     problem = Problem(
