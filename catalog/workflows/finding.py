@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+from sqlalchemy.orm import aliased
 
 from catalog.access.principal import Principal
 from catalog.registry.registry import Registry
@@ -117,6 +118,11 @@ def _scope(workflow: Workflow, caller: Principal, wanted: Filter) -> ColumnEleme
         else false()
     )
     free: ColumnElement[bool] = CaseRow.state.in_(workflow.open_states)
+    if workflow.open_under is not None:
+        under, kind, state = aliased(CaseRow), *workflow.open_under
+        free = and_(free, exists().where(
+            under.kind == kind, under.owner == CaseRow.owner, under.state == state
+        ))  # fmt: skip
     if wanted.dataset is not None and caller.reach("dataset.read") != "all":
         # Whether a closed dataset has an asset would say that there is one.
         free = and_(free, exists().where(

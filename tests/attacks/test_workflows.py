@@ -589,3 +589,16 @@ def test_a_licence_that_is_over_lists_nothing(fresh: World) -> None:
     again = {"title": "x", "text": "x", "price": "1",
              "datasets": [{"source": "local", "identifier": "YL/1"}]}  # fmt: skip
     assert fresh.code("broker", product, "relist", **again) == (400, "case.unlicensed")
+
+
+def test_products_leave_the_market_with_their_broker_s_licence(fresh: World) -> None:
+    fresh.licensed()
+    product = fresh.product()
+    assert fresh.get("", "products")["total"] == 1
+    [licence] = fresh.get("admin", "licences")["cases"]
+    fresh.act("admin", f"licences/{licence['id']}", "revoke", reasons="违规")
+    assert fresh.get("", "products") == {"total": 0, "cases": [], "cursor": ""}
+    for who in ("", "li"):
+        assert fresh.call(who, "GET", product).status_code == 404
+    assert fresh.get("broker", product)["state"] == "listed"  # its own, still
+    assert fresh.get("admin", "products")["total"] == 1
