@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyotp
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -15,6 +16,13 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+from catalog.access.accounts import Account, Accounts
+from catalog.access.keys import ApiKeys, Wish
+from catalog.access.last_used import LastUsed
+from catalog.access.quotas import Quotas
+from catalog.access.second_factor import SecondFactors
+from catalog.access.sessions import Sessions
+from catalog.access.vault import Vault
 from catalog.datastore.ask import Ask
 from catalog.datastore.datastore import datastore
 from catalog.publishing.listing import publications
@@ -33,7 +41,7 @@ from catalog.search.find import Search
 from catalog.search.index import rebuild
 from catalog.search.query import ORDERS, Query
 from catalog.search.saved import forget, named, save, saved
-from protos.faults import InputError
+from protos.faults import InputError, LimitError
 from protos.signing import IdentityKey
 from tests import postgres_server
 from tests.catalog_world import (
@@ -608,3 +616,37 @@ def test_saved_searches(registry: Registry) -> None:
 def test_what_is_personal_is_not_open_to_all(registry: Registry) -> None:
     with pytest.raises(InputError, match="L3"):
         registry.register([record(items=(citizen_item(),))])
+
+
+def test_accounts_live_in_every_database(database: Database) -> None:
+    now = [1_800_000_000]
+    clock = lambda: now[0]  # noqa: E731
+    accounts = Accounts(database, clock)
+    made = accounts.add(Account("li", "李", frozenset({"analyst"})), identity=("https://i", "1"))
+    assert accounts.with_identity("https://i", "1") == made == accounts.get("li")
+    used = LastUsed(database, clock)
+    sessions = Sessions(database, used, clock)
+    token = sessions.begin(made)
+    assert sessions.find(token) == made
+    keys = ApiKeys(database, clock)
+    key, text_ = keys.add(made.principal(), Wish("x", ["dataset.read"], per_day=5))
+    assert keys.find(text_) == (key, made)
+    quotas = Quotas(database, clock)
+    for _ in range(5):
+        quotas.take(key)
+    with pytest.raises(LimitError):
+        quotas.take(key)
+    used.key(key.number)
+    used.write()
+    assert keys.get(key.number).used_at == now[0]
+    factors = SecondFactors(database, Vault(b"s" * 32), clock)
+    totp = pyotp.TOTP(factors.begin("li").text)
+    codes = factors.confirm("li", totp.at(now[0]))
+    assert not factors.use("li", totp.at(now[0]))
+    assert factors.use("li", totp.at(now[0] + 30))
+    assert factors.use("li", codes[0])
+    assert not factors.matches("li", codes[0])
+    assert accounts.with_second_factor() == {"li"}
+    assert sessions.find(token) is None, "its rights have changed"
+    accounts.change("li", {"enabled": False})
+    assert keys.find(text_) is None
