@@ -73,4 +73,5 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:
         app.include_router(router)
+    problems.describe(app)
     return app

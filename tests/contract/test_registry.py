@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from catalog.access.accounts import Account, Accounts
 from catalog.access.keys import ApiKeys, Wish
 from catalog.access.last_used import LastUsed
+from catalog.access.principal import Principal
 from catalog.access.quotas import Quotas
 from catalog.access.second_factor import SecondFactors
 from catalog.access.sessions import Sessions
@@ -41,7 +42,12 @@ from catalog.search.find import Search
 from catalog.search.index import rebuild
 from catalog.search.query import ORDERS, Query
 from catalog.search.saved import forget, named, save, saved
-from protos.faults import InputError, LimitError
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases, Wanted
+from catalog.workflows.demands import DEMANDS
+from catalog.workflows.finding import Filter, find
+from catalog.workflows.verifying import verify_all
+from protos.faults import ConflictError, InputError, LimitError
 from protos.signing import IdentityKey
 from tests import postgres_server
 from tests.catalog_world import (
@@ -650,3 +656,34 @@ def test_accounts_live_in_every_database(database: Database) -> None:
     assert sessions.find(token) is None, "its rights have changed"
     accounts.change("li", {"enabled": False})
     assert keys.find(text_) is None
+
+
+# ---- workflows ---------------------------------------------------------------------------------
+
+
+def test_of_two_steps_at_once_one_is_taken(registry: Registry) -> None:
+    registry.register([record("YL/1")])
+    cases = Cases(registry, None, WORKFLOWS)
+    steward = Principal("s", frozenset({"steward"}), HEALTH.code)
+    said = {"title": "床位", "text": "各医院", "department": HEALTH.code}
+    case = cases.open(DEMANDS, Principal("li"), Wanted(said))
+    barrier, came = threading.Barrier(2), []
+
+    def accept() -> None:
+        barrier.wait()
+        try:
+            wanted = Wanted({}, revision=1)
+            came.append(cases.act(DEMANDS, case.id, DEMANDS.step("accept"), steward, wanted).state)
+        except ConflictError as error:
+            came.append(error.code)
+
+    threads = [threading.Thread(target=accept) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == ["accepted", "case.changed"]
+    assert verify_all(registry, None, WORKFLOWS) == 2
+    wanted = Filter(state="accepted", dataset=("local", "YL/1"), overdue=True, mine=True)
+    assert find(registry, cases.clocks, DEMANDS, steward, wanted).total == 0
+    assert find(registry, cases.clocks, DEMANDS, steward, Filter()).total == 1
