@@ -72,6 +72,8 @@ async def _form(request: Request) -> FormData:
 
 
 Typed = Annotated[FormData, Depends(_form)]
+Ours = Annotated[None, Depends(our_form)]
+"""Of each form, behind the visit: whoever may not at all is told so first."""
 
 
 @router.get(PREFIX + "/workbench")
@@ -148,7 +150,9 @@ def _pages(workflow: Workflow) -> None:
         typed = {name: text[:200] for name, text in visit.request.query_params.items()}
         return _new_page(visit, workflow, typed)
 
-    def begin(typed: Typed, visit: Annotated[Visit, Depends(visiting(first.action))]) -> Response:
+    def begin(
+        visit: Annotated[Visit, Depends(visiting(first.action))], _: Ours, typed: Typed
+    ) -> Response:
         def take() -> Case:
             return visit.services.cases.open(workflow, visit.caller, Wanted(_said(first, typed)))
 
@@ -158,18 +162,19 @@ def _pages(workflow: Workflow) -> None:
     router.get(f"{base}/new")(blank)
     router.get(f"{base}/{{case}}")(show)
     if not _command(workflow, first):
-        router.post(base, dependencies=[Depends(our_form)], max_body_size=_FORM_BYTES)(begin)
+        router.post(base, max_body_size=_FORM_BYTES)(begin)
     for step in workflow.steps:
         if step.before and not _command(workflow, step):
             path = f"{base}/{{case}}/{step.name}"
-            router.post(path, dependencies=[Depends(our_form)], max_body_size=_FORM_BYTES)(
-                _stepping(workflow, step)
-            )
+            router.post(path, max_body_size=_FORM_BYTES)(_stepping(workflow, step))
 
 
 def _stepping(workflow: Workflow, step: Step) -> Callable[..., Response]:
     def act(
-        case: Identifier, typed: Typed, visit: Annotated[Visit, Depends(visiting(step.action))]
+        case: Identifier,
+        visit: Annotated[Visit, Depends(visiting(step.action))],
+        _: Ours,
+        typed: Typed,
     ) -> Response:
         def take() -> Case:
             revision = str(typed.get("revision", ""))
