@@ -117,7 +117,8 @@ def ours(directory: Path, table: pa.Table) -> Iterator[Server]:
         wish = Wish("bench", ["data.use"], per_minute=1_000_000, per_day=100_000_000)
         _, key = found.gate.keys.add(Principal("li", frozenset({"analyst"})), wish)
     rows_id = resource_.id
-    with child([sys.executable, "-m", "benchmarks.data_calls", "--serve", directory]) as (port, pid):
+    command = [sys.executable, "-m", "benchmarks.data_calls", "--serve", directory]
+    with child(command) as (port, pid):
         yield Server(
             "ours", port, pid,
             lambda n: f"/api/data/{rows_id}?limit=100&offset={n * 97 % 90_000}",
@@ -162,7 +163,7 @@ def datasette(python: str, path: Path, table: pa.Table) -> Iterator[Server]:
         file.execute("CREATE TABLE data (_id INTEGER PRIMARY KEY, "
                      + ", ".join(f'"{name}"' for name in names) + ")")  # fmt: skip
         file.executemany(
-            f"INSERT INTO data VALUES ({', '.join('?' * (len(names) + 1))})",
+            f"INSERT INTO data VALUES ({', '.join('?' * (len(names) + 1))})",  # noqa: S608
             ((n, *row) for n, row in enumerate(zip(*table.to_pydict().values(), strict=True), 1)),
         )
         file.execute("CREATE INDEX codes ON data (code)")
@@ -199,9 +200,10 @@ def measure(server: Server, arguments: argparse.Namespace) -> dict[str, float]:
         busy, mine = cpu_of(server.process) - busy, own_cpu() - mine
         run.times.sort()
         found[what] = len(paths) / run.seconds
+        p50, p95 = (1000 * run.times[len(paths) * part // 100] for part in (50, 95))
         print(
-            f"{server.name}: {what}: {found[what]:.0f}/s, p50 {1000 * run.times[len(paths) // 2]:.1f} "
-            f"ms, p95 {1000 * run.times[len(paths) * 95 // 100]:.1f} ms; processor time a call "
+            f"{server.name}: {what}: {found[what]:.0f}/s, p50 {p50:.1f} ms, p95 {p95:.1f} ms; "
+            f"processor time a call "
             f"{1000 * busy / len(paths):.2f} ms (client {1000 * mine / len(paths):.2f} ms)"
         )
     return found
