@@ -54,8 +54,9 @@ bench: setup $(FLOWER) $(DATASYNTHESIZER) $(DATASETTE)  ## each protocol beside 
 	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) \
 	  DATASETTE_PYTHON=$(DATASETTE) $(BIN)/python -m benchmarks
 
-docs: setup  ## writes the command-line reference from the commands themselves
+docs: setup  ## writes the command-line reference and the permission matrix from the code itself
 	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/permissions.py
 
 stubs: $(UV)  ## generates the wire contract's Python code from protos/v1/veil.proto
 	@mkdir -p $(STUBS_OUT)

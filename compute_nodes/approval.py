@@ -9,20 +9,26 @@ disjoint from theirs or the owner overrides.
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from catalog.algebra import BoolOp, ColumnRef, Compare, Constant, Expr, InList
 from catalog.algebra_text import aggregate_text
 from catalog.certificates.grants import GrantRequest, issue_grant, read_granted, read_request
+from catalog.codec import dataset_digest
 from catalog.config import load_dataset
 from catalog.typing_rules import MAX_DECIMALS
 from compute_nodes.config import load_node_config
+from compute_nodes.deciding import Ruling, rule_on
 from compute_nodes.jobs.requests import grant_answer
+from compute_nodes.officers import GrantRules
 from compute_nodes.rpc.link import ExchangeLink
 from compute_nodes.rpc.membership import Membership, TlsFiles
 from compute_nodes.store import NodeStore, RequestRow
@@ -31,6 +37,8 @@ from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import IdentityKey
 from protos.language import Text, Words, joined
+
+LOG: Final = logging.getLogger("veil.node")
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,71 @@ def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
         return row.id
     finally:
         store.close()
+
+
+def sign_by_decisions(
+    directory: Path, store: NodeStore, department: str, request: str
+) -> str | None:
+    """Signs a grant if the department's rules are satisfied by officers' decisions.
+
+    What a person would have to weigh (an overlap with an earlier release) stays for a person, and
+    so does what was denied before.
+
+    Args:
+        directory: The node's; its rules are read anew.
+        store: The node's, opened.
+        department: The node's name.
+        request: Id of a request.
+
+    Returns:
+        The grant, also if it was signed before; None if the request waits for a hand.
+
+    Raises:
+        InputError: The rules are malformed.
+    """
+    rules = load_node_config(directory).grants
+    with store.db.write() as db:
+        row = store.request(request)
+        if row.state == "granted":
+            return row.answer
+        if rules is None or row.state != "waiting":
+            return None
+        considered = consider(directory, store, row)
+        ruling = ruling_on(rules, store, department, considered)
+        if ruling is None or not ruling.enough or considered.overlaps:
+            return None
+        if considered.request is None or not _as_declared(directory, considered.request):
+            return None
+        key = IdentityKey.load(directory / "identity.key")
+        token = issue_grant(key, department, considered.request, now=int(time.time()))
+        store.keep_answer(db, row.id, "granted", token)
+    who = ", ".join(each.who for each in ruling.heard if each.counts)
+    LOG.info("granted %s on the decisions of %s", row.id[:12], who)
+    return token
+
+
+def ruling_on(
+    rules: GrantRules | None, store: NodeStore, department: str, considered: Considered
+) -> Ruling | None:
+    """What the rules say to a request; None if there are none, or it does not hold."""
+    if rules is None or considered.request is None:
+        return None
+    return rule_on(
+        rules,
+        store.decisions(considered.row.id),
+        department=department,
+        request=considered.row.token,
+        dataset=considered.request.dataset,
+        now=dt.datetime.now(dt.UTC),
+    )
+
+
+def _as_declared(directory: Path, request: GrantRequest) -> bool:
+    """Whether the request is about the very declaration that this owner holds."""
+    sources = load_node_config(directory).data
+    declared = {d.name: d for d in (load_dataset(source.dataset) for source in sources)}
+    dataset = declared.get(request.dataset)
+    return dataset is not None and dataset_digest(dataset) == request.dataset_digest
 
 
 def deny(directory: Path, prefix: str, reason: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from compute_nodes.officers import GrantRules
 from protos.language import Text
 from protos.toml_file import read_toml, validated
 
@@ -43,6 +44,7 @@ class NodeConfig(BaseModel):
         exchange: ``host:port`` of the exchange's gRPC service.
         data: The datasets that this department answers for.
         limits: Limits of a query worker and of waiting.
+        grants: Whose decisions make this node sign a grant; None signs each by hand.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +52,7 @@ class NodeConfig(BaseModel):
     exchange: str
     data: tuple[DataSource, ...] = ()
     limits: Limits = Limits()
+    grants: GrantRules | None = None
 
 
 def load_node_config(directory: Path) -> NodeConfig:

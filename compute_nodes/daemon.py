@@ -20,7 +20,9 @@ from typing import Any, Final
 from catalog.codec import to_json
 from catalog.config import load_dataset, load_policy
 from catalog.dataset import Dataset
+from catalog.declaration import declare, held_as
 from catalog.policy import Policy
+from compute_nodes.approval import sign_by_decisions
 from compute_nodes.config import NodeConfig, load_node_config
 from compute_nodes.guard import Guard
 from compute_nodes.jobs.job import Job, JobTools
@@ -206,17 +208,25 @@ class NodeDaemon:
         ]
         card = (self._directory / "card.jwt").read_text("ascii")
         ahead = self._link.register(
-            card, policies, snapshots, VERSION, patience_s=REGISTER_PATIENCE_S
+            card, policies, snapshots, VERSION, self._declaration(), patience_s=REGISTER_PATIENCE_S
         )
         if abs(ahead) > CLOCK_WARNING_S:
             LOG.warning("this machine's clock differs from the exchange's by %.0f s", ahead)
         self._ready()
 
+    def _declaration(self) -> str:
+        """What this node holds, for the catalog; signed anew, as a policy may have changed."""
+        key = IdentityKey.load(self._directory / "identity.key")
+        holds = [held_as(each.dataset, each.policy) for each in self._holdings.values()]
+        return declare(key, self._member.name, holds, int(time.time()))
+
     def _dispatch(self, delivery: Delivery) -> None:
         tools = self._tools
         assert tools is not None  # noqa: S101 - set by start
         if not delivery.job:
-            reply = take_request(delivery, self._store, tools.department, int(time.time()))
+            reply = take_request(
+                delivery, self._store, tools.department, int(time.time()), self._sign
+            )
             self._push(reply)
             return
         with self._lock:
@@ -226,6 +236,9 @@ class NodeDaemon:
                 self._workers[delivery.job] = worker
                 worker.start()
                 worker.give(delivery)
+
+    def _sign(self, request: str) -> str | None:
+        return sign_by_decisions(self._directory, self._store, self._member.name, request)
 
     def _push(self, delivery: Delivery) -> None:
         try:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from catalog.certificates.decisions import Decision, read_decision
 from catalog.identity.database import Database
 from compute_nodes.ledger import BudgetLedger, EgressLedger
 from protos.faults import InputError, PolicyError, ProtocolError
 from protos.language import Text
 
 CONTRADICTION: Final = "job.contradiction"
+MOST_DECISIONS: Final = 64  # kept of one request
 MOST_TRIES: Final = 3  # jobs on one grant that may fail before their release
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS job (
@@ -59,6 +61,12 @@ CREATE TABLE IF NOT EXISTS grant_request (
     received_at INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'granted', 'denied')),
     answer TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE IF NOT EXISTS grant_decision (
+    request TEXT NOT NULL REFERENCES grant_request (id),
+    id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (request, id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS grant_try (
     grant_id TEXT NOT NULL,
@@ -375,6 +383,25 @@ class NodeStore:
                 "INSERT OR IGNORE INTO grant_request (id, token, received_at) VALUES (?, ?, ?)",
                 (request, token, now),
             )
+
+    def add_decisions(self, request: str, decisions: Iterable[Decision]) -> None:
+        """Keeps officers' decisions on a request; what is kept is never replaced."""
+        with self.db.write() as db:
+            (kept,) = db.execute(
+                "SELECT count(*) FROM grant_decision WHERE request = ?", (request,)
+            ).fetchone()
+            db.executemany(
+                "INSERT OR IGNORE INTO grant_decision VALUES (?, ?, ?)",
+                [(request, d.id, d.document) for d in decisions][: MOST_DECISIONS - kept],
+            )
+
+    def decisions(self, request: str) -> list[Decision]:
+        """Returns the decisions on a request."""
+        with self.db.read() as db:
+            rows = db.execute(
+                "SELECT document FROM grant_decision WHERE request = ? ORDER BY rowid", (request,)
+            ).fetchall()
+        return [read_decision(row[0]) for row in rows]
 
     def answer_request(self, request: str, state: str, answer: str) -> None:
         """Keeps the owner's answer: ``granted`` with the grant, or ``denied`` with the reason."""

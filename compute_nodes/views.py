@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from compute_nodes.approval import consider
+from compute_nodes.approval import consider, ruling_on
 from compute_nodes.config import load_node_config
 from compute_nodes.daemon import Holding, load_holdings
+from compute_nodes.deciding import OFFICES, Ruling
 from compute_nodes.rpc.membership import Membership
 from compute_nodes.state_names import state_name
 from compute_nodes.store import NodeStore
@@ -20,6 +21,7 @@ from protos.language import Text
 
 COMPUTED: Final = Text("What is computed", "实际计算内容")
 _FAILED: Final = Text("failed here: {why}", "本部门失败：{why}")
+_COUNTS: Final = Text("yes", "同意")
 CLAIMED: Final = Text("Analyst's own text (not verified)", "分析员自述（未经核实）")
 
 
@@ -165,6 +167,9 @@ def show_request(directory: Path, prefix: str) -> None:
     """One request in full, with the earlier releases that it may be subtracted from."""
     with _store(directory) as store:
         considered = consider(directory, store, store.request(prefix))
+        rules, ruling = load_node_config(directory).grants, None
+        if rules is not None:
+            ruling = ruling_on(rules, store, Membership.load(directory).name, considered)
     request = considered.request
     if request is None:
         terminal.say(considered.problem, style=terminal.BAD)
@@ -189,6 +194,26 @@ def show_request(directory: Path, prefix: str) -> None:
                 f"与早先的精确结果人群重叠：{other}",
             ),
             style=terminal.BAD,
+        )
+    if ruling is not None:
+        _show_ruling(ruling)
+
+
+def _show_ruling(ruling: Ruling) -> None:
+    """What officers have decided, and what the department's rules still ask for."""
+    rows = [
+        (each.who, str(OFFICES[each.office]), str(_COUNTS) if each.counts else str(each.why))
+        for each in ruling.heard
+    ]
+    if rows:
+        columns = (Text("Officer", "签批人"), Text("Office", "职务"), Text("Decision", "决定"))
+        terminal.table([str(c) for c in columns], rows)
+    if not ruling.enough:
+        terminal.say(
+            Text(
+                f"Not signed by decisions: {ruling.missing.en}",
+                f"未按决定自动签发：{ruling.missing.zh}",
+            )
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         gate,
         plan,
         report,
+        revoke,
         risk,
         run,
         scan,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "synthesise",
-    "utility", "verify",
+    "alternatives", "attack", "gate", "plan", "report", "revoke", "risk", "run", "scan",
+    "synthesise", "utility", "verify",
 ]  # fmt: skip
 
 

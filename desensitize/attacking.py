@@ -15,7 +15,7 @@ from desensitize.policy_file import read_policy
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.releasing.originals import original as opened_original
-from desensitize.row_order import Occasion
+from desensitize.salt import salt_of
 from desensitize.scanning.table_scan import Progress
 from protos.faults import InputError
 from protos.language import Text
@@ -31,6 +31,7 @@ def attack(
     auxiliary: FilePath | None = None,
     earlier: Sequence[FilePath] = (),
     today: dt.date | None = None,
+    salt: FilePath | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
@@ -48,22 +49,25 @@ def attack(
             one he knows the original itself.
         earlier: Directories of earlier releases of the same dataset.
         today: Last possible day of birth; today by default.
+        salt: File of the salt of a release; the one beside its directory by default.
         sheet: Sheet of the original, if it is a workbook.
         limits: What the process may use.
         progress: Told how far it is.
 
     Raises:
-        InputError: A file is missing or wrong, the policy does not go with it, or an earlier
-            release is of another dataset.
+        InputError: A file or the salt is missing or wrong, the policy does not go with it, or an
+            earlier release is of another dataset.
         TrustError: A file of a release is not the one that its manifest speaks of.
         UnavailableError: Memory, disk or time did not suffice.
     """
     source, levels, occasion = Path(release), {}, None
+    secret = None
     if source.is_dir():
         facts = read_copy(source)
         policy = policy if policy is not None else source / POLICY
         source, levels = source / facts.output.name, dict(facts.levels)
         occasion = facts.occasion(sheet)
+        secret = salt_of(release, salt)
     if policy is None:
         raise InputError(
             Text("a file alone does not say what was done", "仅有数据文件，无法得知处理方式"),
@@ -78,7 +82,8 @@ def attack(
             rules,
             levels=levels,
             today=today or dt.datetime.now(dt.UTC).date(),
-            order=origin.seed(occasion or Occasion(rules.digest, sheet=sheet)),
+            # A file alone stands in the order of the original, or in nobody's.
+            order=secret.order(origin.digest, occasion) if secret and occasion else b"",
             auxiliary=None if auxiliary is None else Path(auxiliary),
             earlier=read_earlier(earlier, rules.dataset),
             sheet=sheet,

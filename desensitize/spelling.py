@@ -37,6 +37,13 @@ def plain(texts: Iterable[str]) -> list[str]:
     return plainly
 
 
+def plain_array(values: pa.Array) -> pa.Array:
+    """Returns the same of an array of texts, each different one looked at once."""
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    coded = values.dictionary_encode()
+    return pa.array(plain(coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
+
+
 def plain_sql(text: str) -> str:
     """Returns the expression of a text as it is written plainly; NULL stays NULL.
 

@@ -2,8 +2,8 @@
 
 `scan` finds, `plan` proposes, `alternatives` says what each k would cost, `run` makes a release,
 `risk` measures it, `attack` attacks it, `utility` says what it is still good for, `gate` attests it
-or refuses, `report` writes what those read who sign for it, `verify` checks what was attested, and
-`synthesise` makes rows that are nobody's.
+or refuses, `report` writes what those read who sign for it, `verify` checks what was attested,
+`revoke` takes it back, and `synthesise` makes rows that are nobody's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from desensitize.attacking import attack
 from desensitize.attesting.gate import gate
+from desensitize.attesting.revocation import revoke
 from desensitize.attesting.verify import verify
 from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.risk_file import risk_file
@@ -39,8 +40,8 @@ from protos.faults import InputError
 from protos.language import Text
 
 __all__ = [
-    "alternatives", "attack", "gate", "plan", "report", "risk", "run", "scan", "synthesise",
-    "utility", "verify",
+    "alternatives", "attack", "gate", "plan", "report", "revoke", "risk", "run", "scan",
+    "synthesise", "utility", "verify",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from catalog.certificates.records import Record
 from catalog.certificates.report import Report
 from catalog.certificates.status import Purpose
 from catalog.transparency.policy import LogPolicy, Seen
+from exchange.certifier import Waiting
 from exchange.views import show_checks
 from protos import terminal
 from protos.faults import UnavailableError
@@ -32,6 +33,23 @@ def show_records(records: Sequence[Record], states: Sequence[Mapping[Purpose, bo
          _day(record.valid_until), _state(state))
         for record, state in zip(records, states, strict=True)
     ]  # fmt: skip
+    terminal.table([str(column) for column in columns], rows)
+
+
+def show_waiting(found: Sequence[Waiting]) -> None:
+    """Prints what has no certificate yet."""
+    if not found:
+        terminal.done(Text("Everything has its certificate.", "所有事项均已有证书。"))
+        return
+    columns = (_KIND, Text("About", "事项"), Text("Problem", "问题"))
+    rows = [
+        (
+            str(TITLES[each.what]),
+            each.about,
+            each.problem or str(Text("not yet its turn", "待签发")),
+        )
+        for each in found
+    ]
     terminal.table([str(column) for column in columns], rows)
 
 
@@ -165,6 +183,7 @@ _WITNESS: Final = Text("Witness", "见证方")
 _SEEN: Final = Text("Has seen", "已见条目数")
 _COSIGNED: Final = Text("Cosigned this one", "会签本检查点")
 _NOT_YET: Final = Text("not yet", "尚未")
+_NOT_YET_ISSUED: Final = Text("not yet its turn", "待签发")
 _BROKEN: Final = Text("The certificate does not hold", "证书不成立")
 _HOLDS: Final = Text("Everything holds.", "全部成立。")
 _HOLDS_PARTLY: Final = Text(

@@ -47,6 +47,7 @@ __all__ = ["Job", "Options", "Prepared", "Question", "State", "Veil", "Watcher",
 PROFILE_VARIABLE: Final = "VEIL_PROFILE"
 DEFAULT_PROFILE: Final = Path(".veil/analyst.toml")
 LOG: Final = logging.getLogger("veil")
+_CERTIFICATE_LOOK_S: Final = 0.1
 
 
 class Options(TypedDict, total=False):
@@ -299,8 +300,49 @@ class Veil:
         """
         return self._book.listed()
 
+    def certificate(self, job: str, *, wait_s: float = 5.0) -> bytes:
+        """The certificate of one's own result with all that proves it offline (``veil verify``).
+
+        Args:
+            job: Its number.
+            wait_s: How long to wait for it: it is issued a moment after the result, seconds.
+
+        Returns:
+            The bundle, JSON; b"" if there is none yet.
+
+        Raises:
+            VeilError: It is no job of yours, or the exchange is away.
+        """
+        end = time.monotonic() + wait_s
+        while not (bundle := self._link.certificate(job)) and time.monotonic() < end:
+            time.sleep(_CERTIFICATE_LOOK_S)
+        return bundle
+
     def request_grant(self, sql: str, purpose: str, *, valid_s: int = 30 * 86_400) -> str:
-        """Asks every owner for exact figures of one statement.
+        """Asks every owner for exact figures of one statement; see `sign_request`.
+
+        Returns:
+            The request's id.
+        """
+        return self.hand_in_request(self.sign_request(sql, purpose, valid_s=valid_s))
+
+    def hand_in_request(self, request: str, decisions: bytes = b"") -> str:
+        """Passes a signed request to the owners that have not answered it.
+
+        Args:
+            request: As `sign_request` has made it; the same again is the same request.
+            decisions: A file of their officers' decisions on it, or b"".
+
+        Returns:
+            The request's id.
+
+        Raises:
+            VeilError: The exchange refuses it or cannot be reached.
+        """
+        return self._link.request_grant(request, decisions)
+
+    def sign_request(self, sql: str, purpose: str, *, valid_s: int = 30 * 86_400) -> str:
+        """Signs a request for exact figures of one statement; nothing leaves this machine.
 
         Args:
             sql: The statement.
@@ -308,7 +350,7 @@ class Veil:
             valid_s: Seconds until the request, and every grant of it, ends.
 
         Returns:
-            The request's id.
+            ``veil-grant-request+jwt``.
 
         Raises:
             PolicyError: It could not be answered exactly; says which rewrite could.
@@ -340,7 +382,7 @@ class Veil:
             purpose=purpose,
             members=prepared.plan.roster,
         )
-        return self._link.request_grant(sign_request(self.profile.identity, request))
+        return sign_request(self.profile.identity, request)
 
     def grants(self, request: str = "") -> list[dict[str, Any]]:
         """The state of one's grant requests, with every owner's answer."""

@@ -7,12 +7,13 @@ its own pins.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from catalog.certificates.grants import REQUEST_TYPE, read_grant
+from catalog.certificates.grants import REQUEST_TYPE, check_answers
 from catalog.identity.database import Database
 from protos.canonical import digest
 from protos.faults import InputError, PolicyError, TrustError
@@ -22,6 +23,8 @@ from protos.names import check_name
 
 MOST_OPEN: Final = 100  # requests of one analyst that wait for an answer
 MOST_CHARACTERS: Final = 100_000  # of a request or an answer; each owner is sent a copy
+MOST_DECISION_BYTES: Final = 256 << 10  # of one file of decisions; each owner is sent a copy
+MOST_HAND_INS: Final = 8  # files of decisions on one request
 ROUND_PREFIX: Final = "grant/"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS request (
@@ -39,15 +42,52 @@ CREATE TABLE IF NOT EXISTS answer (
     body TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (id, department)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS decisions (
+    id TEXT NOT NULL REFERENCES request (id),
+    number INTEGER NOT NULL,           -- from 1
+    file BLOB NOT NULL,
+    PRIMARY KEY (id, number),
+    UNIQUE (id, file)
+) STRICT;
+CREATE TABLE IF NOT EXISTS certificate_due (
+    sequence INTEGER PRIMARY KEY,
+    grant_token TEXT NOT NULL,
+    problem TEXT NOT NULL DEFAULT ''   -- why none can be issued
+) STRICT;
 """
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A request that was taken, and whom it asks."""
+class Question:
+    """What one owner is asked.
 
-    id: str
-    departments: tuple[str, ...]
+    Attributes:
+        department: Whom.
+        request: Id of the request.
+        token: The request, as signed.
+        decisions: Files of officers' decisions on it, as they came in; unread, they are the
+            owner's to check.
+    """
+
+    department: str
+    request: str
+    token: str
+    decisions: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class DueGrant:
+    """A grant that waits for its certificate.
+
+    Attributes:
+        sequence: Number of its arrival.
+        token: ``vc+jwt`` of the department.
+        problem: Why none could be issued, or "".
+    """
+
+    sequence: int
+    token: str
+    problem: str = ""
 
 
 class GrantDesk:
@@ -71,8 +111,9 @@ class GrantDesk:
         token: str,
         now: int,
         departments: Collection[str],
-    ) -> Opened:
-        """Keeps a signed request.
+        decisions: bytes = b"",
+    ) -> str:
+        """Keeps a signed request; the same again may bring decisions on it.
 
         Args:
             analyst: Who asks, as certified.
@@ -80,6 +121,10 @@ class GrantDesk:
             token: The request.
             now: Unix seconds.
             departments: Who is enrolled: a request waits in memory for each one that it asks.
+            decisions: A file of officers' decisions, or b"".
+
+        Returns:
+            The request's id.
 
         Raises:
             TrustError: It is not signed by this analyst, or its time is over.
@@ -91,6 +136,15 @@ class GrantDesk:
                 Text("the request is too long", "申请过长"),
                 remedy=Text("ask for fewer groups", "请减少分组"),
                 code="grant.too_long",
+            )
+        if len(decisions) > MOST_DECISION_BYTES:
+            raise InputError(
+                Text("the decisions are too long", "决定文件过大"),
+                remedy=Text(
+                    f"hand in at most {MOST_DECISION_BYTES >> 10} kB at once, in several files",
+                    f"一次最多提交 {MOST_DECISION_BYTES >> 10} kB，可分多个文件",
+                ),
+                code="grant.decisions",
             )
         claims = identity.verify(REQUEST_TYPE, token, now=now)
         try:
@@ -121,8 +175,8 @@ class GrantDesk:
         with self._db.write() as db:
             (waiting,) = db.execute(
                 "SELECT count(DISTINCT request.id) FROM request JOIN answer USING (id)"
-                " WHERE analyst = ? AND state = 'waiting' AND expires_at > ?",
-                (analyst, now),
+                " WHERE analyst = ? AND state = 'waiting' AND expires_at > ? AND request.id <> ?",
+                (analyst, now, request),
             ).fetchone()
             if waiting >= MOST_OPEN:
                 raise PolicyError(
@@ -137,40 +191,60 @@ class GrantDesk:
                 "INSERT OR IGNORE INTO answer (id, department, state) VALUES (?, ?, 'waiting')",
                 [(request, name) for name in names],
             )
-        return Opened(request, names)
+            if decisions:
+                _keep_decisions(db, request, decisions)
+        return request
 
-    def waiting_for(self, department: str, now: int) -> list[tuple[str, str]]:
-        """Lists (id, token) of requests that the department has not answered."""
+    def waiting(self, now: int, *, department: str = "", request: str = "") -> list[Question]:
+        """Returns what owners have not answered.
+
+        Args:
+            now: Unix seconds.
+            department: Only of this one; "" for all.
+            request: Only on this request; "" for all.
+        """
         with self._db.read() as db:
             rows = db.execute(
-                "SELECT request.id, token FROM request JOIN answer USING (id)"
-                " WHERE department = ? AND state = 'waiting' AND expires_at > ?",
-                (department, now),
+                "SELECT department, request.id, token FROM request JOIN answer USING (id)"
+                " WHERE state = 'waiting' AND expires_at > ?"
+                " AND ? IN ('', department) AND ? IN ('', request.id)",
+                (now, department, request),
             ).fetchall()
-        return [(row[0], row[1]) for row in rows]
+            files = {
+                row["id"]: tuple(
+                    bytes(each[0])
+                    for each in db.execute(
+                        "SELECT file FROM decisions WHERE id = ? ORDER BY number", (row["id"],)
+                    )
+                )
+                for row in rows
+            }
+        return [
+            Question(row["department"], row["id"], row["token"], files[row["id"]]) for row in rows
+        ]
 
-    def answer(self, department: str, round_: str, kind: str, body: bytes) -> None:
+    def answer(
+        self, department: str, identity: PublicIdentity, round_: str, kind: str, body: bytes
+    ) -> None:
         """Keeps an owner's answer; the last one counts until the grant is used.
+
+        That a certificate is due for a grant stands in the same transaction (`certifier`).
 
         Args:
             department: Who answers, as its certificate says.
+            identity: Its key, as enrolled.
             round_: ``grant/ID``.
             kind: ``received`` (nothing changes), ``grant`` or ``denied``.
             body: The grant (vc+jwt), or the reason in UTF-8.
 
         Raises:
             InputError: No such request asks this department.
-            TrustError: The grant is another owner's.
+            TrustError: The grant is another owner's, or answers another request.
         """
-        request = round_.removeprefix(ROUND_PREFIX)
+        request = round_.removeprefix(ROUND_PREFIX).partition("/")[0]
         text = body.decode("utf-8", "replace")
         if kind == "received":
             return
-        if kind == "grant" and read_grant(text).owner != department:
-            raise TrustError(
-                Text("the grant is signed by another department", "授权是由另一个部门签署的"),
-                code="grant.owner",
-            )
         if kind not in ("grant", "denied"):
             raise InputError(
                 Text(f"{kind!r} is no answer to a request", f"{kind!r} 不是对申请的答复"),
@@ -178,15 +252,55 @@ class GrantDesk:
             )
         state = "granted" if kind == "grant" else "denied"
         with self._db.write() as db:
-            changed = db.execute(
+            row = db.execute(
+                "SELECT token FROM request JOIN answer USING (id) WHERE id = ? AND department = ?",
+                (request, department),
+            ).fetchone()
+            if row is None:
+                raise InputError(
+                    Text("no request asks this department", "没有向该部门提出的申请"),
+                    code="grant.unknown",
+                )
+            if kind == "grant":
+                check_answers(text, row["token"], department, identity)
+                db.execute("INSERT INTO certificate_due (grant_token) VALUES (?)", (text,))
+            db.execute(
                 "UPDATE answer SET state = ?, body = ? WHERE id = ? AND department = ?",
                 (state, text[:MOST_CHARACTERS], request, department),
-            ).rowcount
-        if not changed:
-            raise InputError(
-                Text("no request asks this department", "没有向该部门提出的申请"),
-                code="grant.unknown",
             )
+
+    def due(self, most: int) -> list[DueGrant]:
+        """Grants that wait for a certificate, oldest first; those with a problem last."""
+        with self._db.read() as db:
+            rows = db.execute(
+                "SELECT sequence, grant_token, problem FROM certificate_due"
+                " ORDER BY problem <> '', sequence LIMIT ?",
+                (most,),
+            ).fetchall()
+        return [DueGrant(*row) for row in rows]
+
+    def due_count(self) -> int:
+        """How many wait."""
+        with self._db.read() as db:
+            (count,) = db.execute("SELECT count(*) FROM certificate_due").fetchone()
+        return int(count)
+
+    def certified(self, sequence: int) -> None:
+        """Notes that a grant has its certificate."""
+        with self._db.write(durable=False) as db:  # lost, it will be found certified again
+            db.execute("DELETE FROM certificate_due WHERE sequence = ?", (sequence,))
+
+    def not_certified(self, sequence: int, problem: str) -> None:
+        """Notes why a grant can have no certificate."""
+        with self._db.write(durable=False) as db:
+            db.execute(
+                "UPDATE certificate_due SET problem = ? WHERE sequence = ?", (problem, sequence)
+            )
+
+    def forget_problems(self) -> None:
+        """Lets those that could have no certificate be tried again."""
+        with self._db.write(durable=False) as db:
+            db.execute("UPDATE certificate_due SET problem = '' WHERE problem <> ''")
 
     def list(self, analyst: str, request: str = "") -> list[dict[str, Any]]:
         """The analyst's requests with every owner's answer (JSON values)."""
@@ -208,3 +322,23 @@ class GrantDesk:
             }
             for row in rows
         ]
+
+
+def _keep_decisions(db: sqlite3.Connection, request: str, file: bytes) -> None:
+    (number,) = db.execute("SELECT count(*) FROM decisions WHERE id = ?", (request,)).fetchone()
+    done = db.execute(
+        "INSERT OR IGNORE INTO decisions SELECT ?, ?, ? WHERE ? < ?",
+        (request, number + 1, file, number, MOST_HAND_INS),
+    )
+    known = db.execute(
+        "SELECT 1 FROM decisions WHERE id = ? AND file = ?", (request, file)
+    ).fetchone()
+    if not done.rowcount and known is None:
+        raise PolicyError(
+            Text(
+                f"decisions on this request were handed in {MOST_HAND_INS} times",
+                f"该申请已提交过 {MOST_HAND_INS} 次决定",
+            ),
+            remedy=Text("make a new request", "请另行申请"),
+            code="grant.decisions",
+        )

@@ -13,22 +13,32 @@ from typing import Any, Final
 
 from catalog.certificates.receipts import issue_receipt, receipt_of
 from catalog.codec import from_json
+from catalog.declaration import Declaration, read_declaration
 from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.crypto.signatures import signer
 from compute_nodes.jobs.opening import write_opening
+from compute_nodes.jobs.requests import DECISIONS, REQUEST, SEPARATOR
 from compute_nodes.jobs.runs import CANCEL_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.link import UNREGISTERED
-from exchange.coordinator.archive import Archive, JobRow
+from exchange.certifier import Certifier
+from exchange.coordinator.archive import Archive, DueResult, JobRow
 from exchange.coordinator.journal import Begun, Journal, Journals
-from exchange.coordinator.outcome import Outcome
+from exchange.coordinator.outcome import Outcome, read_outcome
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
 from exchange.coordinator.statements import facts_of, take_statement
-from exchange.desk import ROUND_PREFIX, GrantDesk
+from exchange.desk import ROUND_PREFIX, GrantDesk, Question
 from exchange.inbox import Inbox
-from exchange.plan_admission import Members, identity_of, min_group, read_plan, roster_cards
+from exchange.plan_admission import (
+    Members,
+    check_granted,
+    identity_of,
+    min_group,
+    read_plan,
+    roster_cards,
+)
 from exchange.ports import Alive, Caller, Progress, Registration
 from exchange.shelf import DatasetShelf
 from exchange.submission import read_submission
@@ -86,11 +96,13 @@ class Hub:
         shelf: The declared datasets.
         desk: Grant requests and their answers.
         archive: The record of jobs.
+        certifier: Certifies grants and results; started and stopped by who made it.
         journals: What running jobs have taken in.
         inbox: What waits for the departments.
         clocks: How long sessions wait.
         clock: Unix seconds.
         monotonic: Monotonic seconds.
+        declared: Told what a department declares that it holds, verified, and as signed.
     """
 
     def __init__(
@@ -102,18 +114,22 @@ class Hub:
         shelf: DatasetShelf,
         desk: GrantDesk,
         archive: Archive,
+        certifier: Certifier,
         journals: Journals,
         inbox: Inbox,
         clocks: Clocks,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        declared: Callable[[Declaration, str], None] = lambda _declaration, _token: None,
     ) -> None:
+        self._declared = declared
         self._identity = identity
         self._card = card
         self._members = members
         self._shelf = shelf
         self._desk = desk
         self._archive = archive
+        self._certifier = certifier
         self._journals = journals
         self._inbox = inbox
         self._clocks = clocks
@@ -168,8 +184,10 @@ class Hub:
     def push(self, caller: Caller, delivery: Delivery) -> bool:
         """Takes a department's answer."""
         if not delivery.job:
-            self._desk.answer(caller.name, delivery.round, delivery.kind, delivery.body)
+            identity = identity_of(self._members(), caller.role, caller.name)
+            self._desk.answer(caller.name, identity, delivery.round, delivery.kind, delivery.body)
             self._inbox.settle("", delivery.round, caller.name)
+            self._certifier.wake()
             return False
         settled = self._inbox.settle(delivery.job, delivery.round, caller.name)
         with self._lock:
@@ -185,6 +203,7 @@ class Hub:
 
         Raises:
             InputError: It is malformed, and would stop everybody who reads the directory.
+            TrustError: Its declaration is not signed by this department.
         """
         for body in registration.policies:
             if from_json(Policy, body).department != caller.name:
@@ -199,10 +218,14 @@ class Hub:
                 raise InputError(
                     Text("a snapshot is malformed", "快照信息格式有误"), code="register.snapshot"
                 )
+        if registration.declaration:
+            identity = identity_of(self._members(), caller.role, caller.name)
+            declared = read_declaration(registration.declaration, caller.name, identity)
+            self._declared(declared, registration.declaration)
         with self._lock:
             self._registered[caller.name] = registration
-        for request, token in self._desk.waiting_for(caller.name, int(self._clock())):
-            self._ask_owner(caller.name, request, token)
+        for question in self._desk.waiting(int(self._clock()), department=caller.name):
+            self._ask_owner(question)
 
     # --- everybody
 
@@ -234,6 +257,8 @@ class Hub:
         if self._is_known(decoded.job, caller.name, plan_hash):
             return decoded.job
         self._check_places(caller)
+        self._certifier.check()
+        check_granted(decoded)
         members = self._members()
         cards = (*roster_cards(decoded, members), members["analyst", caller.name], self._card)
         begun = Begun(caller.name, plan, cards, self._min_group(decoded), self._clock())
@@ -282,6 +307,17 @@ class Hub:
             )
         return outcome
 
+    def certificate(self, caller: Caller, job: str) -> bytes:
+        """Returns the certificate of a result with all that proves it; b"" while it is due."""
+        row = self._row(caller, job)
+        outcome = self._archive.outcome(job) if row.state == "done" else None
+        if outcome is None:
+            return b""
+        record = self._certifier.of_receipt(read_outcome(outcome).receipt)
+        if record is None:
+            return b""
+        return self._certifier.office.bundle(record, linked=True).to_bytes()
+
     def cancel(self, caller: Caller, job: str) -> bool:
         """Gives up a running job."""
         entry = self._owned(caller, job)
@@ -294,19 +330,24 @@ class Hub:
         )
         return True
 
-    def request_grant(self, caller: Caller, request: str) -> str:
-        """Passes a signed request to the owners."""
+    def request_grant(self, caller: Caller, request: str, decisions: bytes = b"") -> str:
+        """Passes a signed request, and decisions on it, to the owners that have not answered."""
         identity = identity_of(self._members(), caller.role, caller.name)
         now = int(self._clock())
         departments = [name for role, name in self._members() if role == "department"]
-        opened = self._desk.take(caller.name, identity, request, now, departments)
-        for department in opened.departments:
-            self._ask_owner(department, opened.id, request)
-        return opened.id
+        identifier = self._desk.take(caller.name, identity, request, now, departments, decisions)
+        for question in self._desk.waiting(now, request=identifier):
+            self._ask_owner(question)
+        return identifier
 
     def grants(self, caller: Caller, request_id: str) -> list[dict[str, Any]]:
-        """Returns the state of the caller's requests."""
-        return self._desk.list(caller.name, request_id)
+        """Returns the state of the caller's requests, and which certificate each grant has."""
+        requests = self._desk.list(caller.name, request_id)
+        for answer in (each for request in requests for each in request["answers"]):
+            granted = answer["state"] == "granted"
+            record = self._certifier.of_grant(answer["body"]) if granted else None
+            answer["certificate"] = "" if record is None else record.id
+        return requests
 
     # --- inside
 
@@ -415,9 +456,13 @@ class Hub:
                     self._inbox.settle(job, open_.round, department)
         self._inbox.put(Delivery(job, round_, 1, "", department, kind, body))
 
-    def _ask_owner(self, department: str, request: str, token: str) -> None:
-        body = token.encode("ascii")
-        self._send("", department, f"{ROUND_PREFIX}{request}", "grant-request", body)
+    def _ask_owner(self, question: Question) -> None:
+        """Leaves a request with its owner; decisions on it are rounds of their own, behind it."""
+        token, round_ = question.token.encode("ascii"), f"{ROUND_PREFIX}{question.request}"
+        self._send("", question.department, round_, REQUEST, token)
+        for number, file in enumerate(question.decisions, 1):
+            body = token + SEPARATOR + file
+            self._send("", question.department, f"{round_}/{number}", DECISIONS, body)
 
     def _emit(self, job: _Job, what: str, department: str, text: str) -> None:
         with job.changed:
@@ -441,12 +486,14 @@ class Hub:
             name = read_card(self._card).name
             token = issue_receipt(self._identity, name, receipt, now=int(self._clock()))
             outcome = Outcome(aggregate.to_bytes(), token, session.statements, cards)
-            self._archive.done(job.row.job, outcome.to_bytes())
+            due = DueResult(job.row.job, token, session.plan.grants)
+            self._archive.done(job.row.job, outcome.to_bytes(), due)
         except VeilError as error:
             self._fail(job, error)
             return
         job.journal.discard()
         self._end(job, "done", "")
+        self._certifier.wake()
 
     def _fail(self, job: _Job, error: VeilError) -> None:
         job.journal.discard()  # first: it may be what fills the disk

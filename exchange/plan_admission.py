@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from catalog.certificates.grants import read_grant
 from catalog.certificates.receipts import PLAN_TYPE
 from catalog.codec import from_json
 from catalog.dataset import Dataset
@@ -72,6 +73,28 @@ def read_plan(token: str, identity: PublicIdentity, analyst: str, now: int) -> t
             code="plan.expired",
         )
     return plan, digest(claims)
+
+
+def check_granted(plan: Plan) -> None:
+    """Checks that each grant in a plan is signed by the department on the roster that it names.
+
+    What it allows, and until when, every node checks for itself; here it decides what is certified.
+
+    Raises:
+        TrustError: One is not.
+    """
+    roster = {(member.name, member.fingerprint) for member in plan.roster}
+    for token in plan.grants:
+        grant = read_grant(token)
+        if (grant.owner, grant.fingerprint) not in roster:
+            raise TrustError(
+                Text(
+                    f"the plan carries a grant of {grant.owner} that is not signed by its key",
+                    f"计划中 {grant.owner} 的授权不是由其密钥签署",
+                ),
+                remedy=Text("ask with the grants that owners gave", "请使用数据方给出的授权"),
+                code="grant.owner",
+            )
 
 
 def roster_cards(plan: Plan, members: Members) -> list[str]:

@@ -50,12 +50,14 @@ class Registration:
         policies: Public part of the policy files (JSON values).
         snapshots: Per dataset the snapshot id and declared size bucket (JSON values).
         version: Of the software at the node.
+        declaration: ``veil-declaration+jwt``: what it holds, for the catalog; "" if it says none.
     """
 
     card: str
     policies: list[dict[str, Any]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
     version: str = ""
+    declaration: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,22 @@ class Hub(Protocol):
         """Returns the outcome of a job of the caller's; raises JobError while there is none."""
         ...
 
+    def certificate(self, caller: Caller, job: str) -> bytes:
+        """Returns the bundle of the certificate of one of the caller's results; b"" while due."""
+        ...
+
     def cancel(self, caller: Caller, job: str) -> bool:
         """Gives up a job of the caller's; false when it had ended already."""
         ...
 
-    def request_grant(self, caller: Caller, request: str) -> str:
-        """Passes a signed grant request to the owners and returns its id (SHA-256, hex)."""
+    def request_grant(self, caller: Caller, request: str, decisions: bytes = b"") -> str:
+        """Passes a signed grant request to the owners and returns its id (SHA-256, hex).
+
+        Args:
+            caller: An analyst.
+            request: ``veil-grant-request+jwt``.
+            decisions: A file of officers' decisions on it, which is handed on unread.
+        """
         ...
 
     def grants(self, caller: Caller, request_id: str) -> list[dict[str, Any]]:

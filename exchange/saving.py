@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exchange.answer import Answer
 
 
-def check_places(table: Path | None, receipt: Path | None) -> None:
+def check_places(table: Path | None, receipt: Path | None, certificate: Path | None = None) -> None:
     """Refuses a file that cannot be written, before anything is asked and paid for.
 
     Raises:
@@ -39,7 +39,7 @@ def check_places(table: Path | None, receipt: Path | None) -> None:
             ),
             code="output.format",
         )
-    for file in (table, receipt):
+    for file in (table, receipt, certificate):
         if file is None:
             continue
         if not file.parent.is_dir():

@@ -7,13 +7,16 @@ import os
 import secrets
 import threading
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from catalog.certificates.office import CertificateOffice
+from catalog.certificates.office_files import OfficeFiles
+from catalog.certificates.open_office import DIRECTORY, OpenOffice
 from catalog.identity.files import read_public
 from catalog.identity.registry import ExchangeIdentity
+from exchange.certifier import Certifier
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.journal import Journals
 from exchange.coordinator.session import Clocks
@@ -23,12 +26,14 @@ from exchange.hub import Hub
 from exchange.inbox import Inbox
 from exchange.server import ExchangeServer
 from exchange.shelf import DatasetShelf
+from protos.cards import read_card
 from protos.identity import IdentityKey
 from protos.names import Role
 from protos.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from catalog.web.server import HttpServer
+    from catalog.declaration import Declaration
+    from exchange.catalog_service import CatalogService, ServedCatalog
 
 READY_FILE: Final = "ready.json"
 RENEW_EVERY_S: Final = 86_400.0
@@ -49,19 +54,6 @@ class Addresses:
     enrolment: str
     pid: int
     catalog: str = ""
-
-
-@dataclass(frozen=True)
-class ServedCatalog:
-    """A catalog that is served beside the exchange.
-
-    Attributes:
-        directory: Made by ``veil catalog init``.
-        address: ``host:port``; port 0 takes a free one.
-    """
-
-    directory: Path
-    address: str
 
 
 class ExchangeProcess:
@@ -91,13 +83,15 @@ class ExchangeProcess:
         self._address = address
         self._enrolment_address = enrolment_address
         self._archive: Archive | None = None
+        self._office_files = OfficeFiles(directory / DIRECTORY)
+        self._office: CertificateOffice | None = None
+        self._certifier: Certifier | None = None
         self._desk = GrantDesk(directory / "grants.sqlite")
         self._hub: Hub | None = None
         self._server: ExchangeServer | None = None
         self._door: EnrolmentServer | None = None
         self._catalog = catalog
-        self._web: HttpServer | None = None
-        self._opened = ExitStack()
+        self._web: CatalogService | None = None
         self._stopping = threading.Event()
 
     def start(self) -> Addresses:
@@ -106,27 +100,36 @@ class ExchangeProcess:
         self._identity.open()
         self._desk.open()
         self._archive = Archive(self._directory / "jobs.sqlite")
+        self._office = self._open_office()
+        shelf = DatasetShelf(self._directory / "datasets")
+        self._certifier = Certifier(
+            self._office, shelf, self._archive, self._desk, self._publish_pins
+        )
         self._hub = Hub(
             identity=IdentityKey.load(self._directory / "identity.key"),
             card=read_public(self._directory / "card.jwt").decode("ascii"),
             members=self._members,
-            shelf=DatasetShelf(self._directory / "datasets"),
+            shelf=shelf,
             desk=self._desk,
             archive=self._archive,
+            certifier=self._certifier,
             journals=Journals(self._directory / "running", time.time),
             inbox=Inbox(),
             clocks=self._clocks,
             clock=time.time,
             monotonic=time.monotonic,
+            declared=self._declared,
         )
+        if self._catalog is not None:  # before any node can declare what it holds
+            self._web = self._make_service(self._catalog, self._office, shelf)
+            self._web.start()
+        self._certifier.start()
         self._hub.start()
         self._server = ExchangeServer(self._hub, self._identity, self._address)
         self._server.start()
         grpc_address = f"{host}:{self._server.port}"
         self._door = EnrolmentServer(self._identity, lambda: grpc_address, self._enrolment_address)
         self._door.start()
-        if self._catalog is not None:
-            self._web = self._serve(self._catalog)
         threading.Thread(target=self._renew, name="exchange-keeper", daemon=True).start()
         addresses = Addresses(grpc_address, self._door.url, os.getpid(),
                               self._web.url if self._web else "")  # fmt: skip
@@ -137,25 +140,48 @@ class ExchangeProcess:
         """Ends jobs and calls, then closes the stores."""
         self._stopping.set()
         (self._directory / READY_FILE).unlink(missing_ok=True)
-        for part in (self._web, self._door, self._hub, self._server):
+        for part in (self._door, self._hub, self._server, self._web):
             if part is not None:
                 part.stop()
+        if self._certifier is not None:
+            self._certifier.stop()
         if self._archive is not None:
             self._archive.close()
-        self._opened.close()
+        if self._office is not None:
+            self._office.close()
         self._desk.close()
         self._identity.close()
 
-    def _serve(self, catalog: ServedCatalog) -> HttpServer:
-        from catalog.web.app import create_app
-        from catalog.web.server import HttpServer, Tls
-        from catalog.web.services import services
+    def _open_office(self) -> CertificateOffice:
+        """Opens the exchange's office; makes it the first time."""
+        files = self._office_files
+        if not files.exists():
+            name = read_card(read_public(self._directory / "card.jwt").decode("ascii")).name
+            key = IdentityKey.load(self._directory / "identity.key")
+            files.create(name, f"{name}/certificates", key)
+        return files.office(time.time)
 
-        found = self._opened.enter_context(services(catalog.directory, public=False))
+    def _publish_pins(self) -> None:
+        """Lets readers of certificates check the departments' grants, too."""
+        departments = {
+            name: read_card(card).identity.fingerprint
+            for (role, name), card in self._members().items()
+            if role == "department"
+        }
+        self._office_files.publish(departments)
+
+    def _make_service(
+        self, catalog: ServedCatalog, office: CertificateOffice, shelf: DatasetShelf
+    ) -> CatalogService:
+        from catalog.web.server import Tls
+        from exchange.catalog_service import CatalogService
+
         tls = Tls(*self._identity.server_files)
-        server = HttpServer(create_app(found), catalog.address, tls=tls)
-        server.start()
-        return server
+        return CatalogService(catalog, tls, OpenOffice(office, self._office_files), shelf)
+
+    def _declared(self, declaration: Declaration, token: str) -> None:
+        if self._web is not None:
+            self._web.take(declaration, token)
 
     def _renew(self) -> None:
         """Replaces the server's certificate in good time; calls under way get a moment to end."""

@@ -101,6 +101,12 @@ class Service:
         outcome = self._hub.fetch(call.caller, job)
         yield from frames(Delivery(job, "", 1, "", call.caller.name, "outcome", outcome))
 
+    def certificate(self, call: Call, request: bytes) -> Iterator[Message]:
+        """Returns the certificate of a result, with all that proves it."""
+        job = wire.parse(veil_pb2.CertificateRequest, request).job
+        bundle = self._hub.certificate(call.caller, job)
+        yield from frames(Delivery(job, "", 1, "", call.caller.name, "certificate", bundle))
+
     def cancel(self, call: Call, request: bytes) -> Message:
         """Gives up a job."""
         job = wire.parse(veil_pb2.CancelRequest, request).job
@@ -108,8 +114,10 @@ class Service:
 
     def request_grant(self, call: Call, request: bytes) -> Message:
         """Passes a grant request to the owners."""
-        token = wire.parse(veil_pb2.RequestGrantRequest, request).request
-        return veil_pb2.RequestGrantReply(id=self._hub.request_grant(call.caller, token))
+        asked = wire.parse(veil_pb2.RequestGrantRequest, request)
+        return veil_pb2.RequestGrantReply(
+            id=self._hub.request_grant(call.caller, asked.request, asked.decisions)
+        )
 
     def grants(self, call: Call, request: bytes) -> Message:
         """Returns what became of grant requests."""
@@ -144,6 +152,7 @@ METHODS: Final[tuple[Method, ...]] = (
     Method(Access("Submit", ("analyst",), uploads=True, metered=True), Service.submit),
     Method(Access("Watch", ("analyst",)), Service.watch, streams=True),
     Method(Access("Fetch", ("analyst",)), Service.fetch, streams=True),
+    Method(Access("Certificate", ("analyst",)), Service.certificate, streams=True),
     Method(Access("Cancel", ("analyst",)), Service.cancel),
     Method(Access("RequestGrant", ("analyst",), metered=True), Service.request_grant),
     Method(Access("Grants", ("analyst",)), Service.grants),

@@ -135,13 +135,26 @@ class AnalystLink:
         )
         return bool(reply.cancelled)
 
-    def request_grant(self, request: str) -> str:
+    def certificate(self, job: str) -> bytes:
+        """Returns the bundle of the certificate of a result; b"" while none is issued."""
+        delivery = self._connection.patiently(
+            lambda stub: node_wire.delivery(
+                stub.Certificate(veil_pb2.CertificateRequest(job=job), timeout=CALL_DEADLINE_S)
+            ),
+            self._patience_s,
+        )
+        if delivery.kind != "certificate" or delivery.job != job:
+            raise ProtocolError("the exchange sent another certificate", code="frame.kind")
+        return delivery.body
+
+    def request_grant(self, request: str, decisions: bytes = b"") -> str:
         """Asks the owners to grant one exact statement; returns the request's id.
 
         Args:
             request: ``veil-grant-request+jwt``.
+            decisions: A file of their officers' decisions on it, or b"".
         """
-        message = veil_pb2.RequestGrantRequest(request=request)
+        message = veil_pb2.RequestGrantRequest(request=request, decisions=decisions)
         reply = self._connection.patiently(
             lambda stub: stub.RequestGrant(message, timeout=CALL_DEADLINE_S), self._patience_s
         )

@@ -22,6 +22,11 @@ from protos.canonical import canonical
 from protos.did_key import did_of, from_multibase, key_of, multibase, verification_method_of
 from protos.faults import InputError
 
+CONTEXTS: Final = (
+    "https://www.w3.org/ns/credentials/v2",
+    "https://www.w3.org/ns/credentials/undefined-terms/v2",
+)
+"""``@context`` of credentials whose terms have no vocabulary of their own."""
 SUITE: Final = "eddsa-jcs-2022"
 PURPOSE: Final = "assertionMethod"
 _KIND: Final = "DataIntegrityProof"

@@ -83,7 +83,10 @@ class RememberingHub:
     def cancel(self, caller: Caller, job: str) -> bool:
         return not self.ended.is_set()
 
-    def request_grant(self, caller: Caller, request: str) -> str:
+    def certificate(self, caller: Caller, job: str) -> bytes:
+        return self.outcome or b""
+
+    def request_grant(self, caller: Caller, request: str, decisions: bytes = b"") -> str:
         return request[::-1]
 
     def grants(self, caller: Caller, request_id: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from fastapi.testclient import TestClient
 from catalog.access.principal import Principal
 from catalog.certificates.decisions import Office, Verdict, decide
 from catalog.certificates.grants import GrantRequest, issue_grant, read_granted, sign_request
+from catalog.certificates.office import CertificateOffice
 from catalog.certificates.office_files import OfficeFiles
+from catalog.certificates.open_office import DIRECTORY, OpenOffice
 from catalog.plan import Member
 from catalog.publishing import signers
 from catalog.registry.registry import Registry, create
 from catalog.web.app import create_app
-from catalog.web.services import OFFICE, Services, services
+from catalog.web.services import Services, services
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.cases import Cases
 from catalog.workflows.events import unverified_event
@@ -35,7 +38,6 @@ from tests.web_world import client_of
 START: Final = int(
     dt.datetime(2026, 11, 26, 2, tzinfo=dt.UTC).timestamp()
 )  # a Thursday, 10 o'clock
-UNTIL: Final = "2027-06-30"
 SQL: Final = "SELECT COUNT(*) FROM visits"
 PEOPLE: Final[dict[str, Principal]] = {
     "li": Principal("li", frozenset({"analyst"})),
@@ -86,6 +88,17 @@ class World:
     keys: dict[str, Ed25519PrivateKey]
     node: IdentityKey
     analyst: IdentityKey
+
+    @property
+    def until(self) -> str:
+        """A last day that is still to come."""
+        return dt.datetime.fromtimestamp(self.clock.now + 200 * 86_400, dt.UTC).date().isoformat()
+
+    @property
+    def office(self) -> CertificateOffice:
+        assert self.services.office is not None
+        assert self.services.office.issuing is not None
+        return self.services.office.issuing
 
     @property
     def registry(self) -> Registry:
@@ -179,7 +192,7 @@ class World:
     def asked(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         return {
             "title": "床位统计", "datasets": [{"source": "local", "identifier": "YL/1"}],
-            "columns": ["床位数"], "purpose": "统计床位", "until": UNTIL,
+            "columns": ["床位数"], "purpose": "统计床位", "until": self.until,
             "statements": [{"sql": SQL, "grant_request": self.grant_request()}],
         } | more  # fmt: skip
 
@@ -205,7 +218,7 @@ class World:
 
     def licensed(self, who: str = "broker") -> None:
         licence = self.open(who, "licences", title="粤数经纪", text="三名数据工程师")
-        self.act("admin", f"licences/{licence}", "license", until=UNTIL)
+        self.act("admin", f"licences/{licence}", "license", until=self.until)
 
     def product(self, who: str = "broker") -> str:
         said = {"title": "床位指数", "text": "每月", "price": "面议",
@@ -214,14 +227,32 @@ class World:
 
 
 @contextmanager
+def issuing(directory: Path) -> Iterator[OpenOffice | None]:
+    """The office in a catalog's directory as the exchange has it: with its keys."""
+    files = OfficeFiles(directory / DIRECTORY)
+    if not files.exists():
+        yield None
+        return
+    book = files.office(time.time)
+    try:
+        yield OpenOffice(book, files)
+    finally:
+        book.close()
+
+
+@contextmanager
 def workflows(directory: Path, *, office: bool = True) -> Iterator[World]:
     """Makes a catalog with datasets, officers and a node's pin, and serves it."""
     create(directory)
-    if office:
-        OfficeFiles(directory / OFFICE).create("hub", "hub.example/log")
+    files = OfficeFiles(directory / DIRECTORY)
+    if office and not files.exists():
+        files.create("hub", "hub.example/log")
     keys = {name: Ed25519PrivateKey.generate() for name in (*OFFICERS, "stranger")}
     node = IdentityKey.generate()
-    with services(directory, public=False) as opened:
+    with (
+        issuing(directory) as certificates,
+        services(directory, public=False, office=certificates) as opened,
+    ):
         clock = Clock()
         registry = Registry(opened.registry.database, directory / "identity.pem", clock=clock)
         registry.register([

@@ -12,6 +12,9 @@ from catalog.access.audit import Audit
 from catalog.access.keys import ApiKeys
 from catalog.access.last_used import LastUsed
 from catalog.access.login import Logins
+from catalog.access.openid import OpenId
+from catalog.access.openid_provider import Provider
+from catalog.access.openid_settings import load
 from catalog.access.passwords import Passwords
 from catalog.access.quotas import Quotas
 from catalog.access.second_factor import SecondFactors
@@ -34,6 +37,7 @@ class Gate:
         quotas: … and how often they may call.
         used: When sessions and keys were last used.
         vault: What is sealed.
+        openid: Logins at OpenID providers.
     """
 
     accounts: Accounts
@@ -44,6 +48,7 @@ class Gate:
     quotas: Quotas
     used: LastUsed
     vault: Vault
+    openid: OpenId
 
 
 @contextmanager
@@ -56,7 +61,8 @@ def gate(registry: Registry, audit: Audit, passwords: Passwords | None = None) -
         passwords: How they are hashed; by default as RFC 9106 says.
 
     Raises:
-        TrustError: Others can read its secret.
+        TrustError: Others can read a secret.
+        InputError: ``openid.toml`` is malformed.
         UnavailableError: Something cannot be read or written.
     """
     database, clock = registry.database, registry.now
@@ -65,6 +71,7 @@ def gate(registry: Registry, audit: Audit, passwords: Passwords | None = None) -
     factors = SecondFactors(database, vault, clock)
     used = LastUsed(database, clock)
     slowdown = Slowdown(time.monotonic)
+    providers = [Provider(client, time.time) for client in load(registry.directory)]
     used.start()
     try:
         yield Gate(
@@ -76,6 +83,7 @@ def gate(registry: Registry, audit: Audit, passwords: Passwords | None = None) -
             Quotas(database, clock),
             used,
             vault,
+            OpenId(providers, accounts, vault, audit, clock),
         )
     finally:
         used.stop()

@@ -11,7 +11,7 @@ import itertools
 import secrets
 import threading
 import unicodedata
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +39,11 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
-        self._nobody = self._hasher.hash(secrets.token_hex())
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What is compared with where nothing is kept."""
+        return self._hasher.hash(secrets.token_hex())
 
     def hash(self, password: str) -> str:
         """Returns what is kept of a password; `check` it first."""
@@ -57,8 +61,9 @@ class Passwords:
             LimitError: Too many people log in at once.
         """
         with _Turn(self._turns):
+            nobody = self._nobody  # made at the first login, whoever it is
             try:
-                self._hasher.verify(kept or self._nobody, _normal(password[:LONGEST]))
+                self._hasher.verify(kept or nobody, _normal(password[:LONGEST]))
             except (VerificationError, InvalidHashError):
                 return False
         return bool(kept) and len(password) <= LONGEST

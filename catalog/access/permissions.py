@@ -37,6 +37,9 @@ Action = Literal[
     "account.read",
     "account.write",
     "audit.read",
+    "page.read",
+    "certificate.read",
+    "certificate.revoke",
     "demand.read",
     "demand.submit",
     "demand.answer",
@@ -76,6 +79,9 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     # ---- the catalog -----------------------------------------------------------------------
     "dataset.read": {"visitor": "open", **_MEMBERS},
     "dataset.write": {"steward": "department", "administrator": "all"},
+    # ---- certificates: public acts; what is in the log of one is for everybody ---------------
+    "certificate.read": {"visitor": "all"},
+    "certificate.revoke": {"administrator": "all"},
     # ---- public rows: whoever opens data is written down ------------------------------------
     "data.use": {"visitor": "open", **_MEMBERS},
     # ---- who calls -------------------------------------------------------------------------
@@ -89,6 +95,8 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "account.read": {"auditor": "all", "administrator": "all"},
     "account.write": {"administrator": "all"},
     "audit.read": {"auditor": "all"},
+    # ---- the portal: pages and files that say nothing about any record ----------------------
+    "page.read": {"visitor": "open"},
     # ---- workflows -------------------------------------------------------------------------
     "demand.read": {"member": "own", **_OFFICES, **_OVERSEERS},
     "demand.submit": {"member": "own"},

@@ -22,9 +22,8 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from catalog.certificates.envelope import CONTEXT
 from protos.canonical import canonical, digest
-from protos.data_integrity import check, read_time, secure, written
+from protos.data_integrity import CONTEXTS, check, read_time, secure, written
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError
 from protos.identity import unverified_claims
@@ -172,7 +171,7 @@ def decide(
             code="decision.malformed",
         )
     plain = {
-        "@context": CONTEXT,
+        "@context": list(CONTEXTS),
         "id": UUID(bytes=secrets.token_bytes(16), version=4).urn,
         "type": list(TYPES),
         "issuer": did_of(key.public_key()),
@@ -225,7 +224,7 @@ def _read(body: dict[str, Any]) -> Decision:
     subject = body["credentialSubject"]
     form = (
         body.keys() == _MEMBERS
-        and body["@context"] == CONTEXT
+        and body["@context"] == list(CONTEXTS)
         and body["type"] == list(TYPES)
         and body["issuer"] == proof.signer
         and UUID(body["id"]).urn == body["id"]
@@ -273,8 +272,8 @@ def _unsound(detail: str) -> TrustError:
     return TrustError(
         Text("the decision is none, or its signature does not hold", "决定无效，或其签名不成立"),
         remedy=Text(
-            "have the officer sign it again: veil request approve|refuse|return",
-            "请由签批人重新签署：veil request approve|refuse|return",
+            "have the officer sign it again: veil request review|approve …",
+            "请由签批人重新签署：veil request review|approve …",
         ),
         code="decision.invalid",
         detail=detail,

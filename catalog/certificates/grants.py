@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from catalog.algebra import Aggregate
 from catalog.certificates import envelope
@@ -218,10 +219,41 @@ def issue_grant(
         kind=GRANT_KIND,
         identifier=request.id,
         issuer=owner,
-        subject=_asked(request),
+        subject=_allowed_by(request),
         valid_from=now,
         valid_until=until,
     )
+
+
+def check_answers(token: str, request: str, owner: str, identity: PublicIdentity) -> None:
+    """Checks that a grant is this owner's, and allows what this request asks: not a word else.
+
+    Args:
+        token: The grant.
+        request: The signed request, as it was taken.
+        owner: The department that answers.
+        identity: Its key.
+
+    Raises:
+        TrustError: It is another's, or for something else.
+    """
+    asked = _signed_request(request, None)
+    credential = envelope.read(token, GRANT_KIND)
+    grant = _grant(credential)
+    if (grant.owner, grant.fingerprint) != (owner, identity.fingerprint):
+        raise TrustError(
+            Text("the grant is signed by another department", "授权是由另一个部门签署的"),
+            code="grant.owner",
+        )
+    if (
+        grant.id != UUID(hex=asked.id).urn
+        or credential.subject != _allowed_by(asked)
+        or grant.valid_until > asked.expires_at
+    ):
+        raise TrustError(
+            Text("the grant answers another request", "授权答复的是另一份申请"),
+            code="grant.request",
+        )
 
 
 def check_grant(token: str, pins: Pins, plan: Plan, *, now: int) -> Grant:
@@ -260,16 +292,6 @@ def check_grant(token: str, pins: Pins, plan: Plan, *, now: int) -> Grant:
     return grant
 
 
-def check_answers(token: str, request: GrantRequest) -> None:
-    """Checks that a grant's content is what a request asks, field by field.
-
-    Raises:
-        TrustError: The grant is malformed.
-        PolicyError: It allows something else.
-    """
-    _check_content(envelope.read(token, GRANT_KIND), _asked(request))
-
-
 def check_allows(token: str, plan: Plan) -> None:
     """Checks that a grant's content is this plan's, field by field.
 
@@ -292,10 +314,6 @@ def check_allows(token: str, plan: Plan) -> None:
         raise PolicyError(
             Text("a grant only serves exact plans", "授权只适用于精确查询计划"), code="grant.mode"
         )
-    _check_content(credential, wanted)
-
-
-def _check_content(credential: envelope.Credential, wanted: dict[str, Any]) -> None:
     for name in sorted(wanted.keys() | credential.subject.keys()):
         if credential.subject.get(name) != wanted.get(name):
             raise PolicyError(
@@ -382,7 +400,7 @@ def _grant(credential: envelope.Credential) -> Grant:
     )
 
 
-def _asked(request: GrantRequest) -> dict[str, Any]:
+def _allowed_by(request: GrantRequest) -> dict[str, Any]:
     return _allowed(
         analyst=request.analyst,
         fingerprint=request.recipient,

@@ -10,12 +10,12 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from catalog.certificates import envelope, records, status, status_lists
-from catalog.certificates.bundle import Bundle
 from catalog.certificates.kinds import (
     Authorisation,
     Circulation,
@@ -27,12 +27,12 @@ from catalog.certificates.kinds import (
     circulation_of,
     kind_of,
 )
+from catalog.certificates.reading import CertificateReader
 from catalog.certificates.records import Record
 from catalog.certificates.status_lists import StatusLists
 from catalog.codec import to_json
 from catalog.identity.database import Database
 from catalog.transparency import log as transparency
-from catalog.transparency.checkpoints import Proof
 from catalog.transparency.log import SALT_BYTES, Log, commitment
 from catalog.transparency.notes import NoteSigner, read_note
 from catalog.transparency.policy import LogPolicy
@@ -93,7 +93,7 @@ class Application:
         return cls(subject, None, receipt)
 
 
-class CertificateOffice:
+class CertificateOffice(CertificateReader):
     """One issuer with its log.
 
     Args:
@@ -108,19 +108,11 @@ class CertificateOffice:
         self, path: Path, name: str, key: IdentityKey, log: NoteSigner, clock: Callable[[], float]
     ) -> None:
         self.name = name
-        self.log = Log(log)
+        self.log: Log = Log(log)
         self.db = Database(path, records.SCHEMA + status_lists.SCHEMA + transparency.SCHEMA)
         self._key = key
-        self._lists = StatusLists(key, name)
+        self._lists: StatusLists = StatusLists(key, name)
         self._clock = clock
-
-    def open(self) -> None:
-        """Opens the file; see `Database.open`."""
-        self.db.open()
-
-    def close(self) -> None:
-        """Closes the file."""
-        self.db.close()
 
     def issue(self, application: Application) -> Record:
         """Issues and logs one certificate; see `issue_all`."""
@@ -178,57 +170,14 @@ class CertificateOffice:
             change = StatusChange(record.urn, purpose, value, reason)
             return self._issue(db, [Application(change)])[0]
 
-    def state(self, record: Record) -> dict[status.Purpose, bool]:
-        """Returns which bits of a certificate are set."""
-        if record.list is None or record.slot is None:
-            return dict.fromkeys(status.PURPOSES, False)
-        number, slot = record.list, record.slot
-        with self.db.read() as db:
-            return {
-                purpose: self._lists.is_set(db, number, slot, purpose)
-                for purpose in status.PURPOSES
-            }
+    def sign_lists(self) -> None:
+        """Signs every status list that has changed, or half of whose time is over.
 
-    def find(self, beginning: str) -> Record:
-        """Returns the certificate whose id begins so; see `records.find`."""
-        with self.db.read() as db:
-            return records.find(db, beginning)
-
-    def listed(self, kind: str | None = None, dataset: str | None = None) -> list[Record]:
-        """Returns certificates, the latest first."""
-        with self.db.read() as db:
-            return records.listed(db, kind, dataset)
-
-    def about(self, source: str) -> Record | None:
-        """Returns the certificate about a declaration, grant or receipt with this digest."""
-        with self.db.read() as db:
-            return records.by_source(db, source)
-
-    def cited_by(self, record: Record) -> list[Record]:
-        """Returns what a certificate leads to."""
-        with self.db.read() as db:
-            return records.cited_by(db, record.id)
-
-    def citing(self, record: Record) -> list[Record]:
-        """Returns what leads to a certificate."""
-        with self.db.read() as db:
-            return records.citing(db, record.id)
-
-    def bundle(self, record: Record, *, linked: bool = False) -> Bundle:
-        """Puts together what proves a certificate offline.
-
-        Args:
-            record: The certificate.
-            linked: Whether to include the certificates that it leads to.
+        So readers without the key (`CertificateReader`) have lists to give out.
         """
         with self.db.write() as db:
-            parts: list[Bundle] = []
-            if linked:
-                chain = records.cited_by(db, record.id)
-                further = [again for each in chain for again in records.cited_by(db, each.id)]
-                known = {each.id: each for each in [*chain, *further]}
-                parts = [self._bundle(db, each) for each in known.values()]
-            return replace(self._bundle(db, record), linked=tuple(parts))
+            for number in self._lists.numbers(db):
+                self._all_lists(db, number)
 
     def note_down(self, commitments: Sequence[bytes]) -> list[int]:
         """Logs what is kept elsewhere, such as events of a case; the same again changes nothing.
@@ -244,20 +193,6 @@ class CertificateOffice:
         """
         with self.db.write() as db:
             return self.log.append_once(db, commitments)
-
-    def noted(self) -> list[tuple[int, bytes]]:
-        """Returns index and content of all that `note_down` has logged, in order."""
-        with self.db.read() as db:
-            return list(self.log.all_noted(db))
-
-    def inclusion(self, entry: int) -> Proof:
-        """Proves an entry of the log under the checkpoint that most witnesses have cosigned.
-
-        Raises:
-            TrustError: The log is damaged.
-        """
-        with self.db.read() as db:
-            return self.log.proof(db, entry, self.log.best(db, entry))
 
     def submission(self, witness: str) -> Submission:
         """Returns what a witness is to cosign: the latest checkpoint, from where it stands.
@@ -378,19 +313,12 @@ class CertificateOffice:
                     code="certificate.linked",
                 )
 
-    def _bundle(self, db: sqlite3.Connection, record: Record) -> Bundle:
-        size = self.log.best(db, record.entry)
-        lists = []
-        if record.list is not None:
-            now = int(self._clock())
-            lists = [self._lists.signed(db, record.list, each, now) for each in status.PURPOSES]
-        return Bundle(
-            certificate=record.token,
-            salt=record.salt,
-            proof=str(self.log.proof(db, record.entry, size)),
-            status=tuple(lists),
-            document=record.document,
-        )
+    def _with_lists(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self.db.write()  # a list that has changed is signed
+
+    def _all_lists(self, db: sqlite3.Connection, number: int) -> list[str]:
+        now = int(self._clock())
+        return [self._lists.signed(db, number, each, now) for each in status.PURPOSES]
 
 
 def _urns(identifiers: Sequence[str]) -> tuple[str, ...]:

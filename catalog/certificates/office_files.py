@@ -6,14 +6,14 @@
     identity.key       signs certificates (P-256)
     log.key            signs checkpoints (Ed25519)
     certificates.db    certificates, salts, status lists, log
-    public/pins.toml   the issuer, for readers
+    public/pins.toml   the issuer, and whose grants it certifies, for readers
     public/log.policy  the log, its witnesses and how many are needed, for readers
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.transparency.notes import LOG, NoteKey, NoteSigner, named_key
 from catalog.transparency.policy import NONE, LogPolicy
 from desensitize.attesting.signing import new_signing_key, read_signing_key
@@ -28,7 +29,7 @@ from protos.cards import Pins
 from protos.faults import InputError, UnavailableError
 from protos.identity import IdentityKey
 from protos.language import Text
-from protos.names import check_name
+from protos.names import Role, check_name
 from protos.toml_file import read_toml, validated
 from protos.whole_file import write_whole
 
@@ -111,10 +112,7 @@ class OfficeFiles:
             TrustError: A key is not private, or malformed.
             UnavailableError: A file cannot be read.
         """
-        missing = Text(
-            "make one: veil certificate init --dir DIR", "请新建：veil certificate init --dir DIR"
-        )
-        about = validated(About, read_toml(self.directory / _ABOUT, missing), _ABOUT)
+        about = self._about()
         office = CertificateOffice(
             self.directory / "certificates.db",
             about.name,
@@ -125,9 +123,54 @@ class OfficeFiles:
         office.open()
         return office
 
+    def reader(self) -> CertificateReader:
+        """Opens the office's book, to be read: no key is needed.
+
+        Raises:
+            InputError: There is none, or its file is malformed.
+            UnavailableError: A file cannot be read.
+        """
+        reader = CertificateReader(self.directory / "certificates.db", self._about().name)
+        reader.open()
+        return reader
+
+    def exists(self) -> bool:
+        """Whether there is a whole office."""
+        return (self.directory / _ABOUT).is_file()
+
+    def pins(self) -> Pins:
+        """Reads the public pin of the issuer."""
+        return Pins.load(self.pins_file)
+
+    def publish(self, departments: Mapping[str, str]) -> None:
+        """Adds departments to the public pins; one that is there with another key is replaced.
+
+        Args:
+            departments: Name → fingerprint of its key, as enrolled.
+        """
+        known = self.pins()
+        earlier = {name: _pinned(known, "department", name) for name in known.names("department")}
+        wanted = {name: key for name, key in earlier.items() if key not in departments.values()}
+        wanted |= departments
+        if wanted == earlier:
+            return
+        pins = Pins()
+        for name in known.names("exchange"):
+            pins.add("exchange", name, _pinned(known, "exchange", name))
+        for name, key in wanted.items():
+            pins.add("department", name, key)
+        pins.save(self.pins_file)
+        self.pins_file.chmod(0o644)
+
     def policy(self) -> LogPolicy:
         """Reads the public policy."""
         return LogPolicy.load(self.policy_file)
+
+    def _about(self) -> About:
+        missing = Text(
+            "make one: veil certificate init --dir DIR", "请新建：veil certificate init --dir DIR"
+        )
+        return validated(About, read_toml(self.directory / _ABOUT, missing), _ABOUT)
 
     def add_witness(self, name: str, key: NoteKey, needed: int) -> LogPolicy:
         """Adds a witness, and says how many of all must cosign from now on.
@@ -146,6 +189,10 @@ class OfficeFiles:
     def save_policy(self, policy: LogPolicy) -> None:
         """Writes the public policy, whole or not at all."""
         write_whole(self.policy_file, str(policy).encode(), mode=0o644)
+
+
+def _pinned(pins: Pins, role: Role, name: str) -> str:
+    return pins.fingerprint_of(role, name) or ""
 
 
 def _unwritable(path: Path, error: OSError) -> UnavailableError:

@@ -118,6 +118,12 @@ def find(db: sqlite3.Connection, beginning: str) -> Record:
     return Record(**dict(rows[0]))
 
 
+def by_id(db: sqlite3.Connection, identifier: str) -> Record | None:
+    """Returns the certificate with this id."""
+    row = db.execute("SELECT * FROM certificates WHERE id = ?", (identifier,)).fetchone()
+    return None if row is None else Record(**dict(row))
+
+
 def by_source(db: sqlite3.Connection, source: str) -> Record | None:
     """Returns the certificate about a document or declaration with this digest."""
     row = db.execute("SELECT * FROM certificates WHERE source = ?", (source,)).fetchone()
@@ -125,13 +131,26 @@ def by_source(db: sqlite3.Connection, source: str) -> Record | None:
 
 
 def listed(
-    db: sqlite3.Connection, kind: str | None = None, dataset: str | None = None, most: int = 1000
+    db: sqlite3.Connection,
+    kind: str | None = None,
+    dataset: str | None = None,
+    most: int = 1000,
+    before: int | None = None,
 ) -> list[Record]:
-    """Returns certificates, the latest first."""
+    """Returns certificates, the latest first.
+
+    Args:
+        db: To read with.
+        kind: Only of this kind.
+        dataset: Only about this dataset.
+        most: At most so many.
+        before: Only those whose entry in the log is before this one.
+    """
     rows = db.execute(
         "SELECT * FROM certificates WHERE kind = coalesce(?, kind) "
-        "AND dataset = coalesce(?, dataset) ORDER BY entry DESC LIMIT ?",
-        (kind, dataset, most),
+        "AND dataset = coalesce(?, dataset) AND entry < coalesce(?, entry + 1) "
+        "ORDER BY entry DESC LIMIT ?",
+        (kind, dataset, before, most),
     )
     return [Record(**dict(row)) for row in rows]
 

@@ -1,4 +1,7 @@
-"""An issuer's status lists: pairs of bit strings, kept in its book and signed when asked for."""
+"""An issuer's status lists: pairs of bit strings, kept in its book and signed when asked for.
+
+Whoever has the book without the key (`StatusListReader`) gives them out as they were last signed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from uuid import UUID
 
 from catalog.certificates import status
 from catalog.certificates.status import PURPOSES, SLOTS, VALID_S, Purpose, StatusEntry
+from protos.faults import MissingError
 from protos.identity import IdentityKey
+from protos.language import Text
 
 # Counts lie apart from bits: an issue writes a count, and 32 kB of bits need not move for it.
 SCHEMA: Final = """
@@ -29,7 +34,42 @@ CREATE TABLE IF NOT EXISTS status_lists (
 """
 
 
-class StatusLists:
+class StatusListReader:
+    """The lists of one issuer, to be read."""
+
+    def is_set(self, db: sqlite3.Connection, number: int, slot: int, purpose: Purpose) -> bool:
+        """Says whether a certificate's bit is set."""
+        return status.is_set(_row(db, number, purpose)["bits"], slot)
+
+    def bits(self, db: sqlite3.Connection, number: int, purpose: Purpose) -> bytes:
+        """Returns a whole list."""
+        return bytes(_row(db, number, purpose)["bits"])
+
+    def last_signed(self, db: sqlite3.Connection, number: int, purpose: Purpose) -> str:
+        """Returns a list as it was last signed; "" if a bit has changed since."""
+        return str(_row(db, number, purpose)["token"])
+
+    def find(self, db: sqlite3.Connection, identifier: str) -> tuple[int, Purpose]:
+        """Returns number and purpose of the list with this id.
+
+        Raises:
+            MissingError: There is none.
+        """
+        row = db.execute(
+            "SELECT number, purpose FROM status_lists WHERE id = ?", (identifier,)
+        ).fetchone()
+        if row is None:
+            raise MissingError(
+                Text("there is no such status list", "没有该状态列表"), code="status.unknown"
+            )
+        return int(row["number"]), row["purpose"]
+
+    def numbers(self, db: sqlite3.Connection) -> list[int]:
+        """Returns the numbers of all pairs."""
+        return [row[0] for row in db.execute("SELECT number FROM status_pairs ORDER BY number")]
+
+
+class StatusLists(StatusListReader):
     """The lists of one issuer; transactions are the caller's.
 
     Args:
@@ -66,10 +106,6 @@ class StatusLists:
             StatusEntry(purpose, slot, UUID(hex=ids[purpose]).urn).to_json() for purpose in PURPOSES
         ]
         return number, slot, entries
-
-    def is_set(self, db: sqlite3.Connection, number: int, slot: int, purpose: Purpose) -> bool:
-        """Says whether a certificate's bit is set."""
-        return status.is_set(_row(db, number, purpose)["bits"], slot)
 
     def change(
         self, db: sqlite3.Connection, number: int, slot: int, purpose: Purpose, *, value: bool

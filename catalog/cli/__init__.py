@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from catalog.cli import decisions, entries, files, search, upkeep
+from catalog.cli import decisions, entries, files, search, upkeep, workflows
+from catalog.harvest import cli as harvest
 from catalog.publishing import cli as publishing
 from protos.language import Text
 
@@ -23,5 +24,14 @@ app = typer.Typer(
 _publishing = typer.Typer()
 publishing.add_to(_publishing)
 # In the order of a catalog's life, which is the order of ``--help``.
-for room in (upkeep.app, files.app, search.app, entries.app, decisions.app, _publishing):
+for room in (
+    upkeep.app,
+    files.app,
+    search.app,
+    entries.app,
+    decisions.app,
+    _publishing,
+    workflows.app,
+):
     app.add_typer(room)
+app.add_typer(harvest.app, name="harvest")

@@ -174,12 +174,25 @@ def connection(
     key = read_key(file) if file else login.key if login else ""
     trusted = str(ca or environ.get("VEIL_CA", "") or (login.ca if login else ""))
     with client(at, ca=trusted) as http:
-        if key and not _safe(http.base_url):
-            raise InputError(
-                Text(f"a key does not travel unencrypted to {at}", f"密钥不得以明文发送到 {at}"),
-                remedy=Text("use https://", "请使用 https:// 地址"),
-                code="login.plain",
-            )
+        if key:
+            _check_safe(http.base_url)
+        yield Connection(http, key)
+
+
+@contextmanager
+def speaking(server: str, key: str = "", *, ca: str = "") -> Iterator[Connection]:
+    """Lends a connection over which a secret is sent: a key, or a password.
+
+    Args:
+        server: From `address`.
+        key: API key; "" to call as a visitor.
+        ca: PEM file of the server's certification authority; "" for those of this machine.
+
+    Raises:
+        InputError: The secret would travel unencrypted, or the file is none.
+    """
+    with client(server, ca=ca) as http:
+        _check_safe(http.base_url)
         yield Connection(http, key)
 
 
@@ -242,11 +255,18 @@ def read_key(file: Path) -> str:
     return text
 
 
-def _safe(url: httpx2.URL) -> bool:
-    """Whether what is sent there cannot be read on the way."""
+def _check_safe(url: httpx2.URL) -> None:
+    """Refuses to send a secret where it can be read on the way."""
     if url.scheme == "https" or url.host == "localhost":
-        return True
+        return
     try:
-        return ipaddress.ip_address(url.host).is_loopback
+        safe = ipaddress.ip_address(url.host).is_loopback
     except ValueError:
-        return False
+        safe = False
+    if not safe:
+        raise InputError(
+            Text(f"a key or password does not travel unencrypted to {url}",
+                 f"密钥与密码不得以明文发送到 {url}"),
+            remedy=Text("use https://", "请使用 https:// 地址"),
+            code="login.plain",
+        )  # fmt: skip

@@ -55,7 +55,8 @@ def dataset_node(shown: Shown, url: str) -> dict[str, Any]:
         shown: The dataset.
         url: Of the site.
     """
-    return to_jsonld(shown.record, page=places.dataset(url, *shown.record.key))
+    page = places.dataset(url, *shown.record.key)
+    return to_jsonld(shown.record, page=page, departments=shown.departments)
 
 
 def catalog_nodes(site: Site, url: str, page: Page, *, here: str, limit: int) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from catalog.publishing.listing import Publication, publications
 from catalog.registry.reading import records
-from catalog.registry.record import Record
-from catalog.registry.tables import DatasetRow, PublicationRow
+from catalog.registry.record import Department, Record
+from catalog.registry.tables import DatasetRow, DepartmentRow, PublicationRow
 from catalog.search.find import Scope
 
 MOST: Final = 1000
@@ -29,6 +29,7 @@ class Shown:
         registered_at: Unix seconds.
         changed_at: Unix seconds.
         publications: What of its data is public, oldest first.
+        departments: By code, those that its data items name as their source.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Shown:
     registered_at: int
     changed_at: int
     publications: tuple[Publication, ...]
+    departments: Mapping[str, Department]
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def shown(connection: Connection, ids: Sequence[int], scope: Scope) -> tuple[Sho
             )
         )
     }
+    departments = _departments(connection, (record for _, record in found))
     public: dict[tuple[str, str], list[Publication]] = defaultdict(list)
     for each in publications(connection, among=ids):
         if each.state == "published":
@@ -110,6 +113,7 @@ def shown(connection: Connection, ids: Sequence[int], scope: Scope) -> tuple[Sho
             times[number].registered_at,
             times[number].changed_at,
             tuple(public[record.key]),
+            departments,
         )
         for number, record in found
     )  # fmt: skip
@@ -133,6 +137,14 @@ def last_change(connection: Connection) -> int:
         )
     ).one()
     return max((time for time in times if time is not None), default=0)
+
+
+def _departments(connection: Connection, shown_records: Iterable[Record]) -> dict[str, Department]:
+    codes = {item.source for record in shown_records for item in record.items if item.source}
+    rows = connection.execute(
+        select(DepartmentRow.__table__).where(DepartmentRow.code.in_(sorted(codes)))
+    )
+    return {row.code: Department(row.code, row.name, row.place, row.name_en) for row in rows}
 
 
 def _there(

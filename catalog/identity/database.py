@@ -22,11 +22,13 @@ class Database:
     Args:
         path: Made with mode 0600 when it does not exist.
         schema: SQL script that is safe to run again (``IF NOT EXISTS``).
+        read_only: Whether the file must be there, and nothing in it can be changed.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: str, *, read_only: bool = False) -> None:
         self._path = path
         self._schema = schema
+        self._read_only = read_only
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
 
@@ -37,19 +39,9 @@ class Database:
             UnavailableError: It cannot be opened or written.
         """
         try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(
-                self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # admitted means: on disk
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA secure_delete = ON")  # a deleted seed is overwritten
-            connection.executescript(self._schema)
+            self._connection = self._reading() if self._read_only else self._writing()
         except (OSError, sqlite3.Error) as error:
             raise _failed(self._path, error) from error
-        self._connection = connection
 
     def close(self) -> None:
         """Closes the file; closing twice is harmless."""
@@ -89,6 +81,26 @@ class Database:
         """Writes the log into the file and empties it: what was deleted is then nowhere."""
         with self.read() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _writing(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = self._connected(str(self._path))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # admitted means: on disk
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # a deleted seed is overwritten
+        connection.executescript(self._schema)
+        return connection
+
+    def _reading(self) -> sqlite3.Connection:
+        return self._connected(f"{self._path.resolve().as_uri()}?mode=ro", uri=True)
+
+    def _connected(self, name: str, *, uri: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            name, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=uri
+        )
+        connection.row_factory = sqlite3.Row
+        return connection
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -115,11 +115,17 @@ def packages(body: object) -> list[Any]:
 
 def read_packages(body: object, source: str) -> Iterator[Parsed]:
     """Yields the records of a file's packages; the line is the package's number."""
+    return (parsed for _, parsed in read_named(body, source))
+
+
+def read_named(body: object, source: str) -> Iterator[tuple[str, Parsed]]:
+    """Yields the same, each behind what its catalog calls it; empty for what has no name."""
     for number, raw in enumerate(packages(body), 1):
         try:
-            yield judged(number, _record(raw, source), raw)
+            parsed = judged(number, _record(raw, source), raw)
         except InputError as error:
-            yield Parsed(number, None, [problem_of(error, number, "")], [raw])
+            parsed = Parsed(number, None, [problem_of(error, number, "")], [raw])
+        yield _line(raw.get("id") or raw.get("name")) if isinstance(raw, dict) else "", parsed
 
 
 def _record(raw: object, source: str) -> Record:

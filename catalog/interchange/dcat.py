@@ -13,7 +13,7 @@ wherever they are shown. The context is written into every document.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -89,7 +89,11 @@ def dataset_iri(source: str, identifier: str) -> str:
 
 
 def to_jsonld(
-    record: Record, *, page: str = "", downloads: Sequence[Download] = ()
+    record: Record,
+    *,
+    page: str = "",
+    downloads: Sequence[Download] = (),
+    departments: Mapping[str, Department] | None = None,
 ) -> dict[str, Any]:
     """Returns a record as a node of JSON-LD, to be read with `CONTEXT`.
 
@@ -98,6 +102,8 @@ def to_jsonld(
         page: Address where people read about it; empty in a file that no server answers for,
             which lacks the one thing that DCAT-AP wants besides: where the data is asked for.
         downloads: Its files.
+        departments: By code, those that data items name as their source: who reads the document
+            may not know them.
     """
     node: dict[str, Any] = {
         "@id": dataset_iri(*record.key),
@@ -119,7 +125,10 @@ def to_jsonld(
             *(_distribution(download, page or download.url) for download in downloads),
         ],
         "veil:sharing": record.sharing.attribute,
-        "veil:item": [_column(record, n, item) for n, item in enumerate(record.items)],
+        "veil:item": [
+            _column(record, n, item, (departments or {}).get(item.source))
+            for n, item in enumerate(record.items)
+        ],
     }  # fmt: skip
     if not record.abstract:
         node["veil:abstract"] = ""
@@ -237,7 +246,9 @@ def _publisher(provider: Department) -> dict[str, Any]:
     }
 
 
-def _column(record: Record, number: int, item: Item) -> dict[str, Any]:
+def _column(
+    record: Record, number: int, item: Item, responsible: Department | None
+) -> dict[str, Any]:
     node: dict[str, Any] = {
         "@id": f"{dataset_iri(*record.key)}#item-{number + 1}",
         "@type": "csvw:Column",
@@ -248,6 +259,8 @@ def _column(record: Record, number: int, item: Item) -> dict[str, Any]:
     node |= {name: text for field, name in ITEM_TEXTS.items() if (text := getattr(item, field))}
     if item.length is not None:
         node["veil:length"] = item.length
+    if responsible is not None:
+        node["veil:responsible"] = _publisher(responsible)
     if item.uses:
         node["veil:use"] = sorted(item.uses)
     return node

@@ -43,6 +43,7 @@ from catalog.registry.record import (
     Relation,
     Version,
 )
+from catalog.registry.rules import is_sound
 from desensitize.column import Use
 from protos.faults import InputError
 from protos.language import Text
@@ -125,13 +126,34 @@ def _refuse_remote(value: object) -> None:
 
 def read_graph(graph: rdflib.Graph, source: str) -> Iterator[Parsed]:
     """Yields the records of all datasets in a graph, by name; the line is their number."""
-    subjects = sorted(set(graph.subjects(RDF.type, DCAT.Dataset)), key=str)
-    for number, subject in enumerate(subjects, 1):
+    return (parsed for _, parsed in read_named(graph, source))
+
+
+def read_named(graph: rdflib.Graph, source: str) -> Iterator[tuple[str, Parsed]]:
+    """Yields the same, each behind the name that the graph has for it.
+
+    In a graph that lists the datasets of its catalogs these are all; others are only spoken of.
+    """
+    listed = set(graph.objects(None, DCAT.dataset))
+    found = set(graph.subjects(RDF.type, DCAT.Dataset))
+    for number, subject in enumerate(sorted(found & listed or found, key=str), 1):
         raw = {"dataset": str(subject)}
         try:
-            yield judged(number, _Reader(graph, subject, source).record(), raw)
+            parsed = judged(number, _Reader(graph, subject, source).record(), raw)
         except InputError as error:
-            yield Parsed(number, None, [problem_of(error, number, str(subject))], [raw])
+            parsed = Parsed(number, None, [problem_of(error, number, str(subject))], [raw])
+        yield str(subject), parsed
+
+
+def read_responsible(graph: rdflib.Graph) -> tuple[Department, ...]:
+    """Returns the departments that data items name as their source, as far as they are sound."""
+    found = set(graph.objects(None, VEIL.responsible))
+    return tuple(
+        department
+        for agent in sorted(found, key=str)
+        for department in [_Reader(graph, agent, "").department(agent)]
+        if is_sound(department)
+    )
 
 
 class _Reader:
@@ -230,12 +252,16 @@ class _Reader:
                 remedy=Text("name its publisher", "请填写提供方"),
                 code="import.publisher",
             )
-        code = self._text(DCTERMS.identifier, publisher)
+        return self.department(publisher, place)
+
+    def department(self, agent: Node, place: str = "") -> Department:
+        """Returns the department that a node stands for."""
+        code = self._text(DCTERMS.identifier, agent)
         return Department(
-            code or unquote(str(publisher)).rstrip("/").rsplit("/", 1)[-1],
-            self._title(publisher, FOAF.name, "zh"),
-            self._place(publisher) or place or "440000",
-            self._title(publisher, FOAF.name, "en", other=False),
+            code or unquote(str(agent)).rstrip("/").rsplit("/", 1)[-1],
+            self._title(agent, FOAF.name, "zh"),
+            self._place(agent) or place or "440000",
+            self._title(agent, FOAF.name, "en", other=False),
         )
 
     def _place(self, subject: Node) -> str:

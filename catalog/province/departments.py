@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.province.sources import Domain, domains, overrides
+from catalog.registry.cities import ENGLISH, GUANGDONG
 from catalog.registry.record import Department
 from desensitize.divisions import Division, divisions
 from desensitize.recognisers.organisation import ALPHABET
 
-PROVINCE: Final = "440000"
+PROVINCE: Final = GUANGDONG
 _ORGANISATION_WEIGHTS: Final = (3, 7, 9, 10, 5, 8, 4, 2)
-_CITIES_EN: Final[dict[str, str]] = {
-    "440100": "Guangzhou", "440200": "Shaoguan", "440300": "Shenzhen", "440400": "Zhuhai",
-    "440500": "Shantou", "440600": "Foshan", "440700": "Jiangmen", "440800": "Zhanjiang",
-    "440900": "Maoming", "441200": "Zhaoqing", "441300": "Huizhou", "441400": "Meizhou",
-    "441500": "Shanwei", "441600": "Heyuan", "441700": "Yangjiang", "441800": "Qingyuan",
-    "441900": "Dongguan", "442000": "Zhongshan", "445100": "Chaozhou", "445200": "Jieyang",
-    "445300": "Yunfu", PROVINCE: "Guangdong",
-}  # fmt: skip
 # The work that nearly every district has a department of its own for; elsewhere it is the city's.
 _EVERYWHERE: Final = frozenset(
     {"Public Security", "Health", "Education", "Civil Affairs", "Market Regulation",
@@ -69,7 +62,7 @@ def _places() -> list[Division]:
 def _office(place: Division, domain: Domain, number: int) -> Office | None:
     known = divisions()
     province, city = known[PROVINCE].name, known[place.code[:4] + "00"].name
-    english = _CITIES_EN.get(place.code, "")
+    english = ENGLISH.get(place.code, "")
     if place.code == PROVINCE:
         name, level, area = domain.province.format(p=province), "province", province
     elif place.code.endswith("00"):

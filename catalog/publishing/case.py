@@ -12,7 +12,8 @@ from typing import Any
 from catalog.publishing.sign_offs import SignOff, read_sign_off
 from catalog.publishing.staging import Staged
 from desensitize.attesting import synthetic
-from desensitize.attesting.verify import VerifyCheck, verify
+from desensitize.attesting.checked import VerifyCheck
+from desensitize.attesting.verify import verify
 from desensitize.releasing.facts import MANIFEST, from_dict
 from protos.data_integrity import read_time
 from protos.did_key import fingerprint_of
@@ -58,7 +59,13 @@ class Case:
         return self.signed_at is not None
 
 
-def examine(stage: Staged, data: Path, sign_offs: Sequence[Path], now: dt.datetime) -> Case:
+def examine(
+    stage: Staged,
+    data: Path,
+    sign_offs: Sequence[Path],
+    now: dt.datetime,
+    revocations: Sequence[Path] = (),
+) -> Case:
     """Verifies what was handed in.
 
     Args:
@@ -66,8 +73,9 @@ def examine(stage: Staged, data: Path, sign_offs: Sequence[Path], now: dt.dateti
         data: Its rows by name; what is published is compared again.
         sign_offs: Files of officers' decisions.
         now: The time, with a time zone.
+        revocations: Statements that take attestations back, or directories with such.
     """
-    found = verify(stage.attestation, data=data, now=now)
+    found = verify(stage.attestation, data=data, revocations=revocations, now=now)
     checks = tuple(check for check in found.checks if check.name != "signer")
     good, bad = [], []
     for path in sign_offs:

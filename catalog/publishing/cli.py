@@ -65,6 +65,12 @@ def add_to(app: typer.Typer) -> None:
     )(unpublish)
     app.command(
         help=said(
+            "Take note that a signer took an attestation back; unpublish what rests on it.",
+            "登记签署者的撤销声明，并撤下据此公开的数据。",
+        )
+    )(revoked)
+    app.command(
+        help=said(
             "Keep public bytes elsewhere than in the catalog's own folder.",
             "将公开数据存放到目录库之外的存储。",
         )
@@ -295,6 +301,36 @@ def unpublish(
              f"{identifier} 版本 {version} 已撤下。")
     )  # fmt: skip
     typer.echo(token)
+
+
+def revoked(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=said(
+                "Statement that 'veil desensitize revoke' wrote.",
+                "veil desensitize revoke 写出的撤销声明。",
+            )
+        ),
+    ],
+    by: ByOption,
+    directory: CatalogDirectory = DEFAULT,
+) -> None:
+    """Keeps a statement, and unpublishes."""
+    from catalog.publishing.revoked import take_revocation
+    from protos import terminal
+
+    with opened(directory) as registry:
+        gone = take_revocation(registry, file, who=by)
+    terminal.done(
+        Text("Noted: nothing is published on that attestation any more.",
+             "已登记：今后不再据此证明公开数据。")
+    )  # fmt: skip
+    for each in gone:
+        terminal.say(
+            Text(f"{each.identifier} version {each.number} is no longer public.",
+                 f"{each.identifier} 版本 {each.number} 已撤下。")
+        )  # fmt: skip
 
 
 def store(

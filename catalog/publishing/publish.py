@@ -14,6 +14,7 @@ from catalog.publishing.alone import alone, sweep
 from catalog.publishing.case import Case, examine
 from catalog.publishing.listing import Publication, publications
 from catalog.publishing.objection import Objection
+from catalog.publishing.revoked import known_revocations
 from catalog.publishing.rules import Judged, judge
 from catalog.publishing.staging import Staged, staged
 from catalog.publishing.store import SUFFIX, Store, open_store
@@ -77,7 +78,9 @@ def publish(
     """
     store = store or open_store(registry.directory)
     with alone(registry, store), staged(release, registry.directory) as stage:
-        case = examine(stage, release / stage.output, sign_offs, _time(registry))
+        case = examine(
+            stage, release / stage.output, sign_offs, _time(registry), known_revocations(registry)
+        )
         with registry.database.read() as connection:
             _judged(connection, registry, (source, identifier), case, synthetic=synthetic)
         name = f"{case.sha256[:16]}-{secrets.token_hex(8)}{SUFFIX}"

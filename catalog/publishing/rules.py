@@ -24,7 +24,7 @@ from catalog.registry.entries import Entry
 from catalog.registry.tables import DatasetRow, PublicationRow
 from protos.language import Text
 
-_NEEDED: Final = ("proof", "form", "time", "data", "policy", "manifest", "figures")
+_NEEDED: Final = ("proof", "form", "time", "revocation", "data", "policy", "manifest", "figures")
 _AGAIN: Final = Text(
     "have it attested again: veil desensitize gate RELEASE --original FILE --signing-key KEY",
     "请重新签署证明：veil desensitize gate 发布目录 --original 原始文件 --signing-key 密钥",
@@ -33,7 +33,17 @@ _WHOLE: Final = Text(
     "publish the directory as it was attested, whole and unchanged",
     "请发布签署证明时的目录，保持完整且未经改动",
 )
-_MENDS: Final = {"data": _WHOLE, "policy": _WHOLE, "manifest": _WHOLE, "files": _WHOLE}
+_NEW: Final = Text(
+    "mend what was wrong, make the release again, and have that one attested",
+    "请改正问题，重新生成发布并签署证明",
+)
+_MENDS: Final = {
+    "revocation": _NEW,
+    "data": _WHOLE,
+    "policy": _WHOLE,
+    "manifest": _WHOLE,
+    "files": _WHOLE,
+}
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,10 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from desensitize.attesting.attestation import CONTEXTS
 from desensitize.attesting.signing import read_signing_key
 from desensitize.releasing.facts import read_release
 from protos.canonical import canonical
-from protos.data_integrity import check, read_time, secure, written
+from protos.data_integrity import CONTEXTS, check, read_time, secure, written
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError
 from protos.keyfile import write_private

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from desensitize.attesting.attestation import ATTESTATION
+from desensitize.attesting.revocation import REVOCATION
 from desensitize.attesting.verify import MOST_BYTES
 from desensitize.releasing.facts import MANIFEST, POLICY
 from protos.faults import InputError, TrustError, UnavailableError
@@ -71,7 +72,7 @@ def staged(release: Path, beside: Path) -> Iterator[Staged]:
         if not _copy(root, ATTESTATION, folder):
             raise _missing(release, ATTESTATION)
         output, files = _named(folder / ATTESTATION)
-        for name in (MANIFEST, POLICY, *files):
+        for name in (MANIFEST, POLICY, REVOCATION, *files):
             _copy(root, name, folder)
         data = _open_inside(root, output)
         if data is None:

@@ -17,7 +17,7 @@ from catalog.registry.reading import records
 from catalog.registry.record import Department, Record
 from catalog.registry.rules import check
 from catalog.registry.tables import DatasetRow, DepartmentRow
-from catalog.registry.writing import Progress, Writer
+from catalog.registry.writing import Progress, Writer, harvested
 from protos.faults import InputError
 from protos.keyfile import read_private, write_private
 from protos.language import Text
@@ -179,6 +179,19 @@ class Registry:
         """Withdraws a dataset and returns its tombstone; see `withdrawal.withdraw`."""
         signer = self.key()
         with self.database.write() as (connection, revision):
+            if (name := source.partition(".")[0]) in harvested(connection):
+                raise InputError(
+                    Text(
+                        f"{identifier[:80]} is harvested from {name}",
+                        f"“{identifier[:80]}”采集自 {name}",
+                    ),
+                    remedy=Text(
+                        "withdraw it where it comes from, or end the harvest: "
+                        "veil catalog harvest remove",
+                        "请在来源目录撤回，或用 veil catalog harvest remove 终止采集",
+                    ),
+                    code="withdraw.harvested",
+                )
             return withdrawal.withdraw(
                 connection, revision, (source, identifier),
                 reason=reason, who=who, now=self._clock(), signer=signer,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.registry import vocabulary as v
-from catalog.registry.record import COUNTS, Access, Item, Record
+from catalog.registry.record import COUNTS, Access, Department, Item, Record
 from desensitize.divisions import divisions
 from protos.faults import InputError
 from protos.language import Text
@@ -59,6 +59,12 @@ def flaws(record: Record) -> Iterator[Flaw]:
     yield from _access("opening", record.opening, Text("opening", "开放"))
     yield from _items(record)
     yield from _consistency(record)
+
+
+def is_sound(department: Department) -> bool:
+    """Says whether a department could be a record's provider."""
+    probe = Record("x", "x", "x", department, (), "440000", Access("none"), Access("none"))
+    return not any(flaw.field.startswith("provider.") for flaw in flaws(probe))
 
 
 def check(record: Record) -> None:

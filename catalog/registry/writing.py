@@ -13,8 +13,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
+from catalog.harvest.tables import HarvestRow
 from catalog.registry.changes import Change, compare
 from catalog.registry.claims import Claim, Claims
 from catalog.registry.datum import Datum, datum_of
@@ -71,10 +82,14 @@ class Writer:
         connection: Of `Database.write`.
         revision: Number of the write.
         now: Unix seconds.
+        harvest: Name of the harvest that writes: only it may write what it has from its source.
     """
 
-    def __init__(self, connection: Connection, revision: int, now: int) -> None:
+    def __init__(
+        self, connection: Connection, revision: int, now: int, *, harvest: str = ""
+    ) -> None:
         self._connection = connection
+        self._others = harvested(connection) - {harvest}
         self._revision = revision
         self._now = now
         self._known: dict[str, dict[str, _Known]] = {}
@@ -104,11 +119,34 @@ class Writer:
             )  # fmt: skip
             self._departments |= fresh
 
+    def look_up(self, records: Sequence[Record]) -> None:
+        """Learns what is in the tables of these records, which are all that will be written.
+
+        Without it, all of a source is looked up: right for a whole catalog, slow for a page.
+        """
+        wanted: dict[str, list[str]] = {}
+        for record in records:
+            wanted.setdefault(record.source, []).append(record.identifier)
+        for source, identifiers in wanted.items():
+            known = self._known.setdefault(source, {})
+            for first in range(0, len(identifiers), _BATCH):
+                some = identifiers[first : first + _BATCH]
+                known |= self._look_up(source, DatasetRow.identifier.in_(some))
+
     def objection(self, record: Record) -> Flaw | None:
         """Returns what the catalog, as it is, has against a record; None if nothing.
 
         Its departments must have been enrolled before, or they are unknown.
         """
+        if record.source.partition(".")[0] in self._others:
+            return Flaw(
+                "source",
+                None,
+                Text(
+                    f"records of {record.source} are harvested", f"{record.source} 的记录由采集而来"
+                ),
+                Text("change them in the catalog that they come from", "请在来源目录中修改"),
+            )
         known = self._of_source(record.source).get(record.identifier)
         if known is not None and known.state == "withdrawn":
             return Flaw(
@@ -174,14 +212,17 @@ class Writer:
 
     def _of_source(self, source: str) -> dict[str, _Known]:
         if source not in self._known:
-            rows = self._connection.execute(
-                select(
-                    DatasetRow.identifier, DatasetRow.id, DatasetRow.digest, DatasetRow.number,
-                    DatasetRow.state,
-                ).where(DatasetRow.source == source)
-            )  # fmt: skip
-            self._known[source] = {row[0]: _Known(*row[1:]) for row in rows}
+            self._known[source] = self._look_up(source, true())
         return self._known[source]
+
+    def _look_up(self, source: str, which: ColumnElement[bool]) -> dict[str, _Known]:
+        rows = self._connection.execute(
+            select(
+                DatasetRow.identifier, DatasetRow.id, DatasetRow.digest, DatasetRow.number,
+                DatasetRow.state,
+            ).where(DatasetRow.source == source, which)
+        )  # fmt: skip
+        return {row[0]: _Known(*row[1:]) for row in rows}
 
     def _write(self, wanted: Sequence[tuple[Record, _Known | None, str]]) -> None:
         if not wanted:
@@ -316,6 +357,11 @@ class Writer:
                 insert(ScenarioRow),
                 [{"id": self._scenarios[name], "name": name} for name in fresh],
             )
+
+
+def harvested(connection: Connection) -> set[str]:
+    """Returns the names of harvests, which begin the sources of all that came by them."""
+    return set(connection.execute(select(HarvestRow.name)).scalars())
 
 
 def _json(value: object) -> str:

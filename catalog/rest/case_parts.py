@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalog.certificates.decisions import FILE_TYPE, read_decision
-from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.certificates.records import Record
 from catalog.web.services import Services
 from catalog.workflows import asset_rules
@@ -26,7 +26,7 @@ def events(services: Services, workflow: Workflow, case: Case) -> dict[str, Any]
         "case": case.name,
         "workflow": workflow.kind,
         "signer": services.registry.key().public.to_jwk(),
-        "events": [event_dict(each, _proof(services.office, each.entry)) for each in kept],
+        "events": [event_dict(each, proof_of(services.cases.book, each.entry)) for each in kept],
     }
 
 
@@ -44,7 +44,7 @@ def decisions(services: Services, _: Workflow, case: Case) -> dict[str, Any]:
 
 def circulations(services: Services, _: Workflow, case: Case) -> dict[str, Any]:
     """Returns the authorisation certificate of each grant, and the results that used it."""
-    office = services.office
+    office = services.cases.book
     grants = [
         grant
         for each in services.cases.history(case)
@@ -67,16 +67,17 @@ def circulations(services: Services, _: Workflow, case: Case) -> dict[str, Any]:
 def certificate(services: Services, _: Workflow, case: Case) -> dict[str, Any]:
     """Returns the registration certificate of an asset; its id is null until there is one."""
     said = [kept.said for kept in services.cases.history(case)]
-    office = services.office
+    office = services.cases.book
     known = None if office is None else asset_rules.certificate(office, said)
     if office is None or known is None:
         return {"certificate": None}
     return {"certificate": _line(office, known)}
 
 
-def _line(office: CertificateOffice, record: Record) -> dict[str, Any]:
+def _line(office: CertificateReader, record: Record) -> dict[str, Any]:
     return {"id": record.urn, "issued_at": record.issued_at, "status": office.state(record)}
 
 
-def _proof(office: CertificateOffice | None, entry: int | None) -> str:
+def proof_of(office: CertificateReader | None, entry: int | None) -> str:
+    """Returns the proof of an entry in the log; "" if it is not there (yet)."""
     return "" if office is None or entry is None else str(office.inclusion(entry))

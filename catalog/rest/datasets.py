@@ -27,10 +27,7 @@ def scope_of(caller: Principal) -> Scope:
     return "all" if caller.reach("dataset.read") == "all" else "open"
 
 
-@router.get("/datasets")
-def find(
-    services: Everything,
-    caller: Reader,
+def asked(
     q: Annotated[str, Query(max_length=search.LONGEST)] = "",
     theme: Annotated[list[str] | None, Query()] = None,
     scenario: Annotated[list[str] | None, Query()] = None,
@@ -42,22 +39,36 @@ def find(
     place: Annotated[list[str] | None, Query()] = None,
     cycle: Annotated[list[str] | None, Query()] = None,
     kind: Annotated[list[str] | None, Query()] = None,
-    order: search.Order = "relevance",
-    limit: Annotated[int, Query(ge=1, le=search.MOST_HITS)] = 20,
-    cursor: Annotated[str, Query(max_length=2000)] = "",
-) -> dict[str, Any]:
-    """Searches by words and facets; each facet takes several values, one of which must hold."""
-    asked: dict[search.Facet, list[str] | None] = {
+) -> search.Query:
+    """Returns the search that the parameters of an address stand for."""
+    given: dict[search.Facet, list[str] | None] = {
         "theme": theme, "scenario": scenario, "department": department, "grade": grade,
         "format": format, "sharing": sharing, "opening": opening, "place": place, "cycle": cycle,
         "kind": kind,
     }  # fmt: skip
     filters = {
         facet: tuple(search.read_filter(facet, text) for text in texts)
-        for facet, texts in asked.items()
+        for facet, texts in given.items()
         if texts
     }
-    page = services.search.find(search.Query(q, filters, order, limit, cursor), scope_of(caller))
+    return search.Query(q, filters)
+
+
+Asked = Annotated[search.Query, Depends(asked)]
+
+
+@router.get("/datasets")
+def find(
+    services: Everything,
+    caller: Reader,
+    wanted: Asked,
+    order: search.Order = "relevance",
+    limit: Annotated[int, Query(ge=1, le=search.MOST_HITS)] = 20,
+    cursor: Annotated[str, Query(max_length=2000)] = "",
+) -> dict[str, Any]:
+    """Searches by words and facets; each facet takes several values, one of which must hold."""
+    query = replace(wanted, order=order, limit=limit, cursor=cursor)
+    page = services.search.find(query, scope_of(caller))
     return {
         "total": page.total,
         "hits": [hit.to_dict() for hit in page.hits],

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from catalog.access.keys import PER_DAY, PER_MINUTE, Wish
+from catalog.access.keys import PER_DAY, PER_MINUTE, Wish, usual_scopes
 from catalog.access.login import Typed
 from catalog.access.principal import Principal
 from catalog.web.callers import BROWSER, begin_session, end_session, source_of
@@ -32,11 +32,11 @@ class Credentials(BaseModel):
 
 
 class NewKey(BaseModel):
-    """What somebody wants of a new API key."""
+    """What somebody wants of a new API key; without scopes all but what changes logins."""
 
     model_config = ConfigDict(extra="forbid")
     label: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[str], Field(min_length=1, max_length=200)]
+    scopes: Annotated[list[str], Field(max_length=200)] = []
     lasts_days: Annotated[int, Field(ge=1, le=366)] = 90
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = PER_MINUTE
     per_day: Annotated[int, Field(ge=1, le=1_000_000_000)] = PER_DAY
@@ -45,7 +45,7 @@ class NewKey(BaseModel):
         """Returns it; only who hands out keys to all gets more calls than usual."""
         freely = maker.reach("key.write") == "all"
         return Wish(
-            self.label, self.scopes, self.lasts_days * DAY_S,
+            self.label, self.scopes or usual_scopes(maker), self.lasts_days * DAY_S,
             self.per_minute if freely else min(self.per_minute, PER_MINUTE),
             self.per_day if freely else min(self.per_day, PER_DAY),
         )  # fmt: skip

@@ -141,6 +141,24 @@ class Search:
         self._columns = load(connection, self._columns)
         return self._columns
 
+    def numbers(self, query: Query, scope: Scope = "all") -> frozenset[int]:
+        """Returns the numbers of all datasets that a search finds, on all of its pages.
+
+        Raises:
+            InputError: It has too many words.
+        """
+        words = query.words()
+        with self._database.read() as connection:
+            columns = load(connection, self._columns)
+            self._columns = columns
+            wanted = matching(connection, columns, words)
+            if scope == "open":
+                wanted &= has(columns, "opening", OPEN)
+            for facet, codes in query.filters.items():
+                if codes:
+                    wanted &= has(columns, facet, codes)
+            return frozenset(columns.ids[wanted].tolist())
+
 
 def matching(connection: Connection, columns: Columns, words: tuple[str, ...]) -> Mask:
     """Which registered datasets have all the words."""

@@ -12,7 +12,7 @@ from catalog.search.query import Query
 from protos.faults import InputError
 from protos.language import Text
 
-_LONGEST = 60
+LONGEST = 60
 
 
 def save(database: Database, name: str, query: Query, now: int) -> None:
@@ -21,11 +21,11 @@ def save(database: Database, name: str, query: Query, now: int) -> None:
     Raises:
         InputError: The name is empty, too long or not printable.
     """
-    if not name.strip() or len(name) > _LONGEST or not name.isprintable():
+    if not name.strip() or len(name) > LONGEST or not name.isprintable():
         raise InputError(
             Text("this is no name for a search", "检索名称无效"),
             remedy=Text(
-                f"use 1 to {_LONGEST} printable characters", f"请用 1 至 {_LONGEST} 个可见字符"
+                f"use 1 to {LONGEST} printable characters", f"请用 1 至 {LONGEST} 个可见字符"
             ),
             code="search.name",
         )
@@ -52,7 +52,7 @@ def named(database: Database, name: str) -> Query:
     if name in found:
         return found[name]
     raise InputError(
-        Text(f"there is no saved search {name[:_LONGEST]!r}", f"没有名为“{name[:_LONGEST]}”的检索"),
+        Text(f"there is no saved search {name[:LONGEST]!r}", f"没有名为“{name[:LONGEST]}”的检索"),
         remedy=Text(
             f"saved are: {', '.join(found) or 'none'}", f"已保存：{'、'.join(found) or '无'}"
         ),

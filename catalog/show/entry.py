@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from catalog.interchange.form import HEADERS
 from catalog.registry import vocabulary as v
 from catalog.registry.entries import Entry, Neighbour, PastVersion
 from catalog.registry.quality import Quality
 from catalog.registry.record import Access, Record
+from catalog.show.changes import change_words
 from catalog.show.words import day, place_name, titled
 from protos import terminal
 from protos.language import Text
@@ -143,37 +143,9 @@ def _show_versions(versions: Sequence[PastVersion]) -> None:
         terminal.say(" · ".join(parts), hang=2)
         changes = version.changes[:_SHOWN_CHANGES]
         for change in changes:
-            terminal.say(_change(change), indent=4, hang=2, style=terminal.SOFT)
+            terminal.say(change_words(change), indent=4, hang=2, style=terminal.SOFT)
         if (more := len(version.changes) - len(changes)) > 0:
             terminal.say(Text(f"… and {more} more", f"……另有 {more} 处"), indent=4)
-
-
-_WHAT: Final = {
-    "added": Text("added", "新增"),
-    "removed": Text("removed", "删除"),
-    "changed": Text("changed", "变更"),
-}
-_FIELDS: Final = {
-    "items": Text("data item", "信息项"),
-    "items.order": Text("order of data items", "信息项顺序"),
-    "sharing": Text("sharing", "共享属性"),
-    "opening": Text("opening", "开放属性"),
-    "provider": Text("provider", "信息资源提供方"),
-    "path": Text("classification", "信息资源分类"),
-    "version": Text("version", "版本"),
-}
-
-
-def _change(change: dict[str, Any]) -> str:
-    field, item = str(change["field"]), str(change.get("item", ""))
-    header = HEADERS.get(f"items.{field}" if item else field, field)
-    title = _FIELDS.get(field, Text(field.replace("_", " "), header))
-    said = " ".join(filter(None, (str(_WHAT[change["what"]]), str(title), item)))
-    was, now = change.get("was"), change.get("now")
-    if any(isinstance(part, dict | list) for part in (was, now)) or (was is None and now is None):
-        return said
-    nothing = str(Text("nothing", "空"))
-    return f"{said}{Text(': ', '：')}{was or nothing} → {now or nothing}"
 
 
 def _show_quality(quality: Quality) -> None:

@@ -69,7 +69,104 @@ def commitment(salt: bytes, claims: bytes) -> bytes:
     return hashlib.sha256(salt + claims).digest()
 
 
-class Log:
+class LogReader:
+    """The tables of one log, to be read: by whoever has the file, without its key."""
+
+    def size(self, db: sqlite3.Connection) -> int:
+        """Number of entries."""
+        (last,) = db.execute("SELECT MAX(entry) FROM log_entries").fetchone()
+        return 0 if last is None else int(last) + 1
+
+    def note(self, db: sqlite3.Connection, size: int | None = None) -> str:
+        """Returns a checkpoint with its cosignatures.
+
+        Args:
+            db: Connection to read with.
+            size: Of the tree; the latest by default.
+
+        Raises:
+            InputError: There is none.
+        """
+        wanted = self.size(db) if size is None else size
+        row = db.execute("SELECT note FROM log_checkpoints WHERE size = ?", (wanted,)).fetchone()
+        if row is None:
+            raise InputError(
+                Text(
+                    f"the log has no checkpoint of {wanted} entries",
+                    f"日志没有 {wanted} 条时的检查点",
+                ),
+                remedy=Text("issue a certificate first", "请先签发证书"),
+                code="log.empty",
+            )
+        return str(row[0])
+
+    def notes(self, db: sqlite3.Connection) -> list[str]:
+        """Returns every checkpoint, by size."""
+        return [row[0] for row in db.execute("SELECT note FROM log_checkpoints ORDER BY size")]
+
+    def best(self, db: sqlite3.Connection, index: int) -> int:
+        """Returns the size of the checkpoint over an entry that most witnesses have cosigned."""
+        row = db.execute(
+            "SELECT size FROM log_checkpoints WHERE size > ? "
+            "ORDER BY cosignatures DESC, size DESC LIMIT 1",
+            (index,),
+        ).fetchone()
+        return self.size(db) if row is None else int(row[0])
+
+    def noted(self, db: sqlite3.Connection, entry: bytes) -> int | None:
+        """Returns the index that `append_once` gave an entry; None if it never did."""
+        row = db.execute("SELECT entry FROM log_noted WHERE commitment = ?", (entry,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def all_noted(self, db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+        """Reads index and content of all entries that `append_once` added, in order."""
+        yield from map(tuple, db.execute("SELECT entry, commitment FROM log_noted ORDER BY entry"))
+
+    def seen_by(self, db: sqlite3.Connection, witness: str) -> int:
+        """Returns the size of the largest tree that a witness has cosigned; 0 for none."""
+        row = db.execute("SELECT size FROM log_witnesses WHERE name = ?", (witness,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def proof(self, db: sqlite3.Connection, index: int, size: int) -> Proof:
+        """Proves an entry under the checkpoint of a size."""
+        steps = inclusion_proof(_reader(self, db), index, size)
+        return Proof(index, tuple(steps), self.note(db, size))
+
+    def consistency(self, db: sqlite3.Connection, old: int, new: int) -> list[bytes]:
+        """Proves that the tree of ``old`` entries is a beginning of that of ``new``."""
+        return consistency_proof(_reader(self, db), old, new) if old else []
+
+    def entries(self, db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+        """Reads index and content of all entries, in order, unchecked."""
+        rows = db.execute("SELECT entry, commitment FROM log_entries ORDER BY entry")
+        yield from map(tuple, rows)
+
+    def node(self, db: sqlite3.Connection, level: int, position: int) -> bytes:
+        """Returns the stored hash of a complete subtree, unchecked; empty if there is none."""
+        row = db.execute(
+            "SELECT hash FROM log_nodes WHERE level = ? AND position = ?", (level, position)
+        ).fetchone()
+        return b"" if row is None else bytes(row[0])
+
+    def nodes(self, db: sqlite3.Connection, level: int, first: int, most: int) -> list[bytes]:
+        """Returns the stored hashes of complete subtrees from one on, without gaps, unchecked."""
+        rows = db.execute(
+            "SELECT position, hash FROM log_nodes WHERE level = ? AND position >= ? "
+            "ORDER BY position LIMIT ?",
+            (level, first, most),
+        )
+        return [bytes(row[1]) for at, row in enumerate(rows, first) if row[0] == at]
+
+    def entries_from(self, db: sqlite3.Connection, first: int, most: int) -> list[bytes]:
+        """Returns the content of entries from one on, without gaps, unchecked."""
+        rows = db.execute(
+            "SELECT entry, commitment FROM log_entries WHERE entry >= ? ORDER BY entry LIMIT ?",
+            (first, most),
+        )
+        return [bytes(row[1]) for at, row in enumerate(rows, first) if row[0] == at]
+
+
+class Log(LogReader):
     """The tables of one log; transactions are the caller's.
 
     Args:
@@ -115,65 +212,10 @@ class Log:
         db.executemany("INSERT INTO log_noted VALUES (?, ?)", added.items())
         return [(known | added)[entry] for entry in wanted]
 
-    def noted(self, db: sqlite3.Connection, entry: bytes) -> int | None:
-        """Returns the index that `append_once` gave an entry; None if it never did."""
-        row = db.execute("SELECT entry FROM log_noted WHERE commitment = ?", (entry,)).fetchone()
-        return None if row is None else int(row[0])
-
-    def all_noted(self, db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
-        """Reads index and content of all entries that `append_once` added, in order."""
-        yield from map(tuple, db.execute("SELECT entry, commitment FROM log_noted ORDER BY entry"))
-
     @property
     def origin(self) -> str:
         """The log's name."""
         return self._signer.public.name
-
-    def size(self, db: sqlite3.Connection) -> int:
-        """Number of entries."""
-        (last,) = db.execute("SELECT MAX(entry) FROM log_entries").fetchone()
-        return 0 if last is None else int(last) + 1
-
-    def note(self, db: sqlite3.Connection, size: int | None = None) -> str:
-        """Returns a checkpoint with its cosignatures.
-
-        Args:
-            db: Connection to read with.
-            size: Of the tree; the latest by default.
-
-        Raises:
-            InputError: There is none.
-        """
-        wanted = self.size(db) if size is None else size
-        row = db.execute("SELECT note FROM log_checkpoints WHERE size = ?", (wanted,)).fetchone()
-        if row is None:
-            raise InputError(
-                Text(
-                    f"the log has no checkpoint of {wanted} entries",
-                    f"日志没有 {wanted} 条时的检查点",
-                ),
-                remedy=Text("issue a certificate first", "请先签发证书"),
-                code="log.empty",
-            )
-        return str(row[0])
-
-    def notes(self, db: sqlite3.Connection) -> list[str]:
-        """Returns every checkpoint, by size."""
-        return [row[0] for row in db.execute("SELECT note FROM log_checkpoints ORDER BY size")]
-
-    def best(self, db: sqlite3.Connection, index: int) -> int:
-        """Returns the size of the checkpoint over an entry that most witnesses have cosigned."""
-        row = db.execute(
-            "SELECT size FROM log_checkpoints WHERE size > ? "
-            "ORDER BY cosignatures DESC, size DESC LIMIT 1",
-            (index,),
-        ).fetchone()
-        return self.size(db) if row is None else int(row[0])
-
-    def seen_by(self, db: sqlite3.Connection, witness: str) -> int:
-        """Returns the size of the largest tree that a witness has cosigned; 0 for none."""
-        row = db.execute("SELECT size FROM log_witnesses WHERE name = ?", (witness,)).fetchone()
-        return 0 if row is None else int(row[0])
 
     def add_cosignature(self, db: sqlite3.Connection, size: int, witness: str, line: str) -> None:
         """Puts a witness's line under a checkpoint, within the caller's transaction.
@@ -195,29 +237,8 @@ class Log:
             (witness, size),
         )
 
-    def proof(self, db: sqlite3.Connection, index: int, size: int) -> Proof:
-        """Proves an entry under the checkpoint of a size."""
-        steps = inclusion_proof(_reader(self, db), index, size)
-        return Proof(index, tuple(steps), self.note(db, size))
 
-    def consistency(self, db: sqlite3.Connection, old: int, new: int) -> list[bytes]:
-        """Proves that the tree of ``old`` entries is a beginning of that of ``new``."""
-        return consistency_proof(_reader(self, db), old, new) if old else []
-
-    def entries(self, db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
-        """Reads index and content of all entries, in order, unchecked."""
-        rows = db.execute("SELECT entry, commitment FROM log_entries ORDER BY entry")
-        yield from map(tuple, rows)
-
-    def node(self, db: sqlite3.Connection, level: int, position: int) -> bytes:
-        """Returns the stored hash of a complete subtree, unchecked; empty if there is none."""
-        row = db.execute(
-            "SELECT hash FROM log_nodes WHERE level = ? AND position = ?", (level, position)
-        ).fetchone()
-        return b"" if row is None else bytes(row[0])
-
-
-def _reader(log: Log, db: sqlite3.Connection) -> Read:
+def _reader(log: LogReader, db: sqlite3.Connection) -> Read:
     def read(level: int, position: int) -> bytes:
         found = log.node(db, level, position)
         if len(found) != HASH_BYTES:  # nothing may be signed over it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 
 from catalog.access.gate import Gate
 from catalog.access.permissions import Action, audited
@@ -83,6 +84,12 @@ class May:
         if audited(self.action):
             _write(request, caller, self.action)
         return caller
+
+
+def actions_of(dependant: Dependant) -> list[Action]:
+    """Returns the actions that a route asks for, however deep they stand."""
+    found = [dependant.call.action] if isinstance(dependant.call, May) else []
+    return found + [action for inner in dependant.dependencies for action in actions_of(inner)]
 
 
 def _write(request: Request, caller: Principal, action: Action, **more: str) -> None:

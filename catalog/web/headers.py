@@ -45,9 +45,8 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if (
-                    personal or "set-cookie" in headers
-                ):  # what is for one caller stays in nobody's cache
+                # What is for one caller stays in nobody's cache.
+                if personal or "set-cookie" in headers:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

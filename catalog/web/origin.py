@@ -39,7 +39,7 @@ class SameOrigin:
         """Answers one request."""
         changes = scope["type"] == "http" and scope["method"] not in _SAFE
         if changes and not _from_here(Headers(scope=scope), scope["scheme"]):
-            await answer(problem_of(_refusal()))(scope, receive, send)
+            await answer(Request(scope), problem_of(_refusal()))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -71,7 +71,7 @@ def form_token(request: Request) -> str:
 
 
 def our_form(request: Request, csrf: Annotated[str, Form(max_length=100)] = "") -> None:
-    """A dependency of every route that takes a form from somebody who has logged in.
+    """Checks that a form of somebody who has logged in comes from a page made for this session.
 
     Raises:
         PolicyError: The form was not made for this session.
@@ -81,7 +81,8 @@ def our_form(request: Request, csrf: Annotated[str, Form(max_length=100)] = "") 
         raise _refusal()
 
 
-OurForm = Depends(our_form)
+OurForm = Annotated[None, Depends(our_form)]
+"""A parameter of every route that takes such a form, after the one that asks who calls."""
 
 
 def _refusal() -> PolicyError:

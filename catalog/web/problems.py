@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -45,12 +47,43 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] = []
 
 
-def install(app: FastAPI) -> None:
-    """Makes an app answer errors as problems; what nobody expected is logged, and said to be so."""
+Page = Callable[[Request, Problem], Response | None]
+"""Shows a problem to people; None for a client that did not ask for a page."""
+
+
+def install(app: FastAPI, page: Page | None = None) -> None:
+    """Makes an app answer errors as problems; what nobody expected is logged, and said to be so.
+
+    Args:
+        app: The app.
+        page: How people see them.
+    """
+    app.state.problem_page = page
     app.add_exception_handler(VeilError, _veil)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def describe(app: FastAPI) -> None:
+    """Makes an app's description say that errors are problems, those of malformed requests, too."""
+    written = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        schema = written()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # one of 4XX
+                for status in ("4XX", "5XX"):
+                    told = operation["responses"][status]
+                    told["content"] = {MEDIA_TYPE: told["content"].pop("application/json")}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(unused, None)
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend it
 
 
 def problem_of(error: VeilError) -> Problem:
@@ -62,35 +95,39 @@ def problem_of(error: VeilError) -> Problem:
     )  # fmt: skip
 
 
-def answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Returns a problem as an answer."""
+def answer(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Returns a problem as an answer: a page for people, JSON for programs."""
     if problem.status == 401:
         headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
+    page: Page | None = request.app.state.problem_page
+    if page is not None and (shown := page(request, problem)) is not None:
+        shown.headers.update(headers or {})
+        return shown
     body = problem.model_dump(exclude_defaults=True)
     return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
 
 
-def _veil(_: Request, error: Exception) -> JSONResponse:
+def _veil(request: Request, error: Exception) -> Response:
     if not isinstance(error, VeilError):
         raise error
     problem = problem_of(error)
     if problem.status >= 500:
         _LOG.error("%s: %r", error.code, error.detail)
     if isinstance(error, LimitError) and error.retry_after_s:
-        return answer(problem, {"Retry-After": str(error.retry_after_s)})
-    return answer(problem)
+        return answer(request, problem, {"Retry-After": str(error.retry_after_s)})
+    return answer(request, problem)
 
 
-def _malformed(_: Request, error: Exception) -> JSONResponse:
+def _malformed(request: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    return answer(Problem(
+    return answer(request, Problem(
         type="urn:veil:problem:request.malformed", title="the request is malformed", status=422,
         code="request.malformed", title_zh="请求格式有误",
         errors=[{"at": ".".join(map(str, each["loc"])), "said": each["msg"]} for each in found],
     ))  # fmt: skip
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     title, zh = {
@@ -102,13 +139,16 @@ def _http(_: Request, error: Exception) -> JSONResponse:
         type=f"urn:veil:problem:{code}", title=title, status=error.status_code, code=code,
         title_zh=zh,
     )  # fmt: skip
-    return answer(problem, dict(error.headers or {}))
+    return answer(request, problem, dict(error.headers or {}))
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Response:
     _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
-    return answer(Problem(
+    shown = answer(request, Problem(
         type="urn:veil:problem:error", title="a mistake in the server", status=500,
         detail="report it, with the time", code="error", title_zh="服务器内部错误",
         detail_zh="请连同时间报告给运维人员",
     ))  # fmt: skip
+    # It is answered outside of all middleware.
+    shown.headers.update(HEADERS)
+    return shown

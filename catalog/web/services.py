@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from starlette.requests import Request
 
@@ -15,8 +14,7 @@ from catalog.access.audit import Audit
 from catalog.access.gate import Gate, gate
 from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
-from catalog.certificates.office import CertificateOffice
-from catalog.certificates.office_files import OfficeFiles
+from catalog.certificates.open_office import DIRECTORY, OpenOffice, opened_to_read
 from catalog.ckan.catalogue import Catalogue
 from catalog.datastore.datastore import Datastore, datastore
 from catalog.registry.registry import Registry, opened
@@ -26,8 +24,6 @@ from catalog.web.site import Site, read_site
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.cases import Cases
 
-OFFICE: Final = "certificates"
-"""In the catalog's directory: the office that a catalog without an exchange has for itself."""
 Authenticator = Callable[[Request], Principal | None]
 """Says who sends a request; None if it carries no login of this kind.
 
@@ -49,9 +45,9 @@ class Services:
         catalogue: Datasets under CKAN's names.
         gate: Who has an account; None on a server for the public.
         cases: Of all workflows.
-        office: Certificates and their log; None if this catalog has none.
         authenticators: How callers may say who they are, the first that answers counts.
         site: What the operator says about it.
+        office: Certificates and their log; None if there are none here.
     """
 
     registry: Registry
@@ -62,9 +58,9 @@ class Services:
     datastore: Datastore
     catalogue: Catalogue
     gate: Gate | None = None
-    office: CertificateOffice | None = None
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
+    office: OpenOffice | None = None
 
 
 @contextmanager
@@ -72,49 +68,37 @@ def services(
     directory: Path,
     *,
     public: bool,
-    office: CertificateOffice | None = None,
+    office: OpenOffice | None = None,
     passwords: Passwords | None = None,
 ) -> Iterator[Services]:
     """Opens a catalog to be served.
 
     Args:
-        directory: Made by ``veil catalog init``.
-        public: For the public alone.
-        office: Its certificates; None for those in its directory, if there are any.
+        directory: Of the catalog.
+        public: Whether it is served to the public alone.
+        office: The exchange's own; by default the one in the catalog's directory, to be read, if
+            there is one.
         passwords: How they are hashed; by default as RFC 9106 says.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
         UnavailableError: It cannot be reached or read.
     """
+    offices = nullcontext(office) if office else opened_to_read(directory / DIRECTORY)
     with ExitStack() as stack:
         registry = stack.enter_context(opened(directory))
         audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
         audit.open()
         stack.callback(audit.close)
-        certificates = stack.enter_context(_office(directory, office))
+        certificates = stack.enter_context(offices)
         cases = Cases(registry, certificates, WORKFLOWS)
         rows, search = stack.enter_context(datastore(registry)), Search(registry.database)
         found = Services(
             registry, search, public, audit, cases, rows, Catalogue(search),
-            office=certificates, site=read_site(directory),
+            site=read_site(directory), office=certificates,
         )  # fmt: skip
         if not public:
             cases.settle()  # what a kill left on its way to the log
             doors = stack.enter_context(gate(registry, audit, passwords))
             found = replace(found, gate=doors, authenticators=(ByKey(doors), BySession(doors)))
         yield found
-
-
-@contextmanager
-def _office(directory: Path, given: CertificateOffice | None) -> Iterator[CertificateOffice | None]:
-    """Lends the office that was given, or the catalog's own."""
-    files = OfficeFiles(directory / OFFICE)
-    if given is not None or not files.is_there:
-        yield given
-        return
-    own = files.office(time.time)
-    try:
-        yield own
-    finally:
-        own.close()

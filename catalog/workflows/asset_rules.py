@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from catalog.certificates.kinds import Grade, Registration
 from catalog.certificates.office import Application, CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.certificates.records import Record
 from catalog.registry.record_json import digest as record_digest
 from catalog.workflows.events import Event
@@ -93,7 +94,7 @@ def registration(events: Sequence[Event]) -> Event | None:
     return next((each for each in reversed(events) if each.step == "register"), None)
 
 
-def certificate(office: CertificateOffice, events: Sequence[Event]) -> Record | None:
+def certificate(office: CertificateReader, events: Sequence[Event]) -> Record | None:
     """Returns the certificate of an asset's last registration; None if there is none (yet)."""
     made = registration(events)
     return None if made is None else office.about(digest(declaration(events, made.number)))

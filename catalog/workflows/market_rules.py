@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.workflows.case import find_case, history
 from catalog.workflows.lookups import of_owner, registered
 from catalog.workflows.situation import Change, Situation, refused
@@ -25,7 +25,7 @@ def applied(at: Situation) -> Change:
         raise refused(
             "licence",
             Text("there is a licence, or an application for one", "已有资质或申请"),
-            Text("see: veil product licences", "请查看：veil product licences"),
+            Text("see: veil product licence find", "请查看：veil product licence find"),
         )
     return Change(title=at.said["title"], asked=1)
 
@@ -43,7 +43,7 @@ def listed(at: Situation) -> Change:
         raise refused(
             "unlicensed",
             Text(f"{owner} has no broker's licence in force", f"{owner} 没有有效的数据经纪人资质"),
-            Text("apply for one: veil product license", "请申请：veil product license"),
+            Text("apply for one: veil product licence apply", "请申请：veil product licence apply"),
         )
     for each in registered(at):
         if each.record.opening.attribute == "none":
@@ -68,7 +68,7 @@ def ordered(at: Situation) -> Change:
         raise refused(
             "product",
             Text("there is no such product on the market", "市场上没有该产品"),
-            Text("see: veil product list", "请查看：veil product list"),
+            Text("see: veil product find", "请查看：veil product find"),
         )
     if product.owner == at.caller.account:
         raise refused(
@@ -101,7 +101,7 @@ def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     return False
 
 
-def _circulates(office: CertificateOffice, identifier: str) -> bool:
+def _circulates(office: CertificateReader, identifier: str) -> bool:
     try:
         record = office.find(identifier)
     except InputError:

@@ -75,13 +75,13 @@ ORDERS: Final = Workflow(
         State("cancelled", Text("cancelled", "已取消")),
     ),
     steps=(
-        Step("order", Text("order", "下单"), (), "placed", "order.place", "owner",
+        Step("place", Text("place an order", "下单"), (), "placed", "order.place", "owner",
              (Field("product", "code", Text("the product's id", "产品编号")),
               Field("purpose", "line", Text("purpose", "用途"))),
              asks=True),
         Step("cancel", Text("cancel", "取消"), ("placed",), "cancelled", "order.place", "owner"),
         Step("accept", Text("accept", "接单"), ("placed",), "accepted", "order.deliver",
-             "counterpart", apart=("order",)),
+             "counterpart", apart=("place",)),
         Step("refuse", Text("refuse", "拒绝"), ("placed", "accepted"), "refused", "order.deliver",
              "counterpart", (_REASONS,)),
         # What leaves the exchange has a circulation certificate, whoever brings it.
@@ -89,6 +89,6 @@ ORDERS: Final = Workflow(
              "counterpart",
              (Field("circulation", "code", Text("id of the circulation certificate",
                                                 "流通证书编号")),),
-             apart=("order",)),
+             apart=("place",)),
     ),
 )  # fmt: skip

@@ -7,7 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from catalog.certificates.decisions import request_digest
-from catalog.certificates.grants import GrantRequest, check_answers, read_grant, read_granted
+from catalog.certificates.grants import (
+    GrantRequest,
+    check_answers,
+    open_grant,
+    read_grant,
+    read_granted,
+)
 from catalog.workflows.lookups import provider, registered
 from catalog.workflows.situation import Change, Situation, refused
 from protos.cards import Pins
@@ -70,10 +76,10 @@ def granted(at: Situation) -> Change:
                  f"{case.department} FINGERPRINT",
                  f"请运维员核对指纹后运行：veil catalog pin {case.department} 指纹"),
         )  # fmt: skip
-    wanted = {}
-    for each in said["statements"]:
-        request = read_granted(each["grant_request"])
-        wanted[UUID(hex=request.id).urn] = request
+    wanted = {
+        UUID(hex=read_granted(each["grant_request"]).id).urn: each["grant_request"]
+        for each in said["statements"]
+    }
     for token in at.said["grants"]:
         grant = read_grant(token)
         if grant.fingerprint != pinned:
@@ -92,7 +98,7 @@ def granted(at: Situation) -> Change:
                      "该授权与本案的语句不对应，或有重复"),
                 Text("hand in one grant for each statement", "每条语句提交一份授权"),
             )  # fmt: skip
-        check_answers(token, request_of)
+        check_answers(token, request_of, grant.owner, open_grant(token).identity)
         if grant.valid_until <= at.now:
             raise refused(
                 "grant_expired",

@@ -63,7 +63,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("licences", "license"): market_rules.decided,
     ("products", "list"): market_rules.listed,
     ("products", "relist"): market_rules.listed,
-    ("orders", "order"): market_rules.ordered,
+    ("orders", "place"): market_rules.ordered,
     ("orders", "deliver"): market_rules.delivered,
 }
 
@@ -75,6 +75,7 @@ def _ended(office: CertificateOffice, events: Sequence[Event], number: int) -> N
 EFFECTS: Final[dict[tuple[str, str], Effect]] = {
     ("assets", "register"): asset_rules.certify,
     ("assets", "cancel"): _ended,
+    ("assets", "strike"): _ended,
 }
 """What a step leads to outside of the database; done after it is kept, and again after a kill, so
 doing it twice must be as doing it once."""

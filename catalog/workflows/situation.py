@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from catalog.access.principal import Principal
-from catalog.certificates.office import CertificateOffice
+from catalog.certificates.reading import CertificateReader
 from catalog.registry.registry import Registry
 from catalog.workflows.case import Case, history
 from catalog.workflows.clocks import Clocks
@@ -26,7 +26,7 @@ class Situation:
     Attributes:
         registry: The catalog.
         connection: Of the write's transaction.
-        office: Issues certificates; None if this catalog has none.
+        office: Certificates, to be looked up; None if this catalog has none.
         clocks: Of the catalog.
         workflow: The case's.
         step: Which.
@@ -38,7 +38,7 @@ class Situation:
 
     registry: Registry
     connection: Connection
-    office: CertificateOffice | None
+    office: CertificateReader | None
     clocks: Clocks
     workflow: Workflow
     step: Step

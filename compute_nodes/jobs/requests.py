@@ -1,25 +1,63 @@
-"""Grant requests as they arrive at an owner's node: kept until the owner answers."""
+"""Grant requests as they arrive at an owner's node: kept until the owner answers.
+
+Officers' decisions on one arrive behind it, as the exchange hands them on. They may be all that the
+department's own rules ask for; then the grant is signed and goes back at once.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from catalog.certificates.decisions import read_decision_file
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import NodeStore
-from protos.faults import ProtocolError
+from protos.faults import InputError, ProtocolError, TrustError
 
-PREFIX = "grant/"
+LOG: Final = logging.getLogger("veil.node")
+PREFIX: Final = "grant/"
+REQUEST: Final = "grant-request"
+DECISIONS: Final = "grant-decisions"
+SEPARATOR: Final = b"\n"  # in no token
 
 
-def take_request(delivery: Delivery, store: NodeStore, department: str, now: int) -> Delivery:
-    """Keeps a request and says so; whether to believe it is decided when the owner looks at it.
+def take_request(
+    delivery: Delivery,
+    store: NodeStore,
+    department: str,
+    now: int,
+    sign: Callable[[str], str | None],
+) -> Delivery:
+    """Keeps a request, and decisions on it, and says so.
+
+    Whether to believe it is decided when the owner looks at it, or by the owner's rules.
+
+    Args:
+        delivery: From the exchange.
+        store: This node's.
+        department: Its name.
+        now: Unix seconds.
+        sign: Returns a grant for the request of this id, if the rules are satisfied.
 
     Raises:
         ProtocolError: The delivery is none.
+        UnavailableError: It cannot be kept.
     """
-    request = delivery.round.removeprefix(PREFIX)
-    if delivery.kind != "grant-request" or request == delivery.round:
+    request, _, _ = delivery.round.removeprefix(PREFIX).partition("/")
+    if delivery.kind not in {REQUEST, DECISIONS} or not delivery.round.startswith(PREFIX):
         raise ProtocolError("a delivery that belongs to no job", code="delivery.unknown")
-    store.add_request(request, delivery.body.decode("ascii", "replace"), now)
-    return grant_answer(request, department, "received", "")
+    token, _, file = delivery.body.partition(SEPARATOR)
+    store.add_request(request, token.decode("ascii", "replace"), now)
+    kind, body = "received", ""
+    if file:
+        try:
+            store.add_decisions(request, read_decision_file(file))
+            if (grant := sign(request)) is not None:
+                kind, body = "grant", grant
+        except (TrustError, InputError) as error:  # it waits for the owner's own hand
+            LOG.warning("decisions on %s: %s %s", request[:12], error.message, error.detail)
+    return Delivery("", delivery.round, 1, department, "", kind, body.encode("utf-8"))
 
 
 def grant_answer(request: str, department: str, kind: str, body: str) -> Delivery:

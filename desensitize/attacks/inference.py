@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import HERE, View, make, number
+from desensitize.attacks.view import HERE, View, code, column_of, make, number, text
+from desensitize.spelling import plain_sql
 from protos.language import Text
 
 _BINS: Final = 10
@@ -25,6 +26,7 @@ _FEW: Final = 20
 _ROWS: Final = "veil_rows"
 _NUMBERS: Final = "veil_numbers"
 _SORTED: Final = "veil_sorted"
+_WORDS: Final = "veil_words"
 _MEASURES: Final = Text(
     "share of rows whose value is told for certain by what they look like",
     "仅凭同类即可确定其取值的行占比",
@@ -104,11 +106,11 @@ def _guess(view: View, names: Sequence[str], value: str) -> tuple[int, ...]:
 
 def _values(view: View, name: str) -> str:
     """Returns the expression of a row's value over `_ROWS`; of many numbers, which tenth it is."""
-    place = view.codes[name]
+    rows, place = _written_alike(view, name)
+    view.release.engine.execute(f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS FROM {rows}").fetchall()
     [labels] = view.ask(
-        f"SELECT count(*) FROM (SELECT DISTINCT {place} FROM {HERE} LIMIT {_FEW + 1})"
+        f"SELECT count(*) FROM (SELECT DISTINCT {place} FROM {_ROWS} LIMIT {_FEW + 1})"
     )
-    view.release.engine.execute(f"CREATE OR REPLACE TEMP VIEW {_ROWS} AS FROM {HERE}").fetchall()
     if labels <= _FEW:
         return place
     make(
@@ -122,6 +124,19 @@ def _values(view: View, name: str) -> str:
     ).fetchall()
     edges = " + ".join(f"(x >= '{edge!r}'::DOUBLE)::INTEGER" for edge in _edges(view, numeric))
     return f"CASE WHEN isfinite(x) THEN {edges} ELSE {_BINS} END"
+
+
+def _written_alike(view: View, name: str) -> tuple[str, str]:
+    """Returns rows, and where they have a code of the value, however it is written: hiv is HIV."""
+    place, cell = view.codes[name], text(view.release, name)
+    if column_of(view.release, name).stored != "VARCHAR":
+        return HERE, place
+    make(
+        view.release, _WORDS,
+        f"SELECT {code('t')} AS spelt, {code(plain_sql('t'))} AS word "
+        f"FROM (SELECT DISTINCT {cell} AS t FROM {view.release.sql})",
+    )  # fmt: skip
+    return f"(SELECT h.*, w.word FROM {HERE} h JOIN {_WORDS} w ON h.{place} = w.spelt)", "word"
 
 
 def _edges(view: View, numeric: int) -> list[float]:

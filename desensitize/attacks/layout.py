@@ -19,8 +19,10 @@ from desensitize.attacks.view import (
     text,
 )
 from desensitize.generalise.levels import methods_of
+from desensitize.masking.base import Method
 from desensitize.masking.dates import DateShift, DateTo
 from desensitize.masking.district import District
+from desensitize.masking.format_preserving import ClearPart, FormatPreserving
 from desensitize.masking.noise import Noise
 from desensitize.masking.numbers import Band, BottomCode, Round, TopCode
 from desensitize.masking.order import Microaggregate
@@ -33,7 +35,7 @@ from protos.language import Text
 
 _MASKED: Final = "veil_masked"
 REPEATABLE: Final = (
-    Keep, Redact, Ends, DateTo, District, Band, TopCode, BottomCode, Round,
+    Keep, Redact, Ends, DateTo, District, Band, TopCode, BottomCode, Round, ClearPart,
 )  # fmt: skip
 """Methods that give the same for anybody who knows the value: no key, no chance."""
 NEAR: Final = (Noise, DateShift, Microaggregate)
@@ -72,8 +74,12 @@ def lay_out(
             code="attack.column",
         )
     done = {c.name: methods_of(c, policy, levels) for c in policy.published}
+    clear = {
+        name: steps[-1].clear for name, steps in done.items()
+        if isinstance(steps[-1], FormatPreserving) and steps[-1].clear
+    }  # fmt: skip
     known = {
-        name: steps for name, steps in done.items()
+        name: steps for name, steps in ((name, _told(steps)) for name, steps in done.items())
         if all(isinstance(s, REPEATABLE) for s in steps)
         or policy.columns[name].hierarchy is not None
     }  # fmt: skip
@@ -86,7 +92,7 @@ def lay_out(
     codes = {name: f"c{i}" for i, name in enumerate(dict.fromkeys((*known, *sensitive)))}
     values = {name: f"x{i}" for i, name in enumerate(near)}
     listed = ", ".join(
-        [f"{code(text(release, name))} AS {place}" for name, place in codes.items()]
+        [f"{code(_visible(release, name, clear))} AS {place}" for name, place in codes.items()]
         + [f"{number(release, name)} AS {place}" for name, place in values.items()]
     )
     make(release, HERE, f"SELECT {listed or '0 AS nothing'} FROM {release.sql}")
@@ -97,6 +103,20 @@ def lay_out(
     view = replace(view, origin=_lay_side_by_side(view, order))
     _count_cells(view)
     return view
+
+
+def _told(steps: tuple[Method, ...]) -> tuple[Method, ...]:
+    """What was done, as far as the release tells it without a key."""
+    *before, last = steps
+    if isinstance(last, FormatPreserving) and last.clear:
+        return (*before, ClearPart(last.alphabet, last.clear))
+    return steps
+
+
+def _visible(release: Table, name: str, clear: dict[str, int]) -> str:
+    """The expression of a cell, or of the part of it that is not encrypted."""
+    cell = text(release, name)
+    return f"left({cell}, {clear[name]})" if name in clear else cell
 
 
 def _lay_side_by_side(view: View, order: bytes) -> bool:

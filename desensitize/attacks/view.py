@@ -110,7 +110,7 @@ BATCH: Final = 65_536
 
 def text(table: Table, name: str) -> str:
     """Returns the expression of a column's cells as a reader sees them."""
-    return f"{_column(table, name).raw}::VARCHAR"
+    return f"{column_of(table, name).raw}::VARCHAR"
 
 
 def code(cell: str) -> str:
@@ -120,7 +120,7 @@ def code(cell: str) -> str:
 
 def number(table: Table, name: str) -> str:
     """Returns the expression of a column as numbers, a date as its day; NaN for what is neither."""
-    column = _column(table, name)
+    column = column_of(table, name)
     cell = Cell(column.raw, column.stored)
     day = f"date_diff('day', DATE '1970-01-01', {as_date(cell).sql})::DOUBLE"
     return f"coalesce(({as_number(cell).sql})::DOUBLE, {day}, 'nan'::DOUBLE)"
@@ -132,7 +132,8 @@ def numbered(table: Table, columns: Mapping[str, str]) -> str:
     return f"(SELECT row_number() OVER () - 1 AS line{listed} FROM {table.sql})"
 
 
-def _column(table: Table, name: str) -> SourceColumn:
+def column_of(table: Table, name: str) -> SourceColumn:
+    """Returns a column of a table by its name."""
     return next(column for column in table.columns if column.name == name)
 
 

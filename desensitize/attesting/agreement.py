@@ -19,7 +19,7 @@ from protos.canonical import canonical
 
 _OF_MANIFEST: Final = {
     "dataset": "dataset", "open": "open", "input": "input", "output": "output",
-    "policySha256": "policy_sha256", "files": "files", "populationSha256": "population_sha256",
+    "policySha256": "policy_sha256", "files": "files", "population": "population",
     "versions": "versions", "columns": "columns", "levels": "levels",
     "suppressedRows": "suppressed_rows", "synthesis": "synthesis",
 }  # fmt: skip

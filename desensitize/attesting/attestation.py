@@ -1,10 +1,10 @@
 """Attestations: what a steward signs about a release, and how anybody checks it offline.
 
 A W3C Verifiable Credential (Data Model 2.0) with a Data Integrity proof (``eddsa-jcs-2022``). It
-binds the bytes of input, output, policy, hierarchies and manifest by SHA-256, and repeats what the
-gate judged: scan of the output, risk, attacks and each check. It is signed by whoever answers for
-the release; it proves who said what about which bytes, not that what was said of the original is
-true.
+binds the bytes of output, policy, hierarchies and manifest by SHA-256, those of the original by a
+commitment under the release's salt, and repeats what the gate judged: scan of the output, risk,
+attacks and each check. It is signed by whoever answers for the release; it proves who said what
+about which bytes, not that what was said of the original is true.
 """
 
 from __future__ import annotations
@@ -20,20 +20,16 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from desensitize.attesting.gate_rules import Figures, GateVerdict
+from desensitize.attesting.signed_file import write_signed
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.facts import MANIFEST, Release, sha256_of
 from protos.canonical import canonical
-from protos.data_integrity import secure, written
+from protos.data_integrity import CONTEXTS, secure, written
 from protos.did_key import did_of
-from protos.faults import InputError, PolicyError
+from protos.faults import PolicyError
 from protos.language import Text
-from protos.whole_file import write_whole
 
 ATTESTATION: Final = "attestation.json"
-CONTEXTS: Final = (
-    "https://www.w3.org/ns/credentials/v2",
-    "https://www.w3.org/ns/credentials/undefined-terms/v2",
-)
 TYPES: Final = ("VerifiableCredential", "VeilReleaseAttestation")
 _ID: Final = "urn:sha256:"
 
@@ -94,7 +90,7 @@ def credential(
             "output": asdict(release.output),
             "policySha256": about.policy.digest,
             "files": dict(release.files),
-            "populationSha256": release.population_sha256,
+            "population": release.population,
             "manifestSha256": about.manifest_sha256,
             "versions": dict(release.versions),
             "columns": [asdict(column) for column in release.columns],
@@ -128,23 +124,8 @@ def write_attestation(attestation: Mapping[str, Any], directory: Path) -> Path:
         UnavailableError: The disk is full, or the directory is not ours.
     """
     path = directory / ATTESTATION
-    try:
-        write_whole(path, canonical(attestation), mode=0o644, new=True)
-    except FileExistsError as error:
-        raise exists(path) from error
+    write_signed(path, canonical(attestation), "attestation")
     return path
-
-
-def exists(path: Path) -> InputError:
-    """What is said where there is an attestation already."""
-    return InputError(
-        Text(f"{path} exists already", f"{path} 已存在"),
-        remedy=Text(
-            "an attestation is never replaced: move it away by hand first",
-            "已有的证明不会被覆盖：请先手工移走",
-        ),
-        code="attestation.exists",
-    )
 
 
 def digest_of_manifest(directory: Path) -> str:

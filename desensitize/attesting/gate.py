@@ -16,20 +16,21 @@ from desensitize.attesting.attestation import (
     Attested,
     attest,
     digest_of_manifest,
-    exists,
     write_attestation,
 )
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
+from desensitize.attesting.signed_file import exists
 from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import read_policy
 from desensitize.releasing.checks import measured, rescan
 from desensitize.releasing.earlier import read_earlier
-from desensitize.releasing.facts import POLICY, Release, read_copy, sha256_of
-from desensitize.releasing.files import at
+from desensitize.releasing.facts import POLICY, Release, read_copy
+from desensitize.releasing.files import at, population_of
 from desensitize.releasing.originals import original as opened_original
 from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
+from desensitize.salt import Salt, salt_of
 from protos.faults import TrustError
 from protos.language import Text
 
@@ -65,6 +66,7 @@ def gate(
     auxiliary: str | os.PathLike[str] | None = None,
     earlier: Sequence[str | os.PathLike[str]] = (),
     valid_days: int = 365,
+    salt: str | os.PathLike[str] | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     stages: Stages | None = None,
@@ -83,6 +85,7 @@ def gate(
         auxiliary: File that an attacker has.
         earlier: Earlier releases of the dataset.
         valid_days: Days for which the attestation holds.
+        salt: File of the release's salt; the one beside the directory by default.
         sheet: Sheet of the original.
         limits: What each reading process may use.
         stages: Told what begins; returns whom to tell about rows.
@@ -97,11 +100,12 @@ def gate(
         original = original.read_all()
     release = read_copy(place)
     if (place / ATTESTATION).exists():
-        raise exists(place / ATTESTATION)
+        raise exists(place / ATTESTATION, "attestation")
     key = None if signing_key is None else read_signing_key(Path(signing_key))
     # Hierarchies are those of the release, whose digests were compared just now.
     rules = at(read_policy(Path(policy) if policy is not None else place / POLICY), place)
-    _same(release, rules, original)
+    secret = salt_of(place, salt)
+    _same(release, rules, original, secret)
     begins = stages or (lambda _: None)
     output = place / release.output.name
     scanned = rescan(output, rules, begins(SCANNING), limits)
@@ -109,8 +113,8 @@ def gate(
         output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
     )
     attacks = attack(
-        original, place, policy=rules, auxiliary=auxiliary, earlier=earlier, sheet=sheet,
-        limits=limits, progress=begins(ATTACKING),
+        original, place, policy=rules, auxiliary=auxiliary, earlier=earlier, salt=salt,
+        sheet=sheet, limits=limits, progress=begins(ATTACKING),
     )  # fmt: skip
     figures = Figures(release.output.rows, scanned, risk, attacks)
     verdict = judge(rules, figures)
@@ -119,7 +123,7 @@ def gate(
     # What is signed is what was looked at, also if somebody exchanged a file meanwhile.
     if read_copy(place) != release:
         raise _changed(place.name)
-    _same(release, rules, original)
+    _same(release, rules, original, secret)
     rules = read_policy(place / POLICY)  # as it is written, without places of this machine
     about = Attested(
         release, rules, figures, verdict, digest_of_manifest(place),
@@ -129,7 +133,7 @@ def gate(
     return Gated(verdict, figures, write_attestation(signed, place))
 
 
-def _same(release: Release, policy: PublishPolicy, original: object) -> None:
+def _same(release: Release, policy: PublishPolicy, original: object, salt: Salt) -> None:
     if policy.digest != release.policy_sha256:
         raise TrustError(
             Text("this is not the policy that the release was made with",
@@ -143,7 +147,7 @@ def _same(release: Release, policy: PublishPolicy, original: object) -> None:
     if (
         everybody is not None
         and everybody.is_file()  # one that is missing is said where it is read
-        and sha256_of(everybody) != release.population_sha256
+        and population_of(policy, salt) != release.population
     ):
         raise TrustError(
             Text(f"{everybody.name} is not the population that the release was made with",
@@ -153,14 +157,7 @@ def _same(release: Release, policy: PublishPolicy, original: object) -> None:
             code="gate.population",
         )  # fmt: skip
     with opened_original(original) as origin:
-        name, sha256 = origin.name, origin.sha256
-    if release.input is None or sha256 != release.input.sha256:
-        raise TrustError(
-            Text(f"{name} is not what the release was made from",
-                 f"{name} 不是生成此发布的原始数据"),
-            remedy=Text("name the original, unchanged", "请指定未经改动的原始数据"),
-            code="gate.original",
-        )  # fmt: skip
+        origin.check(release, salt, "gate.original")
 
 
 def _changed(name: str) -> TrustError:

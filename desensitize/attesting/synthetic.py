@@ -17,14 +17,13 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from desensitize.attesting.attestation import CONTEXTS
 from desensitize.attesting.gate_rules import Figures, GateCheck, GateVerdict, rescanned
 from desensitize.budget import rho_for
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.facts import Release, RescanFacts
 from desensitize.synthesis.facts import SynthesisFacts
 from desensitize.synthesis.spec import SynthesisRules
-from protos.data_integrity import secure, written
+from protos.data_integrity import CONTEXTS, secure, written
 from protos.did_key import did_of
 from protos.faults import PolicyError
 from protos.language import Text, joined

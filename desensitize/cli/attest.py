@@ -12,6 +12,7 @@ from desensitize.cli.options import (
     EarlierOption,
     MemoryOption,
     PolicyOption,
+    SaltOption,
     SheetOption,
     ValidDaysOption,
     bars,
@@ -52,6 +53,7 @@ def gate(
     auxiliary: AuxiliaryOption = None,
     earlier: EarlierOption = None,
     valid_days: ValidDaysOption = 365,
+    salt: SaltOption = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
 ) -> None:
@@ -69,6 +71,7 @@ def gate(
             auxiliary=auxiliary,
             earlier=earlier or [],
             valid_days=valid_days,
+            salt=salt,
             sheet=sheet,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             stages=begins,
@@ -106,6 +109,30 @@ def verify(
             )
         ),
     ] = None,
+    original: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "What the release was made from, for those who have it and the salt.",
+                    "生成该发布的原始数据；须同时持有盐值文件。",
+                )
+            )
+        ),
+    ] = None,
+    salt: SaltOption = None,
+    revocations: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Statement by which the signer took attestations back, or a directory of "
+                    "such; may be given several times.",
+                    "签署者的撤销声明文件或其目录；可多次指定。",
+                )
+            )
+        ),
+    ] = None,
     signer: Annotated[
         str,
         typer.Option(
@@ -122,7 +149,65 @@ def verify(
     import desensitize
     from desensitize.show.attack import show_verification
 
-    found = desensitize.verify(attestation, data=data, signer=signer)
+    found = desensitize.verify(
+        attestation,
+        data=data,
+        original=original,
+        salt=salt,
+        revocations=revocations or (),
+        signer=signer,
+    )
     show_verification(found)
     if not found.valid:
         raise typer.Exit(1)
+
+
+@app.command(
+    help=str(
+        Text(
+            "Take an attestation back, for good: a signed statement that goes to all who have it.",
+            "撤销发布证明（不可恢复）：生成签名声明，发给所有持有者。",
+        )
+    )
+)
+def revoke(
+    attestation: Annotated[
+        Path,
+        typer.Argument(
+            help=str(
+                Text("attestation.json, or its directory.", "attestation.json 文件，或其所在目录。")
+            )
+        ),
+    ],
+    signing_key: Annotated[
+        Path, typer.Option(help=str(Text("The key that had signed it.", "签署该证明的密钥。")))
+    ],
+    reason: Annotated[
+        str, typer.Option(help=str(Text("Why, for everybody.", "撤销理由，将公开。")))
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "File to write; revocation.json beside the attestation by default.",
+                    "写出的文件；缺省为证明旁边的 revocation.json。",
+                )
+            )
+        ),
+    ] = None,
+) -> None:
+    """Signs a statement and says to whom it has to go."""
+    import desensitize
+    from protos import terminal
+
+    path = desensitize.revoke(attestation, signing_key=signing_key, reason=reason, out=out)
+    terminal.done(Text(f"Revoked. Wrote {path}.", f"已撤销。已写入 {path}。"))
+    terminal.say(
+        Text(
+            "Send it to everybody who may have the data, and to the portal, which unpublishes "
+            f"them: veil catalog revoked {path} --by NAME",
+            "请将其发给所有可能持有数据者，并提交门户以撤下数据："
+            f"veil catalog revoked {path} --by 姓名",
+        )
+    )

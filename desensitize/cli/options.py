@@ -90,6 +90,18 @@ EarlierOption = Annotated[
 ]
 
 
+SaltOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=str(
+            Text(
+                "Salt of the release, which proves what it was made from; by default the file "
+                "beside its directory, DIRECTORY.salt.",
+                "发布的盐值文件，用于证明其原始数据；缺省为发布目录旁的 目录名.salt。",
+            )
+        )
+    ),
+]
 ValidDaysOption = Annotated[
     int,
     typer.Option(

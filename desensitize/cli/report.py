@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from desensitize.cli.options import JsonOption, MemoryOption, SheetOption, writable, write_json
+from desensitize.cli.options import (
+    JsonOption,
+    MemoryOption,
+    SaltOption,
+    SheetOption,
+    writable,
+    write_json,
+)
 from protos.language import Text
 
 app = typer.Typer()
@@ -39,6 +46,7 @@ def report(
             )
         ),
     ] = None,
+    salt: SaltOption = None,
     json_file: JsonOption = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
@@ -57,6 +65,7 @@ def report(
             directory,
             out=out,
             original=original,
+            salt=salt,
             sheet=sheet,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=progress,

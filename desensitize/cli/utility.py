@@ -12,6 +12,7 @@ from desensitize.cli.options import (
     JsonOption,
     MemoryOption,
     PolicyOption,
+    SaltOption,
     SheetOption,
     writable,
     write_json,
@@ -74,6 +75,7 @@ def utility(
             help=str(Text("Of the rows that are held out.", "划分测试行所用的随机种子。"))
         ),
     ] = 1,
+    salt: SaltOption = None,
     json_file: JsonOption = None,
     sheet: SheetOption = "",
     memory_mb: MemoryOption = 2048,
@@ -96,6 +98,7 @@ def utility(
             models=tuple(MODELS) if model is Model.BOTH else (model.value,),
             policy=policy,
             seed=seed,
+            salt=salt,
             sheet=sheet,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=progress,

@@ -12,7 +12,6 @@ from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.earlier import EarlierRelease
-from desensitize.row_order import Occasion, seed_of
 from protos.language import Text
 
 
@@ -23,7 +22,7 @@ def attack_file(
     *,
     levels: Mapping[str, str],
     today: dt.date,
-    order: bytes | None = None,
+    order: bytes = b"",
     auxiliary: Path | None = None,
     earlier: Sequence[EarlierRelease] = (),
     sheet: str = "",
@@ -38,8 +37,7 @@ def attack_file(
         policy: What was done.
         levels: Level of each column that has a hierarchy.
         today: Last possible day of birth.
-        order: Seed of the release's order of rows; None where nothing but
-            original and policy decides it.
+        order: Seed of the release's order of rows; empty if they stand as in the original.
         auxiliary: File that an attacker has; None for the original itself.
         earlier: Earlier releases of the dataset.
         sheet: Sheet of the original, if it is a workbook.
@@ -54,8 +52,6 @@ def attack_file(
     for path in (original, release, *beside):
         if not path.is_file():
             raise no_file(path)
-    if order is None:
-        order = seed_of(original, Occasion(policy.digest, sheet=sheet))
     task = {
         "sheet": sheet,
         "release": str(release.resolve()),

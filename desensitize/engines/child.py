@@ -88,9 +88,12 @@ def call(
             env={
                 "PATH": os.defpath,
                 "PYTHONPATH": str(_PACKAGE_ROOT),
-                # Address space is limited: allocators that reserve it in advance are left out.
+                # Address space is limited: allocators that reserve it in advance are left out, and
+                # the engine's gives back what it does not use. (It kept a gigabyte of it after the
+                # search for levels, and 20 million rows could not be put in order within the rest.)
                 "ARROW_DEFAULT_MEMORY_POOL": "system",
                 "MALLOC_ARENA_MAX": "2",
+                "DUCKDB_JE_MALLOC_CONF": "retain:false",
                 "OPENBLAS_NUM_THREADS": "1",  # a user namespace needs a single thread
                 # On a busy machine a loop in parallel waits for the thread that was put aside,
                 # at each of thousands of steps: models took twenty times as long.

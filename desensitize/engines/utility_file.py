@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from desensitize.engines.child import call
+from desensitize.engines.child import call, no_file
 from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy_file import read_policy
-from desensitize.releasing.facts import POLICY, read_copy, sha256_of
-from desensitize.row_order import seed_of
+from desensitize.releasing.facts import POLICY, read_copy
+from desensitize.releasing.originals import Original
+from desensitize.salt import salt_of
 from desensitize.usefulness import MODELS, UtilityReport, from_dict
-from protos.faults import InputError, TrustError
+from protos.faults import InputError
 from protos.language import Text
 
 
@@ -25,6 +26,7 @@ def utility(
     models: Sequence[str] = tuple(MODELS),
     policy: str | os.PathLike[str] | None = None,
     seed: int = 1,
+    salt: str | os.PathLike[str] | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -44,6 +46,7 @@ def utility(
         models: ``boosting``, ``linear``, or both.
         policy: The policy where its files lie; the release's copy by default.
         seed: Of the parts that are held out, and of the models.
+        salt: File of the release's salt; the one beside the directory by default.
         sheet: Sheet of the original, if it is a workbook.
         limits: What the process may use.
         progress: Told how far it is.
@@ -61,14 +64,11 @@ def utility(
             code="utility.model",
         )
     facts = read_copy(place)
-    said = facts.input
-    if source.is_file() and (said is None or sha256_of(source) != said.sha256):
-        raise TrustError(
-            Text(f"{source.name} is not what the release was made from",
-                 f"{source.name} 不是生成此发布的原始数据"),
-            remedy=Text("name the original file, unchanged", "请指定未经改动的原始文件"),
-            code="utility.original",
-        )  # fmt: skip
+    if not source.is_file():
+        raise no_file(source)
+    secret = salt_of(place, salt)
+    origin = Original(source.name, source)
+    origin.check(facts, secret, "utility.original")
     rules = read_policy(Path(policy) if policy is not None else place / POLICY)
     task = {
         "sheet": sheet,
@@ -76,7 +76,7 @@ def utility(
         "policy": rules.text,
         "folder": str(rules.folder.resolve()),
         "levels": dict(facts.levels),
-        "order": seed_of(source, facts.occasion(sheet)).hex() if source.is_file() else "",
+        "order": secret.order(origin.digest, facts.occasion(sheet)).hex(),
         "target": target,
         "models": list(models),
         "seed": seed,

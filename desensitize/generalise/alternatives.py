@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from desensitize.generalise.choose import hierarchies_of, read_groups
-from desensitize.generalise.groups import Groups
-from desensitize.generalise.lattice import search
+from desensitize.generalise.choose import hierarchies_of, read_combinations
+from desensitize.generalise.combinations import Combinations
+from desensitize.generalise.lattice import Search
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.policy import Models, PublishPolicy
 from desensitize.sources import Table
@@ -85,32 +85,33 @@ def alternatives(
     drawn = TokenKeys(
         tuple(TokenKey(each, "", "", secrets.token_bytes(_KEY_BYTES)) for each in only.domains)
     )
-    groups = read_groups(table, only, drawn, hierarchies)
     names = [each.column for each in hierarchies]
     wanted = sorted({*ks, *({policy.models.k} if policy.models.k else ())})
     found = []
-    for done, k in enumerate(wanted):
-        if progress is not None:
-            progress(done, len(wanted))
-        found.append(_one(groups, names, replace(models, k=k)))
+    with read_combinations(table, only, drawn, hierarchies) as source:
+        search = Search(source)  # of rising k: what is ruled out for one is for the next ones
+        for done, k in enumerate(wanted):
+            if progress is not None:
+                progress(done, len(wanted))
+            found.append(_one(search, names, source, replace(models, k=k)))
     return tuple(found)
 
 
-def _one(groups: Groups, names: Sequence[str], models: Models) -> Alternative:
+def _one(search: Search, names: Sequence[str], source: Combinations, models: Models) -> Alternative:
     k = models.k or 0
     try:
-        found = search(groups, models)
+        found = search.least(models)
     except PolicyError:  # nothing meets them
         return Alternative(k, met=False, loss=1.0, suppressed=1.0, classes=0, levels={})
     return Alternative(
         k,
         met=True,
         loss=found.loss,
-        suppressed=found.suppressed / max(groups.rows, 1),
+        suppressed=found.suppressed / max(source.rows, 1),
         classes=found.classes,
         levels={
             name: domain.names[level]
-            for name, domain, level in zip(names, groups.domains, found.node, strict=True)
+            for name, domain, level in zip(names, source.domains, found.node, strict=True)
         },
         coarser=tuple(name for name, level in zip(names, found.node, strict=True) if level),
     )

@@ -4,22 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
-from desensitize.generalise.classes import Flags
-from desensitize.generalise.groups import Groups, group
+from desensitize.generalise.combinations import Combinations
+from desensitize.generalise.combine import combine
+from desensitize.generalise.groups import Flags, Groups
 from desensitize.generalise.lattice import Found, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
-from desensitize.masking.base import Method, Secrets, needs_of
+from desensitize.masking.base import Function, Method, Secrets, Workshop, needs_of
 from desensitize.masking.statement import forget, prepare, tell
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table, columns_of
+from desensitize.spelling import plain_array
 from protos.faults import InputError
 from protos.language import Text
 
@@ -77,7 +80,12 @@ class Chosen:
 
 
 def choose(
-    table: Table, policy: PublishPolicy, secrets: Secrets, population: Table | None = None
+    table: Table,
+    policy: PublishPolicy,
+    secrets: Secrets,
+    population: Table | None = None,
+    *,
+    occasion: bytes = b"",
 ) -> Chosen | None:
     """Chooses levels; leaves the table `SUPPRESSED` in the engine if rows have to go.
 
@@ -89,6 +97,7 @@ def choose(
         policy: Its hierarchies and models.
         secrets: Keys of the domains.
         population: Everybody from whom the rows were drawn, for δ-presence; in the same engine.
+        occasion: Secret bytes of the release, for what is drawn under a key.
 
     Returns:
         None if the policy asks for no model, or publishes no quasi-identifier.
@@ -109,10 +118,12 @@ def choose(
     hierarchies = hierarchies_of(policy)
     if not hierarchies:
         return None
-    groups = read_groups(table, policy, secrets, hierarchies, population)
-    found = search(groups, policy.models)
-    out = suppressed_groups(groups, policy.models, found.node)
-    _keep_suppressed(table, groups, out, found)
+    with read_combinations(table, policy, secrets, hierarchies, population, occasion) as source:
+        found = search(source, policy.models)
+        groups = source.at(found.node)
+        out = suppressed_groups(groups, policy.models, found.node)
+        _keep_suppressed(table, groups, out, found)
+        measures = utility(source, groups, found.node, out)
     named = [
         (each, level)
         for each, level in zip(hierarchies, found.node, strict=True)
@@ -123,7 +134,7 @@ def choose(
         {each.column: each.names[level] for each, level in named},
         {each.column: (each.methods[level],) for each, level in named},
         tuple(each.column for each in hierarchies),
-        utility(groups, found.node, out),
+        measures,
     )
 
 
@@ -191,26 +202,35 @@ def _counted(population: Table | None, policy: PublishPolicy, secrets: Secrets) 
     return f"(SELECT *, count(*) AS n FROM {everybody.sql} GROUP BY ALL)"
 
 
-def read_groups(
+@contextmanager
+def read_combinations(
     table: Table,
     policy: PublishPolicy,
     secrets: Secrets,
     hierarchies: list[Hierarchy],
     population: Table | None = None,
-) -> Groups:
-    """Reads the quasi-identifiers and sensitive columns of a table into groups."""
+    occasion: bytes = b"",
+) -> Iterator[Combinations]:
+    """Reads the quasi-identifiers and sensitive columns of a table into combinations.
+
+    Sensitive texts that are one value written in two ways count as one (see `spelling`).
+    """
     everybody = _counted(population, policy, secrets)
     statement = prepare(
         table, policy, secrets,
         methods={h.column: (AsRead(),) for h in hierarchies if policy.columns[h.column].hierarchy},
+        occasion=occasion,
     )  # fmt: skip
     asked = policy.models.of_sensitive
     sensitive = [c.name for c in policy.published if asked and c.sensitive]
     listed = [f"{quoted(each.column)} AS q{i}" for i, each in enumerate(hierarchies)]
-    listed += [f"{quoted(name)} AS s{i}" for i, name in enumerate(sensitive)]
+    stored = dict(zip(statement.names, statement.stored, strict=True))
+    shop = statement.workshop
+    listed += [f"{one_value(name, stored[name], shop)} AS s{i}" for i, name in enumerate(sensitive)]
     select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
     try:
-        return group(
+        tell(table.engine, shop)
+        found = combine(
             table.engine, select, hierarchies, sensitive, statement.workshop, tell,
             everybody=everybody,
         )  # fmt: skip
@@ -218,6 +238,17 @@ def read_groups(
         forget(table.engine, statement.workshop)
         if everybody:
             table.engine.execute(f"DROP TABLE {EVERYBODY}")
+    try:
+        yield found
+    finally:
+        found.drop()
+
+
+def one_value(name: str, stored: str, shop: Workshop) -> str:
+    """Returns the expression of a published column in which each value is written in one way."""
+    if stored != "VARCHAR":
+        return quoted(name)
+    return f"{shop.function(Function(plain_array))}({quoted(name)})"
 
 
 def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:

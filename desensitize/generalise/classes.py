@@ -23,13 +23,11 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from desensitize.generalise.groups import Groups, Ints, Sensitive
-from desensitize.generalise.spread import Spread, spread
+from desensitize.generalise.groups import Flags, Groups
+from desensitize.generalise.spread import Column, Ints, Over
 from desensitize.policy import Models
 
-Flags = NDArray[np.bool_]
 _ROUNDING: Final = 1e-9
 
 
@@ -46,13 +44,13 @@ class Classes:
 
     member: Ints
     sizes: Ints
-    sensitive: tuple[Sensitive, ...] = ()
+    sensitive: tuple[Column, ...] = ()
     people: Ints | None = None
 
     @cached_property
-    def spreads(self) -> tuple[Spread, ...]:
+    def spreads(self) -> tuple[Over, ...]:
         """How each sensitive column lies over them."""
-        return tuple(spread(each, self.member, self.sizes) for each in self.sensitive)
+        return tuple(each.over(self.member, self.sizes) for each in self.sensitive)
 
     def rows(self, flags: Flags) -> int:
         """Returns the rows of some of them."""
@@ -177,7 +175,15 @@ def must_lose(classes: Classes, models: Models, most: int, reaches: Sequence[flo
     return int(np.ceil(lost - 1e-6).sum())
 
 
-def reach(column: Sensitive, t: float, rows: int, most: int) -> float:
+def least_rows(models: Models) -> int:
+    """Returns below how many rows a class is left out, and every part of it, whatever is in it.
+
+    It has at most as many different values as rows, and no more entropy than their logarithm.
+    """
+    return max(models.k or 0, models.l or 0, math.ceil((models.entropy_l or 0) - 1e-6))
+
+
+def reach(values: int, vanishing: int, t: float, share: float) -> float:
     """Returns how far from the whole table a class can be that is within t of what is kept.
 
     What is kept is at most the share of rows left out away from the whole, and distances add up.
@@ -185,11 +191,9 @@ def reach(column: Sensitive, t: float, rows: int, most: int) -> float:
     steps, so each value that can vanish may be a step more.
 
     Args:
-        column: The sensitive column.
+        values: Of the sensitive column.
+        vanishing: How many of them can be in no kept row; 0 without an order.
         t: Of the model.
-        rows: Of the table.
-        most: Rows that may be left out.
+        share: Of the rows that may be left out.
     """
-    counted = np.sort(np.bincount(column.code, weights=column.count))
-    vanishing = int((np.cumsum(counted[counted > 0]) <= most).sum()) if column.ordered else 0
-    return t + _ROUNDING + most / max(rows, 1) + vanishing / max(column.values - 1, 1)
+    return t + _ROUNDING + share + vanishing / max(values - 1, 1)

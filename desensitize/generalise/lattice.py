@@ -17,7 +17,7 @@ to a share of all rows. Two things keep the search short, and the optimum exact:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 
 from desensitize.generalise.classes import (
     Classes,
-    Flags,
     broken,
     classes_at,
+    least_rows,
     must_lose,
     reach,
 )
-from desensitize.generalise.groups import Groups
+from desensitize.generalise.groups import Flags, Groups, Source
 from desensitize.generalise.loss import of_nodes, of_table
 from desensitize.policy import Models
 from protos.faults import InputError, PolicyError
@@ -66,60 +66,100 @@ class Found:
     nodes: int
 
 
-def search(groups: Groups, models: Models) -> Found:
+def search(source: Source, models: Models) -> Found:
     """Finds the node of least loss; of equal ones the one whose levels are the lowest.
 
     Raises:
         InputError: The lattice has too many nodes.
         PolicyError: No node meets the models.
     """
-    levels = [len(domain.names) for domain in groups.domains]
-    if (number := int(np.prod(levels, dtype=object))) > MOST_NODES:
-        raise InputError(
-            Text(
-                f"{number:,} combinations of levels are more than {MOST_NODES:,}",
-                f"层级组合有 {number:,} 种，超过上限 {MOST_NODES:,}",
-            ),
-            remedy=Text(
-                "name fewer levels, or drop a quasi-identifier", "请减少层级，或删除一个准标识符"
-            ),
-            code="lattice.size",
+    return Search(source).least(models)
+
+
+class Search:
+    """Searches one table for several models, of which none is weaker than the one before.
+
+    So what was ruled out once stays ruled out.
+    """
+
+    def __init__(self, source: Source) -> None:
+        """Lays the lattice out.
+
+        Raises:
+            InputError: It has too many nodes.
+        """
+        levels = [len(domain.names) for domain in source.domains]
+        if (number := int(np.prod(levels, dtype=object))) > MOST_NODES:
+            raise InputError(
+                Text(
+                    f"{number:,} combinations of levels are more than {MOST_NODES:,}",
+                    f"层级组合有 {number:,} 种，超过上限 {MOST_NODES:,}",
+                ),
+                remedy=Text(
+                    "name fewer levels, or drop a quasi-identifier",
+                    "请减少层级，或删除一个准标识符",
+                ),
+                code="lattice.size",
+            )
+        nodes = np.array(list(product(*map(range, levels))), np.int8).reshape(number, len(levels))
+        self._source = source
+        self._unsuppressed = per_level(source)
+        bound = of_nodes(self._unsuppressed, nodes)
+        order = np.lexsort((bound, -nodes.sum(1, dtype=np.int64)))
+        self._nodes, self._bound = nodes[order], bound[order]
+        self._possible = np.ones(number, bool)
+
+    def least(self, models: Models) -> Found:
+        """Finds the node of least loss; see `search`.
+
+        Raises:
+            PolicyError: No node meets the models.
+        """
+        source, nodes = self._source, self._nodes
+        most = int(models.max_suppressed * source.rows)
+        needed, reaches = least_rows(models), _reaches(source, models, most)
+        best: Found | None = None
+        open_ = self._possible.copy()
+        tried, at = 0, 0
+        while (at := _next(open_, at)) >= 0:
+            node = tuple(map(int, nodes[at]))
+            open_[at] = False
+            tried += 1
+            groups = None if source.hopeless(node, needed, most) else source.at(node)
+            classes = None if groups is None else classes_at(groups, node)
+            if (
+                groups is None
+                or classes is None
+                or must_lose(classes, models, most, reaches) > most
+            ):
+                below = (nodes <= nodes[at]).all(1)
+                open_ &= ~below
+                self._possible &= ~below
+                continue
+            wrong = broken(classes, models)
+            if classes.rows(wrong) > most:
+                continue
+            found = _measured(groups, classes, wrong, node, self._unsuppressed)
+            if best is None or (found.loss, found.node) < (best.loss, best.node):
+                best = found
+                open_ &= self._bound <= best.loss
+        if best is None:
+            raise _impossible(source, models)
+        return replace(best, tried=tried, nodes=len(nodes))
+
+
+def _reaches(source: Source, models: Models, most: int) -> list[float]:
+    if models.t is None:
+        return [1.0] * len(source.sensitive)
+    return [
+        reach(
+            each.values,
+            source.vanishing(place, most) if each.ordered else 0,
+            models.t,
+            most / max(source.rows, 1),
         )
-    nodes = np.array(list(product(*map(range, levels))), np.int8).reshape(number, len(levels))
-    unsuppressed = per_level(groups)
-    bound = of_nodes(unsuppressed, nodes)
-    most = int(models.max_suppressed * groups.rows)
-    reaches = [
-        reach(each, 1.0 if models.t is None else models.t, groups.rows, most)
-        for each in groups.sensitive
+        for place, each in enumerate(source.sensitive)
     ]
-    best: Found | None = None
-    tried = 0
-    order = np.lexsort((bound, -nodes.sum(1, dtype=np.int64)))
-    nodes, bound = nodes[order], bound[order]
-    open_ = np.ones(number, bool)
-    at = 0
-    while (at := _next(open_, at)) >= 0:
-        node = tuple(map(int, nodes[at]))
-        open_[at] = False
-        tried += 1
-        classes = classes_at(groups, node)
-        if must_lose(classes, models, most, reaches) > most:
-            open_ &= ~(nodes <= nodes[at]).all(1)
-            continue
-        wrong = broken(classes, models)
-        if classes.rows(wrong) > most:
-            continue
-        found = _measured(groups, classes, wrong, node, unsuppressed)
-        if best is None or (found.loss, found.node) < (best.loss, best.node):
-            best = found
-            open_ &= bound <= best.loss
-    if best is None:
-        raise _impossible(groups, models)
-    return Found(
-        best.node, best.loss, best.losses, best.suppressed, best.smallest, best.classes,
-        tried, number,
-    )  # fmt: skip
 
 
 def _next(open_: Flags, start: int) -> int:
@@ -128,17 +168,16 @@ def _next(open_: Flags, start: int) -> int:
     return ahead if ahead < len(open_) and open_[ahead] else -1
 
 
-def per_level(groups: Groups) -> list[NDArray[np.float64]]:
+def per_level(source: Source) -> list[NDArray[np.float64]]:
     """Returns each column's loss at each of its levels, without suppressed rows."""
-    rows = max(groups.rows, 1)
-    losses = []
-    for domain, codes in zip(groups.domains, groups.codes, strict=True):
-        weights = np.bincount(codes, weights=groups.counts, minlength=domain.codes.shape[1])
-        losses.append(np.array([
+    rows = max(source.rows, 1)
+    return [
+        np.array([
             (shares[labels] * weights).sum() / rows
             for shares, labels in zip(domain.shares, domain.codes, strict=True)
-        ]))  # fmt: skip
-    return losses
+        ])
+        for domain, weights in zip(source.domains, source.marginals, strict=True)
+    ]  # fmt: skip
 
 
 def _measured(
@@ -153,9 +192,11 @@ def _measured(
     weights, rows = groups.counts[out], max(groups.rows, 1)
     losses = []
     for column, (domain, level) in enumerate(zip(groups.domains, node, strict=True)):
-        # Of a suppressed row all is lost, not its label's share.
-        shares = domain.shares[level][domain.codes[level][groups.codes[column, out]]]
-        more = float(((1 - shares) * weights).sum())
+        # Of a suppressed row all is lost, not its label's share. Rows are added up before losses
+        # are: so they come to the same, to the last bit, from whatever combinations.
+        labels = domain.codes[level][groups.codes[column, out]]
+        gone = np.bincount(labels, weights=weights, minlength=len(domain.shares[level]))
+        more = float(((1 - domain.shares[level]) * gone).sum())
         losses.append(float(unsuppressed[column][level]) + more / rows)
     left = classes.sizes[~wrong & (classes.sizes > 0)]
     smallest = int(left.min()) if len(left) else 0
@@ -171,14 +212,15 @@ def suppressed_groups(groups: Groups, models: Models, node: tuple[int, ...]) -> 
     return out
 
 
-def _impossible(groups: Groups, models: Models) -> PolicyError:
-    classes = classes_at(groups, tuple(len(domain.names) - 1 for domain in groups.domains))
+def _impossible(source: Source, models: Models) -> PolicyError:
+    node = tuple(len(domain.names) - 1 for domain in source.domains)
+    classes = classes_at(source.at(node), node)
     out = classes.rows(broken(classes, models))
     return PolicyError(
         Text(
             f"no combination of levels meets the models: at the coarsest one, {out:,} "
-            f"of {groups.rows:,} rows would have to be left out",
-            f"没有满足模型要求的层级组合：即使在最粗的层级，{groups.rows:,} 行中仍需删除 "
+            f"of {source.rows:,} rows would have to be left out",
+            f"没有满足模型要求的层级组合：即使在最粗的层级，{source.rows:,} 行中仍需删除 "
             f"{out:,} 行",
         ),
         remedy=Text(

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from desensitize.generalise.groups import Ints, Sensitive
-
+Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _DENSE: Final = 8
 """Cells laid out for each one that is filled, up to which counting is quicker than sorting."""
@@ -146,23 +145,80 @@ class Spread:
         return total.astype(np.float64)  # of nothing, integers
 
 
-def spread(column: Sensitive, member: Ints, sizes: Ints) -> Spread:
-    """Puts a column's lines together by class.
+@dataclass(frozen=True)
+class Sensitive:
+    """A sensitive column, beside the groups.
 
-    Args:
-        column: The sensitive values of groups.
-        member: Class of each group.
-        sizes: Rows of each class.
+    Attributes:
+        name: Of the column.
+        values: How many distinct values it has; no value counts as one.
+        ordered: Whether its codes stand in the order of its values.
+        group: Group of each line.
+        code: Value of each line.
+        count: Rows of each line.
     """
-    width = max(column.values, 1)
-    keys = member[column.group] * width + column.code
-    if len(sizes) * width <= _DENSE * len(keys):
-        laid = np.bincount(keys, weights=column.count, minlength=len(sizes) * width)
-        filled = np.flatnonzero(laid)
-        count = laid[filled].astype(np.int64)
-    else:
-        order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        filled, count = ordered[starts], np.add.reduceat(column.count[order], starts)
-    return Spread(column.ordered, column.values, sizes, filled // width, filled % width, count)
+
+    name: str
+    values: int
+    ordered: bool
+    group: Ints
+    code: Ints
+    count: Ints
+
+    def over(self, member: Ints, sizes: Ints) -> Spread:
+        """Puts its lines together by class.
+
+        Args:
+            member: Class of each group.
+            sizes: Rows of each class.
+        """
+        width = max(self.values, 1)
+        keys = member[self.group] * width + self.code
+        if len(sizes) * width <= _DENSE * len(keys):
+            laid = np.bincount(keys, weights=self.count, minlength=len(sizes) * width)
+            filled = np.flatnonzero(laid)
+            count = laid[filled].astype(np.int64)
+        else:
+            order = np.argsort(keys, kind="stable")
+            ordered = keys[order]
+            starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+            filled, count = ordered[starts], np.add.reduceat(self.count[order], starts)
+        return Spread(self.ordered, self.values, sizes, filled // width, filled % width, count)
+
+
+class Over(Protocol):
+    """How a sensitive column lies over classes: as `Spread` says it, however it is found out."""
+
+    @property
+    def distinct(self) -> Ints:
+        """How many different values each class has."""
+
+    @property
+    def entropies(self) -> Floats:
+        """Entropy of each class's values, nats."""
+
+    def distances(self, kept: NDArray[np.bool_] | None = None) -> Floats:
+        """Returns the earth mover's distance of each class; see `Spread.distances`."""
+
+
+class Values(Protocol):
+    """What is known of a sensitive column without its lines."""
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+
+    @property
+    def values(self) -> int:
+        """How many distinct values it has."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its codes stand in the order of its values."""
+
+
+class Column(Values, Protocol):
+    """A sensitive column: `Sensitive` in memory, or one whose lines are in the engine."""
+
+    def over(self, member: Ints, sizes: Ints) -> Over:
+        """Puts its lines together by class; see `Sensitive.over`."""

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from desensitize.generalise.classes import Flags, classes_at
-from desensitize.generalise.groups import Groups, Ints
+from desensitize.generalise.classes import classes_at
+from desensitize.generalise.groups import Flags, Groups, Source
+from desensitize.generalise.spread import Ints
 
 Counts = NDArray[Any]
 
@@ -34,28 +35,28 @@ class Utility:
     marginals: tuple[float, ...]
 
 
-def utility(groups: Groups, node: tuple[int, ...], out: Flags) -> Utility:
+def utility(source: Source, groups: Groups, node: tuple[int, ...], out: Flags) -> Utility:
     """Measures one node.
 
     Args:
-        groups: The table.
+        source: The table.
+        groups: Combinations from which the node's classes can be told.
         node: Level of each quasi-identifier.
-        out: Groups whose rows are left out.
+        out: Groups whose rows are left out; with one all of its class.
     """
-    rows, weights = groups.rows, groups.counts
-    left = np.where(out, 0, weights)
+    left = np.where(out, 0, groups.counts)
     classes = classes_at(groups, node)
     sizes = np.bincount(classes.member, weights=left, minlength=len(classes.sizes))
     entropy, marginals = [], []
-    for column, (domain, level) in enumerate(zip(groups.domains, node, strict=True)):
-        labels, values = domain.codes[level], domain.codes.shape[1]
-        before = np.bincount(groups.codes[column], weights=weights, minlength=values)
-        after = np.bincount(groups.codes[column], weights=left, minlength=values)
+    gone = source.rows_of(groups, out, node)
+    for place, (domain, level) in enumerate(zip(source.domains, node, strict=True)):
+        labels, before = domain.codes[level], source.marginals[place]
+        after = before - gone[place]
         entropy.append(entropy_lost(before, after, labels))
         marginals.append(
             variation(np.bincount(labels, weights=after), np.bincount(labels, weights=before))
         )
-    return Utility(discernibility(sizes, rows), tuple(entropy), tuple(marginals))
+    return Utility(discernibility(sizes, source.rows), tuple(entropy), tuple(marginals))
 
 
 def discernibility(sizes: Counts, rows: int) -> int:

@@ -107,7 +107,8 @@ def write_masked(
         secrets: Keys of the domains.
         path: A file that does not exist.
         population: Everybody from whom the rows were drawn, if a model is about them.
-        order: Seed of the order of the rows; see `row_order`. None for that of the table.
+        order: Secret seed of the release: of the order of its rows (see `row_order`) and of
+            shuffles under a key. None for the order of the table.
         progress: Told about rows that are done, a few times a second.
 
     Raises:
@@ -118,15 +119,17 @@ def write_masked(
     """
     # The same rows in the same order, whatever else the engine is used for.
     table.engine.execute("SET preserve_insertion_order = true").fetchall()
-    chosen = choose(table, policy, secrets, population)
+    drawn = order or b""
+    chosen = choose(table, policy, secrets, population, occasion=drawn)
     late = {column.name for column in policy.published}
     if chosen is None:
-        statement = prepare(table, policy, secrets, late=late, order=order)
+        statement = prepare(table, policy, secrets, late=late, occasion=drawn, order=order)
     else:
         late -= set(chosen.columns)
         statement = prepare(
-            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late, order=order
-        )
+            table, policy, secrets, methods=chosen.methods, kept=chosen.kept, late=late,
+            occasion=drawn, order=order,
+        )  # fmt: skip
     rows, counts, schema = _write(table, statement, path, progress)
     suppressed = 0 if chosen is None else chosen.found.suppressed
     return Written(

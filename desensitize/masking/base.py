@@ -113,6 +113,7 @@ class Workshop:
         measure: Returns one figure of the rows below, such as a percentile; it reads them once.
         column: The column at work.
         bounds: Least and greatest value that the policy declares for it.
+        occasion: Secret bytes of this release: what is drawn under a key is drawn for it alone.
         variables: Bytes that the statement refers to as ``getvariable(name)``; never in its text.
         functions: What Python computes.
         helpers: Expressions that the next layer needs as columns (windows cannot be nested).
@@ -127,6 +128,7 @@ class Workshop:
     measure: Callable[[str], Any]
     column: str = ""
     bounds: Bounds | None = None
+    occasion: bytes = field(default=b"", repr=False)
     variables: dict[str, bytes] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     helpers: dict[str, str] = field(default_factory=dict)

@@ -61,6 +61,33 @@ class FormatPreserving:
         return shop.call(Function(encrypt), f"upper(trim({as_text(cell).sql}))")
 
 
+@dataclass(frozen=True)
+class ClearPart:
+    """What FF1 leaves clear of a value, which needs no key: for those who judge a release.
+
+    No policy names it. Conclusions: these characters.
+
+    Attributes:
+        alphabet: Of the encryption.
+        length: Characters that it leaves.
+    """
+
+    alphabet: Alphabet
+    length: int
+
+    title: ClassVar = Text("characters that stay clear", "未加密的字符")
+    concludes: ClassVar = Text("how it begins", "可知其开头")
+
+    def apply(self, cell: Cell, shop: Workshop) -> Cell:  # noqa: ARG002 - one shape for all
+        """Returns text; NULL for what FF1 does not encrypt."""
+        letters = ALPHABETS[self.alphabet]
+        lengths = Ff1(bytes(16), len(letters)).lengths()
+        text = f"upper(trim({as_text(cell).sql}))"
+        form = f"[{letters}]{{{lengths.start},{lengths.stop - 1}}}"
+        fits = f"regexp_full_match(substr({text}, {self.length + 1}), '{form}')"
+        return Cell(f"CASE WHEN {fits} THEN left({text}, {self.length}) END", "VARCHAR")
+
+
 def encrypter(
     cipher: Ff1, letters: str, *, clear: int = 0, back: bool = False
 ) -> Callable[[pa.Array], pa.Array]:

@@ -5,6 +5,7 @@ The engine sorts for them, on disk where memory does not suffice; all other meth
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -21,9 +22,10 @@ from protos.language import Text
 class Shuffle:
     """The values of a column change places within their group; all are still there.
 
-    The new order is drawn from the domain's key and the rows' numbers, or, without a domain, from
-    32 fresh random bytes that nobody keeps. In a group of fewer than ``smallest`` rows values
-    become NULL: there a shuffle hides nothing.
+    The new order is drawn from the domain's key, the rows' numbers and the release itself (its
+    original, policy, keys and salt), so that who has seen one table before and after cannot undo
+    the next; or, without a domain, from 32 fresh random bytes that nobody keeps. In a group of
+    fewer than ``smallest`` rows values become NULL: there a shuffle hides nothing.
 
     Conclusions: which values the group has, exactly; of a person, a value of the group with the
     frequency that it has there. What hung together with the column in other ways is lost.
@@ -56,7 +58,8 @@ class Shuffle:
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
         """Returns the value of the row that stands at this row's place in the drawn order."""
         if self.domain:
-            seed = shop.secrets.subkey(self.domain, f"shuffle {shop.column}")
+            key = shop.secrets.subkey(self.domain, f"shuffle {shop.column}")
+            seed = hmac.digest(key, shop.occasion, "sha256")
         else:
             seed = secrets.token_bytes(32)
             shop.fresh.add(shop.column)

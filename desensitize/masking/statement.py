@@ -47,6 +47,7 @@ class Statement:
         names: Of the published columns, in order. As many columns follow in ``sql`` as are in
             ``counted``, each true where a value was lost.
         counted: Places of the columns in which values can be lost.
+        stored: The engine's type of each published column.
         unclear: Places of those in which the engine says also whether a value was lost because it
             could mean several things; as many columns follow those of ``counted``.
         unmentioned: Columns of the table that the policy does not publish or drop.
@@ -59,6 +60,7 @@ class Statement:
     sql: str
     names: tuple[str, ...]
     counted: tuple[int, ...]
+    stored: tuple[str, ...]
     unclear: tuple[int, ...]
     unmentioned: tuple[str, ...]
     fresh: tuple[str, ...]
@@ -74,6 +76,7 @@ def prepare(
     methods: Mapping[str, tuple[Method, ...]] | None = None,
     kept: Callable[[Mapping[str, str]], str] = lambda _: "",
     late: Container[str] = (),
+    occasion: bytes = b"",
     order: bytes | None = None,
 ) -> Statement:
     """Puts the statement together and tells the engine what it refers to.
@@ -87,6 +90,7 @@ def prepare(
             given the expression of each by name. Empty for all.
         late: Columns of which Python may do its part on the rows that leave the engine, which is
             quicker; ``kept`` must not look at them.
+        occasion: Secret bytes of the release, for what is drawn under a key.
         order: Seed of the order of the rows; None for that of the table.
 
     Raises:
@@ -95,6 +99,7 @@ def prepare(
     matched = match_columns(table, policy)
     layers, cells = _source(table)
     shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
+    shop.occasion = occasion
     chosen = methods or {}
     steps = [chosen.get(c.name, c.methods) for c in policy.published]
     read = [
@@ -141,6 +146,7 @@ def prepare(
         sql,
         tuple(column.name for column in policy.published),
         counted,
+        tuple(cell.stored for cell in current),
         tuple(doubted),
         tuple(column.name for column in table.columns if column.name not in matched),
         tuple(name for name in (c.name for c in policy.published) if name in shop.fresh),

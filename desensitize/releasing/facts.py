@@ -28,24 +28,39 @@ from protos.language import Text
 
 MANIFEST: Final = "manifest.json"
 POLICY: Final = "policy.toml"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """One file, or one table in memory.
+    """One file of a release.
 
     Attributes:
         name: File name without a path, or the kind of object.
-        sha256: 64 hexadecimal digits; of an object in memory, of its rows as an Arrow stream.
+        sha256: 64 hexadecimal digits.
         rows: Rows in it.
-        bytes: Size; 0 for an object in memory.
+        bytes: Size.
     """
 
     name: str
     sha256: str
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class OriginalFacts:
+    """What a release was made from, told so that nobody can try out what it may have been.
+
+    Attributes:
+        name: File name without a path, or the kind of object.
+        commitment: HMAC-SHA-256 under the release's salt, 64 hexadecimal digits; see `salt`.
+        rows: Rows in it.
+    """
+
+    name: str
+    commitment: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -118,16 +133,17 @@ class Release:
         output: The Parquet file.
         policy_sha256: Of ``policy.toml``.
         files: SHA-256 of each hierarchy file, by name.
-        population_sha256: Of the population that δ was measured beside, which lies elsewhere; empty
-            without one.
+        population: Commitment to the population that δ was measured beside, which lies elsewhere;
+            empty without one.
         versions: Packages by name, and what read and wrote.
         columns: The published ones, in order.
         dropped: Columns that the policy drops.
-        unmentioned: Columns that it does not mention, and which were dropped for that.
+        unmentioned: Columns that it does not mention, and which were dropped for that; masked where
+            the name may be a value.
         levels: Level of each generalised column, by name.
         suppressed_rows: Rows that were left out so that the models hold.
         token_keys: Id of the key that was used, by domain; an id tells nothing about a key.
-        repeatable: Whether the same input, policy and keys give the same bytes.
+        repeatable: Whether the same input, policy, keys and salt give the same bytes.
         fresh: Columns because of which they do not.
         rescan: What the scan of the output found.
         drawn: What was drawn anew for the order of rows; empty where the release is repeatable.
@@ -139,7 +155,7 @@ class Release:
 
     dataset: str
     open: str
-    input: FileFacts | None
+    input: OriginalFacts | None
     output: FileFacts
     policy_sha256: str
     versions: Mapping[str, str]
@@ -147,7 +163,7 @@ class Release:
     dropped: tuple[str, ...] = ()
     unmentioned: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
-    population_sha256: str = ""
+    population: str = ""
     levels: Mapping[str, str] = field(default_factory=dict)
     suppressed_rows: int = 0
     token_keys: Mapping[str, str] = field(default_factory=dict)
@@ -168,7 +184,7 @@ class Release:
         """
         return Occasion(
             self.policy_sha256, dict(self.token_keys), dict(self.files),
-            self.population_sha256, sheet, self.drawn,
+            self.population, sheet, self.drawn,
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -283,7 +299,7 @@ def from_dict(body: Mapping[str, Any]) -> Release:
     return Release(
         **dict(body)
         | {
-            "input": FileFacts(**body["input"]) if body["input"] else None,
+            "input": OriginalFacts(**body["input"]) if body["input"] else None,
             "output": FileFacts(**body["output"]),
             "columns": columns,
             "rescan": RescanFacts(**body["rescan"]) if body["rescan"] else None,
@@ -300,8 +316,17 @@ def from_dict(body: Mapping[str, Any]) -> Release:
 
 def sha256_of(path: Path) -> str:
     """Returns the SHA-256 of a file, 64 hexadecimal digits."""
+    return digest_of(path).hex()
+
+
+def digest_of(path: Path) -> bytes:
+    """Returns the SHA-256 of a file, 32 bytes.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def lies_in(directory: Path, name: str) -> Path | None:

@@ -1,7 +1,8 @@
 """The files that a policy names, in the release: so that it can be repeated from its directory.
 
 Hierarchy files are copied before any work and read from the copies: what was done is done by what
-the manifest has the digests of. A population is personal data itself: only its digest is recorded.
+the manifest has the digests of. A population is personal data itself: only a commitment to it is
+recorded.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from desensitize.generalise.levels import check_file
 from desensitize.policy import PublishPolicy
-from desensitize.releasing.facts import sha256_of
+from desensitize.releasing.facts import digest_of, sha256_of
+from desensitize.salt import Salt
 
 
 def names(policy: PublishPolicy) -> tuple[str, ...]:
@@ -51,10 +53,10 @@ def digests(policy: PublishPolicy, directory: Path) -> dict[str, str]:
     return {name: sha256_of(directory / name) for name in names(policy)}
 
 
-def population_digest(policy: PublishPolicy) -> str:
-    """Returns the SHA-256 of the population's file; empty without one."""
+def population_of(policy: PublishPolicy, salt: Salt) -> str:
+    """Returns the commitment to the population's file; empty without one."""
     delta = policy.models.delta
-    return "" if delta is None else sha256_of(policy.folder / delta.file)
+    return "" if delta is None else salt.commitment(digest_of(policy.folder / delta.file))
 
 
 def every_file(directory: Path) -> Iterator[Path]:

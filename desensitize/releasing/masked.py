@@ -11,15 +11,13 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys
 from desensitize.masking.apply import Progress, Written, write_masked
 from desensitize.policy import PublishPolicy
-from desensitize.releasing.facts import (
-    FileFacts,
-    sha256_of,
-)
-from desensitize.releasing.files import digests, population_digest
-from desensitize.releasing.originals import digests_of_rows
+from desensitize.releasing.facts import OriginalFacts, digest_of
+from desensitize.releasing.files import digests, population_of
+from desensitize.releasing.originals import digest_of_rows
 from desensitize.releasing.originals import lay_down as lay_down_rows
 from desensitize.releasing.reading import in_child, opened, unchanged
-from desensitize.row_order import Occasion, seed_of
+from desensitize.row_order import Occasion
+from desensitize.salt import Salt
 from protos.faults import InputError
 from protos.language import Text
 
@@ -31,13 +29,13 @@ class Masked:
     """What came of masking.
 
     Attributes:
-        source: What went in.
+        source: What went in, as it is told.
         written: What was done.
         occasion: What the order of the rows was drawn for.
         order: Its seed.
     """
 
-    source: FileFacts
+    source: OriginalFacts
     written: Written
     occasion: Occasion
     order: bytes = field(repr=False)
@@ -47,6 +45,7 @@ def from_file(
     source: Path,
     policy: PublishPolicy,
     keys: TokenKeys,
+    salt: Salt,
     path: Path,
     sheet: str,
     limits: LoadLimits,
@@ -58,6 +57,7 @@ def from_file(
         source: CSV, Parquet, Excel or OpenDocument.
         policy: What is done to every column.
         keys: Where the policy's domains have theirs.
+        salt: Of the release.
         path: The Parquet file to write, in the draft of a release.
         sheet: Sheet of a workbook.
         limits: What the child may use.
@@ -77,9 +77,10 @@ def from_file(
             code="source.not_found",
         )  # fmt: skip
     in_use = keys.in_use()
-    with unchanged(source) as size:
-        occasion = _occasion(policy, keys, path.parent, sheet)
-        sha256, order = sha256_of(source), seed_of(source, occasion)
+    with unchanged(source):
+        occasion = _occasion(policy, keys, salt, path.parent, sheet)
+        digest = digest_of(source)
+        order = salt.order(digest, occasion)
         task = {
             "sheet": sheet,
             "policy": policy.text,
@@ -93,13 +94,15 @@ def from_file(
         child = "desensitize.engines.release_child"
         body = in_child(child, source, task, path.parent, limits, program, progress)
     written = Written.from_dict(body)
-    return Masked(FileFacts(source.name, sha256, written.rows_in, size), written, occasion, order)
+    told = OriginalFacts(source.name, salt.commitment(digest), written.rows_in)
+    return Masked(told, written, occasion, order)
 
 
 def from_object(
     data: object,
     policy: PublishPolicy,
     keys: TokenKeys,
+    salt: Salt,
     path: Path,
     sheet: str,
     limits: LoadLimits | None,
@@ -113,6 +116,7 @@ def from_object(
         data: DataFrame, Arrow object or DuckDB relation.
         policy: What is done to every column.
         keys: Where the policy's domains have theirs.
+        salt: Of the release.
         path: The Parquet file to write, in the draft of a release.
         sheet: For files only: refused.
         limits: For files only: refused.
@@ -125,22 +129,25 @@ def from_object(
     """
     with opened(data, sheet, limits) as table:
         table.engine.execute("SET preserve_insertion_order = true").fetchall()
-        occasion = _occasion(policy, keys, path.parent, sheet)
-        sha256, rows = digests_of_rows(table)
-        order = rows.seed(occasion)
+        occasion = _occasion(policy, keys, salt, path.parent, sheet)
+        digest = digest_of_rows(table)
+        order = salt.order(digest, occasion)
         written = write_masked(table, policy, keys, path, order=order, progress=progress)
         if lay_down:
             lay_down_rows(table, path.parent / ORIGINAL)
-    return Masked(FileFacts(table.name, sha256, written.rows_in, 0), written, occasion, order)
+    told = OriginalFacts(table.name, salt.commitment(digest), written.rows_in)
+    return Masked(told, written, occasion, order)
 
 
-def _occasion(policy: PublishPolicy, keys: TokenKeys, draft: Path, sheet: str) -> Occasion:
+def _occasion(
+    policy: PublishPolicy, keys: TokenKeys, salt: Salt, draft: Path, sheet: str
+) -> Occasion:
     in_use = keys.in_use()
     return Occasion(
         policy.digest,
         {domain: in_use[domain].id for domain in policy.domains},
         digests(policy, draft),
-        population_digest(policy),
+        population_of(policy, salt),
         sheet,
         secrets.token_hex(16) if policy.fresh else "",
     )

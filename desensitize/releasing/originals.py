@@ -1,8 +1,9 @@
-"""What a release was made from, wherever it is kept: its digest, its order, and rows to attack."""
+"""What a release was made from, wherever it is kept: its digest, and rows to attack."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,12 @@ import pyarrow.parquet as pq
 from desensitize.engines.child import no_file
 from desensitize.engines.scratch import scratch
 from desensitize.engines.stored_values import quoted
-from desensitize.releasing.facts import sha256_of
+from desensitize.releasing.facts import Release, digest_of
 from desensitize.releasing.reading import opened
-from desensitize.row_order import Occasion, RowOrder, seed_of
+from desensitize.salt import Salt
 from desensitize.sources import Table
+from protos.faults import TrustError
+from protos.language import Text
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,39 @@ class Original:
     Attributes:
         name: For people.
         path: Where a process of its own can read the rows.
-        rows: Digest and order of a table in memory; None for a file.
+        rows: Digest of a table in memory; None for a file.
     """
 
     name: str
     path: Path
-    rows: tuple[str, RowOrder] | None = None
+    rows: bytes | None = None
 
     @property
-    def sha256(self) -> str:
-        """SHA-256 as a manifest has it: of a file's bytes as they are now, or of rows."""
-        return sha256_of(self.path) if self.rows is None else self.rows[0]
+    def digest(self) -> bytes:
+        """SHA-256 of a file's bytes as they are now, or of rows; never told to anybody."""
+        return digest_of(self.path) if self.rows is None else self.rows
 
-    def seed(self, occasion: Occasion) -> bytes:
-        """Returns the seed of the order of a release made of it."""
-        if self.rows is None:
-            return seed_of(self.path, occasion)
-        return self.rows[1].seed(occasion)
+    def made(self, release: Release, salt: Salt) -> bool:
+        """Whether a release was made of it, which is known to whoever has the salt."""
+        told = "" if release.input is None else release.input.commitment
+        return hmac.compare_digest(salt.commitment(self.digest), told)
+
+    def check(self, release: Release, salt: Salt, code: str) -> None:
+        """Refuses what a release was not made of.
+
+        Raises:
+            TrustError: It is another original, or another release's salt; under this code.
+        """
+        if not self.made(release, salt):
+            raise TrustError(
+                Text(f"{self.name} is not what the release was made from, or the salt is another's",
+                     f"{self.name} 不是生成此发布的原始数据，或盐值文件不属于此发布"),
+                remedy=Text(
+                    "name the original, unchanged, and the salt that 'run' wrote with the release",
+                    "请指定未经改动的原始数据，以及 run 生成此发布时写出的盐值文件",
+                ),
+                code=code,
+            )  # fmt: skip
 
 
 @contextmanager
@@ -68,7 +87,7 @@ def original(data: object) -> Iterator[Original]:
         path = place / "original.parquet"
         with opened(data, "", None) as table:
             table.engine.execute("SET preserve_insertion_order = true").fetchall()
-            name, rows = table.name, digests_of_rows(table)
+            name, rows = table.name, digest_of_rows(table)
             lay_down(table, path)
         yield Original(name, path, rows)
 
@@ -82,11 +101,11 @@ def lay_down(table: Table, path: Path) -> None:
             writer.write_batch(batch)
 
 
-def digests_of_rows(table: Table) -> tuple[str, RowOrder]:
-    """SHA-256 of an object's rows as an Arrow IPC stream, and what draws a release's order."""
+def digest_of_rows(table: Table) -> bytes:
+    """SHA-256 of an object's rows as an Arrow IPC stream."""
     listed = ", ".join(column.raw for column in table.columns)
     sql = f"SELECT {listed} FROM {table.sql}"  # noqa: S608 - own expressions
-    hashed, order = hashlib.sha256(), RowOrder()
+    hashed = hashlib.sha256()
 
     class _Sink:
         """What looks like a file and only hashes."""
@@ -95,7 +114,6 @@ def digests_of_rows(table: Table) -> tuple[str, RowOrder]:
 
         def write(self, content: memoryview) -> int:
             hashed.update(content)
-            order.update(content)
             return len(content)
 
         def flush(self) -> None: ...
@@ -106,4 +124,4 @@ def digests_of_rows(table: Table) -> tuple[str, RowOrder]:
     with pa.ipc.new_stream(pa.PythonFile(_Sink(), "w"), reader.schema) as stream:
         for batch in reader:
             stream.write_batch(batch)
-    return hashed.hexdigest(), order
+    return hashed.digest()

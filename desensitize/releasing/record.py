@@ -24,6 +24,7 @@ from desensitize.releasing.facts import (
 )
 from desensitize.releasing.masked import Masked
 from desensitize.risks import RiskReport
+from desensitize.scanning.values import headers_as_told
 
 _PACKAGES: Final = ("veil-exchange", "duckdb", "pyarrow", "cryptography", "opendp")
 _KIND_OF: Final = {kind.make: kind for kind in reversed(KINDS)}
@@ -55,7 +56,7 @@ def record(
         output=FileFacts(path.name, sha256_of(path), written.rows_out, path.stat().st_size),
         policy_sha256=policy.digest,
         files=masked.occasion.files,
-        population_sha256=masked.occasion.population,
+        population=masked.occasion.population,
         versions=versions(),
         columns=tuple(
             ColumnFacts(
@@ -70,7 +71,7 @@ def record(
             for column in policy.published
         ),
         dropped=tuple(column.name for column in policy.columns.values() if column.dropped),
-        unmentioned=written.unmentioned,
+        unmentioned=headers_as_told(written.unmentioned),
         levels=written.levels,
         suppressed_rows=written.suppressed,
         token_keys=masked.occasion.keys,

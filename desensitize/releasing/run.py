@@ -24,6 +24,7 @@ from desensitize.releasing.facts import (
 from desensitize.releasing.files import placed
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
+from desensitize.salt import check_beside, new_salt, place_of_salt, read_salt, write_salt
 from protos.language import Text
 
 Stages = Callable[[Text], Progress | None]
@@ -41,6 +42,7 @@ def run(
     sheet: str = "",
     attack: bool = True,
     earlier: Sequence[str | os.PathLike[str]] = (),
+    salt: str | os.PathLike[str] | None = None,
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
     stages: Stages | None = None,
@@ -61,6 +63,8 @@ def run(
         attack: Try the attacks before publishing. The gate tries them in any case.
         earlier: Directories of earlier releases of the dataset: what changed since stands in the
             manifest, and both are read together by the differencing attack.
+        salt: File of the salt, which stays with the original; made if there is none. By default it
+            lies beside ``out``, as ``OUT.salt``. The same salt gives the same bytes again.
         limits: What each process that reads a file may use.
         progress: Called with the rows that are done and, if known, all there are.
         stages: Told what begins after the masking; returns whom to tell about rows.
@@ -69,9 +73,9 @@ def run(
         What stands in the manifest.
 
     Raises:
-        InputError: The policy, the keys or the data are wrong, ``out`` exists, or an earlier
-            release is of another dataset.
-        TrustError: The key file is open to others, or a key is weak.
+        InputError: The policy, the keys, the salt or the data are wrong, ``out`` exists, or an
+            earlier release is of another dataset.
+        TrustError: The file of keys or of the salt is open to others, or a key is weak.
         PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
             or an attack defeats it: nothing is published.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
@@ -82,6 +86,10 @@ def run(
         keys = read_keys(Path(token_keys))
     keys.check(rules.domains)
     check_final(out)
+    salt_file = place_of_salt(out) if salt is None else Path(salt)
+    check_beside(salt_file, out)
+    known = read_salt(salt_file) if os.path.lexists(salt_file) else None
+    secret = known or new_salt()
     before = read_earlier(earlier, rules.dataset)
     attack = attack and (rules.attacks.asked or bool(before))
     begins = stages or (lambda _: None)
@@ -90,9 +98,13 @@ def run(
         path = draft / f"{rules.dataset}.parquet"
         origin = Path(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
         if origin is not None:
-            masked = from_file(origin, rules, keys, path, sheet, limits or LoadLimits(), progress)
+            masked = from_file(
+                origin, rules, keys, secret, path, sheet, limits or LoadLimits(), progress
+            )  # fmt: skip
         else:
-            masked = from_object(data, rules, keys, path, sheet, limits, progress, lay_down=attack)
+            masked = from_object(
+                data, rules, keys, secret, path, sheet, limits, progress, lay_down=attack
+            )
         rescanned = checked_scan(path, rules, begins(SCANNING), limits)
         levels = masked.written.levels
         risk = checked_risk(path, rules, levels, rescanned, begins(MEASURING), limits)
@@ -108,4 +120,6 @@ def run(
             since = [changes(release, each, rules).to_dict() for each in before]
             release = replace(release, figures={**release.figures, "earlier": since})
         write_manifest(release, draft)
+        if known is None:  # before the release has its name: one without a salt is worth nothing
+            write_salt(secret, salt_file)
     return release

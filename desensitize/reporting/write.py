@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desensitize.engines.alternatives_file import alternatives_file
+from desensitize.engines.child import no_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise.alternatives import Alternative
 from desensitize.policy_file import read_policy
-from desensitize.releasing.facts import POLICY, read_copy, sha256_of
+from desensitize.releasing.facts import POLICY, read_copy
+from desensitize.releasing.originals import Original
 from desensitize.reporting.contents import Contents, read_contents
 from desensitize.reporting.page import page
-from protos.faults import InputError, TrustError
+from desensitize.salt import salt_of
+from protos.faults import InputError
 from protos.language import Language, Text, language
 from protos.whole_file import check_place, write_whole
 
@@ -25,6 +28,7 @@ def report(
     *,
     out: str | os.PathLike[str] | None = None,
     original: str | os.PathLike[str] | None = None,
+    salt: str | os.PathLike[str] | None = None,
     first: Language | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
@@ -36,6 +40,7 @@ def report(
         directory: The release, attested or not.
         out: The page, a new file; ``report.html`` in the current directory by default.
         original: What the release was made from; with it the page shows what other k would cost.
+        salt: File of the release's salt; the one beside the directory by default.
         first: Language that is shown first; this process's by default.
         sheet: Sheet of the original.
         limits: What the process that reads the original may use.
@@ -53,14 +58,11 @@ def report(
     check_new(path)
     costs: Sequence[Alternative] = ()
     if original is not None:
-        source, said = Path(original), read_copy(place).input
-        if said is None or not source.is_file() or sha256_of(source) != said.sha256:
-            raise TrustError(
-                Text(f"{source.name} is not what the release was made from",
-                     f"{source.name} 不是生成此发布的原始数据"),
-                remedy=Text("name the original file, unchanged", "请指定未经改动的原始文件"),
-                code="report.original",
-            )  # fmt: skip
+        source = Path(original)
+        if not source.is_file():
+            raise no_file(source)
+        release = read_copy(place)
+        Original(source.name, source).check(release, salt_of(place, salt), "report.original")
         rules = read_policy(place / POLICY)
         if rules.models.asked:
             costs = alternatives_file(source, rules, sheet=sheet, limits=limits, progress=progress)

@@ -14,26 +14,26 @@ into its memory; here are counts of sizes and batches of cells.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import duckdb
 import numpy as np
 
-from desensitize.generalise.groups import DATES, Ints, ints
-from desensitize.generalise.spread import Steps
+from desensitize.generalise.groups import DATES, ints
+from desensitize.generalise.spread import Ints, Steps
+from desensitize.generalise.stream import told
+from desensitize.generalise.streamed import batches
 from desensitize.masking.base import NUMBERS
 from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk
-from desensitize.risks.stream import told
 from desensitize.sources import Table
+from desensitize.spelling import plain_sql
 from protos.faults import InputError
 from protos.language import Text
 
 _CLASSES: Final = "veil_classes"
 _CELLS: Final = "veil_cells"
 _VALUES: Final = "veil_values"
-_BATCH: Final = 1 << 18
-"""Cells of classes and values that are looked at at once."""
 _EDGES: Final = (1, 2, 3, 5, 10, 20, 50, 100, 1000)
 
 
@@ -92,6 +92,10 @@ def _sensitive(
     same = " AND ".join(f"c.q{i} IS NOT DISTINCT FROM t.q{i}" for i in range(len(quasi)))
     keys = ", ".join(f"{raw[column]} AS q{i}" for i, column in enumerate(quasi))
     counted = f"SELECT {keys}, {raw[name]} AS s, count(*) AS n FROM {table.sql} GROUP BY ALL"
+    if next(column.stored for column in table.columns if column.name == name) == "VARCHAR":
+        # What is one value, written in two ways, counts once; as the search for levels does.
+        one = f"* REPLACE ({plain_sql('s')} AS s, sum(n)::BIGINT AS n)"
+        counted = f"SELECT {one} FROM ({counted}) GROUP BY ALL"
     engine = table.engine
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE {_CELLS} AS SELECT c.class, c.n AS size, t.n, t.s "
@@ -104,7 +108,7 @@ def _sensitive(
     stored = next(column.stored for column in table.columns if column.name == name)
     ordered = stored.partition("(")[0] in NUMBERS | DATES
     least, entropy, most, alike = rows, math.inf, 0.0, 0
-    cells = _stream(
+    cells = batches(
         engine,
         f"SELECT class, size, n, code, total FROM {_CELLS} c JOIN {_VALUES} v "
         f"ON c.s IS NOT DISTINCT FROM v.s ORDER BY class, code",
@@ -119,16 +123,10 @@ def _sensitive(
     return SensitiveRisk(name, least, math.exp(entropy) if rows else 0.0, most, alike)
 
 
-def _stream(engine: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Ints]:
-    """Returns whole numbers by batches, a line for each column."""
-    for batch in engine.sql(sql).to_arrow_reader(_BATCH):
-        yield np.stack([ints(column) for column in batch.columns])
-
-
 def _steps(engine: duckdb.DuckDBPyConnection, rows: int) -> Steps:
     """Returns the table's shares added up: 16 bytes for each value, all that is kept of them."""
     [(values,)] = engine.sql(f"SELECT count(*) FROM {_VALUES}").fetchall()
-    totals = _stream(engine, f"SELECT total FROM {_VALUES} ORDER BY code")
+    totals = batches(engine, f"SELECT total FROM {_VALUES} ORDER BY code")
     return Steps.over(values, (part / rows for [part] in totals))
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from desensitize.attacks.findings import AttackReport, Finding, Verdict
+from desensitize.attesting.checked import State
 from desensitize.attesting.gate import Gated
-from desensitize.attesting.verify import State, Verification
+from desensitize.attesting.verify import Verification
 from protos import terminal
 from protos.did_key import fingerprint_of
 from protos.language import Text, joined
@@ -35,7 +36,9 @@ _CHECKS: Final[dict[str, Text]] = {
     "proof": Text("proof", "签名"),
     "time": Text("time", "有效期"),
     "signer": Text("signer", "签署者"),
+    "revocation": Text("revocation", "撤销"),
     "data": Text("data", "数据"),
+    "original": Text("original", "原始数据"),
     "policy": Text("policy", "策略"),
     "manifest": Text("manifest", "清单"),
     "figures": Text("figures", "指标"),
@@ -75,8 +78,8 @@ def show_gate(gated: Gated) -> None:
         count = len(gated.verdict.refusals)
         terminal.say(
             Text(
-                f"Refused for {count} reason{'s' * (count != 1)}; nothing was written.",
-                f"拒绝发布，共 {count} 条理由；未写入任何内容。",
+                f"Refused for {count} reason{'s' * (count != 1)}; nothing was signed.",
+                f"拒绝发布，共 {count} 条理由；未签署任何内容。",
             ),
             style=terminal.BAD,
         )

@@ -107,12 +107,16 @@ def serve(
     import logging
 
     from exchange.coordinator.session import Clocks
-    from exchange.serve import ExchangeProcess, ServedCatalog
+    from exchange.serve import ExchangeProcess
     from protos import terminal
     from protos.signals import wait_for_signal
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    served = None if catalog is None else ServedCatalog(catalog, http)
+    served = None
+    if catalog is not None:
+        from exchange.catalog_service import ServedCatalog
+
+        served = ServedCatalog(catalog, http)
     process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s), served)
     addresses = process.start()
     terminal.done(
@@ -184,6 +188,23 @@ def revoke(
     terminal.done(
         Text(f"{name}: {count} certificates revoked.", f"{name}：已吊销 {count} 张证书。")
     )
+
+
+@app.command(help=str(Text("What has no certificate yet, and why.", "尚无证书的事项及原因。")))
+def due(directory: ExchangeDirectory = DEFAULT) -> None:
+    """Lists grants and results whose certificates are not issued."""
+    from exchange.certificate_views import show_waiting
+    from exchange.certifier import waiting
+    from exchange.coordinator.archive import Archive
+    from exchange.desk import GrantDesk
+
+    archive, desk = Archive(directory / "jobs.sqlite"), GrantDesk(directory / "grants.sqlite")
+    desk.open()
+    try:
+        show_waiting(waiting(archive, desk))
+    finally:
+        desk.close()
+        archive.close()
 
 
 @dataset_app.command("add", help=str(Text("Declare a dataset from a file.", "从文件声明数据集。")))

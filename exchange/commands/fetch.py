@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.commands.options import Output, ProfileFile, ReceiptFile
+from exchange.commands.options import CertificateFile, Output, ProfileFile, ReceiptFile
 from protos.language import Text
 
 app = typer.Typer()
@@ -35,12 +35,13 @@ def fetch(
     profile: ProfileFile = None,
     output: Output = None,
     receipt: ReceiptFile = None,
+    certificate: CertificateFile = None,
 ) -> None:
     """Waits for a job's answer as ``veil sql`` does; Ctrl-C cancels it here, too."""
     from exchange.client import connect
     from exchange.commands.following import deliver
     from exchange.saving import check_places
 
-    check_places(output, receipt)
+    check_places(output, receipt, certificate)
     with connect(profile) as veil:
-        deliver(veil, veil.job(job), output, receipt)
+        deliver(veil, veil.job(job), output, receipt, certificate)

@@ -11,6 +11,7 @@ from exchange.saving import save
 from exchange.views import show_answer
 from exchange.waiting import local_time
 from protos import terminal
+from protos.faults import VeilError
 from protos.language import Text
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ MILESTONES: Final = frozenset({"round", "absent", "dropped", "refused", "failed"
 _PRESENT: Final = frozenset({"accepted", "answered"})
 
 
-def deliver(veil: Veil, job: Job, output: Path | None, receipt: Path | None) -> None:
+def deliver(
+    veil: Veil,
+    job: Job,
+    output: Path | None,
+    receipt: Path | None,
+    certificate: Path | None = None,
+) -> None:
     """Waits for a job's answer, shows it, and writes the files that are named."""
     answer = wait_for(job)
     show_answer(answer)
@@ -35,6 +42,42 @@ def deliver(veil: Veil, job: Job, output: Path | None, receipt: Path | None) -> 
         check = f"veil verify {receipt}" + (f" --table {output}" if output else "")
         terminal.done(
             Text(f"Receipt: {receipt} (check it: {check})", f"回执：{receipt}（核验：{check}）")
+        )
+    if receipt is not None or certificate is not None:
+        _certified(veil, job, certificate)
+
+
+def _certified(veil: Veil, job: Job, file: Path | None) -> None:
+    """Says which certificate the result has, and writes it if a file is named."""
+    from catalog.certificates.bundle import Bundle
+    from exchange.certificate_views import write_file
+    from protos.identity import unverified_claims
+
+    try:
+        bundle = veil.certificate(job.id)
+    except VeilError as error:  # such as of an exchange that was made anew: the answer is at hand
+        if file is not None:
+            raise
+        terminal.say(error.said)
+        return
+    if not bundle:
+        terminal.say(
+            Text(
+                "The certificate is due: the exchange issues it as soon as it can.",
+                "证书待签发：交换中心将尽快签发。",
+            )
+        )
+        return
+    identifier = unverified_claims(Bundle.from_bytes(bundle).certificate)["id"]
+    short = identifier.removeprefix("urn:uuid:").replace("-", "")[:12]
+    terminal.done(Text(f"Certificate: {short}", f"证书：{short}"))
+    if file is not None:
+        write_file(file, bundle)
+        terminal.done(
+            Text(
+                f"Wrote {file}. Check it: veil verify {file}",
+                f"已写入 {file}。核验：veil verify {file}",
+            )
         )
 
 

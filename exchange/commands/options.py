@@ -93,3 +93,15 @@ ReceiptFile = Annotated[
         "--receipt", help=str(Text("Write the receipt as JSON.", "将回执写为 JSON 文件。"))
     ),
 ]
+CertificateFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificate",
+        help=str(
+            Text(
+                "Write the result's certificate with all that proves it, for veil verify.",
+                "写出结果证书及其全部证明，供 veil verify 核验。",
+            )
+        ),
+    ),
+]

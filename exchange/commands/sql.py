@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from exchange.commands.options import (
+    CertificateFile,
     Epsilon,
     Exact,
     Output,
@@ -48,6 +49,7 @@ def sql(
     ] = False,
     output: Output = None,
     receipt: ReceiptFile = None,
+    certificate: CertificateFile = None,
 ) -> None:
     """Asks, shows progress by round, and prints the answer with its error bars."""
     from exchange.client import connect
@@ -55,7 +57,7 @@ def sql(
     from exchange.saving import check_places
     from protos import terminal
 
-    check_places(output, receipt)
+    check_places(output, receipt, certificate)
     with connect(profile) as veil:
         with terminal.progress(Text("Planning", "正在规划")):
             job = veil.submit(
@@ -69,4 +71,4 @@ def sql(
                 wait_s=wait_s,
                 fresh=fresh,
             )
-        deliver(veil, job, output, receipt)
+        deliver(veil, job, output, receipt, certificate)

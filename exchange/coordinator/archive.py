@@ -2,7 +2,8 @@
 
 An outcome is kept so that the same analyst gets the same bytes again without a new charge (only
 the analyst's key opens them). What a running job has taken in is in its journal
-(``exchange.coordinator.journal``).
+(``exchange.coordinator.journal``). In the same transaction as an outcome stands that a certificate
+is due for it (``exchange.certifier``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ CREATE TABLE IF NOT EXISTS job (
     outcome BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_by_analyst ON job (analyst, submitted_at);
+CREATE TABLE IF NOT EXISTS certificate_due (
+    job TEXT PRIMARY KEY REFERENCES job (job),
+    receipt TEXT NOT NULL,
+    grants TEXT NOT NULL,              -- JSON list: what its plan carried
+    problem TEXT NOT NULL DEFAULT ''   -- why none can be issued
+) STRICT;
 """
 _SELECT = "SELECT job, analyst, dataset, plan_hash, submitted_at, state, fault FROM job"
 
@@ -54,6 +61,23 @@ class JobRow:
     submitted_at: int
     state: str
     fault: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class DueResult:
+    """A result that waits for its certificate.
+
+    Attributes:
+        job: 32 hex digits.
+        receipt: The exchange's own, ``vc+jwt``.
+        grants: What its plan carried, ``vc+jwt`` each.
+        problem: Why none could be issued, or "".
+    """
+
+    job: str
+    receipt: str
+    grants: tuple[str, ...]
+    problem: str = ""
 
 
 class Archive:
@@ -96,13 +120,19 @@ class Archive:
             except sqlite3.OperationalError as error:
                 raise _full(error) from error
 
-    def done(self, job: str, outcome: bytes) -> None:
-        """Keeps the outcome of a job.
+    def done(self, job: str, outcome: bytes, due: DueResult) -> None:
+        """Keeps the outcome of a job, and that a certificate is due for it: both, or neither.
 
         Raises:
             UnavailableError: The record cannot be written.
         """
-        self._end("UPDATE job SET state='done', outcome=? WHERE job=?", (outcome, job))
+        self._end(
+            ("UPDATE job SET state='done', outcome=? WHERE job=?", (outcome, job)),
+            (
+                "INSERT OR IGNORE INTO certificate_due (job, receipt, grants) VALUES (?, ?, ?)",
+                (due.job, due.receipt, json.dumps(due.grants)),
+            ),
+        )
 
     def failed(self, job: str, fault: dict[str, str]) -> None:
         """Keeps the public error of a job.
@@ -110,14 +140,51 @@ class Archive:
         Raises:
             UnavailableError: The record cannot be written.
         """
-        self._end("UPDATE job SET state='failed', fault=? WHERE job=?", (json.dumps(fault), job))
+        self._end(("UPDATE job SET state='failed', fault=? WHERE job=?", (json.dumps(fault), job)))
 
-    def _end(self, statement: str, values: tuple[object, ...]) -> None:
+    def _end(self, *changes: tuple[str, tuple[object, ...]]) -> None:
         with self._lock:
             try:
-                self._db.execute(statement, values)
+                self._db.execute("BEGIN IMMEDIATE")
+                for statement, values in changes:
+                    self._db.execute(statement, values)
+                self._db.execute("COMMIT")
             except sqlite3.OperationalError as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise _full(error) from error
+
+    def due(self, most: int) -> list[DueResult]:
+        """Results that wait for a certificate, oldest first; those with a problem last."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT job, receipt, grants, problem FROM certificate_due"
+                " ORDER BY problem <> '', rowid LIMIT ?",
+                (most,),
+            ).fetchall()
+        return [DueResult(row[0], row[1], tuple(json.loads(row[2])), row[3]) for row in rows]
+
+    def due_count(self) -> int:
+        """How many wait."""
+        with self._lock:
+            (count,) = self._db.execute("SELECT count(*) FROM certificate_due").fetchone()
+        return int(count)
+
+    def certified(self, job: str) -> None:
+        """Notes that a result has its certificate.
+
+        Raises:
+            UnavailableError: The record cannot be written; it will be found certified again.
+        """
+        self._end(("DELETE FROM certificate_due WHERE job=?", (job,)))
+
+    def not_certified(self, job: str, problem: str) -> None:
+        """Notes why a result can have no certificate."""
+        self._end(("UPDATE certificate_due SET problem=? WHERE job=?", (problem, job)))
+
+    def forget_problems(self) -> None:
+        """Lets those that could have no certificate be tried again."""
+        self._end(("UPDATE certificate_due SET problem='' WHERE problem <> ''", ()))
 
     def running(self) -> list[JobRow]:
         """Jobs that have not ended, oldest first."""

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/v1/veil.proto\x12\x07veil.v1\"C\n\x05\x46rame\x12!\n\x06header\x18\x01 \x01(\x0b\x32\x0f.veil.v1.HeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04\x62ody\"\x84\x01\n\x06Header\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05round\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x11\n\trecipient\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x04\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\x0c\n\x04kind\x18\x08 \x01(\t\"6\n\x05Whole\x12\x1f\n\x06header\x18\x01 \x01(\x0b\x32\x0f.veil.v1.Header\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"0\n\x0bPullRequest\x12\x0f\n\x07wait_ms\x18\x01 \x01(\r\x12\x10\n\x08messages\x18\x02 \x01(\r\"\x1d\n\tPushReply\x12\x10\n\x08repeated\x18\x01 \x01(\x08\"U\n\x0fRegisterRequest\x12\x0c\n\x04\x63\x61rd\x18\x01 \x01(\t\x12\x10\n\x08policies\x18\x02 \x01(\x0c\x12\x11\n\tsnapshots\x18\x03 \x01(\x0c\x12\x0f\n\x07version\x18\x04 \x01(\t\"\x1f\n\rRegisterReply\x12\x0e\n\x06unix_s\x18\x01 \x01(\x04\"\x12\n\x10\x44irectoryRequest\"#\n\x0e\x44irectoryReply\x12\x11\n\tdirectory\x18\x01 \x01(\x0c\"\x1a\n\x0bSubmitReply\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x1b\n\x0cWatchRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x18\n\x06\x45vents\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\"\x1b\n\x0c\x46\x65tchRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x1c\n\rCancelRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\" \n\x0b\x43\x61ncelReply\x12\x11\n\tcancelled\x18\x01 \x01(\x08\"&\n\x13RequestGrantRequest\x12\x0f\n\x07request\x18\x01 \x01(\t\"\x1f\n\x11RequestGrantReply\x12\n\n\x02id\x18\x01 \x01(\t\"\x1b\n\rGrantsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\x0bGrantsReply\x12\x0e\n\x06grants\x18\x01 \x01(\x0c\x32\xe9\x04\n\x08\x45xchange\x12.\n\x04Pull\x12\x14.veil.v1.PullRequest\x1a\x0e.veil.v1.Frame0\x01\x12,\n\x04Push\x12\x0e.veil.v1.Frame\x1a\x12.veil.v1.PushReply(\x01\x12/\n\tPushSmall\x12\x0e.veil.v1.Whole\x1a\x12.veil.v1.PushReply\x12<\n\x08Register\x12\x18.veil.v1.RegisterRequest\x1a\x16.veil.v1.RegisterReply\x12?\n\tDirectory\x12\x19.veil.v1.DirectoryRequest\x1a\x17.veil.v1.DirectoryReply\x12\x30\n\x06Submit\x12\x0e.veil.v1.Frame\x1a\x14.veil.v1.SubmitReply(\x01\x12\x31\n\x05Watch\x12\x15.veil.v1.WatchRequest\x1a\x0f.veil.v1.Events0\x01\x12\x30\n\x05\x46\x65tch\x12\x15.veil.v1.FetchRequest\x1a\x0e.veil.v1.Frame0\x01\x12\x36\n\x06\x43\x61ncel\x12\x16.veil.v1.CancelRequest\x1a\x14.veil.v1.CancelReply\x12H\n\x0cRequestGrant\x12\x1c.veil.v1.RequestGrantRequest\x1a\x1a.veil.v1.RequestGrantReply\x12\x36\n\x06Grants\x12\x16.veil.v1.GrantsRequest\x1a\x14.veil.v1.GrantsReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/v1/veil.proto\x12\x07veil.v1\"C\n\x05\x46rame\x12!\n\x06header\x18\x01 \x01(\x0b\x32\x0f.veil.v1.HeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04\x62ody\"\x84\x01\n\x06Header\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05round\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x11\n\trecipient\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x04\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\x0c\n\x04kind\x18\x08 \x01(\t\"6\n\x05Whole\x12\x1f\n\x06header\x18\x01 \x01(\x0b\x32\x0f.veil.v1.Header\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"0\n\x0bPullRequest\x12\x0f\n\x07wait_ms\x18\x01 \x01(\r\x12\x10\n\x08messages\x18\x02 \x01(\r\"\x1d\n\tPushReply\x12\x10\n\x08repeated\x18\x01 \x01(\x08\"j\n\x0fRegisterRequest\x12\x0c\n\x04\x63\x61rd\x18\x01 \x01(\t\x12\x10\n\x08policies\x18\x02 \x01(\x0c\x12\x11\n\tsnapshots\x18\x03 \x01(\x0c\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65\x63laration\x18\x05 \x01(\t\"\x1f\n\rRegisterReply\x12\x0e\n\x06unix_s\x18\x01 \x01(\x04\"\x12\n\x10\x44irectoryRequest\"#\n\x0e\x44irectoryReply\x12\x11\n\tdirectory\x18\x01 \x01(\x0c\"\x1a\n\x0bSubmitReply\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x1b\n\x0cWatchRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x18\n\x06\x45vents\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\"\x1b\n\x0c\x46\x65tchRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"!\n\x12\x43\x65rtificateRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x1c\n\rCancelRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\" \n\x0b\x43\x61ncelReply\x12\x11\n\tcancelled\x18\x01 \x01(\x08\"9\n\x13RequestGrantRequest\x12\x0f\n\x07request\x18\x01 \x01(\t\x12\x11\n\tdecisions\x18\x02 \x01(\x0c\"\x1f\n\x11RequestGrantReply\x12\n\n\x02id\x18\x01 \x01(\t\"\x1b\n\rGrantsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\x0bGrantsReply\x12\x0e\n\x06grants\x18\x01 \x01(\x0c\x32\xa7\x05\n\x08\x45xchange\x12.\n\x04Pull\x12\x14.veil.v1.PullRequest\x1a\x0e.veil.v1.Frame0\x01\x12,\n\x04Push\x12\x0e.veil.v1.Frame\x1a\x12.veil.v1.PushReply(\x01\x12/\n\tPushSmall\x12\x0e.veil.v1.Whole\x1a\x12.veil.v1.PushReply\x12<\n\x08Register\x12\x18.veil.v1.RegisterRequest\x1a\x16.veil.v1.RegisterReply\x12?\n\tDirectory\x12\x19.veil.v1.DirectoryRequest\x1a\x17.veil.v1.DirectoryReply\x12\x30\n\x06Submit\x12\x0e.veil.v1.Frame\x1a\x14.veil.v1.SubmitReply(\x01\x12\x31\n\x05Watch\x12\x15.veil.v1.WatchRequest\x1a\x0f.veil.v1.Events0\x01\x12\x30\n\x05\x46\x65tch\x12\x15.veil.v1.FetchRequest\x1a\x0e.veil.v1.Frame0\x01\x12<\n\x0b\x43\x65rtificate\x12\x1b.veil.v1.CertificateRequest\x1a\x0e.veil.v1.Frame0\x01\x12\x36\n\x06\x43\x61ncel\x12\x16.veil.v1.CancelRequest\x1a\x14.veil.v1.CancelReply\x12H\n\x0cRequestGrant\x12\x1c.veil.v1.RequestGrantRequest\x1a\x1a.veil.v1.RequestGrantReply\x12\x36\n\x06Grants\x12\x16.veil.v1.GrantsRequest\x1a\x14.veil.v1.GrantsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,33 +42,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUSHREPLY']._serialized_start=343
   _globals['_PUSHREPLY']._serialized_end=372
   _globals['_REGISTERREQUEST']._serialized_start=374
-  _globals['_REGISTERREQUEST']._serialized_end=459
-  _globals['_REGISTERREPLY']._serialized_start=461
-  _globals['_REGISTERREPLY']._serialized_end=492
-  _globals['_DIRECTORYREQUEST']._serialized_start=494
-  _globals['_DIRECTORYREQUEST']._serialized_end=512
-  _globals['_DIRECTORYREPLY']._serialized_start=514
-  _globals['_DIRECTORYREPLY']._serialized_end=549
-  _globals['_SUBMITREPLY']._serialized_start=551
-  _globals['_SUBMITREPLY']._serialized_end=577
-  _globals['_WATCHREQUEST']._serialized_start=579
-  _globals['_WATCHREQUEST']._serialized_end=606
-  _globals['_EVENTS']._serialized_start=608
-  _globals['_EVENTS']._serialized_end=632
-  _globals['_FETCHREQUEST']._serialized_start=634
-  _globals['_FETCHREQUEST']._serialized_end=661
-  _globals['_CANCELREQUEST']._serialized_start=663
-  _globals['_CANCELREQUEST']._serialized_end=691
-  _globals['_CANCELREPLY']._serialized_start=693
-  _globals['_CANCELREPLY']._serialized_end=725
-  _globals['_REQUESTGRANTREQUEST']._serialized_start=727
-  _globals['_REQUESTGRANTREQUEST']._serialized_end=765
-  _globals['_REQUESTGRANTREPLY']._serialized_start=767
-  _globals['_REQUESTGRANTREPLY']._serialized_end=798
-  _globals['_GRANTSREQUEST']._serialized_start=800
-  _globals['_GRANTSREQUEST']._serialized_end=827
-  _globals['_GRANTSREPLY']._serialized_start=829
-  _globals['_GRANTSREPLY']._serialized_end=858
-  _globals['_EXCHANGE']._serialized_start=861
-  _globals['_EXCHANGE']._serialized_end=1478
+  _globals['_REGISTERREQUEST']._serialized_end=480
+  _globals['_REGISTERREPLY']._serialized_start=482
+  _globals['_REGISTERREPLY']._serialized_end=513
+  _globals['_DIRECTORYREQUEST']._serialized_start=515
+  _globals['_DIRECTORYREQUEST']._serialized_end=533
+  _globals['_DIRECTORYREPLY']._serialized_start=535
+  _globals['_DIRECTORYREPLY']._serialized_end=570
+  _globals['_SUBMITREPLY']._serialized_start=572
+  _globals['_SUBMITREPLY']._serialized_end=598
+  _globals['_WATCHREQUEST']._serialized_start=600
+  _globals['_WATCHREQUEST']._serialized_end=627
+  _globals['_EVENTS']._serialized_start=629
+  _globals['_EVENTS']._serialized_end=653
+  _globals['_FETCHREQUEST']._serialized_start=655
+  _globals['_FETCHREQUEST']._serialized_end=682
+  _globals['_CERTIFICATEREQUEST']._serialized_start=684
+  _globals['_CERTIFICATEREQUEST']._serialized_end=717
+  _globals['_CANCELREQUEST']._serialized_start=719
+  _globals['_CANCELREQUEST']._serialized_end=747
+  _globals['_CANCELREPLY']._serialized_start=749
+  _globals['_CANCELREPLY']._serialized_end=781
+  _globals['_REQUESTGRANTREQUEST']._serialized_start=783
+  _globals['_REQUESTGRANTREQUEST']._serialized_end=840
+  _globals['_REQUESTGRANTREPLY']._serialized_start=842
+  _globals['_REQUESTGRANTREPLY']._serialized_end=873
+  _globals['_GRANTSREQUEST']._serialized_start=875
+  _globals['_GRANTSREQUEST']._serialized_end=902
+  _globals['_GRANTSREPLY']._serialized_start=904
+  _globals['_GRANTSREPLY']._serialized_end=933
+  _globals['_EXCHANGE']._serialized_start=936
+  _globals['_EXCHANGE']._serialized_end=1615
 # @@protoc_insertion_point(module_scope)

@@ -57,16 +57,18 @@ class PushReply(_message.Message):
     def __init__(self, repeated: bool = ...) -> None: ...
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("card", "policies", "snapshots", "version")
+    __slots__ = ("card", "policies", "snapshots", "version", "declaration")
     CARD_FIELD_NUMBER: _ClassVar[int]
     POLICIES_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    DECLARATION_FIELD_NUMBER: _ClassVar[int]
     card: str
     policies: bytes
     snapshots: bytes
     version: str
-    def __init__(self, card: _Optional[str] = ..., policies: _Optional[bytes] = ..., snapshots: _Optional[bytes] = ..., version: _Optional[str] = ...) -> None: ...
+    declaration: str
+    def __init__(self, card: _Optional[str] = ..., policies: _Optional[bytes] = ..., snapshots: _Optional[bytes] = ..., version: _Optional[str] = ..., declaration: _Optional[str] = ...) -> None: ...
 
 class RegisterReply(_message.Message):
     __slots__ = ("unix_s",)
@@ -108,6 +110,12 @@ class FetchRequest(_message.Message):
     job: str
     def __init__(self, job: _Optional[str] = ...) -> None: ...
 
+class CertificateRequest(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    def __init__(self, job: _Optional[str] = ...) -> None: ...
+
 class CancelRequest(_message.Message):
     __slots__ = ("job",)
     JOB_FIELD_NUMBER: _ClassVar[int]
@@ -121,10 +129,12 @@ class CancelReply(_message.Message):
     def __init__(self, cancelled: bool = ...) -> None: ...
 
 class RequestGrantRequest(_message.Message):
-    __slots__ = ("request",)
+    __slots__ = ("request", "decisions")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
     request: str
-    def __init__(self, request: _Optional[str] = ...) -> None: ...
+    decisions: bytes
+    def __init__(self, request: _Optional[str] = ..., decisions: _Optional[bytes] = ...) -> None: ...
 
 class RequestGrantReply(_message.Message):
     __slots__ = ("id",)

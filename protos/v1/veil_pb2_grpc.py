@@ -74,6 +74,11 @@ class ExchangeStub(object):
                 request_serializer=protos_dot_v1_dot_veil__pb2.FetchRequest.SerializeToString,
                 response_deserializer=protos_dot_v1_dot_veil__pb2.Frame.FromString,
                 _registered_method=True)
+        self.Certificate = channel.unary_stream(
+                '/veil.v1.Exchange/Certificate',
+                request_serializer=protos_dot_v1_dot_veil__pb2.CertificateRequest.SerializeToString,
+                response_deserializer=protos_dot_v1_dot_veil__pb2.Frame.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/veil.v1.Exchange/Cancel',
                 request_serializer=protos_dot_v1_dot_veil__pb2.CancelRequest.SerializeToString,
@@ -150,6 +155,14 @@ class ExchangeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Certificate(self, request, context):
+        """Analyst: the certificate of one of its own results with all that proves it (header.kind
+        "certificate"), JSON; of no bytes until it is issued.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Cancel(self, request, context):
         """Analyst: gives up one of its own jobs. What was spent stays spent.
         """
@@ -212,6 +225,11 @@ def add_ExchangeServicer_to_server(servicer, server):
             'Fetch': grpc.unary_stream_rpc_method_handler(
                     servicer.Fetch,
                     request_deserializer=protos_dot_v1_dot_veil__pb2.FetchRequest.FromString,
+                    response_serializer=protos_dot_v1_dot_veil__pb2.Frame.SerializeToString,
+            ),
+            'Certificate': grpc.unary_stream_rpc_method_handler(
+                    servicer.Certificate,
+                    request_deserializer=protos_dot_v1_dot_veil__pb2.CertificateRequest.FromString,
                     response_serializer=protos_dot_v1_dot_veil__pb2.Frame.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
@@ -445,6 +463,33 @@ class Exchange(object):
             target,
             '/veil.v1.Exchange/Fetch',
             protos_dot_v1_dot_veil__pb2.FetchRequest.SerializeToString,
+            protos_dot_v1_dot_veil__pb2.Frame.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Certificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/veil.v1.Exchange/Certificate',
+            protos_dot_v1_dot_veil__pb2.CertificateRequest.SerializeToString,
             protos_dot_v1_dot_veil__pb2.Frame.FromString,
             options,
             channel_credentials,

@@ -41,6 +41,10 @@ class ExchangeStub:
     """Analyst: the progress of one of its own jobs from the start, until the job has ended."""
     Fetch: _grpc.UnaryStreamMultiCallable[_veil_pb2.FetchRequest, _veil_pb2.Frame]
     """Analyst: the sealed outcome of one of its own jobs (header.kind "outcome")."""
+    Certificate: _grpc.UnaryStreamMultiCallable[_veil_pb2.CertificateRequest, _veil_pb2.Frame]
+    """Analyst: the certificate of one of its own results with all that proves it (header.kind
+    "certificate"), JSON; of no bytes until it is issued.
+    """
     Cancel: _grpc.UnaryUnaryMultiCallable[_veil_pb2.CancelRequest, _veil_pb2.CancelReply]
     """Analyst: gives up one of its own jobs. What was spent stays spent."""
     RequestGrant: _grpc.UnaryUnaryMultiCallable[_veil_pb2.RequestGrantRequest, _veil_pb2.RequestGrantReply]
@@ -112,6 +116,16 @@ class ExchangeServicer(metaclass=_abc_1.ABCMeta):
         context: _grpc.ServicerContext,
     ) -> _abc.Iterator[_veil_pb2.Frame]:
         """Analyst: the sealed outcome of one of its own jobs (header.kind "outcome")."""
+
+    @_abc_1.abstractmethod
+    def Certificate(
+        self,
+        request: _veil_pb2.CertificateRequest,
+        context: _grpc.ServicerContext,
+    ) -> _abc.Iterator[_veil_pb2.Frame]:
+        """Analyst: the certificate of one of its own results with all that proves it (header.kind
+        "certificate"), JSON; of no bytes until it is issued.
+        """
 
     @_abc_1.abstractmethod
     def Cancel(

@@ -56,7 +56,8 @@ def test_an_absent_account_looks_and_costs_like_one_that_is_there(world: World) 
     seen = set()
     for name, password in (("li", WRONG), ("nobody", WRONG), ("off", PASSWORD), ("off", WRONG),
                            ("openid-only", WRONG), ("two", PASSWORD), ("two", WRONG),
-                           ("li", "x" * 900), ("", ""), ("Robert'); --", WRONG)):  # fmt: skip
+                           ("li", "x" * 900), ("", ""), ("Robert'); --", WRONG),
+                           ("li\0", WRONG), ("a" * 99, "\0")):  # fmt: skip
         with patch.object(PasswordHasher, "verify", autospec=True, side_effect=verify) as hashing:
             answer = login(world.browser(), name, password)
         seen.add((answer.status_code, answer.text, hashing.call_count,
@@ -529,3 +530,36 @@ def test_what_was_typed_is_not_written_down(world: World) -> None:
     text = str(world.audit())
     assert "my secret" not in text
     assert "entirely" not in text
+
+
+# ---- pages -----------------------------------------------------------------------------------
+
+
+def test_a_form_is_taken_from_its_own_page_and_session_only(world: World) -> None:
+    client, other = logged_in(world, "li"), logged_in(world, "root")
+    token = client.get("/api/me").json()["csrf"]
+    assert f'value="{token}"' in client.get("/login").text
+    foreign = other.get("/api/me").json()["csrf"]
+    for csrf in ("", foreign, token[:-1], "é"):
+        answer = client.post("/logout", data={"csrf": csrf}, follow_redirects=False)
+        assert answer.status_code == 403
+    assert client.get("/api/me").status_code == 200
+    assert client.post("/logout", data={"csrf": token}, follow_redirects=False).status_code == 303
+    assert client.get("/api/me").status_code == 401
+
+
+def test_the_page_of_the_login_escapes_and_leads_nowhere_else(world: World) -> None:
+    client = world.browser()
+    form = {"name": "li", "password": PASSWORD, "next": "https://evil.test/"}
+    answer = client.post("/login", data=form, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    evil = '/"><script>alert(1)</script>'
+    page = world.browser().get("/login", params={"next": evil})
+    assert "<script" not in page.text
+    refused = world.browser().post("/login", data=form | {"password": WRONG, "next": evil})
+    assert refused.status_code == 401
+    assert "<script" not in refused.text
+    assert PASSWORD not in refused.text
+    english = world.browser().get("/login", headers={"Accept-Language": "en"}).text
+    assert "Password" in english
+    assert "密码" in world.browser().get("/login").text

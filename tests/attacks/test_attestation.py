@@ -423,12 +423,104 @@ def test_an_attestation_is_never_replaced_and_files_must_belong_together(
     other = tmp_path / "other.parquet"
     shutil.copy(world / "good" / "people.parquet", other)
     with pytest.raises(TrustError, match="not what the release was made from"):
-        desensitize.gate(release, original=other)
+        desensitize.gate(release, original=other, salt=world / "good.salt")
     with pytest.raises(TrustError, match="not the policy"):
-        desensitize.gate(release, original=world / "o.parquet", policy=world / "weak.toml")
+        desensitize.gate(
+            release, original=world / "o.parquet", policy=world / "weak.toml",
+            salt=world / "good.salt",
+        )  # fmt: skip
     (release / "people.parquet").write_bytes(b"x")
     with pytest.raises(TrustError, match="not the file that the manifest speaks of"):
         desensitize.gate(release, original=world / "o.parquet")
+
+
+# ---- what it was made from ---------------------------------------------------------------------
+
+
+def test_whoever_has_the_salt_proves_the_original_and_nobody_else(
+    world: Path, release: Path, signer: str, tmp_path: Path
+) -> None:
+    salt, original = world / "good.salt", world / "o.parquet"
+    found = verify(release, signer=signer, original=original, salt=salt)
+    assert found.valid
+    assert state(found, "original") == "holds"
+    # Without the salt nothing is said, neither yes nor no: so nothing can be tried out.
+    shutil.copy(world / "weak.salt", tmp_path / "weak.salt")
+    for path in (original, release / "people.parquet"):
+        assert state(verify(release, signer=signer, original=path), "original") == "open"
+        weak = verify(release, signer=signer, original=path, salt=tmp_path / "weak.salt")
+        assert state(weak, "original") == "fails"
+    other = verify(release, signer=signer, original=release / "policy.toml", salt=salt)
+    assert state(other, "original") == "fails"
+    missing = verify(release, signer=signer, original=tmp_path / "none", salt=salt)
+    assert state(missing, "original") == "open"
+
+
+def state(found: Verification, name: str) -> str:
+    return next(check.state for check in found.checks if check.name == name)
+
+
+# ---- taking it back ----------------------------------------------------------------------------
+
+
+def test_the_signer_takes_an_attestation_back_for_good(
+    world: Path, release: Path, signer: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(release, copy)
+    assert verify(release, signer=signer).valid
+    told = desensitize.revoke(
+        release, signing_key=world / "key.pem", reason="the district was left in"
+    )
+    assert told == release / "revocation.json"
+    found = verify(release, signer=signer)
+    assert (found.valid, fails(found)) == (False, {"revocation"})
+    said = next(check.reason for check in found.checks if check.name == "revocation")
+    assert "the district was left in" in said.en
+    assert "撤销" in said.zh
+    # A copy elsewhere is as good as before, until its reader is told.
+    assert verify(copy, signer=signer).valid
+    (tmp_path / "known").mkdir()
+    shutil.copy(told, tmp_path / "known" / "a.json")
+    for known in (told, tmp_path / "known"):
+        assert fails(verify(copy, signer=signer, revocations=[known])) == {"revocation"}
+    with pytest.raises(InputError, match="exists already"):
+        desensitize.revoke(release, signing_key=world / "key.pem", reason="again")
+    # The report says first that it is worth nothing any more.
+    assert desensitize.report(release, out=tmp_path / "r.html").standing == "broken"
+
+
+def test_nobody_else_takes_an_attestation_back(
+    world: Path, release: Path, signer: str, tmp_path: Path
+) -> None:
+    new_signing_key(tmp_path / "his.pem")
+    his = read_signing_key(tmp_path / "his.pem")
+    with pytest.raises(TrustError, match="another key had signed"):
+        desensitize.revoke(release, signing_key=tmp_path / "his.pem", reason="spite")
+    out = tmp_path / "hers.json"
+    desensitize.revoke(release, signing_key=world / "key.pem", reason="true", out=out)
+    body = json.loads(out.read_text("utf-8"))
+    proof = body.pop("proof")
+    forged = tmp_path / "forged.json"
+    now = dt.datetime.now(dt.UTC)
+    # In his own name: it holds, and counts for nothing.
+    his_own = secure(body | {"issuer": did_of(his.public_key())}, his, now)
+    forged.write_text(json.dumps(his_own), "utf-8")
+    assert verify(release, signer=signer, revocations=[forged]).valid
+    # In hers, or changed afterwards: it is none, and says nothing in either direction.
+    other_id = body | {"credentialSubject": body["credentialSubject"] | {"id": "urn:uuid:0"}}
+    for odd in (secure(body, his, now), body | {"credentialSubject": {}, "proof": proof},
+                other_id | {"proof": proof}, {}, {"proof": 5}):  # fmt: skip
+        forged.write_text(json.dumps(odd), "utf-8")
+        assert state(verify(release, signer=signer, revocations=[forged]), "revocation") == "open"
+    # One of another attestation of hers takes nothing back here.
+    forged.write_text(json.dumps(secure(other_id, read_signing_key(world / "key.pem"), now)))
+    assert verify(release, signer=signer, revocations=[forged]).valid
+    for reason in ("", " ", "a\nb", "x" * 1001):
+        with pytest.raises(InputError, match="says why"):
+            desensitize.revoke(release, signing_key=world / "key.pem", reason=reason)
+    with pytest.raises(InputError, match="is no attestation"):
+        desensitize.revoke(out, signing_key=world / "key.pem", reason="x")
 
 
 def test_a_signing_key_that_others_can_read_is_refused(world: Path, tmp_path: Path) -> None:

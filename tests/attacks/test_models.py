@@ -56,6 +56,28 @@ def test_four_alike_who_have_the_same_are_no_secret() -> None:
     assert any("4 rows" in sentence.en for sentence in report.sentences())
 
 
+SPELT = ["HIV", "hiv", "Ｈｉｖ ", "H.I.V.", "hiv", "HIV"]
+
+
+def test_one_illness_in_six_spellings_is_no_diversity(tmp_path: Path) -> None:
+    """The homogeneity attack on values that differ in case, width, blanks and points only."""
+    people = pd.DataFrame({"q": list("aaaaaabbbbbb"), "s": SPELT + ["flu", "cold", "HIV+"] * 2})
+    report = desensitize.risk(people, ["q"], ["s"])
+    [illness] = report.sensitive
+    assert (illness.l, illness.homogeneous_rows) == (1, 6)
+    assert illness.entropy_l == pytest.approx(1)
+    for model in ("l = 2", "entropy_l = 1.5"):
+        made = desensitize.run(
+            people, policy=policy(f"{{ k = 6, {model}, max_suppressed = 0.5 }}"),
+            out=tmp_path / model[0],
+        )  # fmt: skip
+        assert made.suppressed_rows == 6 or made.levels == {"q": "*"}
+        assert made.figures["risk"]["sensitive"][0]["l"] >= 2
+    # What is published stays as it was written.
+    written = set(pq.read_table(tmp_path / "l" / "d.parquet")["s"].to_pylist())
+    assert written <= {*people["s"]}
+
+
 def test_a_zero_with_a_sign_does_not_stand_out(tmp_path: Path) -> None:
     """-0.0 counts as 0.0 for the engine and not for a reader: one row of 31 would be alone."""
     table = pa.table({"x": [-0.3] + [0.3] * 30, "y": [-0.0] + [0.0] * 30})

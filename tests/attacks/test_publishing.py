@@ -20,15 +20,18 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
+import desensitize
 from catalog.publishing import publish as publish_module
 from catalog.publishing import signers
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
+from catalog.publishing.revoked import take_revocation
 from catalog.publishing.store import Store, open_store
 from catalog.publishing.unpublish import read_unpublication, unpublish
 from catalog.publishing.verified import Verified
 from catalog.registry.registry import Registry, opened
 from desensitize.attesting.synthetic import TYPES as SYNTHETIC
+from protos.data_integrity import secure
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, record
@@ -116,6 +119,41 @@ def test_grades_ask_for_officers(
     for some in ([steward[4]], [chief]):
         assert refused(catalog, release, "YL/004", sign_offs=some) == {"publish.sign_off_missing"}
     assert publish(catalog, release, "local", "YL/004", sign_offs=[steward[4], chief]).number == 1
+
+
+def test_nothing_is_public_on_an_attestation_that_was_taken_back(
+    publishing: World, catalog: Registry, release: Path, tmp_path: Path
+) -> None:
+    key = publishing.place / "signer.pem"
+    told = tmp_path / "told.json"
+    before = shutil.copytree(release, tmp_path / "before")
+    publish(catalog, publishing.release, "local", "YL/001")
+    desensitize.revoke(release, signing_key=key, reason="a district was left in", out=told)
+    [gone] = take_revocation(catalog, told, who="the office")
+    assert (gone.identifier, gone.number) == ("YL/001", 1)
+    assert public(catalog) == [("YL/001", 1, "unpublished")]
+    assert objects(catalog) == []
+    # Whoever has a copy from before it was taken back does not get it in again.
+    assert {"publish.revocation"} <= refused(catalog, before)
+    assert take_revocation(catalog, told, who="the office") == []
+    # Nor where the statement lies in the release, and nobody has told the catalog.
+    with opened(clone(publishing, tmp_path / "other")) as other:
+        publish(other, before, "local", "YL/001")
+    with opened(clone(publishing, tmp_path / "third")) as third:
+        shutil.copy(told, release / "revocation.json")
+        assert refused(third, release) == {"publish.revocation"}
+        # A stranger's word, and what is no statement, change nothing.
+        body = json.loads(told.read_text("utf-8"))
+        his = publishing.key("steward")
+        body |= {"issuer": publishing.dids["steward"]}
+        del body["proof"]
+        told.write_text(json.dumps(secure(body, his, NOW)), "utf-8")
+        publish(third, before, "local", "YL/001")
+        assert take_revocation(third, told, who="the office") == []
+        told.write_text("{}", "utf-8")
+        with pytest.raises(InputError, match="no revocation"):
+            take_revocation(third, told, who="the office")
+        assert public(third) == [("YL/001", 1, "published")]
 
 
 def test_all_reasons_are_told_at_once(publishing: World, catalog: Registry, release: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import os
@@ -26,8 +27,9 @@ from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import parse_policy
 from desensitize.releasing import directory as publication
-from desensitize.releasing.facts import read_release
-from desensitize.row_order import place, seed_of
+from desensitize.releasing.facts import digest_of, read_release
+from desensitize.row_order import place
+from desensitize.salt import Salt, salt_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError, VeilError
 from tests.masking_world import KEYS, masked
 
@@ -383,7 +385,9 @@ def test_new_keys_or_new_noise_give_another_order(tmp_path: Path) -> None:
 
     def released(name: str, how: str, keys: TokenKeys) -> list[int]:
         policy = parse_policy(text.replace("HOW", how))
-        desensitize.run(table, policy=policy, out=tmp_path / name, token_keys=keys)
+        desensitize.run(
+            table, policy=policy, out=tmp_path / name, token_keys=keys, salt=tmp_path / "one.salt"
+        )
         values: list[int] = pq.read_table(tmp_path / name / "t.parquet")["x"].to_pylist()
         return values
 
@@ -399,7 +403,7 @@ def test_new_keys_or_new_noise_give_another_order(tmp_path: Path) -> None:
     assert not fresh.repeatable
 
 
-def test_who_has_the_original_can_redraw_the_order_and_nobody_with_the_manifest(
+def test_who_has_original_and_salt_can_redraw_the_order_and_nobody_else(
     tmp_path: Path,
 ) -> None:
     source, rows = tmp_path / "t.parquet", 300
@@ -414,8 +418,109 @@ def test_who_has_the_original_can_redraw_the_order_and_nobody_with_the_manifest(
         sql = f"SELECT i - 1 FROM range(1, 301) r(i) ORDER BY {by}"  # noqa: S608
         return [x for (x,) in duckdb.execute(sql, {"seed": seed}).fetchall()]
 
-    assert drawn(seed_of(source, told.occasion())) == found
-    for public in (told.input.sha256, told.output.sha256, told.policy_sha256):
-        digest = bytes.fromhex(public)
+    guessed = digest_of(source)
+    salt = salt_of(tmp_path / "out")
+    assert drawn(salt.order(guessed, told.occasion())) == found
+    # Not even who has guessed the original, to the byte: the salt is what he lacks.
+    assert sum(map(int.__eq__, drawn(Salt(bytes(32)).order(guessed, told.occasion())), found)) < 20
+    public = (told.input.commitment, told.output.sha256, told.policy_sha256, guessed.hex())
+    for digest in map(bytes.fromhex, public):
         for seed in (digest, hmac.digest(digest, policy.digest.encode(), "sha256")):
             assert sum(map(int.__eq__, drawn(seed), found)) < 20
+
+
+def test_a_guess_of_the_original_is_not_confirmed(tmp_path: Path) -> None:
+    """Of a short table one bit is unknown: whoever tries both must not see which it is."""
+    text = 'dataset = "t"\n[columns.x]\n[publish]\nmethods = { x = "keep" }\n'
+    rows = "name,hiv,x\n" + "".join(f"p{i},no,{i}\n" for i in range(40))
+    guesses = [rows, rows.replace("p7,no", "p7,yes")]
+    for number, guess in enumerate(guesses):
+        (tmp_path / f"{number}.csv").write_text(guess, "utf-8")
+    made = desensitize.run(tmp_path / "1.csv", policy=parse_policy(text), out=tmp_path / "out")
+    published = (tmp_path / "out" / "manifest.json").read_text("utf-8")
+    rows_out = (tmp_path / "out" / "t.parquet").read_bytes()
+    for number, guess in enumerate(guesses):
+        assert hashlib.sha256(guess.encode()).hexdigest() not in published
+        assert str(len(guess.encode())) not in published, "the size tells yes from no"
+        # He has our program, and makes the release himself.
+        again = desensitize.run(
+            tmp_path / f"{number}.csv", policy=parse_policy(text), out=tmp_path / f"his{number}"
+        )
+        assert again.input.commitment != made.input.commitment
+        assert (tmp_path / f"his{number}" / "t.parquet").read_bytes() != rows_out
+    # Whoever has the salt proves it, and nothing else.
+    salt = salt_of(tmp_path / "out")
+    says = [salt.commitment(digest_of(tmp_path / f"{n}.csv")) for n in (0, 1)]
+    assert [each == made.input.commitment for each in says] == [False, True]
+    same = desensitize.run(
+        tmp_path / "1.csv", policy=parse_policy(text), out=tmp_path / "same",
+        salt=tmp_path / "out.salt",
+    )  # fmt: skip
+    assert (same.output, same.input) == (made.output, made.input)
+    assert "out.salt" not in {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_a_salt_lies_in_no_release_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    policy = parse_policy('dataset = "t"\n[columns.x]\n[publish]\nmethods = { x = "keep" }\n')
+    data, out = pa.table({"x": [1, 2, 3]}), tmp_path / "out"
+    for wrong in (out / "s", out, tmp_path / "nowhere" / "s"):
+        with pytest.raises(InputError, match="the salt cannot lie"):
+            desensitize.run(data, policy=policy, out=out, salt=wrong)
+    desensitize.run(data, policy=policy, out=out)
+    path = tmp_path / "out.salt"
+    with pytest.raises(TrustError, match="is not what the release was made from"):
+        desensitize.gate(out, original=pa.table({"x": [1, 2, 4]}))
+    path.chmod(0o644)
+    with pytest.raises(TrustError):
+        desensitize.gate(out, original=data)
+    path.chmod(0o600)
+    secret = path.read_text("ascii")
+    path.write_text("00\n", "ascii")
+    with pytest.raises(InputError, match="holds no salt"):
+        desensitize.gate(out, original=data)
+    path.write_text("0" * 64 + "\n", "ascii")  # another release's
+    with pytest.raises(TrustError, match="or the salt is another's"):
+        desensitize.gate(out, original=data)
+    path.unlink()
+    with pytest.raises(InputError, match="is missing") as caught:
+        desensitize.gate(out, original=data)
+    assert "--salt" in str(caught.value.remedy)
+    path.write_text(secret, "ascii")
+    path.chmod(0o600)
+    moved = path.rename(tmp_path / "kept")
+    assert desensitize.gate(out, original=data, salt=moved).figures.rows == 3
+
+
+def test_a_shuffle_under_a_key_is_another_for_each_table(tmp_path: Path) -> None:
+    """Who has seen one table before and after knows where each row went; the next differs."""
+    rows = 200
+    policy = parse_policy(
+        'dataset = "t"\n[columns.n]\n[columns.x]\n[publish.methods]\nn = "keep"\n'
+        'x = { shuffle = [], key = "ids" }\n'
+    )
+
+    def shuffled(name: str, first: int) -> dict[int, int]:
+        """Row by row: whose value it is now."""
+        table = pa.table({"n": range(rows), "x": range(first, first + rows)})
+        desensitize.run(
+            table, policy=policy, out=tmp_path / name, token_keys=KEYS,
+            salt=tmp_path / "one.salt",
+        )  # fmt: skip
+        got = pq.read_table(tmp_path / name / "t.parquet").to_pydict()
+        return dict(zip(got["n"], (x - first for x in got["x"]), strict=True))
+
+    seen, next_one = shuffled("a", 0), shuffled("b", 1000)
+    assert sorted(seen.values()) == sorted(next_one.values()) == list(range(rows))
+    assert sum(seen[n] == next_one[n] for n in range(rows)) < 20
+    assert shuffled("again", 0) == seen  # the same release again
+
+
+def test_headers_that_nobody_mentions_are_not_told_if_they_may_be_values(tmp_path: Path) -> None:
+    """A table came without a header line: its first person is the header."""
+    person = {"张伟": ["李四"], "440106199003071231": ["x"], "8000": ["9000"], "备注": ["无"]}
+    policy = parse_policy('dataset = "t"\n[columns.x]\n[publish]\nmethods = { x = "keep" }\n')
+    made = desensitize.run(pa.table({"x": ["a"]} | person), policy=policy, out=tmp_path / "out")
+    assert made.unmentioned == ("张*", "440***************", "8***", "备注")
+    published = (tmp_path / "out" / "manifest.json").read_text("utf-8")
+    for value in ("张伟", "440106199003071231", "8000"):
+        assert value not in published

@@ -169,7 +169,9 @@ def test_an_analyst_cannot_act_as_a_department(world: World, method: str):
     assert "not for the role analyst" in fault.message
 
 
-@pytest.mark.parametrize("method", ["Submit", "Watch", "Fetch", "Cancel", "RequestGrant", "Grants"])
+@pytest.mark.parametrize(
+    "method", ["Submit", "Watch", "Fetch", "Certificate", "Cancel", "RequestGrant", "Grants"]
+)
 def test_a_department_cannot_act_as_an_analyst(world: World, method: str):
     with world.channel(world.member("department", "shenzhen")) as channel:
         fault = call(channel, method, b"")

@@ -6,25 +6,18 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from catalog.access.permissions import ACTIONS, PERMISSIONS, REACHES, Action
 from catalog.access.principal import NOBODY, Principal
 from catalog.access.roles import IMPLIED, OF_DEPARTMENTS, ROLES, Role
 from catalog.web.app import MEMBERS, PUBLIC
-from catalog.web.guard import May
+from catalog.web.guard import actions_of
 from protos.faults import LoginError, PolicyError
 from tests.web_world import served
 
 # What says what the service is.
 WITHOUT_ACTION = {"/api/openapi.json"}
-
-
-def asked(dependant: Dependant) -> list[Action]:
-    """The actions that a route asks for, however deep they stand."""
-    found = [dependant.call.action] if isinstance(dependant.call, May) else []
-    return found + [action for inner in dependant.dependencies for action in asked(inner)]
 
 
 @pytest.mark.parametrize("public", [True, False], ids=["public", "members"])
@@ -36,7 +29,7 @@ def test_every_route_names_one_action(tmp_path: Path, *, public: bool) -> None:
     for router in PUBLIC if public else PUBLIC + MEMBERS:
         for route in router.routes:
             assert isinstance(route, APIRoute)
-            assert len(asked(route.dependant)) == 1, f"{route.methods} {route.path}"
+            assert len(actions_of(route.dependant)) == 1, f"{route.methods} {route.path}"
 
 
 def test_the_matrix_is_whole() -> None:

@@ -161,8 +161,7 @@ def test_an_asset_is_registered_after_its_notice_and_certified(world: World) -> 
     world.act("admin", case, "register")
     second = world.get("", f"{case}/certificate")["certificate"]
     assert second["id"] != first["id"]
-    office = world.services.office
-    assert office is not None
+    office = world.office
     assert office.state(office.find(first["id"]))["revocation"]
     world.act("steward", case, "cancel", reasons="不再持有")
     assert office.state(office.find(second["id"]))["revocation"]
@@ -241,7 +240,7 @@ def test_every_event_is_in_the_log_and_all_of_them_hold(world: World) -> None:
     [event] = body["events"]
     assert event["entry"] is not None
     assert event["proof"].startswith("c2sp.org/tlog-proof")
-    assert verify_all(world.registry, world.services.office, WORKFLOWS) > 20
+    assert verify_all(world.registry, world.office, WORKFLOWS) > 20
 
 
 def test_the_description_names_every_step_with_its_fields(world: World) -> None:

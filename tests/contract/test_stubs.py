@@ -41,6 +41,7 @@ def test_the_service_offers_exactly_the_contract() -> None:
         "Submit": (True, False),
         "Watch": (False, True),
         "Fetch": (False, True),
+        "Certificate": (False, True),
         "Cancel": (False, False),
         "RequestGrant": (False, False),
         "Grants": (False, False),

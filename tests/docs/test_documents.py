@@ -118,3 +118,8 @@ def test_the_lock_names_public_registries_only() -> None:
         assert source in ({"registry": "https://pypi.org/simple"}, {"editable": "."}), package
         for file in [*package.get("wheels", []), *filter(None, [package.get("sdist")])]:
             assert file["url"].startswith("https://files.pythonhosted.org/"), file
+
+
+def test_the_permission_matrix_is_current(run: Run) -> None:
+    said = run(sys.executable, "docs/permissions.py", "-").stdout
+    assert (ROOT / "docs" / "permissions.md").read_text("utf-8") == said, "run: make docs"

@@ -18,6 +18,7 @@ import typer
 
 from catalog.codec import dataset_digest
 from catalog.config import load_dataset, load_policy
+from compute_nodes.config import load_node_config
 from desensitize.masking import KINDS
 from desensitize.masking.dates import Unit
 from desensitize.policy_file import parse_policy
@@ -37,6 +38,25 @@ def test_the_toml_of_bring_your_own_data_loads() -> None:
     assert policy.max_rows_per_subject == dataset.max_rows_per_subject == 3
     assert dataset.columns["cost"].bounds == (0, 500_000)
     assert ClusterConfig.model_validate(tomllib.loads(cluster_text)).analysts == ("me",)
+
+
+def test_the_rules_of_the_grants_guide_are_a_node_s(tmp_path: Path) -> None:
+    text = (GUIDES / "grants.md").read_text("utf-8")
+    [rules] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "node.toml").write_text(f'exchange = "localhost:1"\n{rules}', "utf-8")
+    found = load_node_config(tmp_path).grants
+    assert found is not None
+    assert [(each.name, each.office) for each in found.officer] == [
+        ("Li Hua", "steward"), ("Wu Min", "chief"),
+    ]  # fmt: skip
+    rule = found.rule_for("visits")
+    assert rule is not None
+    assert rule.needs == {"steward": 1, "chief": 1}
+    uncommented = re.sub(r"^# (department|removed)", r"\1", rules, flags=re.MULTILINE)
+    (tmp_path / "node.toml").write_text(f'exchange = "localhost:1"\n{uncommented}', "utf-8")
+    again = load_node_config(tmp_path).grants
+    assert again is not None
+    assert (again.department, again.officer[1].removed) == ("11440100…", dt.date(2026, 6, 1))
 
 
 def test_the_scan_of_the_guide_says_what_the_guide_shows(tmp_path: Path, run: Run) -> None:
@@ -166,7 +186,7 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     text = (GUIDES / "attest.md").read_text("utf-8")
     [table] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
     usual, better = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    attacked, passed, reported = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    attacked, passed, reported, revoked = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     for name, content in (("people.csv", table), ("usual.toml", usual), ("better.toml", better)):
         (tmp_path / name).write_text(content, "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -174,7 +194,9 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     ours = {"people.csv", "usual.toml", "better.toml", "usual", "release", "steward.pem"}
     ours.add("report.html")
     said = {}
-    for line in re.findall(r"^\$ veil (.*)$", text, re.MULTILINE)[:-1]:
+    *lines, verify_line, revoke_line, _ = re.findall(r"^\$ veil (.*)$", text, re.MULTILINE)
+    assert verify_line == "desensitize verify release/attestation.json --signer FINGERPRINT"
+    for line in lines:
         words = [tmp_path / word if word in ours else word for word in line.split()]
         said[line] = run(veil, *words)
     attack = said["desensitize attack people.csv usual"]
@@ -184,10 +206,10 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     for shown, printed in (
         (attacked, attack.stdout), (passed, gate.stdout), (reported, report.stdout),
     ):  # fmt: skip
-        lines = {
+        there = {
             " ".join(line.split()) for line in printed.replace(f"{tmp_path}/", "").splitlines()
         }
-        assert {" ".join(line.split()) for line in shown.splitlines()} <= lines
+        assert {" ".join(line.split()) for line in shown.splitlines()} <= there
     fingerprint = re.findall(
         r"Fingerprint (\S+)", said["desensitize keys signing steward.pem"].stdout
     )
@@ -201,6 +223,13 @@ def test_the_attest_guide_from_a_mask_that_falls_to_a_release_that_is_attested(
     printed = capsys.readouterr().out
     assert "mask_reversal 2.0 1000" in printed or "mask_reversal 2 1000" in printed
     assert "('signer', 'open')" in printed
+    words = [tmp_path / word if word in ours else word for word in shlex.split(revoke_line)]
+    assert run(veil, *words).returncode == 0
+    told = run(*verify, "--signer", *fingerprint)
+    assert told.returncode == 1
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    for line in revoked.replace("2026-11-26", today).splitlines():
+        assert " ".join(line.split()) in {" ".join(x.split()) for x in told.stdout.splitlines()}
 
 
 def test_the_synthesis_guide_from_a_table_to_rows_that_are_nobody_s(

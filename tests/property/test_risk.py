@@ -9,10 +9,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desensitize.generalise.groups import Sensitive
-from desensitize.generalise.spread import Spread, Steps, spread
+from desensitize.generalise.spread import Sensitive, Spread, Steps
+from desensitize.generalise.stream import told
 from desensitize.risks import SensitiveRisk, measure
-from desensitize.risks.stream import told
 from desensitize.sources import open_object
 
 Row = tuple[str | None, int | None, float | None, str | None]
@@ -34,7 +33,7 @@ def in_memory(rows: list[Row], place: int, *, ordered: bool) -> Spread:
     member = np.array([keys.index(repr(row[:2])) for row in rows])
     code = np.array([values.index(row[place]) for row in rows])
     column = Sensitive("s", len(values), ordered, np.arange(len(rows)), code, np.ones_like(code))
-    return spread(column, member, np.bincount(member))
+    return column.over(member, np.bincount(member))
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,7 +71,7 @@ def test_where_batches_end_changes_no_bit(
     member, code = (np.unique(each, return_inverse=True)[1] for each in drawn)
     values = int(code.max()) + 1
     column = Sensitive("s", values, ordered, np.arange(len(rows)), code, np.ones_like(code))
-    whole = spread(column, member, np.bincount(member))
+    whole = column.over(member, np.bincount(member))
     totals = np.bincount(code)
     cells = np.stack(
         [whole.member, whole.sizes[whole.member], whole.count, whole.code, totals[whole.code]]

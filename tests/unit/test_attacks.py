@@ -119,6 +119,39 @@ def test_what_ff1_leaves_clear_counts_as_known() -> None:
     assert finding.figure == sum(n == 1 for n in alone.values()) / 300 > 0.01
 
 
+def test_what_ff1_leaves_clear_links_people() -> None:
+    """Who knows district and birth claims the row; what FF1 could not read is nobody's."""
+    data = {name: people(300)[name] for name in ("id", "sex")}
+    data["id"] = [*data["id"][:-1], "no id"]
+    how = '{ ff1 = "ids", alphabet = "digits_x", clear_first = 12 }'
+    policy = policy_for({"id": how, "sex": '"keep"'}, "linkage_correct_max = 0.01")
+    finding = one(attacked(data, policy).of("linkage"))
+    alone = Counter((i[:12], s) for i, s in zip(data["id"], data["sex"], strict=True))
+    assert finding.verdict == "broken"
+    assert finding.figure == sum(n == 1 for n in alone.values()) / 300 > 0.5
+    # A file of the attacker's own does as well.
+    known = {**{name: values[:100] for name, values in data.items()}}
+    finding = one(attacked(data, policy, auxiliary=known).of("linkage"))
+    assert finding.figures["right"] == sum(
+        alone[i[:12], s] == 1 for i, s in zip(known["id"], known["sex"], strict=True)
+    )
+    hidden = policy_for(
+        {"id": how.replace(", clear_first = 12", ""), "sex": '"keep"'}, "linkage_correct_max = 0.01"
+    )
+    assert one(attacked(data, hidden).of("linkage")).verdict == "held"
+
+
+def test_inference_counts_a_value_once_however_it_is_written() -> None:
+    ill = ["HIV", "hiv", "ＨＩＶ", "H.I.V.", "flu", "cold", "flu", "cold"]
+    data = {"age": [30] * 4 + [40] * 4, "ill": ill}
+    policy = policy_for(
+        dict.fromkeys(data, '"keep"'), "inference_share_max = 0.1",
+        {"age": "quasi", "ill": "sensitive"},
+    )  # fmt: skip
+    finding = one(attacked(data, policy).of("inference"))
+    assert (finding.figure, finding.verdict) == (0.5, "broken")
+
+
 # ---- uniqueness, linkage -----------------------------------------------------------------------
 
 

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from catalog.certificates.grants import REQUEST_TYPE
+from catalog.certificates.office_files import OfficeFiles
 from catalog.codec import to_json
 from catalog.dataset import Dataset
 from catalog.plan import Plan
 from compute_nodes.jobs.runs import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
+from exchange.certifier import Certifier
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.journal import Journals
 from exchange.coordinator.outcome import read_aggregate, read_outcome
@@ -54,6 +56,9 @@ class Shelf(DatasetShelf):
             raise InputError(f"there is no dataset {name!r}", code="dataset.unknown")
         return self.dataset
 
+    def all(self) -> dict[str, Dataset]:
+        return {self.dataset.name: self.dataset}
+
     def bodies(self) -> list[dict[str, Any]]:
         return [to_json(self.dataset)]
 
@@ -84,6 +89,9 @@ class Exchange:
         for name, person in world.people.items():
             self.people["department", name] = person
         self.offline: set[str] = set()
+        if not (directory / "office").exists():
+            key = world.exchange.key
+            OfficeFiles(directory / "office").create(world.exchange.name, "hub.example/log", key)
         self.hub = self.open()
         for name in world.people:
             self.register(name)
@@ -93,14 +101,18 @@ class Exchange:
         self.desk.open()
         self.archive = Archive(self.directory / "jobs.sqlite")
         self.inbox = Line(self.offline)
+        self.office = OfficeFiles(self.directory / "office").office(lambda: float(self.world.now))
+        shelf = Shelf(self.world.dataset)
+        self.certifier = Certifier(self.office, shelf, self.archive, self.desk)
         cards = {who: person.card for who, person in self.people.items()}
         self.hub = Hub(
             identity=self.world.exchange.key,
             card=self.world.exchange.card,
             members=lambda: cards,  # type: ignore[return-value,arg-type]
-            shelf=Shelf(self.world.dataset),
+            shelf=shelf,
             desk=self.desk,
             archive=self.archive,
+            certifier=self.certifier,
             journals=Journals(self.directory / "running", lambda: float(self.world.now)),
             inbox=self.inbox,
             clocks=Clocks(round_s=2.0, absent_s=0.2, receipt_s=0.3),
@@ -117,6 +129,7 @@ class Exchange:
         self.hub.stop()
         self.archive.close()
         self.desk.close()
+        self.office.close()
 
     def die(self) -> None:
         """What `kill -9` leaves: the files, and nothing that anybody was told afterwards."""
@@ -127,6 +140,7 @@ class Exchange:
             job.journal.close()
         self.archive.close()
         self.desk.close()
+        self.office.close()
 
     def restart(self) -> None:
         """It dies and comes back; the departments register again."""

@@ -79,8 +79,8 @@ class Near(AnalystLink):
         self._maybe("cancel")
         return self.exchange.hub.cancel(ANA, job)
 
-    def request_grant(self, request: str) -> str:
-        return self.exchange.hub.request_grant(ANA, request)
+    def request_grant(self, request: str, decisions: bytes = b"") -> str:
+        return self.exchange.hub.request_grant(ANA, request, decisions)
 
     def grants(self, request_id: str = "") -> list[dict[str, Any]]:
         return self.exchange.hub.grants(ANA, request_id)
@@ -219,8 +219,8 @@ def test_exact_figures_need_the_cell_order_that_was_kept(ana: Analyst) -> None:
     world, hub = ana.exchange.world, ana.exchange.hub
     request = ana.veil.request_grant(COUNT, "test")
     for name, person in world.people.items():
-        [(_, token)] = ana.exchange.desk.waiting_for(name, world.now)
-        asked = read_request(token, world.pins, now=world.now)
+        [asked_of] = ana.exchange.desk.waiting(world.now, department=name)
+        asked = read_request(asked_of.token, world.pins, now=world.now)
         grant = issue_grant(person.key, name, asked, now=world.now).encode("ascii")
         answer = Delivery("", f"grant/{request}", 1, name, "", "grant", grant)
         hub.push(ana.exchange.department(name), answer)

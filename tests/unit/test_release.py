@@ -26,8 +26,8 @@ from desensitize.keys import TokenKeys, new_keys
 from desensitize.masking import apply
 from desensitize.policy_file import parse_policy
 from desensitize.releasing.directory import publication
-from desensitize.releasing.facts import Release, from_dict, read_release
-from desensitize.row_order import seed_of
+from desensitize.releasing.facts import Release, digest_of, from_dict, read_release
+from desensitize.salt import place_of_salt, salt_of
 from desensitize.sources import Table, columns_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError
 from tests.chinese_tables import Maker
@@ -82,7 +82,10 @@ def test_a_release_of_a_csv_file(people: Path, tmp_path: Path) -> None:
         ("1949", 10_000), ("1985", None), ("1990", 10_000),
     ]  # fmt: skip
     assert rows.schema.field("收入").type == pa.int64()
-    assert release.input.sha256 == hashlib.sha256(people.read_bytes()).hexdigest()
+    digest = hashlib.sha256(people.read_bytes())
+    assert release.input.commitment == salt_of(out).commitment(digest.digest())
+    assert digest.hexdigest() not in (out / "manifest.json").read_text("utf-8")
+    assert place_of_salt(out).stat().st_mode & 0o777 == 0o600
     assert (release.input.name, release.input.rows) == ("people.csv", 3)
     assert (
         release.output.sha256 == hashlib.sha256((out / "people.parquet").read_bytes()).hexdigest()
@@ -172,7 +175,7 @@ def test_all_kinds_of_sources_give_the_same_rows(
         out = tmp_path / name
         made = desensitize.run(data, policy=parse_policy(policy), out=out, token_keys=KEYS)
         assert pq.read_table(out / "t.parquet").sort_by("n") == expected, name
-        assert (made.input.rows, len(made.input.sha256)) == (3, 64)
+        assert (made.input.rows, len(made.input.commitment)) == (3, 64)
 
 
 @pytest.mark.parametrize("rows", [0, 1])
@@ -291,7 +294,7 @@ def test_the_same_input_policy_and_keys_give_the_same_bytes(tmp_path: Path) -> N
     with duckdb.connect(config=engine_config(2048 * MIB) | {"threads": 7}) as engine:
         read = f"read_parquet('{source}')"
         again = Table("t.parquet", engine, read, columns_of(engine, read))
-        order = seed_of(source, first.occasion())
+        order = salt_of(tmp_path / "a").order(digest_of(source), first.occasion())
         apply.write_masked(again, policy, KEYS, tmp_path / "b.parquet", order=order)
     assert (tmp_path / "a" / "t.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert first.repeatable
@@ -404,8 +407,12 @@ def test_the_command_line(people: Path, tmp_path: Path, run: Run) -> None:
 
 def test_a_release_says_how_it_differs(people: Path, tmp_path: Path) -> None:
     policy = parse_policy(POLICY)
-    first = desensitize.run(people, policy=policy, out=tmp_path / "a", token_keys=KEYS)
-    second = desensitize.run(people, policy=policy, out=tmp_path / "b", token_keys=KEYS)
+    first, second = (
+        desensitize.run(
+            people, policy=policy, out=tmp_path / name, token_keys=KEYS, salt=tmp_path / "one.salt"
+        )
+        for name in ("a", "b")
+    )
     assert (tmp_path / "a" / "manifest.json").read_bytes() == (
         tmp_path / "b" / "manifest.json"
     ).read_bytes()

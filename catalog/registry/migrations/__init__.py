@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 # The tables of other rooms, so that the metadata is whole.
 import catalog.access.tables
+import catalog.harvest.tables
 import catalog.workflows.tables  # noqa: F401
 
 FOLDER = Path(__file__).parent

@@ -14,8 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from desensitize.generalise.groups import Ints
-from desensitize.generalise.spread import Floats, Steps
+from desensitize.generalise.spread import Floats, Ints, Steps
 
 _NOTHING: Final = np.zeros((5, 0), np.int64)
 _END: Final = np.array([[-1], [1], [1], [0], [1]], np.int64)  # a cell of no class
@@ -26,12 +25,14 @@ class Told:
     """Of some classes, all of whose cells have been seen.
 
     Attributes:
+        classes: Which ones, rising.
         sizes: Rows of each.
         distinct: How many different values each has.
         entropies: Of each one's values, nats.
         distances: Earth mover's distance of each from the table, 0 to 1.
     """
 
+    classes: Ints
     sizes: Ints
     distinct: Ints
     entropies: Floats
@@ -94,8 +95,9 @@ def _complete(begun: _Begun, cells: Ints, rows: int, steps: Steps | None) -> tup
             int(running[-1]) - before, int(distinct[-1]), float(entropies[-1]), float(distances[-1])
         )
     many = 1 if steps is None else steps.many
+    whole = starts[:done]
     return begun, Told(
-        size[starts[:done]], distinct[:done], entropies[:done], distances[:done] / many
+        member[whole], size[whole], distinct[:done], entropies[:done], distances[:done] / many
     )
 
 

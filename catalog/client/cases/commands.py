@@ -1,0 +1,194 @@
+"""The commands of a workflow, made from its table: a list, one case, and one for each step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from catalog.cli_options import AsJson, print_json, said
+from catalog.client.cases.options import body_of, option
+from catalog.client.connection import Connection
+from catalog.client.profile import KeyFileOption, ServerOption, connection
+from catalog.workflows.model import Step, Workflow
+from protos.language import Text
+
+_COMMON: Final = {
+    "server": (ServerOption, ""), "key_file": (KeyFileOption, None), "as_json": (AsJson, False),
+}  # fmt: skip
+CaseId = Annotated[str, typer.Argument(metavar="ID", help=said("The case's id.", "案件编号。"))]
+_SIGN: Final = Annotated[
+    Path,
+    typer.Option("--sign-with", help=said("Your own key file, as an officer.",
+                                          "负责人本人的密钥文件。")),
+]  # fmt: skip
+_REASONS: Final = Annotated[
+    str, typer.Option("--reasons", help=said("Why; you sign it, too.", "理由；将一并签署。"))
+]
+_PATTERN: Final = "0123456789abcdef"
+
+
+def app_of(workflow: Workflow, about: Text) -> typer.Typer:
+    """Returns the commands of a workflow."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, help=str(about))
+    add_to(app, workflow)
+    return app
+
+
+def add_to(app: typer.Typer, workflow: Workflow) -> None:
+    """Adds the commands of a workflow to others."""
+    title = workflow.title
+    # A product is listed by ``list``, so lists of cases have a word of their own.
+    app.command("find", help=said(f"Find cases ({title.en}), the newest first.",
+                                  f"查找{title.zh}，新的在前。"))(_finder(workflow))  # fmt: skip
+    app.command("show", help=said("Show a case, what was done in it, and verify that.",
+                                  "查看案件及办理过程，并核验。"))(_shower(workflow))  # fmt: skip
+    for step in workflow.steps:
+        help_ = said(f"{step.title.en[:1].upper()}{step.title.en[1:]}.", f"{step.title.zh}。")
+        app.command(step.name, help=help_)(_taker(workflow, step))
+
+
+def _finder(workflow: Workflow) -> Callable[..., None]:
+    def find(**given: Any) -> None:  # noqa: ANN401 - as Typer reads them
+        from catalog.client.cases.show import show_list
+
+        source, colon, code = given["dataset"].rpartition(":")
+        names = ("state", "department", "limit", "cursor")
+        asked = {name: given[name] for name in names}
+        asked |= {name: given[name] or None for name in ("overdue", "mine")}
+        asked |= {"source": (source if colon else "local") if code else "", "identifier": code}
+        with connection(given["server"], given["key_file"]) as made:
+            page = made.get(f"/api/{workflow.kind}", **asked)
+        if given["as_json"]:
+            print_json(page)
+        else:
+            show_list(page)
+
+    states = ", ".join(state.name for state in workflow.states)
+    options = {
+        "state": (str, "", f"Only in this state: {states}.", f"仅此状态：{states}。"),
+        "department": (str, "", "Only of this department's code.", "仅此部门代码。"),
+        "dataset": (str, "", "Only about this dataset, [SOURCE:]CODE.",
+                    "仅涉及此数据资源，[来源:]代码。"),
+        "overdue": (bool, False, "Only what is late.", "仅已逾期的。"),
+        "mine": (bool, False, "Only your own.", "仅本人的。"),
+        "limit": (int, 20, "Cases on a page.", "每页件数。"),
+        "cursor": (str, "", "From the page before.", "上一页给出的游标。"),
+    }  # fmt: skip
+    return _signed(find, _described(options) | _COMMON)
+
+
+def _shower(workflow: Workflow) -> Callable[..., None]:
+    def show(**given: Any) -> None:  # noqa: ANN401 - as Typer reads them
+        from catalog.client.cases.evidence import fetch
+        from catalog.client.cases.show import show_case, show_history
+        from catalog.transparency.policy import LogPolicy
+
+        case, policy, key = given["case"], given["policy"], given["catalog_key"]
+        log = None if policy is None else LogPolicy.load(policy)
+        with connection(given["server"], given["key_file"]) as made:
+            body = _case(made, workflow, case)
+            # A stranger sees what is open of a case, and no history.
+            inside = "owner" in body
+            found = fetch(made, workflow, case, key=key, policy=log) if inside else None
+        if given["as_json"]:
+            print_json(body | ({} if found is None else {"verified": found.to_dict()}))
+            return
+        show_case(workflow, body)
+        if found is not None:
+            show_history(workflow, found)
+
+    options = {
+        "catalog_key": (str, "", "The catalog's fingerprint, as its operator has told it.",
+                        "目录运维员告知的目录指纹。"),
+        "policy": (Path, None, "The log's public policy file, to check its signature, too.",
+                   "日志公开策略文件，用于同时核验日志签名。"),
+    }  # fmt: skip
+    return _signed(show, {"case": (CaseId, ...)} | _described(options) | _COMMON)
+
+
+def _described(options: dict[str, tuple[Any, Any, str, str]]) -> dict[str, tuple[Any, Any]]:
+    return {
+        name: (
+            Annotated[
+                kind | None if default is None else kind,
+                typer.Option(f"--{name.replace('_', '-')}", help=said(en, zh)),
+            ],
+            default,
+        )
+        for name, (kind, default, en, zh) in options.items()
+    }
+
+
+def _taker(workflow: Workflow, step: Step) -> Callable[..., None]:
+    def take(**given: Any) -> None:  # noqa: ANN401 - as Typer reads them
+        from catalog.client.cases.show import show_case
+        from protos import terminal
+
+        body = body_of(step.fields, given)
+        with connection(given["server"], given["key_file"]) as made:
+            done = _take(made, workflow, step, body, given)
+        if given["as_json"]:
+            print_json(done)
+            return
+        terminal.done(Text(f"{step.title.en}: {done['id']}", f"{step.title.zh}：{done['id']}"))
+        if "state_title" in done:
+            show_case(workflow, done)
+
+    return _signed(take, _parameters(step))
+
+
+def _take(
+    made: Connection, workflow: Workflow, step: Step, body: dict[str, Any], given: dict[str, Any]
+) -> Any:  # noqa: ANN401 - JSON
+    if not step.before:
+        return made.send("POST", f"/api/{workflow.kind}", body)
+    case = given["case"]
+    body["revision"] = _case(made, workflow, case)["revision"]
+    if step.office:
+        from catalog.client.cases.deciding import signed_decision
+        from catalog.client.cases.evidence import fetch
+
+        evidence = fetch(made, workflow, case)
+        body["decision"] = signed_decision(evidence, step, given["sign_with"], given["reasons"])
+    return made.send("POST", f"/api/{workflow.kind}/{case}/{step.name}", body)
+
+
+def _case(made: Connection, workflow: Workflow, case: str) -> Any:  # noqa: ANN401 - JSON
+    from catalog.workflows.taking import absent
+
+    if len(case) != 16 or not set(case) <= set(_PATTERN):
+        raise absent(workflow)
+    return made.get(f"/api/{workflow.kind}/{case}")
+
+
+def _parameters(step: Step) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    if step.before:
+        found["case"] = (CaseId, ...)
+    for field in step.fields:
+        name, kind, default = option(field)
+        found[name] = (kind, default)
+    if step.office:
+        found["sign_with"] = (_SIGN, ...)
+        found["reasons"] = (_REASONS, "" if step.verdict == "approve" else ...)
+    return found | _COMMON
+
+
+def _signed(
+    command: Callable[..., None], parameters: dict[str, tuple[Any, Any]]
+) -> Callable[..., None]:
+    """Gives a command the parameters that its step's table says, for Typer to read."""
+    empty = inspect.Parameter.empty
+    command.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind,
+            default=empty if default is ... else default,
+        )
+        for name, (kind, default) in parameters.items()
+    ])  # fmt: skip
+    command.__annotations__ = {name: kind for name, (kind, _) in parameters.items()}
+    return command

@@ -1,0 +1,1 @@
+"""``veil login`` and ``veil logout``: the key with which other commands speak to a server."""

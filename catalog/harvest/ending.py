@@ -1,0 +1,36 @@
+"""A harvest ends: its records stay as this catalog's own, or are withdrawn, all in one step."""
+
+from __future__ import annotations
+
+from catalog.harvest.sources import Harvest, forget, ids
+from catalog.registry.registry import Registry
+from catalog.registry.withdrawal import withdraw as take_out
+
+
+def end(registry: Registry, harvest: Harvest, *, withdraw: bool, by: str, reason: str) -> int:
+    """Removes a harvest.
+
+    Args:
+        registry: Open.
+        harvest: What is read no more.
+        withdraw: Whether its records are withdrawn; else they stay.
+        by: Who decides, for the tombstones.
+        reason: Why, for the tombstones.
+
+    Returns:
+        How many records were withdrawn.
+
+    Raises:
+        InputError: No reason is given, or data of one of the records is public here: nothing
+            is changed then.
+    """
+    signer = registry.key()
+    with registry.database.write() as (connection, revision):
+        gone = ids(connection, harvest) if withdraw else ()
+        for key in gone:
+            take_out(
+                connection, revision, key,
+                reason=reason, who=by, now=registry.now(), signer=signer,
+            )  # fmt: skip
+        forget(connection, harvest.name)
+    return len(gone)

@@ -1,0 +1,315 @@
+"""Whoever answers a harvest is a stranger: where it may lead us, and what its answers may cost."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import ipaddress
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from catalog.harvest import entering
+from catalog.harvest.fetching import Fetcher, FetchLimits, addresses_of
+from catalog.harvest.networks import may_call, read_network
+from catalog.interchange.dcat_reading import graph_of
+from catalog.registry.registry import Registry
+from protos.faults import InputError, PolicyError, UnavailableError
+from tests.harvest_world import Source, fetching, harvest, province, read, source
+
+
+@pytest.fixture
+def there() -> Iterator[Source]:
+    with source() as told:
+        yield told
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Registry]:
+    with province(tmp_path / "province") as registry:
+        yield registry
+
+
+# ---- where this machine may be made to call ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0",
+        "0.0.0.0", "[::1]",  # noqa: S104 - nobody binds to it
+        "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254",
+        "[::ffff:169.254.169.254]", "10.0.0.1", "172.16.5.4", "192.168.1.1", "100.64.0.1",
+        "[fe80::1]", "[fd00::1]", "[fec0::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+        "[2001:0:7f00:1::]", "224.0.0.1", "255.255.255.255", "[ff02::1]", "192.0.2.1",
+        "[::127.0.0.1]", "[0:0:0:0:0:ffff:0a00:0001]",
+    ],
+)  # fmt: skip
+def test_no_address_but_public_ones_is_called(there: Source, host: str) -> None:
+    port = there.url.rpartition(":")[2]
+    fetch = Fetcher()
+    with pytest.raises((PolicyError, InputError)) as caught:
+        fetch.get(f"http://{host}:{port}/")
+    # What leads to no address at all, as some write numbers, is no address of a catalog.
+    assert caught.value.code in {"harvest.address", "harvest.url"}
+    fetch.close()
+    assert there.asked == []
+
+
+def test_what_is_named_may_be_called_and_no_more() -> None:
+    allowed = [read_network("10.20.0.0/16"), read_network("fd12::/16")]
+    assert may_call("10.20.3.4", allowed)
+    assert may_call("::ffff:10.20.3.4", allowed)
+    assert may_call("fd12::1", allowed)
+    assert may_call("1.1.1.1", allowed)
+    assert may_call("2606:4700::1111", allowed)
+    for address in ("10.21.0.1", "127.0.0.1", "fd13::1", "169.254.169.254", "fe80::1%eth0"):
+        assert not may_call(address, allowed)
+    # Neighbours and cloud metadata stay closed, whatever is named.
+    assert not may_call("169.254.169.254", [ipaddress.ip_network("169.254.0.0/16")])
+    for text in ("0.0.0.0/0", "::/0", "8.0.0.0/8", "169.254.0.0/16", "10.0.0.0/7", "x"):
+        with pytest.raises(InputError):
+            read_network(text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://a.test/", "gopher://a.test/", "//a.test/", "a.test", "http://",
+     "http://user:secret@a.test/", "http://a.test:99999/", "http://a.test/\r\nX: y", "", "http://[::1",
+     "http://" + "a" * 3000, "unix:///run/x.sock", "data:text/turtle,", "http://a..test/",
+     f"http://{'a' * 70}.test/"],
+)  # fmt: skip
+def test_what_is_no_address_of_http_is_not_fetched(url: str) -> None:
+    fetch = Fetcher()
+    with pytest.raises((InputError, UnavailableError)) as caught:
+        fetch.get(url)
+    assert "secret" not in str(caught.value) or url.startswith("http://user")
+    fetch.close()
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://[::1]/",
+     "http://2852039166/", "//10.0.0.1/x"],
+)  # fmt: skip
+def test_a_redirect_leads_no_further_than_an_address(there: Source, where: str) -> None:
+    there.pages["/c"] = (302, {"Location": where}, b"")
+    with fetching() as fetch, pytest.raises(PolicyError):
+        fetch.get(f"{there.url}/c")
+
+
+@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://10.0.0.1/", "/c"])
+def test_a_redirect_to_no_page_or_in_a_circle(there: Source, where: str) -> None:
+    there.pages["/c"] = (301, {"Location": where}, b"")
+    with fetching() as fetch, pytest.raises(InputError):
+        fetch.get(f"{there.url}/c")
+    assert len(there.asked) <= 6
+
+
+def test_a_name_that_means_something_else_a_moment_later(there: Source) -> None:
+    """Rebinding: the name is asked for once, and the connection is made to what was judged."""
+    port = int(there.url.rpartition(":")[2])
+    answers = iter([["192.0.2.7"], ["127.0.0.1"], ["127.0.0.1"]])
+    asked: list[str] = []
+
+    def resolve(host: str, _: int) -> Sequence[str]:
+        asked.append(host)
+        return next(answers)
+
+    fetch = Fetcher(
+        [ipaddress.ip_network("192.0.2.0/24")], resolve=resolve, limits=FetchLimits(silence_s=0.2)
+    )
+    with pytest.raises(UnavailableError):  # nobody is at 192.0.2.7
+        fetch.get(f"http://rebind.test:{port}/")
+    assert (asked, there.asked) == (["rebind.test"], [])
+    with pytest.raises(PolicyError):
+        fetch.get(f"http://rebind.test:{port}/")
+    fetch.close()
+    assert there.asked == []
+    mixed = Fetcher(resolve=lambda *_: ["1.1.1.1", "127.0.0.1"])
+    with pytest.raises(PolicyError):  # not even the good one of the two is called
+        mixed.get(f"http://mixed.test:{port}/")
+    mixed.close()
+
+
+def test_the_next_page_is_on_the_same_server(here: Registry, there: Source) -> None:
+    with source() as other:
+        other.turtle("/2", "stolen")
+        there.turtle("/1", "a")
+        status, headers, body = there.pages["/1"]  # type: ignore[misc]
+        link = f"<urn:p> a hydra:PartialCollectionView ; hydra:next <{other.url}/2> ."
+        there.pages["/1"] = (status, headers, body + link.encode())
+        with pytest.raises(InputError, match="another server"):
+            read(here, harvest(here, f"{there.url}/1"))
+        assert (other.asked, here.count()) == ([], 0)
+
+
+# ---- TLS ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """An https server whose certificate is for city.test alone."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=city.test",
+         "-addext", "subjectAltName=DNS:city.test"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            plain = self.path == "/down"
+            self.send_response(302 if plain else 200)
+            if plain:
+                self.send_header("Location", "http://city.test/")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server.server_port, certificate
+    server.shutdown()
+    server.server_close()
+
+
+def test_tls_proves_the_name_and_not_the_address(secure: tuple[int, Path]) -> None:
+    port, certificate = secure
+    allowed = [read_network("127.0.0.0/8")]
+    here = ["127.0.0.1"]
+    trusting = Fetcher(allowed, authorities=certificate, resolve=lambda *_: here)
+    assert trusting.get(f"https://city.test:{port}/").status == 200
+    with pytest.raises(UnavailableError):
+        trusting.get(f"https://other.test:{port}/")
+    with pytest.raises(InputError, match="without it"):
+        trusting.get(f"https://city.test:{port}/down")
+    trusting.close()
+    strange = Fetcher(allowed, resolve=lambda *_: here)
+    with pytest.raises(UnavailableError):
+        strange.get(f"https://city.test:{port}/")
+    strange.close()
+
+
+# ---- what an answer may cost -------------------------------------------------------------------
+
+SMALL = FetchLimits(bytes=1 << 20, deadline_s=0.5, silence_s=0.3)
+
+
+def sends(*parts: bytes, pause_s: float = 0.0) -> Callable[[BaseHTTPRequestHandler], None]:
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            for part in parts:
+                handler.wfile.write(part)
+                handler.wfile.flush()
+                time.sleep(pause_s)
+        except OSError:
+            pass  # the other side has had enough
+        handler.close_connection = True
+
+    return reply
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/turtle\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ([HEAD + b"Content-Length: 99999999\r\n\r\n", *[b"#" * 65536] * 40], "harvest.large"),
+        ([HEAD + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"#" * (200 << 20), 9)],
+         "harvest.large"),
+        ([HEAD + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"x" * 999)[:-9]],
+         "harvest.unreachable"),
+        ([HEAD + b"Content-Encoding: gzip\r\n\r\n", b"no gzip"], "harvest.unreachable"),
+        ([HEAD + b"Content-Encoding: br\r\n\r\n", b"x"], "harvest.encoding"),
+        ([HEAD + b"Content-Encoding: deflate, gzip\r\n\r\n", zlib.compress(b"x")],
+         "harvest.encoding"),
+        ([HEAD + b"Content-Length: 100\r\n\r\n", b"too short"], "harvest.unreachable"),
+        ([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 60000 + b"\r\n"] * 9], "harvest.unreachable"),
+        ([b"SSH-2.0-OpenSSH\r\n"], "harvest.unreachable"),
+    ],
+)  # fmt: skip
+def test_an_answer_has_an_end(there: Source, parts: list[bytes], code: str) -> None:
+    there.pages["/c"] = sends(*parts)
+    with fetching(SMALL) as fetch, pytest.raises((InputError, UnavailableError)) as caught:
+        fetch.get(f"{there.url}/c")
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b""] * 30,  # says nothing
+        [bytes([byte]) for byte in HEAD],  # headers, a byte at a time
+        [HEAD + b"Content-Length: 999\r\n\r\n", *[b"#"] * 100],  # a body, a byte at a time
+    ],
+)
+def test_a_slow_server_keeps_nobody(there: Source, parts: list[bytes]) -> None:
+    there.pages["/c"] = sends(*parts, pause_s=0.05)
+    with fetching(SMALL) as fetch, pytest.raises(UnavailableError, match="too slow"):
+        fetch.get(f"{there.url}/c")
+
+
+BOMB = (
+    '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9))
+    + "]>"
+)
+FILE = '<!DOCTYPE r [<!ENTITY j SYSTEM "file:///etc/passwd">]>'
+REMOTE = '<!DOCTYPE r SYSTEM "http://127.0.0.1/x.dtd">'
+
+
+@pytest.mark.parametrize(("declared", "used"), [(BOMB, "&j;"), (FILE, "&j;"), (REMOTE, "x")])
+def test_xml_that_declares_entities_is_refused(declared: str, used: str) -> None:
+    text = (
+        f'<?xml version="1.0"?>{declared}'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:d="urn:d#">'
+        f'<rdf:Description rdf:about="urn:x"><d:t>{used}</d:t></rdf:Description></rdf:RDF>'
+    )
+    with pytest.raises(InputError) as caught:
+        graph_of(text, "xml")
+    assert caught.value.code == "import.doctype"
+
+
+@pytest.mark.parametrize("following", [("/1",), ("/2", "/1"), ("/2", "/3", "/2")])
+def test_pages_that_lead_in_a_circle(
+    here: Registry, there: Source, following: tuple[str, ...]
+) -> None:
+    for number, link in enumerate(following, 1):
+        there.turtle(f"/{number}", f"n{number}", following=link)
+    with pytest.raises(InputError, match="circle"):
+        read(here, harvest(here, f"{there.url}/1"))
+    assert len(there.asked) <= 4
+    assert here.count() == len(following)  # what was read is sound, and stays
+
+
+def test_pages_without_end(here: Registry, there: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        there.turtle(f"/{number}", f"n{number}", following=f"/{number + 1}")
+    monkeypatch.setattr(entering, "MOST_RECORDS", 10)
+    with pytest.raises(InputError, match="without end"):
+        read(here, harvest(here, f"{there.url}/0"))
+    assert len(there.asked) == 11
+
+
+def test_the_resolver_knows_every_way_to_write_an_address() -> None:
+    """The judge sees what the system makes of a text, so no way to write one gets past it."""
+    for text in ("2130706433", "0x7f.1", "0177.1", "127.1"):
+        assert addresses_of(text, 80) == ["127.0.0.1"]
+    assert socket.has_ipv6

@@ -1,0 +1,245 @@
+"""``veil demand|request|asset|authorise|product``: clients of REST, made from the tables."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from typer.testing import CliRunner
+
+from catalog.certificates.decisions import read_decision_file
+from catalog.cli import app as catalog_app
+from catalog.client.cases import asset, authorise, commands, demand, parts, product, request
+from catalog.client.connection import Connection
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.case import history
+from catalog.workflows.consent import Use, use
+from catalog.workflows.events import unverified_event
+from protos.faults import MissingError, TrustError, VeilError
+from protos.keyfile import write_private
+from protos.signing import IdentityKey
+from tests.catalog_world import HEALTH
+from tests.workflow_world import PEOPLE, World, workflows
+
+Run = Callable[..., Any]
+APPS = {
+    "demand": demand.app, "request": request.app, "asset": asset.app, "authorise": authorise.app,
+    "product": product.app,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with workflows(tmp_path_factory.mktemp("commands") / "c") as made:
+        # An officer's signature says when, by the officer's own clock, which is the real one.
+        made.clock.now = int(time.time())
+        yield made
+
+
+@pytest.fixture
+def veil(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command as somebody, against the world's server."""
+
+    def run(who: str, *words: str) -> Any:  # noqa: ANN401 - what was printed
+        @contextmanager
+        def there(*_: object) -> Iterator[Connection]:
+            world.client.headers["X-As"] = who
+            yield Connection(world.client)
+
+        monkeypatch.setattr(commands, "connection", there)
+        monkeypatch.setattr(parts, "connection", there)
+        try:
+            result = CliRunner().invoke(APPS[words[0]], words[1:])
+        finally:
+            world.client.headers.pop("X-As", None)
+        if isinstance(result.exception, VeilError):
+            raise result.exception
+        assert result.exit_code == 0, (words, result.output, result.exception)
+        return json.loads(result.output) if "--json" in words else result.output
+
+    return run
+
+
+def key_file(world: World, tmp_path: Path, name: str) -> str:
+    path = tmp_path / f"{name}.pem"
+    pem = world.keys[name].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(path, pem)
+    return str(path)
+
+
+def token_file(tmp_path: Path, name: str, token: str) -> str:
+    write_private(tmp_path / name, token.encode())
+    return str(tmp_path / name)
+
+
+def test_there_is_a_command_for_each_step() -> None:
+    found = set()
+    for app in (*APPS.values(), *(g.typer_instance for g in product.app.registered_groups)):
+        assert app is not None
+        found |= {command.name for command in app.registered_commands}
+    assert found >= {step.name for workflow in WORKFLOWS for step in workflow.steps}
+
+
+def test_a_demand_by_commands(world: World, veil: Run, tmp_path: Path) -> None:
+    said = ["--title", "床位", "--text", "各医院", "--department", HEALTH.code]
+    made = veil("citizen", "demand", "submit", *said, "--json")
+    assert "demand: submitted" in veil("citizen", "demand", "show", made["id"])
+    veil("steward", "demand", "accept", made["id"])
+    output = veil("steward", "demand", "refuse", made["id"], "--reasons", "含个人信息",
+                  "--sign-with", key_file(world, tmp_path, "steward"))  # fmt: skip
+    assert "demand: refused" in output
+    shown = veil("citizen", "demand", "show", made["id"])
+    assert "3 events hold" in shown
+    assert "3 of 3 are proven to be in the log" in shown
+    assert "signed by an officer's own key" in shown
+    assert "含个人信息" in shown
+    page = veil("citizen", "demand", "find", "--mine", "--state", "refused", "--json")
+    assert [each["id"] for each in page["cases"]] == [made["id"]]
+    assert made["id"] in veil("citizen", "demand", "find")
+
+
+def test_a_request_by_commands_from_draft_to_granted(
+    world: World, veil: Run, tmp_path: Path
+) -> None:
+    draft = world.grant_request()
+    made = veil("li", "request", "submit", "--title", "床位统计", "--dataset", "YL/1", "--column",
+                "床位数", "--purpose", "统计床位", "--until", world.until, "--statement",
+                token_file(tmp_path, "draft.jwt", draft), "--json")  # fmt: skip
+    case = made["id"]
+    for step, name in (("review", "steward"), ("approve", "chief")):
+        veil(name, "request", step, case, "--sign-with", key_file(world, tmp_path, name))
+    out = tmp_path / "decisions.json"
+    veil("li", "request", "decisions", case, "--out", str(out))
+    assert all(each.covers(draft) for each in read_decision_file(out.read_bytes()))
+    grant = token_file(tmp_path, "grant.jwt", world.grant(draft))
+    assert "granted" in veil("li", "request", "grant", case, "--grant", grant)
+    assert "no certificate yet" in veil("li", "request", "circulations", case)
+    assert veil("li", "request", "show", case, "--json")["verified"]["events"] == 4
+
+
+def test_an_asset_and_a_stranger(world: World, veil: Run) -> None:
+    made = veil("steward", "asset", "apply", "--title", "床位数据", "--dataset", "local:YL/2",
+                "--text", "自行采集", "--json")  # fmt: skip
+    veil("admin", "asset", "accept", made["id"])
+    veil("admin2", "asset", "review", made["id"])
+    shown = veil("", "asset", "show", made["id"])
+    assert "in public notice" in shown
+    assert "events hold" not in shown  # no history for strangers
+    assert "There is no certificate" in veil("", "asset", "certificate", made["id"])
+    with pytest.raises(MissingError):
+        veil("li", "asset", "show", "../../etc/passwd")
+
+
+def test_the_market_by_commands(world: World, veil: Run) -> None:
+    licence = veil("broker", "product", "licence", "apply", "--title", "粤数", "--text", "x",
+                   "--json")  # fmt: skip
+    veil("admin", "product", "licence", "license", licence["id"], "--until", world.until)
+    made = veil("broker", "product", "list", "--title", "指数", "--text", "x", "--price", "1",
+                "--dataset", "YL/1", "--json")  # fmt: skip
+    order = veil("li", "product", "order", "place", "--product", made["id"], "--purpose", "研究",
+                 "--json")  # fmt: skip
+    assert order["turn"] == "counterpart"
+    assert order["id"] in veil("broker", "product", "order", "find")
+
+
+def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
+    made = veil("citizen", "authorise", "give", "--title", "查询", "--recipient", "li",
+                "--dataset", "YL/1", "--operation", "lookup", "--purpose", "看病",
+                "--until", world.until, "--times", "2", "--json")  # fmt: skip
+    wanted = Use("li", ("local", "YL/1"), "lookup", "看病")
+    use(world.services.cases, PEOPLE["citizen"].subject, wanted, "job-7")
+    assert "job-7 by li" in veil("citizen", "authorise", "uses")
+    assert "1 uses hold" in veil("citizen", "authorise", "uses")
+    assert veil("citizen", "authorise", "uses", "--json")["uses"][0]["proof"]
+    assert "withdrawn" in veil("citizen", "authorise", "withdraw", made["id"])
+
+
+def test_a_server_that_lies_is_found(
+    world: World, veil: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world.demand()
+    case = made.partition("/")[2]
+    with pytest.raises(TrustError) as raised:
+        veil("citizen", "demand", "show", case, "--catalog-key", "ab" * 32)
+    assert raised.value.code == "case.signer"
+    world.act("steward", made, "return", reasons="请补充")
+    get = Connection.get
+
+    def with_change(change: Callable[[dict[str, Any]], object]) -> None:
+        def lying(self: Connection, path: str, **params: object) -> Any:  # noqa: ANN401
+            body = get(self, path, **params)
+            if path.endswith("/events"):
+                change(body)
+            return body
+
+        monkeypatch.setattr(Connection, "get", lying)
+
+    forged = IdentityKey.generate()
+    events = history_tokens(world, case)
+    for number, change in (
+        (2, lambda body: body["events"][1].update(token=events[0])),
+        (1, lambda body: body["events"].pop(0)),
+        (1, lambda body: body["events"].reverse()),
+        (1, lambda body: body.update(signer=forged.public.to_jwk())),
+        (2, lambda body: body["events"][1].update(proof=body["events"][0]["proof"])),
+        (2, lambda body: body["events"][1].update(salt="ab" * 32)),
+        (2, lambda body: body["events"][1].update(document="{}")),
+    ):
+        with_change(change)
+        with pytest.raises(TrustError) as raised:
+            veil("citizen", "demand", "show", case)
+        if raised.value.code == "case.broken":
+            assert raised.value.number == number  # type: ignore[attr-defined]
+        else:
+            assert raised.value.code == "case.answer"
+    with_change(lambda body: body.pop("signer"))
+    with pytest.raises(TrustError):
+        veil("citizen", "demand", "show", case)
+
+
+def history_tokens(world: World, case: str) -> list[str]:
+    with world.registry.database.read() as connection:
+        return [kept.token for kept in history(connection, case)]
+
+
+def test_an_officer_signs_only_what_the_analyst_signed(
+    world: World, veil: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalog itself shows officers a harmless statement over another signed request."""
+    case = world.request().partition("/")[2]
+    get, key = Connection.get, world.registry.key()
+
+    def lying(self: Connection, path: str, **params: object) -> Any:  # noqa: ANN401
+        body = get(self, path, **params)
+        if path.endswith("/events"):
+            event = unverified_event(body["events"][0]["token"])
+            event.fields["statements"][0]["sql"] = "SELECT 1"
+            body["events"][0] |= {"token": event.signed(key), "proof": ""}
+        return body
+
+    monkeypatch.setattr(Connection, "get", lying)
+    with pytest.raises(TrustError) as raised:
+        veil("steward", "request", "review", case, "--sign-with",
+             key_file(world, tmp_path, "steward"))  # fmt: skip
+    assert raised.value.code == "decision.statement"
+
+
+def test_the_operator_pins_nodes_and_verifies_all_cases(world: World) -> None:
+    world.demand()
+    directory = str(world.registry.directory)
+    run = CliRunner().invoke(catalog_app, ["cases", "--dir", directory])
+    assert run.exit_code == 0, run.exception
+    assert "none is missing that the log has" in run.output
+    key = IdentityKey.generate().public.fingerprint
+    other = "11440300000000003C"
+    assert CliRunner().invoke(catalog_app, ["pin", other, key, "--dir", directory]).exit_code == 0
+    twice = CliRunner().invoke(catalog_app, ["pin", HEALTH.code, key, "--dir", directory])
+    assert isinstance(twice.exception, TrustError)
+    wrong = CliRunner().invoke(catalog_app, ["pin", "none", key, "--dir", directory])
+    assert isinstance(wrong.exception, VeilError)
