@@ -38,6 +38,7 @@ from catalog.registry.registry import create, opened
 from catalog.web.app import create_app
 from catalog.web.server import HttpServer
 from catalog.web.services import services
+from catalog.web.siblings import Siblings
 from tests.catalog_world import record
 from tests.datastore_world import make_public
 
@@ -63,15 +64,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=4_000)
     parser.add_argument("--callers", type=int, default=8)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve is not None:
-        serve(arguments.serve)
+        serve(arguments.serve, "127.0.0.1:0", arguments.processes - 1)
         return
     table = table_of(arguments.rows)
     with tempfile.TemporaryDirectory() as folder:
         found = {}
-        with ours(Path(folder) / "catalog", table) as server:
+        with ours(Path(folder) / "catalog", table, arguments.processes) as server:
             found["ours"] = measure(server, arguments)
             sql(server, arguments.calls // 20)
         if python := os.environ.get(DATASETTE):
@@ -101,7 +103,7 @@ def table_of(rows: int) -> pa.Table:
 
 
 @contextmanager
-def ours(directory: Path, table: pa.Table) -> Iterator[Server]:
+def ours(directory: Path, table: pa.Table, processes: int) -> Iterator[Server]:
     """A catalog with one public table, served to who has a key."""
     create(directory)
     with opened(directory) as registry:
@@ -117,8 +119,12 @@ def ours(directory: Path, table: pa.Table) -> Iterator[Server]:
         wish = Wish("bench", ["data.use"], per_minute=1_000_000, per_day=100_000_000)
         _, key = found.gate.keys.add(Principal("li", frozenset({"analyst"})), wish)
     rows_id = resource_.id
-    command = [sys.executable, "-m", "benchmarks.data_calls", "--serve", directory]
+    command: list[str | Path] = [
+        sys.executable, "-m", "benchmarks.data_calls", "--serve", directory,
+        "--processes", str(processes),
+    ]  # fmt: skip
     with child(command) as (port, pid):
+        time.sleep(2 * processes)  # until all of them listen
         yield Server(
             "ours", port, pid,
             lambda n: f"/api/data/{rows_id}?limit=100&offset={n * 97 % 90_000}",
@@ -127,14 +133,17 @@ def ours(directory: Path, table: pa.Table) -> Iterator[Server]:
         )  # fmt: skip
 
 
-def serve(directory: Path) -> None:
-    """The server's process."""
+def serve(directory: Path, address: str, siblings: int = 0) -> None:
+    """A server's process, as `veil exchange serve --catalog` has one, and others beside it."""
     with services(directory, public=False) as found:
-        found.datastore.warm()
-        server = HttpServer(create_app(found), "127.0.0.1:0")
+        server = HttpServer(create_app(found), address, shared=True)
         server.start()
+        others = Siblings(siblings, serve, directory, f"127.0.0.1:{server.port}")
+        others.start()
+        found.datastore.warm()
         print(server.port, flush=True)
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        others.stop()
         server.stop()
 
 
@@ -260,9 +269,11 @@ def child(command: Sequence[str | Path]) -> Iterator[tuple[int, int]]:
 
 
 def cpu_of(process: int) -> float:
-    """Processor seconds of a process and its threads."""
+    """Processor seconds of a process, its threads, and the processes that it started."""
     fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    started = Path(f"/proc/{process}/task").glob("*/children")
+    return own + sum(cpu_of(int(pid)) for each in started for pid in each.read_text().split())
 
 
 def own_cpu() -> float:
