@@ -38,7 +38,6 @@ from tests.web_world import client_of
 START: Final = int(
     dt.datetime(2026, 11, 26, 2, tzinfo=dt.UTC).timestamp()
 )  # a Thursday, 10 o'clock
-UNTIL: Final = "2027-06-30"
 SQL: Final = "SELECT COUNT(*) FROM visits"
 PEOPLE: Final[dict[str, Principal]] = {
     "li": Principal("li", frozenset({"analyst"})),
@@ -89,6 +88,11 @@ class World:
     keys: dict[str, Ed25519PrivateKey]
     node: IdentityKey
     analyst: IdentityKey
+
+    @property
+    def until(self) -> str:
+        """A last day that is still to come."""
+        return dt.datetime.fromtimestamp(self.clock.now + 200 * 86_400, dt.UTC).date().isoformat()
 
     @property
     def office(self) -> CertificateOffice:
@@ -188,7 +192,7 @@ class World:
     def asked(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         return {
             "title": "床位统计", "datasets": [{"source": "local", "identifier": "YL/1"}],
-            "columns": ["床位数"], "purpose": "统计床位", "until": UNTIL,
+            "columns": ["床位数"], "purpose": "统计床位", "until": self.until,
             "statements": [{"sql": SQL, "grant_request": self.grant_request()}],
         } | more  # fmt: skip
 
@@ -214,7 +218,7 @@ class World:
 
     def licensed(self, who: str = "broker") -> None:
         licence = self.open(who, "licences", title="粤数经纪", text="三名数据工程师")
-        self.act("admin", f"licences/{licence}", "license", until=UNTIL)
+        self.act("admin", f"licences/{licence}", "license", until=self.until)
 
     def product(self, who: str = "broker") -> str:
         said = {"title": "床位指数", "text": "每月", "price": "面议",

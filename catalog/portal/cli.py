@@ -35,8 +35,16 @@ def serve(
     tls_key: Annotated[
         Path | None, typer.Option(help=said("Its key file, PEM.", "证书私钥文件（PEM）。"))
     ] = None,
+    office: Annotated[
+        Path | None,
+        typer.Option(help=said("The exchange's certificates, or a copy without its keys; by "
+                               "default those in the catalog's directory.",
+                               "交换中心的证书目录，或不含密钥的副本；缺省为目录库中的 office。")),
+    ] = None,
 ) -> None:  # fmt: skip
     """Runs in the foreground; SIGTERM and Ctrl-C stop it."""
+    from catalog.certificates.open_office import DIRECTORY, opened_to_read
+    from catalog.search.query import Query
     from catalog.web.app import create_app
     from catalog.web.server import HttpServer, tls_files
     from catalog.web.services import services
@@ -44,9 +52,13 @@ def serve(
     from protos.language import Text
     from protos.signals import wait_for_signal
 
-    with services(directory, public=True) as found:
+    with (
+        opened_to_read(office or directory / DIRECTORY) as certificates,
+        services(directory, public=True, office=certificates) as found,
+    ):
         server = HttpServer(create_app(found), address, tls=tls_files(tls_certificate, tls_key))
         server.start()
         terminal.done(Text(f"Portal: {server.url}", f"门户：{server.url}"))
+        found.search.find(Query(limit=1))  # reads the columns, so that no visitor waits for it
         wait_for_signal()
         server.stop()

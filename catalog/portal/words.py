@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from catalog.access.roles import TITLES as ROLE_TITLES
+from catalog.datastore.dumps import FORMATS
 from catalog.registry.record import Record
 from catalog.search.query import Facet
 from protos.language import Text
@@ -64,6 +66,8 @@ CATALOGUE_FACETS: Final[tuple[Facet, ...]] = (
 """Facets in the order in which people narrow a search."""
 
 
+DUMPS: Final = (*FORMATS, "parquet")
+"""Formats in which public rows are given out."""
 FORMS: Final = (
     ("ttl", "text/turtle"), ("jsonld", "application/ld+json"), ("xml", "application/rdf+xml"),
 )  # fmt: skip
@@ -78,3 +82,6 @@ def form_address(record: Record, ending: str) -> str:
 def rest_address(record: Record) -> str:
     """Returns where a record is read as JSON."""
     return f"/api/catalog/datasets/{quote(record.source)}/{quote(record.identifier, safe='/')}"
+
+
+__all__ = ["ROLE_TITLES"]

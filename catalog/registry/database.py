@@ -27,6 +27,8 @@ HEAD: Final = "0005"
 
 _BUSY_S: Final = 120.0
 """A writer waits so long for the one before it: four imports of a province."""
+_THREADS: Final = 40
+"""As many as a server has: connections beyond would be opened and closed again at each call."""
 _WRITES: Final = "veil_writes"
 MIGRATES: Final = "veil_migrates"
 _MIGRATION_LOCK: Final = 0x7665696C  # any number that nobody else locks in this database
@@ -135,7 +137,9 @@ def _engine(url: str) -> Engine:
         else:
             # Other users of the machine must not read a catalog that is not public yet.
             os.close(os.open(made.database, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = create_engine(made, connect_args=_arguments(made))
+        engine = create_engine(
+            made, connect_args=_arguments(made), pool_size=_THREADS, pool_use_lifo=True
+        )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise InputError(
             Text("this is no database that a catalog can live in", "目录不支持该数据库地址"),

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 
 from catalog.access.principal import Principal
+from catalog.rest import uses
 from catalog.rest.case_bodies import body_of
 from catalog.rest.case_parts import certificate, circulations, decisions, events
 from catalog.web.guard import Everything, May
@@ -162,6 +163,7 @@ PUBLIC: Final = tuple(
 )
 """What visitors may see some of."""
 MEMBERS: Final = (
+    uses.router,  # before the cases, whose ids it would be taken for
     *(router for router in READING if router not in PUBLIC),
     *(acting(workflow) for workflow in WORKFLOWS),
 )

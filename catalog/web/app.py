@@ -7,19 +7,36 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.ckan import router as ckan
 from catalog.feeds import graphs, news, pages
 from catalog.portal import login as login_pages
+from catalog.portal import workbench
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
-from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
+from catalog.rest import (
+    accounts,
+    audit,
+    cases,
+    certificates,
+    data,
+    datasets,
+    dumps,
+    keys,
+    login,
+    me,
+    revoking,
+)
 from catalog.web import problems
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
+    data.router,
     datasets.router,
     certificates.router,
+    dumps.router,
+    ckan.router,
     graphs.router,
     news.router,
     pages.router,
@@ -35,6 +52,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     revoking.router,
     *cases.MEMBERS,
     login_pages.router,
+    workbench.router,
 )
 
 
@@ -55,4 +73,5 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     for router in PUBLIC if services.public else PUBLIC + MEMBERS:
         app.include_router(router)
+    problems.describe(app)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -63,6 +63,27 @@ def install(app: FastAPI, page: Page | None = None) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def describe(app: FastAPI) -> None:
+    """Makes an app's description say that errors are problems, those of malformed requests, too."""
+    written = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        schema = written()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # one of 4XX
+                for status in ("4XX", "5XX"):
+                    told = operation["responses"][status]
+                    told["content"] = {MEDIA_TYPE: told["content"].pop("application/json")}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(unused, None)
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend it
 
 
 def problem_of(error: VeilError) -> Problem:

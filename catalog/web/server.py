@@ -184,7 +184,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         host = host.strip("[]")  # of an IPv6 address
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise UnavailableError(
             Text(
@@ -196,3 +196,7 @@ def _listen(host: str, port: int) -> socket.socket:
             ),
             code="enrol.listen",
         ) from error
+    # An answer's body follows its header at once, instead of waiting 40 ms for the caller to
+    # confirm the header: asyncio sees to that only for sockets that name their protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -74,6 +74,13 @@ def find(
                         f"可用：{'、'.join(s.name for s in workflow.states)}"),
             code="case.state",
         )  # fmt: skip
+    words = (wanted.department, *(wanted.dataset or ()))
+    if not all(word.isprintable() for word in words):
+        raise InputError(
+            Text("a filter is one line of words", "筛选条件须为一行文字"),
+            remedy=Text("mend the filter", "请改正筛选条件"),
+            code="case.filter",
+        )
     conditions = [CaseRow.kind == workflow.kind, _scope(workflow, caller, wanted)]
     conditions += _filters(workflow, clocks, caller, wanted, registry.now())
     with registry.database.read() as connection:

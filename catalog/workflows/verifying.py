@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from catalog.certificates.decisions import read_decision
+from catalog.certificates.decisions import Decision, read_decision
 from catalog.certificates.reading import CertificateReader
+from catalog.publishing.signers import Signer, signers
 from catalog.registry.registry import Registry
 from catalog.workflows.case import Case, Kept, case_of, history
 from catalog.workflows.events import GENESIS, Event, document_digest, read_event
@@ -106,11 +107,13 @@ def verify_all(
     logged: dict[int, bytes] = {} if office is None else dict(office.noted())
     count = 0
     with registry.database.read() as connection:
+        enrolled = signers(connection)
         rows = connection.execute(select(CaseRow.__table__).order_by(CaseRow.opened)).all()
         for case in map(case_of, rows):
             events = history(connection, case.id)
             verify_events(kinds[case.kind], events, signer)
             verify_case(kinds[case.kind], case, events)
+            _check_officers(case, events, enrolled)
             count += len(events)
             for kept in events:
                 _check_entry(case, kept, logged, office)
@@ -124,6 +127,28 @@ def verify_all(
             code="case.cut",
         )  # fmt: skip
     return count
+
+
+def _check_officers(case: Case, events: Sequence[Kept], enrolled: Sequence[Signer]) -> None:
+    """The key was enrolled in that office when the decision was taken, whatever became of it."""
+    for kept in events:
+        if not kept.document:
+            continue
+        decision, at = read_decision(kept.document), kept.said.at
+        if not any(_in_office(decision, signer, at) for signer in enrolled):
+            why = Text(
+                "has the decision of somebody who was in no office", "所附决定的签署人当时不在职"
+            )
+            raise BrokenCaseError(case.name, kept.said.number, why)
+
+
+def _in_office(decision: Decision, signer: Signer, at: int) -> bool:
+    return (
+        (signer.fingerprint, signer.department, signer.role)
+        == (decision.fingerprint, decision.department, decision.office)
+        and signer.valid_from <= at < signer.valid_until
+        and (signer.removed_at is None or at <= signer.removed_at)
+    )
 
 
 def _check_entry(

@@ -56,7 +56,8 @@ def test_an_absent_account_looks_and_costs_like_one_that_is_there(world: World) 
     seen = set()
     for name, password in (("li", WRONG), ("nobody", WRONG), ("off", PASSWORD), ("off", WRONG),
                            ("openid-only", WRONG), ("two", PASSWORD), ("two", WRONG),
-                           ("li", "x" * 900), ("", ""), ("Robert'); --", WRONG)):  # fmt: skip
+                           ("li", "x" * 900), ("", ""), ("Robert'); --", WRONG),
+                           ("li\0", WRONG), ("a" * 99, "\0")):  # fmt: skip
         with patch.object(PasswordHasher, "verify", autospec=True, side_effect=verify) as hashing:
             answer = login(world.browser(), name, password)
         seen.add((answer.status_code, answer.text, hashing.call_count,

@@ -19,6 +19,7 @@ from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.publishing import signers
 from catalog.web.services import services
+from catalog.workflows import cases as cases_module
 from catalog.workflows import outbox
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.consent import Use, authorised, use
@@ -28,7 +29,7 @@ from protos.faults import PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, POLICE
 from tests.certificate_world import ExactJob
-from tests.workflow_world import PEOPLE, UNTIL, World, issuing, workflows
+from tests.workflow_world import PEOPLE, World, issuing, workflows
 
 
 @pytest.fixture(scope="module")
@@ -437,7 +438,8 @@ LOOKUP = Use("li", ("local", "YL/closed"), "lookup", "看病就医")
 def authorisation(world: World, **more: object) -> str:
     said: dict[str, Any] = {
         "title": "就诊查询", "recipient": "li", "operation": "lookup", "purpose": "看病就医",
-        "datasets": [{"source": "local", "identifier": "YL/closed"}], "until": UNTIL, "times": 1,
+        "datasets": [{"source": "local", "identifier": "YL/closed"}],
+        "until": world.until, "times": 1,
     }  # fmt: skip
     return f"authorisations/{world.open('citizen', 'authorisations', **said | more)}"
 
@@ -480,6 +482,46 @@ def test_an_authorisation_for_one_use_serves_once_also_at_the_same_moment(fresh:
     assert fresh.call("other", "GET", case).status_code == 404
 
 
+def test_a_subject_sees_every_use_with_its_proof_and_nobody_else_s(fresh: World) -> None:
+    authorisation(fresh, times=5)
+    cases, subject = fresh.services.cases, PEOPLE["citizen"].subject
+    for number in range(3):
+        use(cases, subject, LOOKUP, f"job-{number}")
+    page = fresh.get("citizen", "authorisations/uses", limit=2)
+    assert [each["fields"]["reference"] for each in page["uses"]] == ["job-2", "job-1"]
+    assert all(each["proof"] for each in page["uses"])
+    rest = fresh.get("citizen", "authorisations/uses", cursor=page["cursor"])
+    assert [each["fields"]["reference"] for each in rest["uses"]] == ["job-0"]
+    assert fresh.get("li", "authorisations/uses")["uses"] == []
+    stolen = fresh.call("li", "GET", "authorisations/uses", cursor=page["cursor"])
+    assert stolen.json()["code"] == "case.cursor"
+
+
+def test_nobody_fills_the_catalog_with_cases(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases_module, "MOST_A_DAY", 2)
+    monkeypatch.setattr(cases_module, "MOST_EVENTS", 3)
+    case = fresh.demand()
+    fresh.demand()
+    said = {"title": "x", "text": "x", "department": HEALTH.code}
+    answer = fresh.call("citizen", "POST", "demands", said)
+    assert (answer.status_code, answer.json()["code"]) == (429, "case.many")
+    fresh.act("steward", case, "return", reasons="x")
+    fresh.act("citizen", case, "resubmit", title="x", text="x")
+    assert fresh.code("steward", case, "return", reasons="x") == (429, "case.long")
+    assert fresh.act("citizen", case, "withdraw")["state"] == "withdrawn"  # an end is always there
+    fresh.clock.days(1)
+    fresh.clock.now += 1
+    fresh.demand()
+
+
+def test_an_officer_who_was_in_no_office_is_found_afterwards(fresh: World) -> None:
+    case = fresh.request()
+    signed = fresh.decision(case, "steward", "approve")
+    fresh.act("steward", case, "review", decision=signed)
+    rewritten(fresh, "UPDATE signers SET valid_from = valid_from + 10 WHERE role = 'steward'")
+    assert broken(fresh) == 2
+
+
 def test_a_subject_s_last_day_counts_and_nobody_gives_for_another(fresh: World) -> None:
     authorisation(fresh, until="2026-11-26", times=9)
     cases, subject = fresh.services.cases, PEOPLE["citizen"].subject
@@ -487,7 +529,8 @@ def test_a_subject_s_last_day_counts_and_nobody_gives_for_another(fresh: World) 
     fresh.clock.days(1)
     assert not authorised(cases, subject, LOOKUP)
     answer = fresh.call("other", "POST", "authorisations", {
-        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x", "until": UNTIL,
+        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x",
+        "until": fresh.until,
         "datasets": [{"source": "local", "identifier": "YL/1"}], "times": 1,
     })  # fmt: skip
     assert answer.json()["code"] == "case.subject"

@@ -101,6 +101,8 @@ def test_no_link_is_dead(client: TestClient) -> None:
         path = waiting.pop(0)
         seen.add(path)
         answer = client.get(path, headers=HTML)
+        if answer.status_code == 401 and "/workbench" in path:
+            continue  # a visitor may log in there
         assert answer.status_code in {200, 303, 410}, path
         if "html" not in answer.headers["content-type"] or "/search?" in path:
             continue
