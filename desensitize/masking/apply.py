@@ -8,6 +8,7 @@ compresses and writes: memory holds a few batches.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ from protos.language import Text
 
 Progress = Callable[[int, int | None], None]
 ROW_GROUP: Final = 131_072
+_COMPUTING: Final = 2
+"""Groups of rows at which Python works at once."""
 _BATCH_BYTES: Final = 32 << 20
 _BATCH_ROWS: Final = (64, 65_536)
 _TOLD_EVERY_S: Final = 0.2
@@ -141,21 +144,24 @@ def _write(
     lost = dict.fromkeys(statement.names, 0)
     rows, told = 0, float("-inf")  # the first batch is told at once
     with (
+        # Rows that were put in order leave the engine when it has nothing else to do.
+        ThreadPoolExecutor(_COMPUTING, "veil-compute") as computing,
         ThreadPoolExecutor(1, "veil-write") as writing,
         pq.ParquetWriter(path, schema, **PARQUET) as writer,
     ):
-        last: Future[None] | None = None
+        begun: deque[Future[None]] = deque()
         for group in _groups(reader):
             rows += group.num_rows
-            if last is not None:
-                last.result()  # a full disk is met here
-            last = writing.submit(_finish, group, statement, schema, lost, writer)
+            computed = computing.submit(_computed, group, statement, schema)
+            begun.append(writing.submit(_finish, computed, lost, writer))
+            if len(begun) > _COMPUTING:
+                begun.popleft().result()  # a full disk is met here
             if progress is not None and time.monotonic() - told > _TOLD_EVERY_S:
                 told = time.monotonic()
                 progress(rows, table.rows)
-        if last is not None:
-            last.result()
-        else:
+        for each in begun:
+            each.result()
+        if not rows:
             writer.write_table(schema.empty_table())
     return rows, {name: count for name, count in lost.items() if count}, schema
 
@@ -177,14 +183,10 @@ def _groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _finish(
-    group: pa.Table,
-    statement: Statement,
-    schema: pa.Schema,
-    lost: dict[str, int],
-    writer: pq.ParquetWriter,
-) -> None:
-    """Does what is left to Python, counts what was lost, and writes."""
+def _computed(
+    group: pa.Table, statement: Statement, schema: pa.Schema
+) -> tuple[pa.Table, dict[str, int]]:
+    """Does what is left to Python, and counts what was lost."""
     # One chunk per column: where batches ended must not show in the file.
     columns = [_one(column) for column in group.columns]
     width = len(statement.names)
@@ -192,9 +194,20 @@ def _finish(
     for place, function in statement.late.items():
         columns[place] = function.compute(columns[place])
         flags[place] = pc.and_(flags[place], columns[place].is_null())
-    for place, flag in flags.items():
-        lost[statement.names[place]] += int(pc.sum(flag).as_py() or 0)
-    writer.write_table(pa.Table.from_arrays(columns[:width], schema=schema), ROW_GROUP)
+    lost = {statement.names[place]: int(pc.sum(flag).as_py() or 0) for place, flag in flags.items()}
+    return pa.Table.from_arrays(columns[:width], schema=schema), lost
+
+
+def _finish(
+    computed: Future[tuple[pa.Table, dict[str, int]]],
+    lost: dict[str, int],
+    writer: pq.ParquetWriter,
+) -> None:
+    """Writes a group, and adds up what was lost."""
+    group, more = computed.result()
+    for name, count in more.items():
+        lost[name] += count
+    writer.write_table(group, ROW_GROUP)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
