@@ -27,7 +27,6 @@ from catalog.rest import (
     revoking,
 )
 from catalog.web import problems
-from catalog.web.bounds import BoundedBodies
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
@@ -73,7 +72,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app, error_page)
-    app.add_middleware(BoundedBodies)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
