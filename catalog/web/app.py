@@ -74,7 +74,8 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app, error_page)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
-    for router in PUBLIC if services.public else PUBLIC + MEMBERS:
+    app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
+    for router in app.state.routers:
         app.include_router(router)
     problems.describe(app)
     return app
