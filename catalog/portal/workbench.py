@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
+from catalog.portal.commands import command, signs
 from catalog.portal.figures import department_titles
 from catalog.portal.languages import PREFIX
 from catalog.portal.links import link
@@ -72,6 +73,8 @@ async def _form(request: Request) -> FormData:
 
 
 Typed = Annotated[FormData, Depends(_form)]
+Ours = Annotated[None, Depends(our_form)]
+"""Of each form, behind the visit: whoever may not at all is told so first."""
 
 
 @router.get(PREFIX + "/workbench")
@@ -111,14 +114,7 @@ def _lines(visit: Visit, workflow: Workflow, wanted: Filter) -> list[Line]:
 def _doings(workflow: Workflow, case: Case, visit: Visit) -> Iterator[Doing]:
     for step in workflow.possible(case.state):
         if views.may(step, case, visit.caller):
-            yield Doing(step, _command(workflow, step, case.id))
-
-
-def _command(workflow: Workflow, step: Step, case: str = "") -> str:
-    if step.office is None and all(field.form != "statements" for field in step.fields):
-        return ""
-    words = ["veil", workflow.kind.removesuffix("s"), step.name, case]
-    return " ".join(filter(None, (*words, "--key", "KEY.pem" if step.office else "ANALYST.pem")))
+            yield Doing(step, command(workflow, step, case.id))
 
 
 def _pages(workflow: Workflow) -> None:
@@ -148,7 +144,9 @@ def _pages(workflow: Workflow) -> None:
         typed = {name: text[:200] for name, text in visit.request.query_params.items()}
         return _new_page(visit, workflow, typed)
 
-    def begin(typed: Typed, visit: Annotated[Visit, Depends(visiting(first.action))]) -> Response:
+    def begin(
+        visit: Annotated[Visit, Depends(visiting(first.action))], _: Ours, typed: Typed
+    ) -> Response:
         def take() -> Case:
             return visit.services.cases.open(workflow, visit.caller, Wanted(_said(first, typed)))
 
@@ -157,19 +155,20 @@ def _pages(workflow: Workflow) -> None:
     router.get(base)(listed)
     router.get(f"{base}/new")(blank)
     router.get(f"{base}/{{case}}")(show)
-    if not _command(workflow, first):
-        router.post(base, dependencies=[Depends(our_form)], max_body_size=_FORM_BYTES)(begin)
+    if not signs(first):
+        router.post(base, max_body_size=_FORM_BYTES)(begin)
     for step in workflow.steps:
-        if step.before and not _command(workflow, step):
+        if step.before and not signs(step):
             path = f"{base}/{{case}}/{step.name}"
-            router.post(path, dependencies=[Depends(our_form)], max_body_size=_FORM_BYTES)(
-                _stepping(workflow, step)
-            )
+            router.post(path, max_body_size=_FORM_BYTES)(_stepping(workflow, step))
 
 
 def _stepping(workflow: Workflow, step: Step) -> Callable[..., Response]:
     def act(
-        case: Identifier, typed: Typed, visit: Annotated[Visit, Depends(visiting(step.action))]
+        case: Identifier,
+        visit: Annotated[Visit, Depends(visiting(step.action))],
+        _: Ours,
+        typed: Typed,
     ) -> Response:
         def take() -> Case:
             revision = str(typed.get("revision", ""))
@@ -250,7 +249,7 @@ def _new_page(
         status=200 if problem is None else STATUS.get(problem.kind, 500),
         workflow=workflow,
         step=workflow.first,
-        command=_command(workflow, workflow.first),
+        command=command(workflow, workflow.first, typed=typed),
         typed=typed,
         problem=problem,
         lists=_LISTS,

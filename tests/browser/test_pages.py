@@ -111,6 +111,14 @@ def test_pages_are_accessible_and_fit(
     check(browser, [f"{site.public}/{language}{path}" for path in pages], width)
 
 
+def test_pages_are_accessible_in_the_dark(site: Served, browser: Browser) -> None:
+    scheme = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.call("Emulation.setEmulatedMedia", features=[scheme])
+    pages = (*PAGES, f"/certificate/{site.certificate}")
+    check(browser, [f"{site.public}/zh{path}" for path in pages], 1280)
+    browser.call("Emulation.setEmulatedMedia", features=[])
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_of_members_are_accessible_and_fit(
     site: Served, browser: Browser, width: int

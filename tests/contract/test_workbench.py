@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,10 +80,16 @@ def test_a_demand_goes_from_form_to_answer(world: World) -> None:
 def test_what_an_officer_signs_has_a_command_and_no_form(world: World) -> None:
     case = demanded(world)
     page = get(world, "steward", case).text
-    assert "veil demand refuse" in page
+    assert f"veil demand refuse {case.rpartition('/')[2]} --sign-with KEY.pem --reasons" in page
     assert f"{case}/refuse" not in page
     assert post(world, "steward", f"{case}/refuse", page).status_code in {404, 405}
-    assert "veil request submit" in get(world, "li", "/requests/new").text
+    asked = get(world, "li", "/requests/new?datasets=local/YL/1&title=$(id);'x").text
+    assert "veil request submit" in asked
+    assert "--dataset local:YL/1" in asked
+    said = re.search(r"<pre[^>]*><code>(.*?)</code>", asked)
+    assert said is not None
+    words = shlex.split(html.unescape(said[1]))
+    assert words[words.index("--title") + 1] == "$(id);'x", "a shell takes it for one word"
 
 
 def test_what_is_wrong_is_said_and_what_was_typed_stays(world: World) -> None:
