@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.responses import JSONResponse
 
 from catalog.ckan.solr import QueryError
@@ -23,6 +23,20 @@ from protos.faults import SqlError, VeilError
 
 _LOG: Final = logging.getLogger("veil.web")
 Errors = dict[str, list[str]]
+
+
+class Failure(BaseModel):
+    """An error as CKAN says it.
+
+    Attributes:
+        help: Where the action is explained.
+        success: False.
+        error: ``__type``, message, and lists of what is wrong with parameters.
+    """
+
+    help: str
+    success: bool
+    error: dict[str, Any]
 
 
 class BadRequestError(Exception):

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 
 from catalog.access.principal import Principal
 from catalog.ckan.actions import ACTIONS
 from catalog.ckan.arguments import Arguments, given
 from catalog.ckan.call import Action, Call
-from catalog.ckan.envelope import ActionRoute, BadRequestError, success
+from catalog.ckan.envelope import ActionRoute, BadRequestError, Failure, success
 from catalog.web.guard import Everything, May
 
 PREFIXES: Final = ("/api/3/action", "/api/action")
@@ -54,7 +55,8 @@ for _prefix in PREFIXES:
                 name=f"{_name}_{_method.lower()}",
                 summary=_name,
                 description=_action.help,
-                response_class=Response,
+                response_class=JSONResponse,
+                responses={"4XX": {"model": Failure | str}, "5XX": {"model": Failure}},
                 include_in_schema=_prefix == PREFIXES[0] and _method == "GET",
                 openapi_extra=_described(_action.arguments),
             )

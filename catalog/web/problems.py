@@ -17,6 +17,9 @@ from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
 
 MEDIA_TYPE: Final = "application/problem+json"
+_ITS_SCHEMA: Final = {
+    "$ref": "#/components/schemas/Problem"
+}  # CKAN's actions have errors of theirs
 STATUS: Final[dict[str, int]] = {
     "missing": 404, "conflict": 409, "login": 401, "limit": 429, "input": 400, "sql": 400,
     "policy": 403, "budget": 403, "trust": 403, "unavailable": 503,
@@ -79,7 +82,8 @@ def describe(app: FastAPI) -> None:
                 operation["responses"].pop("422", None)  # one of 4XX
                 for status in ("4XX", "5XX"):
                     told = operation["responses"][status]
-                    told["content"] = {MEDIA_TYPE: told["content"].pop("application/json")}
+                    if told["content"]["application/json"]["schema"] == _ITS_SCHEMA:
+                        told["content"] = {MEDIA_TYPE: told["content"].pop("application/json")}
         for unused in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(unused, None)
         return schema
