@@ -22,6 +22,8 @@ from protos.names import check_name
 TYPE: Final = "veil-declaration+jwt"
 MOST_CHARACTERS: Final = 1 << 20
 MOST_DATASETS: Final = 1000
+NODES: Final = "nodes.toml"
+"""In a catalog's directory: which of its departments each node belongs to."""
 
 
 @dataclass(frozen=True)

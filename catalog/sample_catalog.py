@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from catalog.interchange.declared import NODES
+from catalog.declaration import NODES
 from catalog.sample_lists import CITIES
 from protos.faults import UnavailableError
 from protos.language import Text

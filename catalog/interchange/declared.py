@@ -17,7 +17,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
-from catalog.declaration import Declaration, Held
+from catalog.declaration import NODES, Declaration, Held
 from catalog.registry.record import Access, Department, Item, Record
 from catalog.registry.registry import Registry
 from protos.faults import InputError
@@ -26,7 +26,6 @@ from protos.toml_file import read_toml, refused
 from protos.whole_file import write_whole
 
 SOURCE: Final = "nodes"
-NODES: Final = "nodes.toml"
 DECLARATIONS: Final = "declarations"  # each node's latest, as signed: what its records rest on
 _PROVINCE: Final = "440000"
 _ASK: Final = Access("conditional", "须经数据提供部门授权", "联合查询，数据不出部门")

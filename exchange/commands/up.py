@@ -31,16 +31,17 @@ def up(
         ),
     ] = None,
     catalog: Annotated[
-        bool | None,
+        bool,
         typer.Option(
+            "--catalog",
             help=str(
                 Text(
-                    "Serve a small filled catalog, too; by default for the generated sample.",
-                    "同时提供一个小型示例目录；使用生成的示例时默认提供。",
+                    "Serve a small filled catalog, too; it takes some seconds more.",
+                    "同时提供一个小型示例目录；启动会多用几秒。",
                 )
-            )
+            ),
         ),
-    ] = None,
+    ] = False,
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
     from catalog.sample_catalog import fill
@@ -52,8 +53,7 @@ def up(
     cluster = Cluster(directory)
     cluster.check_free()
     own = config is not None
-    filled = not own if catalog is None else catalog
-    filling = cluster.begin_catalog(fill) if filled else None  # meanwhile, on the other processor
+    filling = cluster.begin_catalog(fill) if catalog else None  # meanwhile, on the other processor
     try:
         if config is None:
             from catalog.sample_files import write_cluster

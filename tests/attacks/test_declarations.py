@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 
 from catalog.codec import dataset_digest
-from catalog.declaration import Declaration, Held, HeldColumn, declare, held_as, read_declaration
-from catalog.interchange.declared import DECLARATIONS, NODES, register_declared
+from catalog.declaration import (
+    NODES,
+    Declaration,
+    Held,
+    HeldColumn,
+    declare,
+    held_as,
+    read_declaration,
+)
+from catalog.interchange.declared import DECLARATIONS, register_declared
 from catalog.registry.record import Access, Item
 from catalog.registry.registry import Registry, create, opened
 from exchange.holdings import Holdings
