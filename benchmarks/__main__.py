@@ -30,6 +30,7 @@ BENCHMARKS = (
     ("growth", "every verb of the pipeline from ten thousand rows to a million"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),
     ("synthesis", "synthetic rows beside DataSynthesizer's, and how fast they come"),
+    ("data_calls", "authorised, audited calls for public rows beside Datasette"),
     ("certificates", "certificates issued and logged, verified, tampered with"),
 )
 

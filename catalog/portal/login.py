@@ -13,6 +13,7 @@ from catalog.access.openid import LASTS_S, Returned
 from catalog.access.principal import NOBODY, Principal
 from catalog.portal.languages import of_path
 from catalog.portal.rendering import page
+from catalog.rest.login import MOST_BYTES
 from catalog.web.callers import BROWSER, begin_session, end_session, source_of
 from catalog.web.guard import Doors, May
 from catalog.web.origin import OurForm, form_token
@@ -20,7 +21,7 @@ from catalog.web.problems import STATUS
 from protos.faults import LimitError, VeilError
 from protos.language import Language
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, max_body_size=MOST_BYTES)
 _LOG: Final = logging.getLogger("veil.web")
 _LANGUAGES: Final[dict[str, Language]] = {"/en/": "en", "/zh/": "zh"}
 _AWAY: Final = "__Host-veil-openid"

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.access.accounts import MOST, NAME, Account, read_roles
 from catalog.access.principal import Principal
+from catalog.rest.login import MOST_BYTES
 from catalog.web.guard import Doors, May
 
-router = APIRouter(prefix="/api/accounts", tags=["accounts"])
+router = APIRouter(prefix="/api/accounts", tags=["accounts"], max_body_size=MOST_BYTES)
 Reader = Annotated[Principal, Depends(May("account.read"))]
 Writer = Annotated[Principal, Depends(May("account.write"))]
 Name = Annotated[str, Path(pattern=f"^{NAME}$")]

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Path, Query
 from catalog.access.accounts import NAME
 from catalog.access.keys import unknown
 from catalog.access.principal import Principal
-from catalog.rest.login import NewKey
+from catalog.rest.login import MOST_BYTES, NewKey
 from catalog.web.guard import Doors, May
 from protos.faults import LoginError, PolicyError
 
-router = APIRouter(prefix="/api/keys", tags=["login"])
+router = APIRouter(prefix="/api/keys", tags=["login"], max_body_size=MOST_BYTES)
 Reader = Annotated[Principal, Depends(May("key.read"))]
 Writer = Annotated[Principal, Depends(May("key.write"))]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]

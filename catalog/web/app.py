@@ -54,6 +54,8 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     login_pages.router,
     workbench.router,
 )
+_MOST_BYTES: Final = 8 << 20
+"""Of any request's body; routes ask for less."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -64,6 +66,7 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        max_body_size=_MOST_BYTES,
         redirect_slashes=False,  # it would lead to whatever host the request names
         responses={"4XX": {"model": problems.Problem}, "5XX": {"model": problems.Problem}},
     )

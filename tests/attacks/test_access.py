@@ -563,3 +563,18 @@ def test_the_page_of_the_login_escapes_and_leads_nowhere_else(world: World) -> N
     english = world.browser().get("/login", headers={"Accept-Language": "en"}).text
     assert "Password" in english
     assert "密码" in world.browser().get("/login").text
+
+
+def test_a_stranger_s_body_is_bounded(world: World) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1024
+
+    stranger = world.program()
+    for path in ("/api/login", "/api/login/key", "/login"):
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if path == "/login" else {}
+        known = stranger.post(path, content=b"{" + b" " * 40_000)
+        assert known.status_code == 413
+        assert stranger.post(path, content=endless(), headers=form).status_code == 413
+    large = stranger.post("/api/verify", content=b"x" * (9 << 20))
+    assert large.status_code == 413

@@ -77,6 +77,7 @@ def test_one_command_up_an_answer_a_revocation_and_one_command_down(
     )  # fmt: skip
     assert asked.returncode == 0, asked.stderr
     assert json.loads(receipt.read_text("utf-8"))["version"] == 1
+    assert "Certificate: " in asked.stdout
     truth = cluster.rows.groupby("sex").size()
     for line in table.read_text("utf-8").splitlines()[1:]:
         sex, n, *_ = (cell.strip('"') for cell in line.split(","))
