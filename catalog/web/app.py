@@ -27,6 +27,7 @@ from catalog.rest import (
     revoking,
 )
 from catalog.web import problems
+from catalog.web.bounds import BoundedBodies
 from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
@@ -73,10 +74,12 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app, error_page)
+    app.add_middleware(BoundedBodies)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
-    for router in PUBLIC if services.public else PUBLIC + MEMBERS:
+    app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
+    for router in app.state.routers:
         app.include_router(router)
     problems.describe(app)
     return app

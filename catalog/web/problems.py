@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
@@ -133,13 +134,29 @@ def _http(request: Request, error: Exception) -> Response:
     title, zh = {
         404: ("there is nothing at this address", "此地址不存在"),
         405: ("this address does not take that method", "此地址不支持该请求方法"),
+        413: ("the request is too large", "请求内容过大"),
     }.get(error.status_code, (str(error.detail), "请求未能完成"))
     code = f"http.{error.status_code}"
     problem = Problem(
         type=f"urn:veil:problem:{code}", title=title, status=error.status_code, code=code,
         title_zh=zh,
     )  # fmt: skip
-    return answer(request, problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return answer(request, problem, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of an address (RFC 9110, section 10.2.1): each route knows its own alone."""
+    found = {
+        method
+        for router in getattr(request.app.state, "routers", ())
+        for route in router.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(found)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -24,6 +24,7 @@ from catalog.workflows.case import Case, Kept, find_case, history
 from catalog.workflows.clocks import Clocks, read_clocks
 from catalog.workflows.events import GENESIS, Event, document_digest
 from catalog.workflows.fields import Field, read_fields
+from catalog.workflows.lookups import of_owner
 from catalog.workflows.model import Step, Workflow
 from catalog.workflows.outbox import deliver
 from catalog.workflows.rules import RULES
@@ -105,7 +106,7 @@ class Cases:
         """
         with self._writing() as (connection, sequence):
             case = find_case(connection, workflow.kind, identifier)
-            if case is None or not taking.visible(workflow, case, caller):
+            if case is None or not _visible(connection, workflow, case, caller):
                 raise taking.absent(workflow)
             taking.check_caller(step, case, caller)
             taking.check_revision(case, wanted.revision)
@@ -124,8 +125,8 @@ class Cases:
         """
         with self.registry.database.read() as connection:
             case = find_case(connection, workflow.kind, identifier)
-        if case is None or not taking.visible(workflow, case, caller):
-            raise taking.absent(workflow)
+            if case is None or not _visible(connection, workflow, case, caller):
+                raise taking.absent(workflow)
         return case
 
     def history(self, case: Case) -> list[Kept]:
@@ -232,6 +233,16 @@ def _changed(
         old, state=state, revision=old.revision + 1, since=now if entered else old.since,
         changed_at=now, **plain,
     )  # fmt: skip
+
+
+def _visible(connection: Connection, workflow: Workflow, case: Case, caller: Principal) -> bool:
+    """Whether a caller may know of a case, which may be open only under another one."""
+    if taking.insider(workflow, case, caller):
+        return True
+    under = workflow.open_under
+    return taking.visible(workflow, case, caller) and (
+        under is None or bool(of_owner(connection, under[0], case.owner, under[1]))
+    )
 
 
 def _keep(connection: Connection, case: Case, *, new: bool) -> None:

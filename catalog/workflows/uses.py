@@ -11,7 +11,7 @@ from catalog.registry.registry import Registry
 from catalog.workflows.case import Kept
 from catalog.workflows.events import unverified_event
 from catalog.workflows.tables import CaseEventRow, CaseRow
-from protos.faults import InputError
+from protos.faults import MissingError
 from protos.language import Text
 
 MOST: Final = 100
@@ -41,7 +41,7 @@ def uses(registry: Registry, account: str, *, limit: int = MOST, cursor: str = "
         cursor: From the page before, of the form `CURSOR`; "" for the first.
 
     Raises:
-        InputError: That is no cursor of this list.
+        MissingError: That is no cursor of this list.
     """
     mine = (
         select(
@@ -59,7 +59,7 @@ def uses(registry: Registry, account: str, *, limit: int = MOST, cursor: str = "
             place = mine.where(CaseEventRow.case == case, CaseEventRow.number == int(number))
             row = connection.execute(place).first()
             if row is None:
-                raise InputError(
+                raise MissingError(
                     Text("this is no cursor of this list", "游标无效"),
                     remedy=Text("begin again without one", "请从第一页开始"),
                     code="case.cursor",

@@ -172,6 +172,8 @@ def _flaw(
     last = before[-1] if before else None
     if said.number != number or said.case != name or name.partition("/")[0] != workflow.kind:
         return Text("is missing or out of order", "缺失或顺序不符")
+    if not 1 <= said.asked <= number:
+        return Text("names an event that is not there", "所指记录不存在")
     if said.previous != (last.digest if last else GENESIS):
         return Text("does not follow the one before it", "与前一条不相接")
     if said.before != (last.after if last else ""):
@@ -196,10 +198,12 @@ def _document_flaw(
         return None
     try:
         decision = read_decision(document)
+        matter = matter_of(said.case, before[before[-1].asked - 1])
     except TrustError:
         return Text("has a signed decision that does not hold", "所附签名决定不成立")
-    asked = before[before[-1].asked - 1]
-    wanted = (matter_of(said.case, asked), step.office, step.verdict, before[-1].responsible)
+    except (KeyError, TypeError, AttributeError):
+        return Text("asks for something malformed", "申请内容格式有误")
+    wanted = (matter, step.office, step.verdict, before[-1].responsible)
     if (decision.matter, decision.office, decision.verdict, decision.department) != wanted:
         return Text("has a signed decision about something else", "所附签名决定针对其他内容")
     return None

@@ -96,7 +96,7 @@ def test_a_demand_by_commands(world: World, veil: Run, tmp_path: Path) -> None:
     assert "demand: refused" in output
     shown = veil("citizen", "demand", "show", made["id"])
     assert "3 events hold" in shown
-    assert "3 of 3 are proven to be in the log" in shown
+    assert "3 of 3 proven to be in the log" in shown
     assert "signed by an officer's own key" in shown
     assert "含个人信息" in shown
     page = veil("citizen", "demand", "find", "--mine", "--state", "refused", "--json")
@@ -155,7 +155,7 @@ def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
     wanted = Use("li", ("local", "YL/1"), "lookup", "看病")
     use(world.services.cases, PEOPLE["citizen"].subject, wanted, "job-7")
     assert "job-7 by li" in veil("citizen", "authorise", "uses")
-    assert "1 uses hold" in veil("citizen", "authorise", "uses")
+    assert "1 use holds" in veil("citizen", "authorise", "uses")
     assert veil("citizen", "authorise", "uses", "--json")["uses"][0]["proof"]
     assert "withdrawn" in veil("citizen", "authorise", "withdraw", made["id"])
 

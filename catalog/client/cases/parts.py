@@ -131,7 +131,8 @@ def uses(
                           f"{said_.counterpart}, {said_.case}: {place.en}",
                           f"{moment(said_.at)}  {said_.counterpart} {said_.fields['reference']}，"
                           f"{said_.case}：{place.zh}"))  # fmt: skip
-    terminal.done(Text(f"{len(found)} uses hold.", f"{len(found)} 条使用记录核验通过。"))
+    held = "1 use holds" if len(found) == 1 else f"{len(found)} uses hold"
+    terminal.done(Text(f"{held}.", f"{len(found)} 条使用记录核验通过。"))
     if page["cursor"]:
         terminal.say(Text(f"Next page: --cursor {page['cursor']}",
                           f"下一页：--cursor {page['cursor']}"), style=terminal.SOFT)  # fmt: skip

@@ -72,7 +72,8 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
             _said(workflow.step(said.step), said.fields)
     key = show_fingerprint(evidence.fingerprint)
     count = len(evidence.events)
-    terminal.done(Text(f"{count} events hold, signed by the catalog's key {key}",
+    held = "1 event holds" if count == 1 else f"{count} events hold"
+    terminal.done(Text(f"{held}, signed by the catalog's key {key}",
                        f"{count} 条记录核验通过，目录签名密钥 {key}"))  # fmt: skip
     log = (
         Text("log and witnesses checked", "已核验日志及见证方")
@@ -80,7 +81,7 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
         else Text("give --policy to check the log's own signature, too",
                   "用 --policy 可同时核验日志签名")
     )  # fmt: skip
-    terminal.say(Text(f"{evidence.logged} of {count} are proven to be in the log; {log.en}.",
+    terminal.say(Text(f"{evidence.logged} of {count} proven to be in the log; {log.en}.",
                       f"其中 {evidence.logged}/{count} 条有日志收录证明；{log.zh}。"),
                  indent=2)  # fmt: skip
 
