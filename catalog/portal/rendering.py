@@ -22,6 +22,7 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 
 from catalog.access.principal import NOBODY, Principal
+from catalog.access.roles import TITLES
 from catalog.portal import words
 from catalog.portal.languages import TAGS
 from catalog.portal.links import Value, link, with_query
@@ -98,6 +99,7 @@ def environment() -> Environment:
         "place": place_title,
         "v": vocabulary,
         "w": words,
+        "role_titles": TITLES,
         "static": _static,
         "integrity": _integrity,
         "feed": lambda form, query: with_query(f"/feed.{form}", _without_order(query)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from catalog.access.roles import TITLES as ROLE_TITLES
 from catalog.datastore.dumps import FORMATS
 from catalog.registry.record import Record
 from catalog.search.query import Facet
@@ -82,6 +81,3 @@ def form_address(record: Record, ending: str) -> str:
 def rest_address(record: Record) -> str:
     """Returns where a record is read as JSON."""
     return f"/api/catalog/datasets/{quote(record.source)}/{quote(record.identifier, safe='/')}"
-
-
-__all__ = ["ROLE_TITLES"]

@@ -27,6 +27,7 @@ from catalog.rest import (
     revoking,
 )
 from catalog.web import problems
+from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
@@ -72,6 +73,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app, error_page)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS

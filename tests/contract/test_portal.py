@@ -265,6 +265,17 @@ def test_files_are_looked_up_by_name_and_kept_for_a_year(client: TestClient) -> 
         assert client.get(f"/static/{name}").status_code == 404
 
 
+def test_head_is_get_without_the_body(client: TestClient) -> None:
+    for path in ("/zh/", "/zh/search?q=医疗", "/sitemap.xml", "/api/catalog/datasets", "/zh/none"):
+        got, asked = client.get(path, headers=HTML), client.head(path, headers=HTML)
+        assert asked.status_code == got.status_code
+        assert asked.content == b""
+        assert asked.headers["content-length"] == got.headers["content-length"]
+        assert "content-security-policy" in asked.headers
+    assert client.head("/zh/certificates/verify").status_code == 200
+    assert client.head("/zh/workbench").status_code == 401
+
+
 def test_crawlers_find_their_way(tmp_path: Path) -> None:
     directory = tmp_path / "c"
     with served(directory) as (_, found):

@@ -59,6 +59,13 @@ def test_a_visitor_is_sent_to_log_in(world: World) -> None:
         assert "/login?next=" in answer.text
 
 
+def test_who_may_not_begin_something_is_told_so(world: World) -> None:
+    answer = get(world, "li", "/assets/new")
+    assert answer.status_code == 403
+    assert "您无权访问" in answer.text
+    assert "This is not open to you" in answer.text
+
+
 def test_a_demand_goes_from_form_to_answer(world: World) -> None:
     case = demanded(world)
     assert "床位" in get(world, "citizen", "").text, "it is the citizen's own"
