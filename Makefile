@@ -21,6 +21,7 @@ STUBS_OUT ?= .
 # Peers that benchmarks run beside us pin other libraries: environments of their own.
 FLOWER := .tools/flower/bin/python
 DATASYNTHESIZER := .tools/datasynthesizer/bin/python
+DATASETTE := .tools/datasette/bin/python
 
 # Programs that must read us unmodified, and pin other libraries: the same.
 CKAN := .tools/ckan/bin/python
@@ -53,8 +54,9 @@ lint: setup  ## style, types and layers
 format: setup  ## rewrites the code in the project's style
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
-bench: setup $(FLOWER) $(DATASYNTHESIZER)  ## each protocol beside its peers on the same work, as ratios
-	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) $(BIN)/python -m benchmarks
+bench: setup $(FLOWER) $(DATASYNTHESIZER) $(DATASETTE)  ## each protocol beside its peers on the same work, as ratios
+	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) \
+	  DATASETTE_PYTHON=$(DATASETTE) $(BIN)/python -m benchmarks
 
 clients: setup $(CKAN) $(MLCROISSANT)  ## outside programs, unmodified, against a served catalog; writes their transcripts
 	@CKAN_PYTHON=$(CKAN) MLCROISSANT_PYTHON=$(MLCROISSANT) $(BIN)/python -m tests.clients
@@ -100,6 +102,10 @@ $(CKAN): | $(UV)
 $(MLCROISSANT): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/mlcroissant
 	@$(UV) pip install --quiet --python $(MLCROISSANT) mlcroissant==1.1.1
+
+$(DATASETTE): | $(UV)
+	@$(UV) venv --quiet --no-project .tools/datasette
+	@$(UV) pip install --quiet --python $(DATASETTE) datasette==0.65.5
 
 # Only without a uv on the PATH. pip comes with venv; uv then installs the locked versions.
 .tools/bin/uv:

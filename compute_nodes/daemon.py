@@ -20,6 +20,7 @@ from typing import Any, Final
 from catalog.codec import to_json
 from catalog.config import load_dataset, load_policy
 from catalog.dataset import Dataset
+from catalog.declaration import declare, held_as
 from catalog.policy import Policy
 from compute_nodes.approval import sign_by_decisions
 from compute_nodes.config import NodeConfig, load_node_config
@@ -207,11 +208,17 @@ class NodeDaemon:
         ]
         card = (self._directory / "card.jwt").read_text("ascii")
         ahead = self._link.register(
-            card, policies, snapshots, VERSION, patience_s=REGISTER_PATIENCE_S
+            card, policies, snapshots, VERSION, self._declaration(), patience_s=REGISTER_PATIENCE_S
         )
         if abs(ahead) > CLOCK_WARNING_S:
             LOG.warning("this machine's clock differs from the exchange's by %.0f s", ahead)
         self._ready()
+
+    def _declaration(self) -> str:
+        """What this node holds, for the catalog; signed anew, as a policy may have changed."""
+        key = IdentityKey.load(self._directory / "identity.key")
+        holds = [held_as(each.dataset, each.policy) for each in self._holdings.values()]
+        return declare(key, self._member.name, holds, int(time.time()))
 
     def _dispatch(self, delivery: Delivery) -> None:
         tools = self._tools

@@ -156,7 +156,8 @@ class Certifier:
 
     def _run(self) -> None:
         while True:
-            self._news.wait(LOOK_S)
+            if not self._stopping.is_set():  # whoever stops may have knocked while we worked
+                self._news.wait(LOOK_S)
             stopping = self._stopping.is_set()
             if not stopping:
                 self._stopping.wait(GATHER_S)
@@ -167,6 +168,8 @@ class Certifier:
                     self.office.sign_lists()
             except VeilError as error:  # what is due stays due
                 LOG.warning("certificates: %s; %s %s", error.message, error.remedy, error.detail)
+            except Exception:  # a mistake of ours must not end certification until the next start
+                LOG.exception("certificates")
             if stopping:
                 return
 

@@ -2,7 +2,7 @@
 
 Everything lies in one directory::
 
-    exchange/  nodes/NAME/  analysts/NAME/  logs/  analyst.toml  cluster.json
+    exchange/  nodes/NAME/  analysts/NAME/  catalog/  logs/  analyst.toml  cluster.json
 
 The parts are what an operator would start by hand; `veil up` only does it in one command, and pins
 everybody's fingerprint for everybody, which people would do over the telephone.
@@ -20,6 +20,7 @@ from typing import Final
 
 from catalog.identity.files import create_directory
 from catalog.identity.registry import ExchangeIdentity
+from catalog.sample_catalog import Filling
 from compute_nodes.rpc.enrol import enroll
 from exchange.cluster_check import check_cluster
 from exchange.cluster_config import ClusterConfig, ClusterDepartment
@@ -35,6 +36,7 @@ TABLE: Final = "cluster.json"
 PROFILE: Final = "analyst.toml"
 READY: Final = "ready.json"
 EXCHANGE: Final = "exchange"
+CATALOG: Final = "catalog"
 START_S: Final = 120.0
 Say = Callable[[Text], None]
 
@@ -47,11 +49,13 @@ class Running:
         process: The process.
         title: For people.
         address: Where it listens, or "".
+        catalog: Where it serves the catalog, or "".
     """
 
     process: Process
     title: str
     address: str
+    catalog: str = ""
 
 
 class Cluster:
@@ -69,12 +73,27 @@ class Cluster:
         """The first analyst's profile."""
         return self.directory / PROFILE
 
-    def up(self, config: ClusterConfig, say: Say) -> list[Running]:
+    def begin_catalog(self, fill: Callable[[Path], Filling]) -> Filling:
+        """Begins to fill a catalog, which `up` then serves beside the exchange.
+
+        Args:
+            fill: Makes one in a new directory, and returns at once.
+
+        Raises:
+            InputError: A cluster is running in the directory.
+        """
+        self.check_free()
+        create_directory(self.directory)
+        shutil.rmtree(self.directory / CATALOG, ignore_errors=True)
+        return fill(self.directory / CATALOG)
+
+    def up(self, config: ClusterConfig, say: Say, filling: Filling | None = None) -> list[Running]:
         """Brings everything up; on any failure, everything that was started is stopped again.
 
         Args:
             config: Departments, data, policies.
             say: Told what happens.
+            filling: A catalog that `begin_catalog` has begun; None serves none.
 
         Raises:
             InputError: The directory is in use, or a file in the configuration is wrong.
@@ -82,12 +101,17 @@ class Cluster:
         """
         self.check_free()
         check_cluster(config)
-        for name in ("exchange", "nodes", "analysts", "logs"):
+        stale = ("exchange", "nodes", "analysts", "logs", *(() if filling else (CATALOG,)))
+        for name in stale:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         create_directory(self.directory)
         started: list[Process] = []
         try:
             say(Text("Making keys and certificates", "生成密钥和证书"))
+            self._make_exchange(config)
+            if filling is not None:
+                say(Text("Filling the catalog", "生成目录"))
+                filling.wait()
             addresses = self._start_exchange(config, started)
             self._enrol_all(config, addresses)
             say(
@@ -144,11 +168,12 @@ class Cluster:
         """Every process of the cluster, running or not."""
         found = []
         for process in load(self.directory / TABLE):
-            address = ""
+            address = catalog = ""
             if process.name == EXCHANGE and alive(process):
                 addresses = read_addresses(Path(process.directory))
-                address = addresses.grpc if addresses is not None else ""
-            found.append(Running(process, "", address))
+                if addresses is not None:
+                    address, catalog = addresses.grpc, addresses.catalog
+            found.append(Running(process, "", address, catalog))
         return found
 
     def processes(self) -> list[Process]:
@@ -177,7 +202,7 @@ class Cluster:
             code="cluster.unknown",
         )
 
-    def _start_exchange(self, config: ClusterConfig, started: list[Process]) -> Addresses:
+    def _make_exchange(self, config: ClusterConfig) -> None:
         directory = self.directory / "exchange"
         identity = ExchangeIdentity(directory, randomness=secrets.token_bytes)
         identity.create("exchange", (config.host, "localhost"))
@@ -185,10 +210,16 @@ class Cluster:
         shelf = DatasetShelf(directory / "datasets")
         for file in config.datasets:
             shelf.add(file)
+
+    def _start_exchange(self, config: ClusterConfig, started: list[Process]) -> Addresses:
+        directory = self.directory / "exchange"
         arguments = [
             *("exchange", "serve", "--dir", str(directory)),
             *("--address", f"{config.host}:{config.port}"),
         ]
+        if (self.directory / CATALOG).is_dir():
+            arguments += ["--catalog", str(self.directory / CATALOG)]
+            arguments += ["--http", f"{config.host}:{config.catalog_port}"]
         process = spawn("exchange", arguments, directory, self.directory / "logs/exchange.log")
         started.append(process)
         wait_for(

@@ -41,6 +41,7 @@ class ClusterConfig(BaseModel):
         affiliations: Analyst → the department that it belongs to; everybody pins it so.
         host: Where the exchange listens.
         port: Port of the exchange's gRPC service; 0 takes a free one.
+        catalog_port: Port of the catalog, if one is served; 0 takes a free one.
         limits: Limits of every node.
     """
 
@@ -52,6 +53,7 @@ class ClusterConfig(BaseModel):
     affiliations: dict[str, str] = {}
     host: str = "127.0.0.1"
     port: int = 0
+    catalog_port: int = 0
     limits: Limits = Limits()
 
     @model_validator(mode="after")

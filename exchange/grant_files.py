@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from catalog.certificates.decisions import read_decision_file, request_digest
+from catalog.algebra_text import aggregate_text
+from catalog.certificates.decisions import (
+    Matter,
+    Office,
+    Verdict,
+    decide,
+    decision_file,
+    read_decision_file,
+    request_digest,
+)
+from catalog.certificates.grants import read_granted
+from desensitize.attesting.signing import read_signing_key
 from exchange.desk import MOST_CHARACTERS, MOST_DECISION_BYTES
 from protos.faults import InputError, TrustError
+from protos.identity import show_fingerprint
 from protos.keyfile import write_private
 from protos.language import Text
 
@@ -71,6 +85,54 @@ def read_decisions(paths: Sequence[Path]) -> list[bytes]:
     return files
 
 
+def sign_decision(
+    token: str,
+    department: str,
+    office: Office,
+    key: Path,
+    output: Path,
+    *,
+    yes: bool,
+    reasons: str = "",
+) -> list[tuple[str, str]]:
+    """Signs an officer's decision on a request, into a new file.
+
+    Args:
+        token: The request; whose it is, the node finds out by its own pins.
+        department: For which it is decided.
+        office: In which it is decided.
+        key: The officer's.
+        output: The new file, as `read_decisions` takes it.
+        yes: Whether it is granted.
+        reasons: Needed for a no.
+
+    Returns:
+        What was decided, for people.
+
+    Raises:
+        InputError: There are no reasons, or the file exists.
+        TrustError: The request does not hold, or the key is unsafe.
+    """
+    request, digest = read_granted(token), request_digest(token)
+    matter = Matter(f"grant/{digest[:16]}", digest, (digest,))
+    verdict: Verdict = "approve" if yes else "refuse"
+    document = decide(
+        matter, department, office, verdict, read_signing_key(key),
+        now=dt.datetime.now(dt.UTC), reasons=reasons,
+    )  # fmt: skip
+    write_private(output, decision_file([document]))
+    until = dt.datetime.fromtimestamp(request.expires_at, dt.UTC)
+    who = f"{request.analyst} {show_fingerprint(request.recipient)}"
+    return [
+        (str(Text("Computed", "实际计算内容")), aggregate_text(request.aggregate, {})),
+        (str(Text("Analyst", "分析员")), who),
+        (str(Text("Purpose", "用途")), request.purpose),
+        (str(Text("Departments", "部门")), ", ".join(each.name for each in request.members)),
+        (str(Text("Until", "有效期至")), f"{until:%Y-%m-%d}"),
+        (str(Text("Decision", "决定")), str(_YES if yes else _NO)),
+    ]
+
+
 def _read(path: Path, most: int) -> bytes:
     try:
         with path.open("rb") as file:
@@ -88,3 +150,7 @@ def _read(path: Path, most: int) -> bytes:
             code="file.too_long",
         )
     return content
+
+
+_YES: Final = Text("yes", "同意")
+_NO: Final = Text("no", "不同意")

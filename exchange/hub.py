@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from catalog.certificates.receipts import issue_receipt, receipt_of
 from catalog.codec import from_json
+from catalog.declaration import Declaration, read_declaration
 from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.crypto.signatures import signer
@@ -101,6 +102,7 @@ class Hub:
         clocks: How long sessions wait.
         clock: Unix seconds.
         monotonic: Monotonic seconds.
+        declared: Told what a department declares that it holds, verified, and as signed.
     """
 
     def __init__(
@@ -118,7 +120,9 @@ class Hub:
         clocks: Clocks,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        declared: Callable[[Declaration, str], None] = lambda _declaration, _token: None,
     ) -> None:
+        self._declared = declared
         self._identity = identity
         self._card = card
         self._members = members
@@ -199,6 +203,7 @@ class Hub:
 
         Raises:
             InputError: It is malformed, and would stop everybody who reads the directory.
+            TrustError: Its declaration is not signed by this department.
         """
         for body in registration.policies:
             if from_json(Policy, body).department != caller.name:
@@ -213,6 +218,10 @@ class Hub:
                 raise InputError(
                     Text("a snapshot is malformed", "快照信息格式有误"), code="register.snapshot"
                 )
+        if registration.declaration:
+            identity = identity_of(self._members(), caller.role, caller.name)
+            declared = read_declaration(registration.declaration, caller.name, identity)
+            self._declared(declared, registration.declaration)
         with self._lock:
             self._registered[caller.name] = registration
         for question in self._desk.waiting(int(self._clock()), department=caller.name):

@@ -50,12 +50,14 @@ class Registration:
         policies: Public part of the policy files (JSON values).
         snapshots: Per dataset the snapshot id and declared size bucket (JSON values).
         version: Of the software at the node.
+        declaration: ``veil-declaration+jwt``: what it holds, for the catalog; "" if it says none.
     """
 
     card: str
     policies: list[dict[str, Any]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
     version: str = ""
+    declaration: str = ""
 
 
 @dataclass(frozen=True)

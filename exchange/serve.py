@@ -7,7 +7,6 @@ import os
 import secrets
 import threading
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,7 +32,8 @@ from protos.names import Role
 from protos.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from catalog.web.server import HttpServer
+    from catalog.declaration import Declaration
+    from exchange.catalog_service import CatalogService, ServedCatalog
 
 READY_FILE: Final = "ready.json"
 RENEW_EVERY_S: Final = 86_400.0
@@ -54,19 +54,6 @@ class Addresses:
     enrolment: str
     pid: int
     catalog: str = ""
-
-
-@dataclass(frozen=True)
-class ServedCatalog:
-    """A catalog that is served beside the exchange.
-
-    Attributes:
-        directory: Made by ``veil catalog init``.
-        address: ``host:port``; port 0 takes a free one.
-    """
-
-    directory: Path
-    address: str
 
 
 class ExchangeProcess:
@@ -104,8 +91,7 @@ class ExchangeProcess:
         self._server: ExchangeServer | None = None
         self._door: EnrolmentServer | None = None
         self._catalog = catalog
-        self._web: HttpServer | None = None
-        self._opened = ExitStack()
+        self._web: CatalogService | None = None
         self._stopping = threading.Event()
 
     def start(self) -> Addresses:
@@ -132,7 +118,11 @@ class ExchangeProcess:
             clocks=self._clocks,
             clock=time.time,
             monotonic=time.monotonic,
+            declared=self._declared,
         )
+        if self._catalog is not None:  # before any node can declare what it holds
+            self._web = self._make_service(self._catalog, self._office, shelf)
+            self._web.start()
         self._certifier.start()
         self._hub.start()
         self._server = ExchangeServer(self._hub, self._identity, self._address)
@@ -140,8 +130,6 @@ class ExchangeProcess:
         grpc_address = f"{host}:{self._server.port}"
         self._door = EnrolmentServer(self._identity, lambda: grpc_address, self._enrolment_address)
         self._door.start()
-        if self._catalog is not None:
-            self._web = self._serve(self._catalog)
         threading.Thread(target=self._renew, name="exchange-keeper", daemon=True).start()
         addresses = Addresses(grpc_address, self._door.url, os.getpid(),
                               self._web.url if self._web else "")  # fmt: skip
@@ -152,7 +140,7 @@ class ExchangeProcess:
         """Ends jobs and calls, then closes the stores."""
         self._stopping.set()
         (self._directory / READY_FILE).unlink(missing_ok=True)
-        for part in (self._web, self._door, self._hub, self._server):
+        for part in (self._door, self._hub, self._server, self._web):
             if part is not None:
                 part.stop()
         if self._certifier is not None:
@@ -161,7 +149,6 @@ class ExchangeProcess:
             self._archive.close()
         if self._office is not None:
             self._office.close()
-        self._opened.close()
         self._desk.close()
         self._identity.close()
 
@@ -183,17 +170,18 @@ class ExchangeProcess:
         }
         self._office_files.publish(departments)
 
-    def _serve(self, catalog: ServedCatalog) -> HttpServer:
-        from catalog.web.app import create_app
-        from catalog.web.server import HttpServer, Tls
-        from catalog.web.services import services
+    def _make_service(
+        self, catalog: ServedCatalog, office: CertificateOffice, shelf: DatasetShelf
+    ) -> CatalogService:
+        from catalog.web.server import Tls
+        from exchange.catalog_service import CatalogService
 
-        office = OpenOffice(self._office, self._office_files) if self._office else None
-        found = self._opened.enter_context(services(catalog.directory, public=False, office=office))
         tls = Tls(*self._identity.server_files)
-        server = HttpServer(create_app(found), catalog.address, tls=tls)
-        server.start()
-        return server
+        return CatalogService(catalog, tls, OpenOffice(office, self._office_files), shelf)
+
+    def _declared(self, declaration: Declaration, token: str) -> None:
+        if self._web is not None:
+            self._web.take(declaration, token)
 
     def _renew(self) -> None:
         """Replaces the server's certificate in good time; calls under way get a moment to end."""

@@ -41,6 +41,7 @@ def registration(request: veil_pb2.RegisterRequest) -> Registration:
         policies=json_objects(request.policies),
         snapshots=json_objects(request.snapshots),
         version=request.version[:64],
+        declaration=request.declaration,
     )
 
 

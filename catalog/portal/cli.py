@@ -35,18 +35,23 @@ def serve(
     tls_key: Annotated[
         Path | None, typer.Option(help=said("Its key file, PEM.", "证书私钥文件（PEM）。"))
     ] = None,
+    office: Annotated[
+        Path | None,
+        typer.Option(help=said("The exchange's certificates, or a copy without its keys; by "
+                               "default those in the catalog's directory.",
+                               "交换中心的证书目录，或不含密钥的副本；缺省为目录库中的 office。")),
+    ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, max=64, help=said("Processes that serve; one uses one processor.",
+                                              "服务进程数；每个进程使用一个处理器。")),
+    ] = 1,
 ) -> None:  # fmt: skip
     """Runs in the foreground; SIGTERM and Ctrl-C stop it."""
-    from catalog.web.app import create_app
-    from catalog.web.server import HttpServer, tls_files
-    from catalog.web.services import services
+    from catalog.portal.serving import Portal
+    from catalog.web.server import tls_files
     from protos import terminal
     from protos.language import Text
-    from protos.signals import wait_for_signal
 
-    with services(directory, public=True) as found:
-        server = HttpServer(create_app(found), address, tls=tls_files(tls_certificate, tls_key))
-        server.start()
-        terminal.done(Text(f"Portal: {server.url}", f"门户：{server.url}"))
-        wait_for_signal()
-        server.stop()
+    portal = Portal(directory, address, tls_files(tls_certificate, tls_key), office)
+    portal.run(processes, lambda url: terminal.done(Text(f"Portal: {url}", f"门户：{url}")))

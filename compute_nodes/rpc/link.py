@@ -164,6 +164,7 @@ class ExchangeLink:
         policies: list[dict[str, Any]],
         snapshots: list[dict[str, Any]],
         version: str,
+        declaration: str = "",
         *,
         patience_s: float = 0.0,
     ) -> float:
@@ -174,6 +175,7 @@ class ExchangeLink:
             policies: Public part of the policies (JSON values).
             snapshots: Per dataset, snapshot id and declared size bucket (JSON values).
             version: Of this software.
+            declaration: ``veil-declaration+jwt`` for the catalog, or "".
             patience_s: How long to try again while the exchange is away, seconds.
 
         Returns:
@@ -182,7 +184,7 @@ class ExchangeLink:
         Raises:
             VeilError: The exchange refuses it or cannot be reached.
         """
-        request = wire.register_request(card, policies, snapshots, version)
+        request = wire.register_request(card, policies, snapshots, version, declaration)
         reply = self._connection.patiently(
             lambda stub: stub.Register(request, timeout=CALL_DEADLINE_S), patience_s
         )

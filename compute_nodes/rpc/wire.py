@@ -62,10 +62,15 @@ def register_request(
     policies: list[dict[str, Any]],
     snapshots: list[dict[str, Any]],
     version: str,
+    declaration: str = "",
 ) -> veil_pb2.RegisterRequest:
     """Writes what a department says about itself."""
     return veil_pb2.RegisterRequest(
-        card=card, policies=json_bytes(policies), snapshots=json_bytes(snapshots), version=version
+        card=card,
+        policies=json_bytes(policies),
+        snapshots=json_bytes(snapshots),
+        version=version,
+        declaration=declaration,
     )
 
 

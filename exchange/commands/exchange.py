@@ -107,12 +107,16 @@ def serve(
     import logging
 
     from exchange.coordinator.session import Clocks
-    from exchange.serve import ExchangeProcess, ServedCatalog
+    from exchange.serve import ExchangeProcess
     from protos import terminal
     from protos.signals import wait_for_signal
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    served = None if catalog is None else ServedCatalog(catalog, http)
+    served = None
+    if catalog is not None:
+        from exchange.catalog_service import ServedCatalog
+
+        served = ServedCatalog(catalog, http)
     process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s), served)
     addresses = process.start()
     terminal.done(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -94,6 +94,63 @@ def request(
     )
 
 
+@app.command(
+    help=str(
+        Text(
+            "As an officer, sign a decision on a signed request, into a file.",
+            "由签批人对已签名的申请作出决定并签名，写入文件。",
+        )
+    )
+)
+def decide(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=str(Text("The request, as --draft has written it.", "由 --draft 写出的申请。"))
+        ),
+    ],
+    department: Annotated[
+        str, typer.Option(help=str(Text("For which it is decided.", "代表哪个部门。")))
+    ],
+    office: Annotated[
+        Literal["steward", "chief"], typer.Option(help=str(Text("In which office.", "签批职务。")))
+    ],
+    key: Annotated[
+        Path,
+        typer.Option(
+            help=str(
+                Text(
+                    "The officer's own key (veil desensitize signer).",
+                    "签批人自己的密钥（veil desensitize signer）。",
+                )
+            )
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option(help=str(Text("The decision's new file.", "决定文件（新建）。")))
+    ],
+    refuse: Annotated[
+        bool,
+        typer.Option("--refuse", help=str(Text("Say no; with --reasons.", "不同意，须附理由。"))),
+    ] = False,
+    reasons: Annotated[str, typer.Option(help=str(Text("Why.", "理由。")))] = "",
+) -> None:
+    """Shows what is asked, and signs yes or no."""
+    from exchange.grant_files import read_signed, sign_decision
+    from protos import terminal
+
+    token = read_signed(file)
+    shown = sign_decision(token, department, office, key, output, yes=not refuse, reasons=reasons)
+    terminal.table(["", ""], shown)
+    terminal.done(
+        Text(
+            f"Signed into {output}. Hand it in: veil grant request --signed {file} "
+            f"--decisions {output}",
+            f"已签名并写入 {output}。提交：veil grant request --signed {file} --decisions {output}",
+        )
+    )
+
+
 @app.command("list", help=str(Text("Show requests and answers.", "查看申请与答复。")))
 def list_(profile: ProfileFile = None) -> None:
     """Shows every request with each owner's answer."""
@@ -114,7 +171,10 @@ def list_(profile: ProfileFile = None) -> None:
     rows = [
         (
             entry["id"][:12],
-            ", ".join(f"{a['department']}: {state_name(a['state'])}" for a in entry["answers"]),
+            ", ".join(
+                f"{a['department']}: {state_name(a['state'])} {a['certificate'][:12]}".rstrip()
+                for a in entry["answers"]
+            ),
             entry["purpose"],
             entry["statement"],
         )

@@ -55,6 +55,9 @@ def show_cluster(running: Sequence[Running]) -> None:
         Text("Directory", "目录"),
     )
     terminal.table([str(column) for column in columns], rows, right=[2])
+    for part in running:
+        if part.catalog:
+            terminal.say(Text(f"Catalog: {part.catalog}", f"目录：{part.catalog}"))
 
 
 def show_federation(federation: Federation) -> None:

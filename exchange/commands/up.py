@@ -30,8 +30,21 @@ def up(
             ),
         ),
     ] = None,
+    catalog: Annotated[
+        bool,
+        typer.Option(
+            "--catalog",
+            help=str(
+                Text(
+                    "Serve a small filled catalog, too; it takes some seconds more.",
+                    "同时提供一个小型示例目录；启动会多用几秒。",
+                )
+            ),
+        ),
+    ] = False,
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
+    from catalog.sample_catalog import fill
     from exchange.cluster import Cluster
     from exchange.cluster_config import load_cluster_config
     from exchange.commands.tables import show_cluster
@@ -40,13 +53,19 @@ def up(
     cluster = Cluster(directory)
     cluster.check_free()
     own = config is not None
-    if config is None:
-        from catalog.sample_files import write_cluster
+    filling = cluster.begin_catalog(fill) if catalog else None  # meanwhile, on the other processor
+    try:
+        if config is None:
+            from catalog.sample_files import write_cluster
 
-        config = write_cluster(directory / "sample")
-    wanted = load_cluster_config(config)
-    with terminal.progress(Text("Starting", "启动中")) as progress:
-        running = cluster.up(wanted, progress.update)
+            config = write_cluster(directory / "sample")
+        wanted = load_cluster_config(config)
+        with terminal.progress(Text("Starting", "启动中")) as progress:
+            running = cluster.up(wanted, progress.update, filling)
+    except BaseException:
+        if filling is not None:
+            filling.stop()
+        raise
     show_cluster(running)
     named = "" if directory == DEFAULT_DIRECTORY else f"--profile {cluster.profile} "
     question = "SELECT …" if own else EXAMPLE

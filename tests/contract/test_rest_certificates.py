@@ -213,9 +213,9 @@ def test_a_portal_reads_the_book_without_any_key(office: Office, tmp_path: Path)
             assert client.post("/api/verify", content=content).json()["ok"]
             path = f"/api/certificates/{identifier}/revoke"
             assert client.post(path, json={"reason": "x"}).status_code in {404, 405}
-        members = client_of(create_app(replace(services, office=found, public=False)))
-        refused = members.post(path, json={"reason": "x"}, headers={"X-As": "root"})
-        assert (refused.status_code, refused.json()["code"]) == (409, "certificate.read_only")
+            members = client_of(create_app(replace(services, office=found, public=False)))
+            refused = members.post(path, json={"reason": "x"}, headers={"X-As": "root"})
+            assert (refused.status_code, refused.json()["code"]) == (409, "certificate.read_only")
         with found.book.db.write() as db, pytest.raises(Exception, match="readonly"):
             db.execute("DELETE FROM certificates")
 

@@ -16,13 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 
+from catalog.access import openid_settings
 from catalog.codec import dataset_digest
 from catalog.config import load_dataset, load_policy
+from compute_nodes.config import load_node_config
 from desensitize.masking import KINDS
 from desensitize.masking.dates import Unit
 from desensitize.policy_file import parse_policy
 from exchange.cli import app
 from exchange.cluster_config import ClusterConfig
+from protos.keyfile import write_private
 from tests.certificate_world import ExactJob, Office
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,6 +40,25 @@ def test_the_toml_of_bring_your_own_data_loads() -> None:
     assert policy.max_rows_per_subject == dataset.max_rows_per_subject == 3
     assert dataset.columns["cost"].bounds == (0, 500_000)
     assert ClusterConfig.model_validate(tomllib.loads(cluster_text)).analysts == ("me",)
+
+
+def test_the_rules_of_the_grants_guide_are_a_node_s(tmp_path: Path) -> None:
+    text = (GUIDES / "grants.md").read_text("utf-8")
+    [rules] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "node.toml").write_text(f'exchange = "localhost:1"\n{rules}', "utf-8")
+    found = load_node_config(tmp_path).grants
+    assert found is not None
+    assert [(each.name, each.office) for each in found.officer] == [
+        ("Li Hua", "steward"), ("Wu Min", "chief"),
+    ]  # fmt: skip
+    rule = found.rule_for("visits")
+    assert rule is not None
+    assert rule.needs == {"steward": 1, "chief": 1}
+    uncommented = re.sub(r"^# (department|removed)", r"\1", rules, flags=re.MULTILINE)
+    (tmp_path / "node.toml").write_text(f'exchange = "localhost:1"\n{uncommented}', "utf-8")
+    again = load_node_config(tmp_path).grants
+    assert again is not None
+    assert (again.department, again.officer[1].removed) == ("11440100…", dt.date(2026, 6, 1))
 
 
 def test_the_scan_of_the_guide_says_what_the_guide_shows(tmp_path: Path, run: Run) -> None:
@@ -278,3 +300,12 @@ def test_the_certificates_of_the_guide_hold_until_one_is_suspended(
             begin = " ".join(wanted.split())
             assert any(line.startswith(begin) for line in lines), (wanted, printed)
     assert Path("result.svg").read_text("utf-8").startswith("<?xml")
+
+
+def test_the_openid_settings_of_the_accounts_guide_load(tmp_path: Path) -> None:
+    text = (GUIDES / "accounts.md").read_text("utf-8")
+    [settings] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "openid.toml").write_text(settings, "utf-8")
+    write_private(tmp_path / "gov.secret", b"secret")
+    (client,) = openid_settings.load(tmp_path)
+    assert client.redirect in text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from catalog.certificates.bundle import Bundle
 from catalog.certificates.evidence import Trust
@@ -17,6 +19,7 @@ from catalog.certificates.verification import verify_bundle
 from catalog.plan import Plan
 from compute_nodes.rpc.delivery import Delivery
 from exchange import certifier as module
+from exchange.cli import app
 from exchange.coordinator.archive import DueResult
 from exchange.ports import Caller
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError
@@ -29,7 +32,7 @@ KINDS = ("VeilRegistration", "VeilAuthorisation", "VeilCirculation")
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    world = World(tmp_path / "nodes")
+    world = World(tmp_path / "nodes", names=("east", "mid", "north"))
     exchange = Exchange(world, tmp_path)
     yield exchange
     exchange.close()
@@ -188,6 +191,37 @@ def test_what_cannot_be_certified_stops_nothing_else_and_is_named(exchange: Exch
     [left] = module.waiting(exchange.archive, exchange.desk)
     assert left.about == "bad"
     assert left.problem
+
+
+def test_the_operator_reads_what_is_due(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VEIL_LANG", "en")
+    (exchange.directory / "card.jwt").write_text("", "ascii")
+    command = ["exchange", "due", "--dir", str(exchange.directory)]
+    assert "Everything has its certificate" in CliRunner().invoke(app, command).output
+    granted(exchange, exchange.world.exact(), "mid")
+    shown = CliRunner().invoke(app, command).output
+    assert ("authorisation" in shown, "mid" in shown, "not yet its turn" in shown) == (True,) * 3
+
+
+def test_a_mistake_does_not_end_certification(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+
+    def mistaken() -> int:
+        failed.set()
+        raise RuntimeError("a mistake")
+
+    granted(exchange, exchange.world.exact(), "mid")
+    with monkeypatch.context() as patched:
+        patched.setattr(exchange.certifier, "settle", mistaken)
+        exchange.certifier.start()
+        assert failed.wait(5)
+    exchange.certifier.wake()
+    exchange.certifier.stop()
+    assert counted(exchange) == (1, 1, 0)
 
 
 def test_a_declaration_that_is_not_on_the_shelf_leaves_its_result_due_until_it_is(
