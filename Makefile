@@ -101,7 +101,7 @@ $(CKAN): | $(UV)
 
 $(MLCROISSANT): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/mlcroissant
-	@$(UV) pip install --quiet --python $(MLCROISSANT) mlcroissant==1.1.1
+	@$(UV) pip install --quiet --python $(MLCROISSANT) 'mlcroissant[parquet]==1.1.1'
 
 $(DATASETTE): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/datasette

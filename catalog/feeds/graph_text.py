@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from catalog.datastore.resources import Resource
 from catalog.feeds import places
 from catalog.feeds.shown import Page, Shown
 from catalog.interchange.dcat import CONTEXT, dataset_iri, to_jsonld
@@ -16,6 +17,8 @@ from catalog.web.site import Site
 
 _LANGUAGES: Final = "http://publications.europa.eu/resource/authority/language/"
 Nodes = Iterable[Mapping[str, Any]]
+Public = Callable[[int], Sequence[Resource]]
+"""Returns what is public of a dataset, by its number in the tables, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,32 @@ FORMS: Final = (
 )
 
 
-def dataset_node(shown: Shown, url: str) -> dict[str, Any]:
+def dataset_node(shown: Shown, url: str, public: Sequence[Resource]) -> dict[str, Any]:
     """Returns one dataset.
 
     Args:
         shown: The dataset.
         url: Of the site.
+        public: What of its data is, the newest first.
     """
-    page = places.dataset(url, *shown.record.key)
-    return to_jsonld(shown.record, page=page, departments=shown.departments)
+    return to_jsonld(
+        shown.record,
+        page=places.dataset(url, *shown.record.key),
+        downloads=places.downloads(url, public),
+        departments=shown.departments,
+    )
 
 
-def catalog_nodes(site: Site, url: str, page: Page, *, here: str, limit: int) -> Iterator[Any]:
+def catalog_nodes(
+    site: Site, url: str, page: Page, public: Public, *, here: str, limit: int
+) -> Iterator[Any]:
     """Yields a page of the catalog: where it stands among the others, and its datasets.
 
     Args:
         site: Whose it is.
         url: Of the site.
         page: The datasets.
+        public: Tells what of a dataset's data is.
         here: Address of the form, without a query.
         limit: Most datasets on a page.
     """
@@ -94,7 +105,7 @@ def catalog_nodes(site: Site, url: str, page: Page, *, here: str, limit: int) ->
     }
     yield _view(page, here, limit)
     for each in page.datasets:
-        yield dataset_node(each, url)
+        yield dataset_node(each, url, public(each.number))
 
 
 def _view(page: Page, here: str, limit: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -70,7 +71,8 @@ def _catalog(form: Form) -> Callable[..., Response]:
             found = page(connection, scope, after, limit)
             changed = last_change(connection)
         here = f"{url}/catalog.{form.suffix}"
-        nodes = catalog_nodes(services.site, url, found, here=here, limit=limit)
+        public = partial(services.datastore.resources.of, scope=scope)
+        nodes = catalog_nodes(services.site, url, found, public, here=here, limit=limit)
         return cached(
             request, form.write(nodes), form.media_type,
             scope=scope, modified=changed, now=services.registry.now(),
@@ -86,8 +88,9 @@ def _dataset(form: Form) -> Callable[..., Response]:
         """One dataset."""
         scope, url = scope_of(caller), services.site.address(request)
         found, changed = one(services, scope, source, identifier)
+        node = dataset_node(found, url, services.datastore.resources.of(found.number, scope))
         return cached(
-            request, form.write([dataset_node(found, url)]), form.media_type,
+            request, form.write([node]), form.media_type,
             scope=scope, modified=changed, now=services.registry.now(),
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a caller may know of, in bulk: datasets with what is public of them."""
+"""What a caller may know of, in bulk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from catalog.publishing.listing import Publication, publications
 from catalog.registry.reading import records
 from catalog.registry.record import Department, Record
 from catalog.registry.tables import DatasetRow, DepartmentRow, PublicationRow
@@ -28,7 +27,6 @@ class Shown:
         record: With those relations alone whose other end the caller may know of.
         registered_at: Unix seconds.
         changed_at: Unix seconds.
-        publications: What of its data is public, oldest first.
         departments: By code, those that its data items name as their source.
     """
 
@@ -36,7 +34,6 @@ class Shown:
     record: Record
     registered_at: int
     changed_at: int
-    publications: tuple[Publication, ...]
     departments: Mapping[str, Department]
 
 
@@ -100,10 +97,6 @@ def shown(connection: Connection, ids: Sequence[int], scope: Scope) -> tuple[Sho
         )
     }
     departments = _departments(connection, (record for _, record in found))
-    public: dict[tuple[str, str], list[Publication]] = defaultdict(list)
-    for each in publications(connection, among=ids):
-        if each.state == "published":
-            public[each.source, each.identifier].append(each)
     return tuple(
         Shown(
             number,
@@ -112,7 +105,6 @@ def shown(connection: Connection, ids: Sequence[int], scope: Scope) -> tuple[Sho
             )),
             times[number].registered_at,
             times[number].changed_at,
-            tuple(public[record.key]),
             departments,
         )
         for number, record in found

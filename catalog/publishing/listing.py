@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +66,6 @@ def publications(
     *,
     dataset: int | None = None,
     number: int | None = None,
-    among: Sequence[int] | None = None,
 ) -> list[Publication]:
     """Returns publications, also those that ended, in the order of datasets and versions.
 
@@ -75,7 +73,6 @@ def publications(
         connection: To read with.
         dataset: Only of this one, by its number in the tables.
         number: Only this version.
-        among: Only of these, by their numbers in the tables.
     """
     p = PublicationRow
     statement = (
@@ -90,8 +87,6 @@ def publications(
     )  # fmt: skip
     if dataset is not None:
         statement = statement.where(p.dataset == dataset)
-    if among is not None:
-        statement = statement.where(p.dataset.in_(among))
     if number is not None:
         statement = statement.where(p.number == number)
     found = []

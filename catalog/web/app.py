@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from catalog.ckan import router as ckan
-from catalog.feeds import graphs, news, pages
+from catalog.feeds import graphs, news, packages, pages
 from catalog.portal import login as login_pages
 from catalog.portal import workbench
 from catalog.portal.errors import error_page
@@ -40,6 +40,7 @@ PUBLIC: Final[tuple[APIRouter, ...]] = (
     ckan.router,
     graphs.router,
     news.router,
+    packages.router,
     pages.router,
     *cases.PUBLIC,
     *PAGES,

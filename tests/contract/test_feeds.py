@@ -102,7 +102,7 @@ def test_a_feed_is_well_formed_whatever_it_says(write: type) -> None:
     """Rules keep control characters out of records; a feed would be well-formed with them."""
     odd = record("odd/1", ODD, abstract=ODD, themes=(ODD,))
     odd = replace(odd, provider=replace(odd.provider, name=ODD))
-    news = News(ODD, "https://a.test/", "https://a.test", [Shown(1, odd, 1, 2, (), {})] * ENTRIES)
+    news = News(ODD, "https://a.test/", "https://a.test", [Shown(1, odd, 1, 2, {})] * ENTRIES)
     root = ET.fromstring(write(news))  # noqa: S314 - our own
     titles = [each.text for each in root.iter() if each.tag.endswith("title")]
     assert len(titles) == ENTRIES + 1
