@@ -21,6 +21,7 @@ STUBS_OUT ?= .
 # Peers that benchmarks run beside us pin other libraries: environments of their own.
 FLOWER := .tools/flower/bin/python
 DATASYNTHESIZER := .tools/datasynthesizer/bin/python
+DATASETTE := .tools/datasette/bin/python
 
 # A file's tests share its processes, so they stay together. More than four would wait for each other.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
@@ -49,8 +50,9 @@ lint: setup  ## style, types and layers
 format: setup  ## rewrites the code in the project's style
 	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format
 
-bench: setup $(FLOWER) $(DATASYNTHESIZER)  ## each protocol beside its peers on the same work, as ratios
-	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) $(BIN)/python -m benchmarks
+bench: setup $(FLOWER) $(DATASYNTHESIZER) $(DATASETTE)  ## each protocol beside its peers on the same work, as ratios
+	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) \
+	  DATASETTE_PYTHON=$(DATASETTE) $(BIN)/python -m benchmarks
 
 docs: setup  ## writes the command-line reference and the permission matrix from the code itself
 	@$(BIN)/python docs/reference.py
@@ -84,6 +86,10 @@ $(FLOWER): | $(UV)
 $(DATASYNTHESIZER): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/datasynthesizer
 	@$(UV) pip install --quiet --python $(DATASYNTHESIZER) datasynthesizer==0.1.13
+
+$(DATASETTE): | $(UV)
+	@$(UV) venv --quiet --no-project .tools/datasette
+	@$(UV) pip install --quiet --python $(DATASETTE) datasette==0.65.5
 
 # Only without a uv on the PATH. pip comes with venv; uv then installs the locked versions.
 .tools/bin/uv:

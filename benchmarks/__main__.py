@@ -25,10 +25,12 @@ BENCHMARKS = (
     ("attacks", "every attack on a release of a million rows"),
     ("masking", "a policy of 12 columns beside polars and presidio-anonymizer"),
     ("catalog_search", "search of the catalog beside FTS5's tokenizers and tantivy"),
+    ("portal", "pages of the portal over a catalog of a province"),
     ("access", "data calls that are authorised and audited"),
     ("growth", "every verb of the pipeline from ten thousand rows to a million"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),
     ("synthesis", "synthetic rows beside DataSynthesizer's, and how fast they come"),
+    ("data_calls", "authorised, audited calls for public rows beside Datasette"),
     ("certificates", "certificates issued and logged, verified, tampered with"),
 )
 

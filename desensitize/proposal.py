@@ -241,6 +241,7 @@ def _head(report: ScanReport) -> Iterator[str]:
                 f"仅依据 {report.rows:,} 行抽样；发布前请用全量扫描重新生成。",
             )
         )
+    yield from (f"# ! {_line(note)}" for note in report.notes)
     yield "# " + _line(
         Text("Columns that [publish] does not name are dropped.", "[publish] 未提及的列会被删除。")
     )
@@ -280,5 +281,5 @@ def _column(column: ColumnFinding, rule: Rule) -> Iterator[str]:
 
 
 def _line(text: Text) -> str:
-    """A text as one line of a comment."""
-    return " ".join(str(text).split())
+    """A text as one line of a comment; names of columns in it may hold any character."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(text).split()))

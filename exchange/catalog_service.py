@@ -9,6 +9,7 @@ from pathlib import Path
 from catalog.certificates.open_office import OpenOffice
 from catalog.declaration import Declaration
 from catalog.web.app import create_app
+from catalog.web.doorkeeper import DOWNLOADS
 from catalog.web.server import HttpServer, Tls
 from catalog.web.services import services
 from exchange.holdings import Holdings
@@ -66,7 +67,9 @@ class CatalogService:
         )
         self._holdings = Holdings(found.registry, self._shelf)
         self._holdings.start()
-        self._server = HttpServer(create_app(found), self._catalog.address, tls=self._tls)
+        self._server = HttpServer(
+            create_app(found), self._catalog.address, tls=self._tls, limits=DOWNLOADS
+        )
         self._server.start()
 
     def stop(self) -> None:

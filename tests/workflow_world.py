@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +25,7 @@ from catalog.certificates.office_files import OfficeFiles
 from catalog.certificates.open_office import DIRECTORY, OpenOffice
 from catalog.plan import Member
 from catalog.publishing import signers
-from catalog.registry.registry import Registry, create
+from catalog.registry.registry import Registry, create, opened
 from catalog.web.app import create_app
 from catalog.web.services import Services, services
 from catalog.workflows.all import WORKFLOWS
@@ -38,7 +42,6 @@ from tests.web_world import client_of
 START: Final = int(
     dt.datetime(2026, 11, 26, 2, tzinfo=dt.UTC).timestamp()
 )  # a Thursday, 10 o'clock
-UNTIL: Final = "2027-06-30"
 SQL: Final = "SELECT COUNT(*) FROM visits"
 PEOPLE: Final[dict[str, Principal]] = {
     "li": Principal("li", frozenset({"analyst"})),
@@ -89,6 +92,11 @@ class World:
     keys: dict[str, Ed25519PrivateKey]
     node: IdentityKey
     analyst: IdentityKey
+
+    @property
+    def until(self) -> str:
+        """A last day that is still to come."""
+        return dt.datetime.fromtimestamp(self.clock.now + 200 * 86_400, dt.UTC).date().isoformat()
 
     @property
     def office(self) -> CertificateOffice:
@@ -188,7 +196,7 @@ class World:
     def asked(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         return {
             "title": "床位统计", "datasets": [{"source": "local", "identifier": "YL/1"}],
-            "columns": ["床位数"], "purpose": "统计床位", "until": UNTIL,
+            "columns": ["床位数"], "purpose": "统计床位", "until": self.until,
             "statements": [{"sql": SQL, "grant_request": self.grant_request()}],
         } | more  # fmt: skip
 
@@ -214,7 +222,7 @@ class World:
 
     def licensed(self, who: str = "broker") -> None:
         licence = self.open(who, "licences", title="粤数经纪", text="三名数据工程师")
-        self.act("admin", f"licences/{licence}", "license", until=UNTIL)
+        self.act("admin", f"licences/{licence}", "license", until=self.until)
 
     def product(self, who: str = "broker") -> str:
         said = {"title": "床位指数", "text": "每月", "price": "面议",
@@ -236,21 +244,18 @@ def issuing(directory: Path) -> Iterator[OpenOffice | None]:
         book.close()
 
 
-@contextmanager
-def workflows(directory: Path, *, office: bool = True) -> Iterator[World]:
-    """Makes a catalog with datasets, officers and a node's pin, and serves it."""
+@cache
+def _template() -> tuple[Path, dict[str, Ed25519PrivateKey], IdentityKey]:
+    """A catalog with datasets, officers and a node's pin, made once; and their keys."""
+    folder = tempfile.TemporaryDirectory(prefix="veil-workflows-")
+    atexit.register(folder.cleanup)
+    directory = Path(folder.name) / "c"
     create(directory)
-    files = OfficeFiles(directory / DIRECTORY)
-    if office and not files.exists():
-        files.create("hub", "hub.example/log")
+    OfficeFiles(directory / DIRECTORY).create("hub", "hub.example/log")
     keys = {name: Ed25519PrivateKey.generate() for name in (*OFFICERS, "stranger")}
-    node = IdentityKey.generate()
-    with (
-        issuing(directory) as certificates,
-        services(directory, public=False, office=certificates) as opened,
-    ):
-        clock = Clock()
-        registry = Registry(opened.registry.database, directory / "identity.pem", clock=clock)
+    node, pins = IdentityKey.generate(), Pins()
+    with opened(directory) as found:
+        registry = Registry(found.database, directory / "identity.pem", clock=lambda: START)
         registry.register([
             record("YL/1"), record("YL/2"), record("YL/closed", opening=CLOSED),
             record("YL/secret", sharing=CLOSED, opening=CLOSED), record("GA/1", provider=POLICE),
@@ -258,12 +263,25 @@ def workflows(directory: Path, *, office: bool = True) -> Iterator[World]:
         ])  # fmt: skip
         for name, (department, role) in OFFICERS.items():
             did = did_of(keys[name].public_key())
-            signers.enrol(registry, department, did, role=role, name=name, by="数据局", days=720)
-        pins = Pins()
-        pins.add("department", HEALTH.code, node.public.fingerprint)
-        pins.save(directory / PINS)
+            signers.enrol(registry, department, did, role=role, name=name, by="数据局", days=7200)
+    pins.add("department", HEALTH.code, node.public.fingerprint)
+    pins.save(directory / PINS)
+    return directory, keys, node
+
+
+@contextmanager
+def workflows(directory: Path) -> Iterator[World]:
+    """Serves a catalog with datasets, officers and a node's pin."""
+    made, keys, node = _template()
+    shutil.copytree(made, directory)
+    with (
+        issuing(directory) as certificates,
+        services(directory, public=False, office=certificates) as served,
+    ):
+        clock = Clock()
+        registry = Registry(served.registry.database, directory / "identity.pem", clock=clock)
         found = replace(
-            opened, registry=registry, cases=Cases(registry, opened.office, WORKFLOWS),
+            served, registry=registry, cases=Cases(registry, served.office, WORKFLOWS),
             authenticators=(lambda request: PEOPLE.get(request.headers.get("x-as", "")),),
         )  # fmt: skip
         client = client_of(create_app(found))

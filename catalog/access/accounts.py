@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -25,7 +26,9 @@ from protos.terminal import printable
 
 MOST: Final = 200
 """Most accounts of one page."""
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
+NAME: Final = "[a-z0-9][a-z0-9._-]{1,39}"
+"""What names look like, as a regular expression; others are not even looked up."""
+_NAME: Final = re.compile(NAME, re.ASCII)
 _LONGEST: Final = 100
 _TABLE: Final = AccountRow.__table__
 
@@ -75,8 +78,14 @@ COLUMNS: Final = tuple(
 def account_of(row: Sequence[Any]) -> Account:
     """Reads an account from a row that begins with `COLUMNS`."""
     name, title, roles, department, subject, enabled, rights, created_at = row[: len(COLUMNS)]
-    return Account(name, title, frozenset(json.loads(roles)), department or "", subject,
-                   bool(enabled), rights, created_at)  # fmt: skip
+    return Account(name, title, _roles(roles), department or "", subject, bool(enabled), rights,
+                   created_at)  # fmt: skip
+
+
+@lru_cache(256)
+def _roles(text: str) -> frozenset[Role]:
+    written = set(json.loads(text))
+    return frozenset(role for role in ROLES if role in written)
 
 
 class Accounts:
@@ -137,6 +146,8 @@ class Accounts:
 
     def kept_password(self, name: str) -> tuple[Account | None, str]:
         """Returns an account (None if there is none) and what is kept of its password ("")."""
+        if not _NAME.fullmatch(name):
+            return None, ""
         with self._database.read() as db:
             statement = select(*COLUMNS, AccountRow.password).where(AccountRow.name == name)
             row = db.execute(statement).first()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from catalog.access import tokens
 from catalog.access.accounts import COLUMNS, Account, account_of
@@ -27,6 +28,11 @@ _LOGINS: Final = frozenset({"login.enter", "me.write", "key.write", "account.wri
 _OWN: Final = ("number", "account", "label", "scopes", "per_minute", "per_day", "made_at",
                "expires_at", "used_at", "revoked_at")  # fmt: skip
 _COLUMNS: Final = tuple(ApiKeyRow.__table__.c[name] for name in _OWN)
+_FIND: Final = (  # built once: each call of a program asks it
+    select(*COLUMNS, *_COLUMNS)
+    .join(ApiKeyRow, ApiKeyRow.account == AccountRow.name)
+    .where(ApiKeyRow.hash == bindparam("hashed"))
+)
 
 
 @dataclass(frozen=True)
@@ -131,13 +137,8 @@ class ApiKeys:
 
     def find(self, key: str) -> tuple[ApiKey, Account] | None:
         """Returns a key that holds and its account; None if it does not, or there is none."""
-        statement = (
-            select(*COLUMNS, *_COLUMNS)
-            .join(ApiKeyRow, ApiKeyRow.account == AccountRow.name)
-            .where(ApiKeyRow.hash == tokens.hashed(key))
-        )
-        with self._database.read() as db:
-            row = db.execute(statement).first()
+        with self._database.look() as db:
+            row = db.execute(_FIND, {"hashed": tokens.hashed(key)}).first()
         if row is None:
             return None
         account, found = account_of(row), _key_of(row[len(COLUMNS) :])
@@ -196,10 +197,15 @@ def unknown(number: int) -> MissingError:
 
 
 def _key_of(row: Sequence[Any]) -> ApiKey:
-    values = dict(zip(_OWN, row, strict=True))
-    # An action that a newer Veil has dropped is no scope any more.
-    scopes = frozenset(each for each in ACTIONS if each in json.loads(values["scopes"]))
-    return ApiKey(**(values | {"scopes": scopes}))
+    number, account, label, scopes, *rest = row
+    return ApiKey(number, account, label, _read_scopes(scopes), *rest)
+
+
+@lru_cache(1024)
+def _read_scopes(text: str) -> frozenset[Action]:
+    """Reads what stands in the table; an action that there is no more is no scope."""
+    written = set(json.loads(text))
+    return frozenset(action for action in ACTIONS if action in written)
 
 
 def _scopes(maker: Principal, wanted: Sequence[str]) -> frozenset[Action]:

@@ -85,7 +85,7 @@ class Logins:
         """
         name = typed.name.strip().lower()
         account, kept = self._accounts.kept_password(name)
-        held = account is not None and self._factors.has(name)
+        held = self._factors.has(name)
         attempt = self._slowdown.begin(
             name, typed.source,
             browser=self.known_browser(name, typed.browser),

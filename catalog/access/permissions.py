@@ -26,6 +26,7 @@ REACHES: Final[tuple[Reach, ...]] = get_args(Reach)
 Action = Literal[
     "dataset.read",
     "dataset.write",
+    "data.use",
     "login.read",
     "login.enter",
     "login.end",
@@ -81,6 +82,8 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     # ---- certificates: public acts; what is in the log of one is for everybody ---------------
     "certificate.read": {"visitor": "all"},
     "certificate.revoke": {"administrator": "all"},
+    # ---- public rows: whoever opens data is written down ------------------------------------
+    "data.use": {"visitor": "open", **_MEMBERS},
     # ---- who calls -------------------------------------------------------------------------
     "login.read": {"visitor": "open"},
     "login.enter": {"visitor": "open"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from catalog.access import tokens
 from catalog.access.accounts import COLUMNS, Account, account_of
@@ -15,6 +15,12 @@ from catalog.registry.database import Database
 
 IDLE_S: Final = 30 * 60
 LONGEST_S: Final = 12 * 3600
+_FIND: Final = (
+    select(*COLUMNS, SessionRow.rights.label("began_with"), SessionRow.began_at,
+           SessionRow.used_at)
+    .join(SessionRow, SessionRow.account == AccountRow.name)
+    .where(SessionRow.hash == bindparam("hashed"))
+)  # fmt: skip
 
 
 class Sessions:
@@ -53,14 +59,8 @@ class Sessions:
     def find(self, token: str) -> Account | None:
         """Returns whose session it is; None if it is none, or is over."""
         hashed, now = tokens.hashed(token), self._clock()
-        statement = (
-            select(*COLUMNS, SessionRow.rights.label("began_with"), SessionRow.began_at,
-                   SessionRow.used_at)
-            .join(SessionRow, SessionRow.account == AccountRow.name)
-            .where(SessionRow.hash == hashed)
-        )  # fmt: skip
-        with self._database.read() as db:
-            row = db.execute(statement).first()
+        with self._database.look() as db:
+            row = db.execute(_FIND, {"hashed": hashed}).first()
         if row is None:
             return None
         account = account_of(row)

@@ -43,8 +43,9 @@ def one(services: Services, scope: Scope, source: str, identifier: str) -> tuple
 
 def _serve(form: Form) -> None:
     """Adds the routes of one form, each with its own media type in the API's description."""
+    shape = {"type": "object" if form.suffix == "jsonld" else "string"}
     told: dict[int | str, dict[str, Any]] = {
-        200: {"content": {form.media_type.partition(";")[0]: {"schema": {"type": "string"}}}},
+        200: {"content": {form.media_type.partition(";")[0]: {"schema": shape}}},
         304: {"description": "As the caller has it"},
     }
     for path, endpoint in (

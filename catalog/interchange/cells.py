@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_RISKY: Final = re.compile("'*[=+\\-@＝＋－＠\t\r\n]")
+RISKY: Final = re.compile("'*[=+\\-@＝＋－＠\t\r\n]")
 _ESCAPED: Final = re.compile("'+[=+\\-@＝＋－＠\t\r\n]")
 
 
 def harmless(text: str) -> str:
     """Returns what may stand in a cell."""
-    return f"'{text}" if _RISKY.match(text) else text
+    return f"'{text}" if RISKY.match(text) else text
 
 
 def plain(cell: str) -> str:

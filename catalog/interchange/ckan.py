@@ -24,6 +24,7 @@ from protos.language import Text
 
 # What a package's own members say in full; all other members of a record's JSON go to extras.
 _OWN: Final = frozenset({"name", "abstract"})
+_NOT_SLUG: Final = re.compile("[^a-z0-9_-]+")
 _NOT_TAG: Final = re.compile(r"[^\w .-]")
 _TEXTS: Final = frozenset(
     {"source", "identifier", "place", "kind", "category", "name_en", "format", "format_type",
@@ -51,7 +52,7 @@ def package(record: Record) -> dict[str, Any]:
     ]
     provider = record.provider
     return {
-        "name": slug(record),
+        "name": slug_of(*record.key),
         "title": record.name,
         "notes": record.abstract,
         "type": "dataset",
@@ -61,7 +62,7 @@ def package(record: Record) -> dict[str, Any]:
         "owner_org": provider.code.lower(),
         "organization": {"name": provider.code.lower(), "title": provider.name},
         "groups": [{"name": theme, "title": v.THEMES.title(theme).zh} for theme in record.themes],
-        "tags": [{"name": tag} for name in record.scenarios if (tag := _NOT_TAG.sub("-", name))],
+        "tags": [{"name": tag_of(name)} for name in record.scenarios],
         "resources": [
             {
                 "name": record.name,
@@ -73,11 +74,16 @@ def package(record: Record) -> dict[str, Any]:
     }
 
 
-def slug(record: Record) -> str:
+def slug_of(source: str, identifier: str) -> str:
     """Returns a name as CKAN wants it: 2 to 100 lower-case letters, digits, ``-`` and ``_``."""
-    plain = re.sub(r"[^a-z0-9_-]+", "-", "-".join(record.key).lower()).strip("-")[:80]
-    mark = hashlib.sha256("\n".join(record.key).encode()).hexdigest()[:8]
+    plain = _NOT_SLUG.sub("-", f"{source}-{identifier}".lower()).strip("-")[:80]
+    mark = hashlib.sha256(f"{source}\n{identifier}".encode()).hexdigest()[:8]
     return f"{plain}-{mark}"
+
+
+def tag_of(scenario: str) -> str:
+    """Returns a scenario's name with the signs only that CKAN allows in a tag."""
+    return _NOT_TAG.sub("-", scenario)
 
 
 # ---- reading -----------------------------------------------------------------------------------

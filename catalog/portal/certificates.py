@@ -6,10 +6,9 @@ import base64
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
-from catalog.access.principal import Principal
 from catalog.certificates import qr
 from catalog.certificates.envelope import Credential, read
 from catalog.certificates.kinds import KINDS, TITLES, Subject, read_subject
@@ -17,11 +16,10 @@ from catalog.certificates.open_office import OpenOffice
 from catalog.certificates.reading import State
 from catalog.certificates.records import Record, hex_of
 from catalog.certificates.verification import verify, verify_bundle
-from catalog.portal.languages import PREFIX, of_path
+from catalog.portal.languages import PREFIX
 from catalog.portal.links import link
-from catalog.portal.visit import Visit
+from catalog.portal.visit import Certifying
 from catalog.rest.certificates import MOST_BUNDLE, office_of
-from catalog.web.guard import May, services_of
 from catalog.web.services import Services
 from protos.faults import InputError, MissingError
 from protos.language import Text
@@ -32,15 +30,6 @@ _FORM_BYTES: Final = MOST_BUNDLE + (64 << 10)
 _COUNTED: Final = ("VeilRegistration", "VeilAuthorisation", "VeilCirculation")
 _LISTED: Final = 10
 Identifier = Annotated[str, Path(max_length=80)]
-
-
-def _reader(
-    request: Request, caller: Annotated[Principal, Depends(May("certificate.read"))]
-) -> Visit:
-    return Visit(request, caller, services_of(request), of_path(request))
-
-
-Reading = Annotated[Visit, Depends(_reader)]
 
 
 @dataclass(frozen=True)
@@ -70,16 +59,22 @@ def counts(services: Services) -> dict[str, int]:
 
 
 def registration_of(services: Services, names: set[str]) -> Record | None:
-    """Returns the registration certificate of a dataset, by the names that it may have there."""
+    """Returns the newest registration certificate of a dataset that was not revoked.
+
+    Args:
+        services: What the server works with.
+        names: Under which the exchange may know the dataset.
+    """
     if services.office is None:
         return None
     book = services.office.book
-    found = (book.listed("VeilRegistration", name, 1) for name in sorted(names))
-    return next((records[0] for records in found if records), None)
+    found = [each for name in sorted(names) for each in book.listed("VeilRegistration", name, 20)]
+    states = book.states(found)
+    return next((r for r, s in zip(found, states, strict=True) if not s["revocation"]), None)
 
 
 @router.get(PREFIX + "/certificates")
-def certificates(visit: Reading, id: Annotated[str, Query(max_length=80)] = "") -> Response:  # noqa: A002 - as people call it
+def certificates(visit: Certifying, id: Annotated[str, Query(max_length=80)] = "") -> Response:  # noqa: A002 - as people call it
     """Says what there is, and leads to a certificate by its id."""
     if wanted := hex_of(id):
         office_of(visit.services)
@@ -97,14 +92,14 @@ def certificates(visit: Reading, id: Annotated[str, Query(max_length=80)] = "") 
 
 
 @router.get(PREFIX + "/certificates/verify")
-def verify_form(visit: Reading) -> Response:
+def verify_form(visit: Certifying) -> Response:
     """Asks for a bundle."""
     return visit.page("verify", report=None, most=MOST_BUNDLE)
 
 
 @router.post(PREFIX + "/certificates/verify", max_body_size=_FORM_BYTES)
 def verified(
-    visit: Reading,
+    visit: Certifying,
     file: Annotated[UploadFile | None, File()] = None,
     text: Annotated[str, Form(max_length=MOST_BUNDLE)] = "",
 ) -> Response:
@@ -126,7 +121,7 @@ def verified(
 
 
 @router.get(PREFIX + "/certificate/{identifier}")
-def certificate(visit: Reading, identifier: Identifier) -> Response:
+def certificate(visit: Certifying, identifier: Identifier) -> Response:
     """Shows one certificate."""
     office = office_of(visit.services)
     record = _find(office, identifier)

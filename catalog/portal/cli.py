@@ -41,22 +41,17 @@ def serve(
                                "default those in the catalog's directory.",
                                "交换中心的证书目录，或不含密钥的副本；缺省为目录库中的 office。")),
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, max=64, help=said("Processes that serve; one uses one processor.",
+                                              "服务进程数；每个进程使用一个处理器。")),
+    ] = 1,
 ) -> None:  # fmt: skip
     """Runs in the foreground; SIGTERM and Ctrl-C stop it."""
-    from catalog.certificates.open_office import DIRECTORY, opened_to_read
-    from catalog.web.app import create_app
-    from catalog.web.server import HttpServer, tls_files
-    from catalog.web.services import services
+    from catalog.portal.serving import Portal
+    from catalog.web.server import tls_files
     from protos import terminal
     from protos.language import Text
-    from protos.signals import wait_for_signal
 
-    with (
-        opened_to_read(office or directory / DIRECTORY) as certificates,
-        services(directory, public=True, office=certificates) as found,
-    ):
-        server = HttpServer(create_app(found), address, tls=tls_files(tls_certificate, tls_key))
-        server.start()
-        terminal.done(Text(f"Portal: {server.url}", f"门户：{server.url}"))
-        wait_for_signal()
-        server.stop()
+    portal = Portal(directory, address, tls_files(tls_certificate, tls_key), office)
+    portal.run(processes, lambda url: terminal.done(Text(f"Portal: {url}", f"门户：{url}")))

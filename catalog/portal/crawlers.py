@@ -21,6 +21,8 @@ router = APIRouter(include_in_schema=False)
 _PIECE: Final = 5000
 """Datasets in one piece of the site map; each has an address in two languages."""
 _PAGES: Final = ("", "search", "market", "departments", "certificates", "developers", "about")
+_KEPT: Final = {"Cache-Control": "public, max-age=3600"}
+"""What is said here is the same to everybody, whoever asks."""
 _VALID: Final = dt.timedelta(days=180)
 _LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
@@ -32,7 +34,7 @@ def robots(visit: Looking) -> Response:
     for language in _LANGUAGES:
         lines += [f"Disallow: /{language}/search?", f"Disallow: /{language}/workbench"]
     lines += ["Disallow: /api/", "", f"Sitemap: {_origin(visit)}/sitemap.xml", ""]
-    return PlainTextResponse("\n".join(lines))
+    return PlainTextResponse("\n".join(lines), headers=_KEPT)
 
 
 @router.get("/.well-known/security.txt")
@@ -57,7 +59,7 @@ def security(visit: Looking) -> Response:
     ]
     if site.url:
         lines.append(f"Canonical: {site.url}/.well-known/security.txt")
-    return PlainTextResponse("\n".join([*lines, ""]))
+    return PlainTextResponse("\n".join([*lines, ""]), headers=_KEPT)
 
 
 @router.get("/sitemap.xml")
@@ -116,4 +118,8 @@ def _page(origin: str, parts: tuple[str, ...], changed: int | None = None) -> st
 
 
 def _xml(body: str) -> Response:
-    return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{body}', media_type="application/xml")
+    return Response(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n{body}',
+        media_type="application/xml",
+        headers=_KEPT,
+    )

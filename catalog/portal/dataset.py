@@ -10,12 +10,13 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from catalog.datastore.ask import Ask
+from catalog.datastore.resources import Resource
 from catalog.portal.certificates import registration_of
 from catalog.portal.languages import PREFIX
 from catalog.portal.schema_org import described
 from catalog.portal.visit import Reading, Visit
-from catalog.publishing.listing import Publication, publications
-from catalog.publishing.reading import open_published
+from catalog.publishing.listing import publications
 from catalog.publishing.rules import release_name
 from catalog.registry.entries import Entry, Neighbour
 from catalog.registry.quality import judge
@@ -33,16 +34,16 @@ _LOG: Final = logging.getLogger("veil.portal")
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of a publication.
+    """The first rows of what is public, and under which name programs have all of them.
 
     Attributes:
-        publication: What they are of.
+        resource: What they are of.
         columns: Names.
         rows: Cells as text; None is an empty one.
         problem: Why there are none to see; None if there are.
     """
 
-    publication: Publication
+    resource: Resource
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str | None, ...], ...] = ()
     problem: VeilError | None = None
@@ -54,7 +55,7 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
     entry = visible(visit.services, visit.caller, source, identifier)
     with visit.services.registry.database.read() as connection:
         public = publications(connection, dataset=entry.number)
-    alive = [each for each in public if each.state == "published" and not each.withdrawn]
+    resources = visit.services.datastore.resources.of(entry.number, visit.scope)
     gone = entry.state == "withdrawn"
     return visit.page(
         "dataset",
@@ -67,9 +68,11 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
         changes={version.number: [change_words(each) for each in version.changes]
                  for version in entry.versions},
         publications=list(reversed(public)),
-        preview=_preview(visit, alive[-1]) if alive else None,
+        preview=_preview(visit, resources[0]) if resources else None,
         registration=registration_of(visit.services, _names(entry)),
-        schema=described(visit.services.site.address(visit.request), visit.language, entry, alive),
+        schema=described(
+            visit.services.site.address(visit.request), visit.language, entry, resources
+        ),
     )  # fmt: skip
 
 
@@ -92,19 +95,19 @@ def _neighbours(entry: Entry) -> Iterator[tuple[tuple[str, bool], list[Neighbour
         yield kind, [each for each in entry.neighbours if (each.kind, each.outward) == kind]
 
 
-def _preview(visit: Visit, publication: Publication) -> Preview:
-    """Reads some rows; a store that cannot be read spoils nothing but the preview."""
+def _preview(visit: Visit, resource: Resource) -> Preview:
+    """Reads some rows; a store that cannot be read spoils nothing but the preview.
+
+    The first column of a table is the row's number, which is no datum.
+    """
     try:
-        with open_published(
-            visit.services.registry, publication.source, publication.identifier, publication.number
-        ) as table:
-            page = table.page(0, _PREVIEW_ROWS)
-            columns = [column.to_pylist() for column in page.rows.columns]
-            rows = tuple(tuple(map(_cell, row)) for row in zip(*columns, strict=True))
-            return Preview(publication, table.columns, rows)
+        table = visit.services.datastore.table(resource)
+        names = tuple(table.columns)[1:]
+        [some] = list(table.rows(Ask(fields=names, limit=_PREVIEW_ROWS))) or [[]]
+        return Preview(resource, names, tuple(tuple(map(_cell, row)) for row in some))
     except VeilError as error:
         _LOG.warning("%s: %r", error.code, error.detail)
-        return Preview(publication, problem=error)
+        return Preview(resource, problem=error)
 
 
 def _cell(value: object) -> str | None:

@@ -13,9 +13,11 @@ from fastapi.responses import Response
 from catalog.portal.languages import PREFIX
 from catalog.portal.links import link
 from catalog.portal.visit import Looking
-from protos.language import Language, Text
+from catalog.portal.words import FORMS
+from protos.language import Text
 
 router = APIRouter(include_in_schema=False)
+_STATEMENT: Final = "'sql=SELECT count(*) FROM \"RESOURCE-ID\"'"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -69,7 +71,7 @@ def about(visit: Looking) -> Response:
 def developers(visit: Looking) -> Response:
     """Shows the doors for programs."""
     origin = visit.services.site.address(visit.request)
-    return visit.page("developers", doors=list(_doors(origin, visit.language)))
+    return visit.page("developers", doors=list(_doors(origin, visit)))
 
 
 @router.get(PREFIX + "/developers/api")
@@ -85,14 +87,51 @@ def api(visit: Looking) -> Response:
     return visit.page("api", version=described["openapi"], groups=sorted(groups.items()))
 
 
-def _doors(origin: str, language: Language) -> Iterator[Door]:
+def _doors(origin: str, visit: Looking) -> Iterator[Door]:
+    language = visit.language
     yield Door(
         Text("REST", "REST 接口"),
         Text("Search and records as JSON; described by OpenAPI 3.1.",
              "以 JSON 检索和读取元数据；提供 OpenAPI 3.1 描述。"),
-        f'curl "{origin}/api/catalog/datasets?q=医疗&theme=health"',
+        f'curl --get "{origin}/api/catalog/datasets" --data-urlencode "q=医疗"',
         ((Text("Reference", "接口说明"), link(language, "developers", "api")),
          (Text("OpenAPI", "OpenAPI"), "/api/openapi.json")),
+    )  # fmt: skip
+    yield Door(
+        Text("CKAN Action API", "CKAN 接口"),
+        Text("Clients of CKAN work unmodified: ckanapi, harvesters, frictionless.",
+             "ckanapi、采集器、frictionless 等 CKAN 客户端无需修改即可使用。"),
+        f'ckanapi action package_search q=医疗 -r "{origin}"',
+        ((Text("Status", "状态"), "/api/3/action/status_show"),),
+    )  # fmt: skip
+    yield Door(
+        Text("Rows and SQL", "数据行与 SQL"),
+        Text("Public rows by page, whole as CSV, JSON or Parquet, or by one governed SELECT.",
+             "公开数据可分页读取，可整体下载为 CSV、JSON 或 Parquet，也可用受控 SQL 查询。"),
+        f'curl --get "{origin}/api/sql" --data-urlencode ' + _STATEMENT,
+        ((Text("Open datasets", "无条件开放的资源"),
+          link(language, "search", opening="unconditional")),),
+    )  # fmt: skip
+    yield Door(
+        Text("DCAT-AP 3", "DCAT-AP 3"),
+        Text("The whole catalog as linked data, by page; each dataset in Turtle, JSON-LD, RDF/XML.",
+             "全部目录以关联数据分页提供；每个资源提供 Turtle、JSON-LD 和 RDF/XML。"),
+        f'curl "{origin}/catalog.ttl"',
+        tuple((Text(form, form), f"/catalog.{form}") for form, _ in FORMS),
+    )  # fmt: skip
+    yield Door(
+        Text("Feeds", "订阅"),
+        Text("What is new, or new in any search: put its words and filters into the address.",
+             "订阅最新资源，或任一检索的更新：将检索词和筛选条件写入网址即可。"),
+        f'curl --get "{origin}/feed.atom" --data-urlencode "theme=health"',
+        ((Text("Atom", "Atom"), "/feed.atom"), (Text("RSS", "RSS"), "/feed.rss")),
+    )  # fmt: skip
+    yield Door(
+        Text("Certificates and their log", "证书与日志"),
+        Text("Certificates with proofs, the log's checkpoints and tiles, status lists.",
+             "证书及证明、日志检查点与分片、状态列表，供审计使用。"),
+        f'curl "{origin}/api/log/checkpoint"\nveil verify certificate.json --policy log.policy',
+        ((Text("Certificates", "证书"), "/api/certificates"),) if visit.services.office else (),
     )  # fmt: skip
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from fastapi.responses import RedirectResponse, Response
 
 from catalog.access.login import Typed
 from catalog.access.openid import LASTS_S, Returned
 from catalog.access.principal import NOBODY, Principal
+from catalog.portal.languages import of_path
+from catalog.portal.rendering import page
+from catalog.rest.login import MOST_BYTES
 from catalog.web.callers import BROWSER, begin_session, end_session, source_of
 from catalog.web.guard import Doors, May
 from catalog.web.origin import OurForm, form_token
@@ -20,8 +21,9 @@ from catalog.web.problems import STATUS
 from protos.faults import LimitError, VeilError
 from protos.language import Language
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, max_body_size=MOST_BYTES)
 _LOG: Final = logging.getLogger("veil.web")
+_LANGUAGES: Final[dict[str, Language]] = {"/en/": "en", "/zh/": "zh"}
 _AWAY: Final = "__Host-veil-openid"
 Looking = Annotated[Principal, Depends(May("login.read"))]
 Entering = Annotated[Principal, Depends(May("login.enter"))]
@@ -114,31 +116,22 @@ def local(onward: str) -> str:
 def _page(
     doors: Doors, caller: Principal, request: Request, onward: str, problem: VeilError | None = None
 ) -> Response:
-    language = _language(request)
-    body = _templates().get_template("login.html.jinja").render(
-        language=language,
-        t=lambda en, zh: zh if language == "zh" else en,
+    answer = page(
+        request,
+        "en"
+        if onward.startswith("/en")
+        else "zh"
+        if onward.startswith("/zh")
+        else of_path(request),
+        "login",
         caller=caller,
+        status=200 if problem is None else STATUS.get(problem.kind, 500),
         csrf=form_token(request),
         problem=problem,
         onward=local(onward),
         providers=[each.client for each in doors.openid.providers.values()],
-    )  # fmt: skip
-    status = 200 if problem is None else STATUS.get(problem.kind, 500)
-    answer = HTMLResponse(body, status, {"Cache-Control": "no-store"})
+    )
+    answer.headers["Cache-Control"] = "no-store"
     if isinstance(problem, LimitError) and problem.retry_after_s:
         answer.headers["Retry-After"] = str(problem.retry_after_s)
     return answer
-
-
-def _language(request: Request) -> Language:
-    wanted = request.headers.get("accept-language", "").lower()
-    return "en" if wanted.startswith("en") else "zh"
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("catalog.portal"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip

@@ -22,9 +22,10 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 
 from catalog.access.principal import NOBODY, Principal
+from catalog.access.roles import TITLES
 from catalog.portal import words
 from catalog.portal.languages import TAGS
-from catalog.portal.links import link
+from catalog.portal.links import Value, link, with_query
 from catalog.registry import vocabulary
 from catalog.registry.cities import place_title
 from catalog.web.services import Services
@@ -65,7 +66,7 @@ def page(
         origin=services.site.address(request),
         site=services.site,
         caller=caller,
-        public=services.public,
+        members=not services.public,
     )  # fmt: skip
     # What a member sees is nobody else's; what all see may be kept, and is asked for again.
     kept = "private, no-store" if caller.account else "no-cache"
@@ -98,8 +99,11 @@ def environment() -> Environment:
         "place": place_title,
         "v": vocabulary,
         "w": words,
+        "role_titles": TITLES,
         "static": _static,
         "integrity": _integrity,
+        "feed": lambda form, query: with_query(f"/feed.{form}", _without_order(query)),
+        "rest": lambda query: with_query("/api/catalog/datasets", query),
     }
     made.filters |= {
         "said": _said,
@@ -110,6 +114,10 @@ def environment() -> Environment:
         "minute": lambda second: f"{_time(second):%Y-%m-%d %H:%M} UTC",
     }
     return made
+
+
+def _without_order(query: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in query.items() if name != "order"}
 
 
 @pass_context

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from catalog.datastore.resources import Resource
 from catalog.portal.links import link
-from catalog.publishing.listing import Publication
 from catalog.registry import vocabulary as v
 from catalog.registry.cities import place_title
 from catalog.registry.entries import Entry
@@ -15,7 +15,7 @@ from protos.language import Language
 
 
 def described(
-    origin: str, language: Language, entry: Entry, public: Sequence[Publication]
+    origin: str, language: Language, entry: Entry, public: Sequence[Resource]
 ) -> dict[str, Any]:
     """Returns a ``Dataset`` of schema.org, JSON types.
 
@@ -50,13 +50,21 @@ def described(
             for item in record.items
         ],
         "version": str(entry.versions[0].number) if entry.versions else "",
-        "distribution": [
-            {"@type": "DataDownload", "encodingFormat": "application/vnd.apache.parquet",
-             "sha256": each.sha256, "contentSize": f"{each.bytes} B",
-             "uploadDate": f"{dt.datetime.fromtimestamp(each.published_at, dt.UTC):%Y-%m-%d}"}
-            for each in public
-        ],
+        "distribution": [_download(origin, each) for each in public],
     }  # fmt: skip
     if entry.state == "withdrawn":
         body["creativeWorkStatus"] = "Withdrawn"
     return {name: value for name, value in body.items() if value not in ("", [])}
+
+
+def _download(origin: str, resource: Resource) -> dict[str, Any]:
+    """The file as it was attested."""
+    file = resource.publication
+    return {
+        "@type": "DataDownload",
+        "encodingFormat": "application/vnd.apache.parquet",
+        "contentUrl": f"{origin}/datastore/dump/{resource.id}?format=parquet",
+        "sha256": file.sha256,
+        "contentSize": f"{file.bytes} B",
+        "uploadDate": f"{dt.datetime.fromtimestamp(file.published_at, dt.UTC):%Y-%m-%d}",
+    }

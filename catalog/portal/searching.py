@@ -31,12 +31,14 @@ class Choice:
     """One value of a facet, as a link.
 
     Attributes:
+        code: The value.
         title: What it is called.
         count: Datasets that have it, and all that is asked for otherwise.
         chosen: Whether it is asked for now.
         address: Of the search with it; or without it, if it is.
     """
 
+    code: str
     title: Text
     count: int
     chosen: bool
@@ -160,6 +162,7 @@ def narrowings(visit: Reading, asked: Asked, found: Page) -> list[Narrowing]:
     for facet in CATALOGUE_FACETS:
         choices = tuple(
             Choice(
+                code,
                 value_title(facet, code, departments),
                 counts[facet].get(code, 0),
                 code in asked.query.filters.get(facet, ()),

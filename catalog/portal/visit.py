@@ -1,14 +1,16 @@
 """One visit to a page: who calls, in which language, and all that answering needs."""
 
-from __future__ import annotations
+# Annotations are read as they stand: an action is known inside its function only.
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
+from catalog.access.permissions import Action
 from catalog.access.principal import Principal
 from catalog.portal import rendering
 from catalog.portal.languages import of_path
@@ -52,15 +54,18 @@ class Visit:
         )
 
 
-def _reader(request: Request, caller: Annotated[Principal, Depends(May("dataset.read"))]) -> Visit:
-    return Visit(request, caller, services_of(request), of_path(request))
+def visiting(action: Action) -> Callable[..., Visit]:
+    """Returns the dependency of a page that is one action: who may, visits it."""
+
+    def visit(request: Request, caller: Annotated[Principal, Depends(May(action))]) -> Visit:
+        return Visit(request, caller, services_of(request), of_path(request))
+
+    return visit
 
 
-def _anybody(request: Request, caller: Annotated[Principal, Depends(May("page.read"))]) -> Visit:
-    return Visit(request, caller, services_of(request), of_path(request))
-
-
-Reading = Annotated[Visit, Depends(_reader)]
+Reading = Annotated[Visit, Depends(visiting("dataset.read"))]
 """A visit to what records say."""
-Looking = Annotated[Visit, Depends(_anybody)]
+Looking = Annotated[Visit, Depends(visiting("page.read"))]
 """A visit to what says nothing about any record."""
+Certifying = Annotated[Visit, Depends(visiting("certificate.read"))]
+"""A visit to certificates."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from catalog.datastore.dumps import FORMATS
 from catalog.registry.record import Record
 from catalog.search.query import Facet
 from protos.language import Text
@@ -64,6 +65,8 @@ CATALOGUE_FACETS: Final[tuple[Facet, ...]] = (
 """Facets in the order in which people narrow a search."""
 
 
+DUMPS: Final = (*FORMATS, "parquet")
+"""Formats in which public rows are given out."""
 FORMS: Final = (
     ("ttl", "text/turtle"), ("jsonld", "application/ld+json"), ("xml", "application/rdf+xml"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The publishing gate: which bytes of a dataset are public, on whose word, and how they are read.
+"""The publishing gate: which bytes of a dataset are public, and on whose word.
 
 Start here:
 
@@ -9,6 +9,6 @@ Start here:
 `staging`, `case`    a release as it is judged: read once, without following links
 `store`              where public bytes lie: a folder, or any file system of Arrow
 `publish`, `unpublish`, `listing`  the way in, the way out, and what is there
-`reading`            rows of what is public, by page, through a locked engine
+`verified`           whether the store still has what was published
 ===================  =================================================================
 """

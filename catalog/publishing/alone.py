@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import select
 
 from catalog.publishing.staging import sweep_staged
-from catalog.publishing.store import Store
+from catalog.publishing.store import Store, sweep_copies
 from catalog.registry.registry import Registry
 from catalog.registry.tables import PublicationRow
 from protos.faults import UnavailableError
@@ -53,17 +53,21 @@ def alone(registry: Registry, store: Store, *, patience_s: float = _PATIENCE_S) 
 
 
 def sweep(registry: Registry, store: Store) -> int:
-    """Removes objects that no publication refers to, and copies of releases; returns how many.
+    """Removes objects that no publication refers to, and copies; returns how many objects.
 
     Only for whoever holds the lock: an object that is being written has no row yet.
     """
     sweep_staged(registry.directory)
     with registry.database.read() as connection:
-        public = set(
-            connection.execute(
-                select(PublicationRow.object).where(PublicationRow.state == "published")
-            ).scalars()
-        )
+        public = {
+            row.object: row.sha256
+            for row in connection.execute(
+                select(PublicationRow.object, PublicationRow.sha256).where(
+                    PublicationRow.state == "published"
+                )
+            )
+        }
+    sweep_copies(registry.directory, set(public.values()))
     left = [name for name in store.names() if name not in public]
     for name in left:
         store.remove(name)

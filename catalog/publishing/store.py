@@ -7,6 +7,8 @@ in the catalog does, and only after the object is whole.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 FOLDER: Final = "public"
 URI: Final = "store.uri"
 SUFFIX: Final = ".parquet"
+COPIES: Final = "datastore"
+COPY_SUFFIX: Final = ".duckdb"
+"""In the catalog's directory: databases that a server made of public objects, by their SHA-256."""
 _PART: Final = 1 << 20
 
 
@@ -61,6 +66,23 @@ class Store:
             raise _unavailable(error) from error
         return digest.hexdigest(), size
 
+    @property
+    def near(self) -> bool:
+        """Whether it is a directory of this machine, which answers at once."""
+        return self._folder is not None
+
+    def open(self, name: str) -> IO[bytes]:
+        """Opens an object for reading from any place.
+
+        Raises:
+            UnavailableError: There is none, or the store cannot be reached.
+        """
+        try:
+            source: IO[bytes] = self.filesystem.open_input_file(name)
+        except OSError as error:
+            raise _unavailable(error) from error
+        return source
+
     def size(self, name: str) -> int | None:
         """Returns the size of an object in bytes; None if there is none."""
         try:
@@ -68,6 +90,43 @@ class Store:
         except OSError as error:
             raise _unavailable(error) from error
         return size
+
+    def stamp(self, name: str) -> tuple[int, ...] | None:
+        """Returns what changes when an object is written again; None if there is none.
+
+        Of a file its inode and change time are part: whoever writes it may set its size and the
+        time of its content as they were, but not these.
+        """
+        try:
+            if self._folder is not None:
+                status = (self._folder / name).stat()
+                return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+            found = self.filesystem.get_file_info(name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unavailable(error) from error
+        return None if found.size is None else (found.size, found.mtime_ns or 0)
+
+    def read(self, name: str, into: Callable[[bytes], object]) -> str:
+        """Reads an object from its first byte to its last, and returns their SHA-256.
+
+        Args:
+            name: Of the object.
+            into: Is given every piece, in order.
+
+        Raises:
+            UnavailableError: There is none, or the store cannot be reached.
+        """
+        digest = hashlib.sha256()
+        try:
+            with self.filesystem.open_input_stream(name) as source:
+                while part := source.read(_PART):
+                    digest.update(part)
+                    into(part)
+        except OSError as error:
+            raise _unavailable(error) from error
+        return digest.hexdigest()
 
     def names(self) -> list[str]:
         """Returns the names of all objects, whole or not."""
@@ -112,6 +171,18 @@ def open_store(directory: Path) -> Store:
     except OSError as error:
         raise _unavailable(error) from error
     return Store(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), folder)
+
+
+def sweep_copies(directory: Path, public: AbstractSet[str]) -> None:
+    """Removes what servers have made of objects that are no longer public.
+
+    Args:
+        directory: Of the catalog.
+        public: SHA-256 of all that is public.
+    """
+    for path in (directory / COPIES).glob(f"*{COPY_SUFFIX}"):
+        if path.stem not in public:
+            path.unlink(missing_ok=True)
 
 
 def use_store(registry: Registry, uri: str) -> None:

@@ -27,7 +27,10 @@ HEAD: Final = "0005"
 
 _BUSY_S: Final = 120.0
 """A writer waits so long for the one before it: four imports of a province."""
+_THREADS: Final = 40
+"""As many as a server has: connections beyond would be opened and closed again at each call."""
 _WRITES: Final = "veil_writes"
+_ALONE: Final = "veil_alone"
 MIGRATES: Final = "veil_migrates"
 _MIGRATION_LOCK: Final = 0x7665696C  # any number that nobody else locks in this database
 
@@ -42,6 +45,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = url  # may have a password in it: never shown
         self._engine: Engine | None = None
+        self._alone: Engine | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -68,6 +72,7 @@ class Database:
             InputError: It needs an upgrade, or was made by a newer Veil.
         """
         self._engine = _engine(self._url)
+        self._alone = self._engine.execution_options(**{_ALONE: True})
         with _failures():
             found = self.revision()
             if found == HEAD:
@@ -94,12 +99,22 @@ class Database:
         """Lets go of all connections; closing twice is harmless."""
         if self._engine is not None:
             self._engine.dispose()
-            self._engine = None
+            self._engine = self._alone = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Lends a connection that sees one state of the catalog."""
         with _failures(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Lends a connection for one statement that reads: it sees one state by itself.
+
+        Without a transaction around it SQLite is called twice instead of five times, and each
+        time threads wait for each other: it matters where every call of a program asks.
+        """
+        with _failures(), (self._alone or self.engine).connect() as connection:
             yield connection
 
     @contextmanager
@@ -135,7 +150,9 @@ def _engine(url: str) -> Engine:
         else:
             # Other users of the machine must not read a catalog that is not public yet.
             os.close(os.open(made.database, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = create_engine(made, connect_args=_arguments(made))
+        engine = create_engine(
+            made, connect_args=_arguments(made), pool_size=_THREADS, pool_use_lifo=True
+        )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise InputError(
             Text("this is no database that a catalog can live in", "目录不支持该数据库地址"),
@@ -184,6 +201,8 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get(_ALONE):
+        return
     writes = options.get(_WRITES) or options.get(MIGRATES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from catalog.access.accounts import MOST, Account, read_roles
+from catalog.access.accounts import MOST, NAME, Account, read_roles
 from catalog.access.principal import Principal
+from catalog.rest.login import MOST_BYTES
 from catalog.web.guard import Doors, May
 
-router = APIRouter(prefix="/api/accounts", tags=["accounts"])
+router = APIRouter(prefix="/api/accounts", tags=["accounts"], max_body_size=MOST_BYTES)
 Reader = Annotated[Principal, Depends(May("account.read"))]
 Writer = Annotated[Principal, Depends(May("account.write"))]
-Name = Annotated[str, Path(max_length=100)]
+Name = Annotated[str, Path(pattern=f"^{NAME}$")]
 Line = Annotated[str, Field(max_length=100)]
 Roles = Annotated[list[str], Field(max_length=20)]
 
@@ -58,7 +59,7 @@ class Password(BaseModel):
 def find(
     doors: Doors,
     _: Reader,
-    after: Annotated[str, Query(max_length=100)] = "",
+    after: Annotated[str, Query(pattern=f"^({NAME})?$")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
 ) -> dict[str, Any]:
     """Returns accounts in the order of their names."""

@@ -26,7 +26,7 @@ def events(services: Services, workflow: Workflow, case: Case) -> dict[str, Any]
         "case": case.name,
         "workflow": workflow.kind,
         "signer": services.registry.key().public.to_jwk(),
-        "events": [event_dict(each, _proof(services.cases.book, each.entry)) for each in kept],
+        "events": [event_dict(each, proof_of(services.cases.book, each.entry)) for each in kept],
     }
 
 
@@ -78,5 +78,6 @@ def _line(office: CertificateReader, record: Record) -> dict[str, Any]:
     return {"id": record.urn, "issued_at": record.issued_at, "status": office.state(record)}
 
 
-def _proof(office: CertificateReader | None, entry: int | None) -> str:
+def proof_of(office: CertificateReader | None, entry: int | None) -> str:
+    """Returns the proof of an entry in the log; "" if it is not there (yet)."""
     return "" if office is None or entry is None else str(office.inclusion(entry))

@@ -7,12 +7,13 @@ from what a workflow says. What a caller may not see looks like what is not ther
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 
 from catalog.access.principal import Principal
+from catalog.rest import uses
 from catalog.rest.case_bodies import body_of
 from catalog.rest.case_parts import certificate, circulations, decisions, events
 from catalog.web.guard import Everything, May
@@ -25,6 +26,7 @@ from catalog.workflows.finding import MOST, Filter, find
 from catalog.workflows.model import Step, Workflow
 
 Identifier = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
+Word = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Part = Callable[[Services, Workflow, Case], Any]
 Look = Callable[[Services, Workflow, str, Principal], Case]
 
@@ -45,10 +47,10 @@ def reading(workflow: Workflow) -> APIRouter:
         services: Everything,
         caller: Principal,
         *,
-        state: Annotated[str, Query(max_length=32)] = "",
-        department: Annotated[str, Query(max_length=64)] = "",
-        source: Annotated[str, Query(max_length=200)] = "",
-        identifier: Annotated[str, Query(max_length=200)] = "",
+        state: str = "",
+        department: Word = "",
+        source: Word = "",
+        identifier: Word = "",
         overdue: bool = False,
         mine: bool = False,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 20,
@@ -80,7 +82,9 @@ def reading(workflow: Workflow) -> APIRouter:
         return _annotated(show_part, part.__name__, part.__doc__, caller=reader)
 
     add = router.add_api_route
-    add("", _annotated(find_cases, "find", find_cases.__doc__, caller=reader), methods=["GET"])
+    states = Literal[("", *(each.name for each in workflow.states))]  # type: ignore[valid-type]
+    found = _annotated(find_cases, "find", find_cases.__doc__, caller=reader, state=states)
+    add("", found, methods=["GET"])
     add("/{case}", _annotated(show, "show", show.__doc__, caller=reader), methods=["GET"])
     seen = _annotated(show_events, "events", show_events.__doc__, caller=reader)
     add("/{case}/events", seen, methods=["GET"])
@@ -162,6 +166,7 @@ PUBLIC: Final = tuple(
 )
 """What visitors may see some of."""
 MEMBERS: Final = (
+    uses.router,  # before the cases, whose ids it would be taken for
     *(router for router in READING if router not in PUBLIC),
     *(acting(workflow) for workflow in WORKFLOWS),
 )

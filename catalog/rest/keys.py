@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from catalog.access.accounts import NAME
 from catalog.access.keys import unknown
 from catalog.access.principal import Principal
-from catalog.rest.login import NewKey
+from catalog.rest.login import MOST_BYTES, NewKey
 from catalog.web.guard import Doors, May
 from protos.faults import LoginError, PolicyError
 
-router = APIRouter(prefix="/api/keys", tags=["login"])
+router = APIRouter(prefix="/api/keys", tags=["login"], max_body_size=MOST_BYTES)
 Reader = Annotated[Principal, Depends(May("key.read"))]
 Writer = Annotated[Principal, Depends(May("key.write"))]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -23,7 +24,7 @@ MOST = 200
 def find(
     doors: Doors,
     caller: Reader,
-    account: Annotated[str, Query(max_length=100)] = "",
+    account: Annotated[str, Query(pattern=f"^({NAME})?$")] = "",
     after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
 ) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,8 +13,9 @@ from catalog.access.principal import Principal
 from catalog.web.callers import BROWSER, begin_session, end_session, source_of
 from catalog.web.guard import Doors, May
 
-router = APIRouter(prefix="/api", tags=["login"])
-DAY_S = 24 * 3600
+MOST_BYTES: Final = 32 << 10
+"""Of a body about logins: strangers send these."""
+router = APIRouter(prefix="/api", tags=["login"], max_body_size=MOST_BYTES)
 
 
 class Credentials(BaseModel):
@@ -45,7 +46,7 @@ class NewKey(BaseModel):
         """Returns it; only who hands out keys to all gets more calls than usual."""
         freely = maker.reach("key.write") == "all"
         return Wish(
-            self.label, self.scopes or usual_scopes(maker), self.lasts_days * DAY_S,
+            self.label, self.scopes or usual_scopes(maker), self.lasts_days * 24 * 3600,
             self.per_minute if freely else min(self.per_minute, PER_MINUTE),
             self.per_day if freely else min(self.per_day, PER_DAY),
         )  # fmt: skip

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from catalog.access.login import Typed
 from catalog.access.permissions import ACTIONS
 from catalog.access.principal import Principal
-from catalog.rest.login import Credentials
+from catalog.rest.login import MOST_BYTES, Credentials
 from catalog.web.callers import SESSION, begin_session
 from catalog.web.guard import Doors, May
 from catalog.web.origin import form_token
 
-router = APIRouter(prefix="/api/me", tags=["login"])
+router = APIRouter(prefix="/api/me", tags=["login"], max_body_size=MOST_BYTES)
 Reader = Annotated[Principal, Depends(May("me.read"))]
 Writer = Annotated[Principal, Depends(May("me.write"))]
 

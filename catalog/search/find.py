@@ -31,7 +31,8 @@ from protos.language import Text
 Mask = NDArray[np.bool_]
 Scope = Literal["all", "open"]
 """Which datasets a searcher may know of: the public those that are open, also in counts."""
-_OPEN: Final = ("unconditional", "conditional")
+OPEN: Final = ("unconditional", "conditional")
+"""Open attributes of what the public may know of."""
 _IN_NAME: Final = 80
 _BEGINS: Final = 10
 _IN_TAGS: Final = 30
@@ -114,17 +115,14 @@ class Search:
                 code="search.limit",
             )
         with self._database.read() as connection:
-            columns = load(connection, self._columns)
-            self._columns = columns
-            matching = _matching(connection, columns, words)
+            columns = self.columns(connection)
+            found = matching(connection, columns, words)
             if scope == "open":
-                matching &= _has(columns, "opening", _OPEN)
+                found &= has(columns, "opening", OPEN)
             masks = {
-                facet: _has(columns, facet, codes)
-                for facet, codes in query.filters.items()
-                if codes
+                facet: has(columns, facet, codes) for facet, codes in query.filters.items() if codes
             }
-            wanted = matching.copy()
+            wanted = found.copy()
             for mask in masks.values():
                 wanted &= mask
             places = np.flatnonzero(wanted)
@@ -136,7 +134,12 @@ class Search:
         cursor = ""
         if len(hits) == query.limit and keys is not None:
             cursor = cursor_after(query, keys, hits[-1].number)
-        return Page(hits, len(places), _counts(columns, matching, masks), cursor)
+        return Page(hits, len(places), _counts(columns, found, masks), cursor)
+
+    def columns(self, connection: Connection) -> Columns:
+        """Returns all datasets as the connection sees them; kept from one search to the next."""
+        self._columns = load(connection, self._columns)
+        return self._columns
 
     def numbers(self, query: Query, scope: Scope = "all") -> frozenset[int]:
         """Returns the numbers of all datasets that a search finds, on all of its pages.
@@ -148,29 +151,29 @@ class Search:
         with self._database.read() as connection:
             columns = load(connection, self._columns)
             self._columns = columns
-            wanted = _matching(connection, columns, words)
+            wanted = matching(connection, columns, words)
             if scope == "open":
-                wanted &= _has(columns, "opening", _OPEN)
+                wanted &= has(columns, "opening", OPEN)
             for facet, codes in query.filters.items():
                 if codes:
-                    wanted &= _has(columns, facet, codes)
+                    wanted &= has(columns, facet, codes)
             return frozenset(columns.ids[wanted].tolist())
 
 
-def _matching(connection: Connection, columns: Columns, words: tuple[str, ...]) -> Mask:
-    """Which datasets have all the words."""
-    matching = columns.alive.copy()
+def matching(connection: Connection, columns: Columns, words: tuple[str, ...]) -> Mask:
+    """Which registered datasets have all the words."""
+    wanted = columns.alive.copy()
     for word in words:
         found = holding(connection, word)
         if found is None:
             continue  # nothing but punctuation
         mask = np.zeros(len(columns.ids), dtype=np.bool_)
         mask[columns.places_of(found)] = True
-        matching &= mask
-    return matching
+        wanted &= mask
+    return wanted
 
 
-def _has(columns: Columns, facet: Facet, codes: tuple[str, ...]) -> Mask:
+def has(columns: Columns, facet: Facet, codes: tuple[str, ...]) -> Mask:
     """Which datasets have one of the codes; a city has all that its districts have."""
     tags = columns.facets[facet]
     asked = [
@@ -201,11 +204,12 @@ def _counts(
             for other, mask in masks.items():
                 if other != facet:
                     counted &= mask
-        counts[facet] = _count(tags, counted)
+        counts[facet] = count(tags, counted)
     return counts
 
 
-def _count(tags: Tags, counted: Mask) -> dict[str, int]:
+def count(tags: Tags, counted: Mask) -> dict[str, int]:
+    """How many of some datasets have each value, most first."""
     numbers = np.bincount(tags.codes[counted[tags.places]], minlength=len(tags.values))
     order = sorted(np.flatnonzero(numbers).tolist(), key=lambda n: (-numbers[n], tags.values[n]))
     return {tags.values[n]: int(numbers[n]) for n in order}
@@ -219,7 +223,7 @@ def _page(
     if order == "name":
         return _page_by_name(columns, places, query, after)
     if order == "relevance":
-        key = _relevance(columns, places, words) * _DAYS + np.maximum(columns.day[places], 0)
+        key = relevance(columns, places, words) * _DAYS + np.maximum(columns.day[places], 0)
     else:
         key = (columns.day if order == "date" else columns.usage)[places]
     ids = columns.ids[places]
@@ -246,7 +250,8 @@ def _page_by_name(
     return first, columns.names[int(first[-1])] if len(first) else None
 
 
-def _relevance(columns: Columns, places: Ints, words: tuple[str, ...]) -> Ints:
+def relevance(columns: Columns, places: Ints, words: tuple[str, ...]) -> Ints:
+    """How well words describe datasets; more is better (decision 0033)."""
     score = np.zeros(len(places), dtype=np.int64)
     rows = [in_a_row(word) for word in words if spaced([word]).strip()]
     titles = [columns.titles[place] for place in places.tolist()]

@@ -7,19 +7,37 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
+from catalog.ckan import router as ckan
 from catalog.feeds import graphs, news, pages
 from catalog.portal import login as login_pages
+from catalog.portal import workbench
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
-from catalog.rest import accounts, audit, cases, certificates, datasets, keys, login, me, revoking
+from catalog.rest import (
+    accounts,
+    audit,
+    cases,
+    certificates,
+    data,
+    datasets,
+    dumps,
+    keys,
+    login,
+    me,
+    revoking,
+)
 from catalog.web import problems
+from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
 from catalog.web.services import Services
 
 PUBLIC: Final[tuple[APIRouter, ...]] = (
+    data.router,
     datasets.router,
     certificates.router,
+    dumps.router,
+    ckan.router,
     graphs.router,
     news.router,
     pages.router,
@@ -35,7 +53,10 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     revoking.router,
     *cases.MEMBERS,
     login_pages.router,
+    workbench.router,
 )
+_MOST_BYTES: Final = 8 << 20
+"""Of any request's body; routes ask for less."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -46,13 +67,17 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        max_body_size=_MOST_BYTES,
         redirect_slashes=False,  # it would lead to whatever host the request names
         responses={"4XX": {"model": problems.Problem}, "5XX": {"model": problems.Problem}},
     )
     app.state.services = services
     problems.install(app, error_page)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
-    for router in PUBLIC if services.public else PUBLIC + MEMBERS:
+    app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
+    for router in app.state.routers:
         app.include_router(router)
+    problems.describe(app)
     return app

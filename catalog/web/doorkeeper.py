@@ -13,7 +13,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,16 @@ class DoorLimits:
         connection_s: Longest life of a connection, handshake included, seconds; enough for one
             slow request.
         connections: Most connections at once; one more ends the oldest.
+        handshake_s: Longest time until it speaks TLS, seconds.
     """
 
     connection_s: float = 10.0
     connections: int = 128
+    handshake_s: float = 10.0
+
+
+DOWNLOADS: Final = DoorLimits(connection_s=3600.0, connections=512)
+"""Of servers that people download from: a gigabyte over a slow line takes longer than a request."""
 
 
 class OpenDoors:
@@ -117,13 +123,14 @@ class Doorkeeper(asyncio.Protocol):
     async def _upgrade(self, transport: asyncio.Transport) -> None:
         if transport.is_closing():
             return  # it gave way to newer ones before its turn came; no memory for it
+        limits = self._doors.limits
         try:
             secure = await self._loop.start_tls(
                 transport,
                 self,
                 self._context,
                 server_side=True,
-                ssl_handshake_timeout=self._doors.limits.connection_s,
+                ssl_handshake_timeout=min(limits.handshake_s, limits.connection_s),
             )
         except (OSError, ssl.SSLError):
             secure = None  # a stranger that cannot speak TLS; nothing to say to it

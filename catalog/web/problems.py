@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
 
 MEDIA_TYPE: Final = "application/problem+json"
+_ITS_SCHEMA: Final = {
+    "$ref": "#/components/schemas/Problem"
+}  # CKAN's actions have errors of theirs
 STATUS: Final[dict[str, int]] = {
     "missing": 404, "conflict": 409, "login": 401, "limit": 429, "input": 400, "sql": 400,
     "policy": 403, "budget": 403, "trust": 403, "unavailable": 503,
@@ -65,6 +69,28 @@ def install(app: FastAPI, page: Page | None = None) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def describe(app: FastAPI) -> None:
+    """Makes an app's description say that errors are problems, those of malformed requests, too."""
+    written = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        schema = written()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # one of 4XX
+                for status in ("4XX", "5XX"):
+                    told = operation["responses"][status]
+                    if told["content"]["application/json"]["schema"] == _ITS_SCHEMA:
+                        told["content"] = {MEDIA_TYPE: told["content"].pop("application/json")}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(unused, None)
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend it
+
+
 def problem_of(error: VeilError) -> Problem:
     """Returns what may be said of an error: never its private detail."""
     return Problem(
@@ -112,13 +138,29 @@ def _http(request: Request, error: Exception) -> Response:
     title, zh = {
         404: ("there is nothing at this address", "此地址不存在"),
         405: ("this address does not take that method", "此地址不支持该请求方法"),
+        413: ("the request is too large", "请求内容过大"),
     }.get(error.status_code, (str(error.detail), "请求未能完成"))
     code = f"http.{error.status_code}"
     problem = Problem(
         type=f"urn:veil:problem:{code}", title=title, status=error.status_code, code=code,
         title_zh=zh,
     )  # fmt: skip
-    return answer(request, problem, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return answer(request, problem, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of an address (RFC 9110, section 10.2.1): each route knows its own alone."""
+    found = {
+        method
+        for router in getattr(request.app.state, "routers", ())
+        for route in router.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(found)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

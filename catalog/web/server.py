@@ -48,6 +48,7 @@ class HttpServer:
         tls: The certificate; None for plain HTTP, behind a proxy or on one's own machine.
         limits: Bounds on strangers.
         keep_alive_s: How long a connection may wait for its next request.
+        shared: Whether other processes of this user listen on the same address (`siblings`).
 
     Attributes:
         port: Where it listens, once started.
@@ -61,12 +62,14 @@ class HttpServer:
         tls: Tls | None = None,
         limits: DoorLimits | None = None,
         keep_alive_s: int = 5,
+        shared: bool = False,
     ) -> None:
         self._app = app
         self._host, _, port = address.rpartition(":")
         self._tls = tls
         self._limits = limits or DoorLimits()
         self._keep_alive_s = keep_alive_s
+        self._shared = shared
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.port = int(port)
@@ -82,7 +85,7 @@ class HttpServer:
         Raises:
             UnavailableError: The address is in use or not this machine's.
         """
-        listener = _listen(self._host, self.port)
+        listener = _listen(self._host, self.port, shared=self._shared)
         self.port = listener.getsockname()[1]
         doors = OpenDoors(self._limits)
         config = uvicorn.Config(
@@ -180,11 +183,13 @@ def tls_files(certificate: Path | None, key: Path | None) -> Tls | None:
     return Tls(key, certificate)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
     try:
         host = host.strip("[]")  # of an IPv6 address
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, reuse_port=shared
+        )
     except OSError as error:
         raise UnavailableError(
             Text(
@@ -196,3 +201,7 @@ def _listen(host: str, port: int) -> socket.socket:
             ),
             code="enrol.listen",
         ) from error
+    # An answer's body follows its header at once, instead of waiting 40 ms for the caller to
+    # confirm the header: asyncio sees to that only for sockets that name their protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -15,6 +15,8 @@ from catalog.access.gate import Gate, gate
 from catalog.access.passwords import Passwords
 from catalog.access.principal import Principal
 from catalog.certificates.open_office import DIRECTORY, OpenOffice, opened_to_read
+from catalog.ckan.catalogue import Catalogue
+from catalog.datastore.datastore import Datastore, datastore
 from catalog.registry.registry import Registry, opened
 from catalog.search.find import Search
 from catalog.web.callers import ByKey, BySession
@@ -39,6 +41,8 @@ class Services:
         search: Over it.
         public: Whether this server is for the public alone: no logins, no workflows.
         audit: What is done is written there first.
+        datastore: Rows of what is public.
+        catalogue: Datasets under CKAN's names.
         gate: Who has an account; None on a server for the public.
         cases: Of all workflows.
         authenticators: How callers may say who they are, the first that answers counts.
@@ -51,6 +55,8 @@ class Services:
     public: bool
     audit: Audit
     cases: Cases
+    datastore: Datastore
+    catalogue: Catalogue
     gate: Gate | None = None
     authenticators: tuple[Authenticator, ...] = ()
     site: Site = field(default_factory=Site)
@@ -86,8 +92,9 @@ def services(
         stack.callback(audit.close)
         certificates = stack.enter_context(offices)
         cases = Cases(registry, certificates, WORKFLOWS)
+        rows, search = stack.enter_context(datastore(registry)), Search(registry.database)
         found = Services(
-            registry, Search(registry.database), public, audit, cases,
+            registry, search, public, audit, cases, rows, Catalogue(search),
             site=read_site(directory), office=certificates,
         )  # fmt: skip
         if not public:

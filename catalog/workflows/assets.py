@@ -55,6 +55,8 @@ ASSETS: Final = Workflow(
              "exchange", clock="over", apart=("apply", "change")),
         Step("cancel", Text("cancel", "注销"), ("registered",), "cancelled", "asset.cancel",
              "department", (_REASONS,)),
+        Step("strike", Text("strike off", "撤销登记"), ("registered",), "cancelled",
+             "asset.examine", "exchange", (_REASONS,)),
     ),
     open_fields=("title", "datasets"),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from catalog.access.principal import Principal
 from catalog.certificates.open_office import OpenOffice
@@ -24,15 +24,19 @@ from catalog.workflows.case import Case, Kept, find_case, history
 from catalog.workflows.clocks import Clocks, read_clocks
 from catalog.workflows.events import GENESIS, Event, document_digest
 from catalog.workflows.fields import Field, read_fields
+from catalog.workflows.lookups import of_owner
 from catalog.workflows.model import Step, Workflow
 from catalog.workflows.outbox import deliver
 from catalog.workflows.rules import RULES
 from catalog.workflows.signatures import check_decision
 from catalog.workflows.situation import Change, Situation
 from catalog.workflows.tables import CaseDatasetRow, CaseEventRow, CaseRow
-from protos.faults import ConflictError
+from protos.faults import ConflictError, LimitError
 from protos.language import Text
 
+MOST_EVENTS: Final = 500  # of a case; whoever ends it may, beyond that
+MOST_A_DAY: Final = 100  # cases of a kind that one account opens
+_DAY_S: Final = 86_400
 _REASONS: Final = Field("reasons", "text", Text("reasons", "理由"), required=False)
 
 
@@ -84,6 +88,7 @@ class Cases:
         """
         with self._writing() as (connection, sequence):
             taking.check_caller(workflow.first, None, caller)
+            _check_number(connection, workflow, caller, self.registry.now())
             made = self._take(connection, sequence, workflow, workflow.first, None, caller, wanted)
         self.settle()
         return made
@@ -101,11 +106,12 @@ class Cases:
         """
         with self._writing() as (connection, sequence):
             case = find_case(connection, workflow.kind, identifier)
-            if case is None or not taking.visible(workflow, case, caller):
+            if case is None or not _visible(connection, workflow, case, caller):
                 raise taking.absent(workflow)
             taking.check_caller(step, case, caller)
             taking.check_revision(case, wanted.revision)
             taking.check_state(workflow, step, case)
+            _check_length(workflow, step, case)
             taking.check_clock(workflow, step, case, self.clocks, self.registry.now())
             made = self._take(connection, sequence, workflow, step, case, caller, wanted)
         self.settle()
@@ -119,8 +125,8 @@ class Cases:
         """
         with self.registry.database.read() as connection:
             case = find_case(connection, workflow.kind, identifier)
-        if case is None or not taking.visible(workflow, case, caller):
-            raise taking.absent(workflow)
+            if case is None or not _visible(connection, workflow, case, caller):
+                raise taking.absent(workflow)
         return case
 
     def history(self, case: Case) -> list[Kept]:
@@ -229,6 +235,16 @@ def _changed(
     )  # fmt: skip
 
 
+def _visible(connection: Connection, workflow: Workflow, case: Case, caller: Principal) -> bool:
+    """Whether a caller may know of a case, which may be open only under another one."""
+    if taking.insider(workflow, case, caller):
+        return True
+    under = workflow.open_under
+    return taking.visible(workflow, case, caller) and (
+        under is None or bool(of_owner(connection, under[0], case.owner, under[1]))
+    )
+
+
 def _keep(connection: Connection, case: Case, *, new: bool) -> None:
     row = {**vars(case), "department": case.department or None}
     if new:
@@ -242,6 +258,33 @@ def _keep_datasets(connection: Connection, case: Case, datasets: list[dict[str, 
     rows = [{"case": case.id, "position": i, **each} for i, each in enumerate(datasets)]
     if rows:
         connection.execute(insert(CaseDatasetRow), rows)
+
+
+def _check_number(connection: Connection, workflow: Workflow, caller: Principal, now: int) -> None:
+    opened = (
+        select(func.count())
+        .select_from(CaseRow)
+        .where(
+            CaseRow.kind == workflow.kind, CaseRow.owner == caller.account,
+            CaseRow.opened_at > now - _DAY_S,
+        )
+    )  # fmt: skip
+    if connection.execute(opened).scalar_one() >= MOST_A_DAY:
+        raise LimitError(
+            Text(f"{caller.account} has opened {MOST_A_DAY} cases within a day",
+                 f"{caller.account} 一天内已发起 {MOST_A_DAY} 件"),
+            remedy=Text("wait until tomorrow", "请明日再提交"),
+            code="case.many",
+        )  # fmt: skip
+
+
+def _check_length(workflow: Workflow, step: Step, case: Case) -> None:
+    if case.revision >= MOST_EVENTS and workflow.possible(step.after or case.state):
+        raise LimitError(
+            Text(f"this case has {MOST_EVENTS} events already", f"本案已有 {MOST_EVENTS} 条记录"),
+            remedy=Text("end it, and open another one", "请结案后另行提出"),
+            code="case.long",
+        )
 
 
 def _check_once(connection: Connection, once: str) -> None:

@@ -9,7 +9,7 @@ who asked for what.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from catalog.transparency.log import commitment
@@ -96,9 +96,19 @@ def unverified_event(token: str) -> Event:
 
 
 def _event(claims: dict[str, Any]) -> Event:
-    try:
-        return Event(**claims)
-    except TypeError as error:
+    wrong = {
+        name for name, kind in _TYPES.items() if name in claims and type(claims[name]) is not kind
+    }
+    if claims.keys() != _TYPES.keys() or wrong:
         raise TrustError(
-            Text("the event is malformed", "事件记录格式有误"), code="case.event", detail=str(error)
-        ) from error
+            Text("the event is malformed", "事件记录格式有误"),
+            code="case.event",
+            detail=", ".join(sorted(wrong | (claims.keys() ^ _TYPES.keys()))),
+        )
+    return Event(**claims)
+
+
+_TYPES: Final = {
+    field.name: {"number": int, "at": int, "asked": int, "fields": dict}.get(field.name, str)
+    for field in fields(Event)
+}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+from sqlalchemy.orm import aliased
 
 from catalog.access.principal import Principal
 from catalog.registry.registry import Registry
@@ -14,7 +15,7 @@ from catalog.workflows.case import Case, case_of
 from catalog.workflows.clocks import Clocks
 from catalog.workflows.model import Workflow
 from catalog.workflows.tables import CaseDatasetRow, CaseRow
-from protos.faults import InputError
+from protos.faults import InputError, MissingError
 from protos.language import Text
 
 MOST: Final = 200
@@ -74,6 +75,13 @@ def find(
                         f"可用：{'、'.join(s.name for s in workflow.states)}"),
             code="case.state",
         )  # fmt: skip
+    words = (wanted.department, *(wanted.dataset or ()))
+    if any("\0" in word for word in words):  # which a text in PostgreSQL cannot have
+        raise InputError(
+            Text("a filter is one line of words", "筛选条件须为一行文字"),
+            remedy=Text("mend the filter", "请改正筛选条件"),
+            code="case.filter",
+        )
     conditions = [CaseRow.kind == workflow.kind, _scope(workflow, caller, wanted)]
     conditions += _filters(workflow, clocks, caller, wanted, registry.now())
     with registry.database.read() as connection:
@@ -83,7 +91,7 @@ def find(
             place = select(CaseRow.opened).where(CaseRow.id == wanted.cursor, *conditions[:2])
             before = connection.execute(place).scalar()
             if before is None:
-                raise InputError(
+                raise MissingError(
                     Text("this is no cursor of this list", "游标无效"),
                     remedy=Text("begin again without one", "请从第一页开始"),
                     code="case.cursor",
@@ -110,6 +118,11 @@ def _scope(workflow: Workflow, caller: Principal, wanted: Filter) -> ColumnEleme
         else false()
     )
     free: ColumnElement[bool] = CaseRow.state.in_(workflow.open_states)
+    if workflow.open_under is not None:
+        under, kind, state = aliased(CaseRow), *workflow.open_under
+        free = and_(free, exists().where(
+            under.kind == kind, under.owner == CaseRow.owner, under.state == state
+        ))  # fmt: skip
     if wanted.dataset is not None and caller.reach("dataset.read") != "all":
         # Whether a closed dataset has an asset would say that there is one.
         free = and_(free, exists().where(

@@ -94,6 +94,8 @@ class Workflow:
         states: In the order of a case's life.
         steps: The table; the first one opens a case.
         open_fields: Fields that are shown to those who may only see what is open.
+        open_under: Kind and state of a case that the owner must have for its own to be open: a
+            product is on the market while its broker is licensed.
     """
 
     kind: str
@@ -102,6 +104,7 @@ class Workflow:
     states: tuple[State, ...]
     steps: tuple[Step, ...]
     open_fields: tuple[str, ...] = ()
+    open_under: tuple[str, str] | None = None
 
     @property
     def first(self) -> Step:

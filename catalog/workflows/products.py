@@ -61,6 +61,7 @@ PRODUCTS: Final = Workflow(
              "licence.decide", "exchange", (_REASONS,)),
     ),
     open_fields=("title", "text", "datasets", "price"),
+    open_under=("licences", "licensed"),
 )  # fmt: skip
 
 ORDERS: Final = Workflow(

@@ -75,6 +75,7 @@ def _ended(office: CertificateOffice, events: Sequence[Event], number: int) -> N
 EFFECTS: Final[dict[tuple[str, str], Effect]] = {
     ("assets", "register"): asset_rules.certify,
     ("assets", "cancel"): _ended,
+    ("assets", "strike"): _ended,
 }
 """What a step leads to outside of the database; done after it is kept, and again after a kill, so
 doing it twice must be as doing it once."""

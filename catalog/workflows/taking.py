@@ -90,7 +90,7 @@ def check_state(workflow: Workflow, step: Step, case: Case) -> None:
     possible = joined(others, Text(", ", "、")) if others else Text("nothing more", "无")
     who, title = PARTIES[step.by], workflow.title
     raise InputError(
-        Text(f"{who.en} cannot {step.name} a {title.en} that is {state.title.en}",
+        Text(f"{who.en} cannot {step.name} this {title.en} now: it is {state.title.en}",
              f"{title.zh}处于“{state.title.zh}”，{who.zh}不能执行 {step.name}"),
         remedy=Text(f"possible now: {possible.en}", f"现在可执行：{possible.zh}"),
         code="case.step",

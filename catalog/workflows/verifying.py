@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from catalog.certificates.decisions import read_decision
+from catalog.certificates.decisions import Decision, read_decision
 from catalog.certificates.reading import CertificateReader
+from catalog.publishing.signers import Signer, signers
 from catalog.registry.registry import Registry
 from catalog.workflows.case import Case, Kept, case_of, history
 from catalog.workflows.events import GENESIS, Event, document_digest, read_event
@@ -106,11 +107,13 @@ def verify_all(
     logged: dict[int, bytes] = {} if office is None else dict(office.noted())
     count = 0
     with registry.database.read() as connection:
+        enrolled = signers(connection)
         rows = connection.execute(select(CaseRow.__table__).order_by(CaseRow.opened)).all()
         for case in map(case_of, rows):
             events = history(connection, case.id)
             verify_events(kinds[case.kind], events, signer)
             verify_case(kinds[case.kind], case, events)
+            _check_officers(case, events, enrolled)
             count += len(events)
             for kept in events:
                 _check_entry(case, kept, logged, office)
@@ -124,6 +127,28 @@ def verify_all(
             code="case.cut",
         )  # fmt: skip
     return count
+
+
+def _check_officers(case: Case, events: Sequence[Kept], enrolled: Sequence[Signer]) -> None:
+    """The key was enrolled in that office when the decision was taken, whatever became of it."""
+    for kept in events:
+        if not kept.document:
+            continue
+        decision, at = read_decision(kept.document), kept.said.at
+        if not any(_in_office(decision, signer, at) for signer in enrolled):
+            why = Text(
+                "has the decision of somebody who was in no office", "所附决定的签署人当时不在职"
+            )
+            raise BrokenCaseError(case.name, kept.said.number, why)
+
+
+def _in_office(decision: Decision, signer: Signer, at: int) -> bool:
+    return (
+        (signer.fingerprint, signer.department, signer.role)
+        == (decision.fingerprint, decision.department, decision.office)
+        and signer.valid_from <= at < signer.valid_until
+        and (signer.removed_at is None or at <= signer.removed_at)
+    )
 
 
 def _check_entry(
@@ -147,6 +172,8 @@ def _flaw(
     last = before[-1] if before else None
     if said.number != number or said.case != name or name.partition("/")[0] != workflow.kind:
         return Text("is missing or out of order", "缺失或顺序不符")
+    if not 1 <= said.asked <= number:
+        return Text("names an event that is not there", "所指记录不存在")
     if said.previous != (last.digest if last else GENESIS):
         return Text("does not follow the one before it", "与前一条不相接")
     if said.before != (last.after if last else ""):
@@ -171,10 +198,12 @@ def _document_flaw(
         return None
     try:
         decision = read_decision(document)
+        matter = matter_of(said.case, before[before[-1].asked - 1])
     except TrustError:
         return Text("has a signed decision that does not hold", "所附签名决定不成立")
-    asked = before[before[-1].asked - 1]
-    wanted = (matter_of(said.case, asked), step.office, step.verdict, before[-1].responsible)
+    except (KeyError, TypeError, AttributeError):
+        return Text("asks for something malformed", "申请内容格式有误")
+    wanted = (matter, step.office, step.verdict, before[-1].responsible)
     if (decision.matter, decision.office, decision.verdict, decision.department) != wanted:
         return Text("has a signed decision about something else", "所附签名决定针对其他内容")
     return None

@@ -12,6 +12,7 @@ from desensitize.cli.options import (
     FileArgument,
     MemoryOption,
     SheetOption,
+    ValidDaysOption,
     bars,
 )
 from protos.language import Text
@@ -49,6 +50,17 @@ def run(
             )
         ),
     ] = None,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            help=str(
+                Text(
+                    "Have the release judged by the gate at once, and attested under this key.",
+                    "生成后立即经门禁检查，并用此密钥签署证明。",
+                )
+            )
+        ),
+    ] = None,
     attack: Annotated[
         bool,
         typer.Option(
@@ -77,15 +89,20 @@ def run(
         ),
     ] = None,
     sheet: SheetOption = "",
+    valid_days: ValidDaysOption = 365,
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Masks a file in a limited process, scans the output and publishes the directory whole."""
     import desensitize
+    from desensitize.attesting.signing import read_signing_key
     from desensitize.engines.snapshot import LoadLimits
     from desensitize.salt import place_of_salt
+    from desensitize.show.attack import show_gate
     from desensitize.show.release import show_release
     from protos import terminal
 
+    if signing_key is not None:
+        read_signing_key(signing_key)  # said before the work, not after it
     with bars() as begins:
         release = desensitize.run(
             file,
@@ -100,6 +117,20 @@ def run(
             progress=begins(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")),
             stages=begins,
         )
+        gated = None
+        if signing_key is not None:
+            gated = desensitize.gate(
+                out,
+                original=file,
+                signing_key=signing_key,
+                policy=policy,
+                earlier=earlier or [],
+                valid_days=valid_days,
+                salt=salt,
+                sheet=sheet,
+                limits=LoadLimits(memory_bytes=memory_mb << 20),
+                stages=begins,
+            )
     show_release(release)
     terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
     kept = salt or place_of_salt(out)
@@ -110,3 +141,7 @@ def run(
             f"请将 {kept} 与原始数据一同保管：它用于证明发布的来源，切勿公开。",
         )
     )
+    if gated is not None:
+        show_gate(gated)
+        if not gated.verdict.passed:
+            raise typer.Exit(1)

@@ -7,6 +7,8 @@ they were stored as text. Whole numbers are given without a point, so that they 
 from __future__ import annotations
 
 import datetime as dt
+import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,9 @@ from protos.language import Text
 
 SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 _BATCH: Final = 10_000
+_SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.xml|content\.xml")
+_FORMULA: Final = re.compile(rb"<f[ >]|table:formula=")
+_LOOKED_AT: Final = 4 << 20  # bytes of a sheet's XML
 
 
 def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Table, list[Text]]:
@@ -77,7 +82,34 @@ def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Tabl
                 f"仅检查了工作表“{chosen}”；其他工作表请用 --sheet 指定：{listed}",
             )
         )
+    if empty := [
+        head for head, column in zip(header, table.columns, strict=True)
+        if head and len(column) and column.null_count == len(column)
+    ]:  # fmt: skip
+        notes += _without_results(path, empty)
     return header, table, notes
+
+
+def _without_results(path: Path, empty: Sequence[str]) -> list[Text]:
+    """Says that columns may be empty only because nobody has computed their formulas."""
+    if not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as book:
+        sheets = [each for each in book.namelist() if _SHEET.fullmatch(each)]
+        found = any(_FORMULA.search(_beginning(book, each)) for each in sheets)
+    if not found:
+        return []
+    return [Text(
+        f"no values in {', '.join(empty)}; the workbook has formulas, and one whose result it does "
+        "not keep reads as empty: open it in a spreadsheet program, save it, and scan again",
+        f"{'、'.join(empty)} 没有取值；该工作簿含公式，未保存计算结果的公式按空值读取："
+        "请用表格软件打开并保存后重新扫描",
+    )]  # fmt: skip
+
+
+def _beginning(book: zipfile.ZipFile, name: str) -> bytes:
+    with book.open(name) as sheet:
+        return sheet.read(_LOOKED_AT)
 
 
 def _batches(rows: Iterator[Sequence[object]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -51,7 +51,8 @@ _ENVIRONMENT: Final = {
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 
 RenderedSql = NewType("RenderedSql", str)
-"""SQL that this program wrote from typed algebra; nothing that came over a wire has this type."""
+"""SQL that this program wrote: from typed algebra, or from a syntax tree of which every node is on
+an allow-list and every table is ours. Nothing that came over a wire has this type."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ class QueryTask:
     Attributes:
         snapshot: Native database file; its table is ``data``.
         sql: Exactly one SELECT over ``data``.
+        beside: Further files, under these names: the table of one is ``name.data``.
     """
 
     snapshot: Path
     sql: RenderedSql
+    beside: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass
@@ -139,15 +142,24 @@ class QueryPool:
         cpu_s: CPU seconds that a query may take, over all its threads.
         spare: Workers held ready.
         most: Queries that run at once; further callers wait.
+        result_bytes: A larger result is refused before it is received.
     """
 
-    def __init__(self, memory_bytes: int, cpu_s: int, spare: int = 1, most: int = 2) -> None:
+    def __init__(
+        self,
+        memory_bytes: int,
+        cpu_s: int,
+        spare: int = 1,
+        most: int = 2,
+        result_bytes: int = MAX_RESULT_BYTES,
+    ) -> None:
         threads = max(1, min(os.cpu_count() or 1, memory_bytes // _BYTES_PER_THREAD))
         self._limits = Limits(memory_bytes, cpu_s, threads)
         # The engine gives up politely at 80 %; the operating system ends it at 100 %.
         full_bytes = memory_bytes * 8 // 10
         self._memory = (min(_FIRST_BYTES, full_bytes), full_bytes)
         self._spare = max(1, spare)
+        self._result_bytes = result_bytes
         self._running = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
         self._waiting: deque[socket.socket] = deque()
@@ -217,7 +229,7 @@ class QueryPool:
             patience.readable(worker.channel, _SHORT_QUERY_S)
             with self._lock:
                 self._order()
-            return _receive(worker.channel, patience)
+            return _receive(worker.channel, patience, self._result_bytes)
         finally:
             worker.kill()
 
@@ -288,7 +300,12 @@ def _ask(control: socket.socket) -> socket.socket:
 
 
 def _encode(task: QueryTask, memory_bytes: int) -> bytes:
-    fields = {"snapshot": str(task.snapshot), "sql": task.sql, "memory_bytes": memory_bytes}
+    fields = {
+        "snapshot": str(task.snapshot),
+        "beside": [[name, str(path)] for name, path in task.beside],
+        "sql": task.sql,
+        "memory_bytes": memory_bytes,
+    }
     body = json.dumps(fields).encode()
     if len(body) > MAX_TASK_BYTES:
         raise _failed(f"the rendered query has {len(body)} bytes")
@@ -327,12 +344,12 @@ def _send_task(channel: socket.socket, body: bytes, patience: _Patience) -> None
         raise _failed(f"the worker took no task: {error}", _LostError) from error
 
 
-def _receive(channel: socket.socket, patience: _Patience) -> pa.Table:
+def _receive(channel: socket.socket, patience: _Patience, most: int) -> pa.Table:
     import pyarrow as pa
 
     head = _exactly(channel, 1 + LENGTH.size, patience)
     mark, (size,) = head[:1], LENGTH.unpack(head[1:])
-    if size > (MAX_RESULT_BYTES if mark == RESULT else MAX_REASON_BYTES):
+    if size > (most if mark == RESULT else MAX_REASON_BYTES):
         raise _failed(f"the worker announced {size} bytes")
     body = _exactly(channel, size, patience)
     if mark != RESULT:

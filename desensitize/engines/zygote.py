@@ -28,6 +28,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -131,7 +132,8 @@ def serve(channel: socket.socket, engine: duckdb.DuckDBPyConnection, limits: Lim
     if task is None:
         return  # never needed
     try:
-        _lock(engine, task["snapshot"], task["memory_bytes"], limits)
+        files = [("snapshot", task["snapshot"]), *task["beside"]]
+        _lock(engine, files, task["memory_bytes"], limits)
         reply = _answer(engine, task["sql"])
         mark = RESULT
     except duckdb.OutOfMemoryException as error:
@@ -156,13 +158,17 @@ def _task(channel: socket.socket) -> dict[str, Any] | None:
 
 
 def _lock(
-    engine: duckdb.DuckDBPyConnection, snapshot: str, memory_bytes: int, limits: Limits
+    engine: duckdb.DuckDBPyConnection,
+    files: Sequence[tuple[str, str]],
+    memory_bytes: int,
+    limits: Limits,
 ) -> None:
-    """Opens the snapshot, then closes every other way out."""
+    """Opens the snapshots, the first of which is the usual one; closes every other way out."""
     # The engine gives up politely at this; the operating system ends it at its own limit.
     engine.execute(f"SET memory_limit = '{memory_bytes // 2**10} KiB'")
-    path = snapshot.replace("'", "''")
-    engine.execute(f"ATTACH '{path}' AS snapshot (READ_ONLY)")
+    for name, file in files:
+        path = file.replace("'", "''")
+        engine.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
     engine.execute("USE snapshot")
     engine.execute("SET enable_external_access = false")
     engine.execute("SET lock_configuration = true")

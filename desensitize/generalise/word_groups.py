@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pyarrow as pa
 
 from desensitize.masking.base import Cell, Function, Workshop
 from desensitize.masking.readings import as_text
 from desensitize.spelling import plain
-from desensitize.vocabulary import OTHER, level_names, vocabulary
+from desensitize.vocabulary import OTHER, TITLES, level_names, vocabulary
 from protos.language import Text
+
+_SHOWN: Final = 4
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,11 @@ class WordGroup:
     def conclusion(self) -> Text:
         """What this level leaves."""
         name, place = level_names()[self.level]
-        groups = len(set(vocabulary(name).groups[place].values()))
+        labels, title = vocabulary(name).labels[place], TITLES[self.level]
+        many = len(labels["en"]) + 1
         return Text(
-            f"to which group of the list it belongs ({self.level}; {groups} groups, in English "
-            "and Chinese)",
-            f"可知属于词表中的哪一类（{self.level}；中英文共 {groups} 类）",
+            f"{title.en}, one of {many}: {_listed(labels['en'], ', ')}{OTHER['en']}",
+            f"可知{title.zh}（{many} 类之一：{_listed(labels['zh'], '、')}{OTHER['zh']}）",
         )
 
     def apply(self, cell: Cell, shop: Workshop) -> Cell:
@@ -54,3 +56,9 @@ class WordGroup:
             for word, written in zip(words, plain(words), strict=True)
         ]
         return pa.array(found, pa.string()).take(coded.indices)
+
+
+def _listed(labels: tuple[str, ...], between: str) -> str:
+    """The first groups, each with what divides it from the next."""
+    shown = [*labels[:_SHOWN], *("…" for _ in labels[_SHOWN : _SHOWN + 1])]
+    return "".join(f"{label}{between}" for label in shown)

@@ -8,7 +8,7 @@ compresses and writes: memory holds a few batches.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -28,6 +28,8 @@ from protos.language import Text
 
 Progress = Callable[[int, int | None], None]
 ROW_GROUP: Final = 131_072
+_COMPUTING: Final = 2
+"""Groups of rows at which Python works at once."""
 _BATCH_BYTES: Final = 32 << 20
 _BATCH_ROWS: Final = (64, 65_536)
 _TOLD_EVERY_S: Final = 0.2
@@ -156,21 +158,24 @@ def _write(
     counts = _Counts()
     rows, told = 0, float("-inf")  # the first batch is told at once
     with (
+        # Rows that were put in order leave the engine when it has nothing else to do.
+        ThreadPoolExecutor(_COMPUTING, "veil-compute") as computing,
         ThreadPoolExecutor(1, "veil-write") as writing,
         pq.ParquetWriter(path, schema, **PARQUET) as writer,
     ):
-        last: Future[None] | None = None
+        begun: deque[Future[None]] = deque()
         for group in _groups(reader):
             rows += group.num_rows
-            if last is not None:
-                last.result()  # a full disk is met here
-            last = writing.submit(_finish, group, statement, schema, counts, writer)
+            computed = computing.submit(_computed, group, statement, schema)
+            begun.append(writing.submit(_finish, computed, counts, writer))
+            if len(begun) > _COMPUTING:
+                begun.popleft().result()  # a full disk is met here
             if progress is not None and time.monotonic() - told > _TOLD_EVERY_S:
                 told = time.monotonic()
                 progress(rows, table.rows)
-        if last is not None:
-            last.result()
-        else:
+        for each in begun:
+            each.result()
+        if not rows:
             writer.write_table(schema.empty_table())
     return rows, counts, schema
 
@@ -192,14 +197,8 @@ def _groups(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _finish(
-    group: pa.Table,
-    statement: Statement,
-    schema: pa.Schema,
-    counts: _Counts,
-    writer: pq.ParquetWriter,
-) -> None:
-    """Does what is left to Python, counts what was lost, and writes."""
+def _computed(group: pa.Table, statement: Statement, schema: pa.Schema) -> tuple[pa.Table, _Counts]:
+    """Does what is left to Python, and counts what was lost."""
     # One chunk per column: where batches ended must not show in the file.
     columns = [_one(column) for column in group.columns]
     width = len(statement.names)
@@ -212,10 +211,21 @@ def _finish(
         lost[place] = pc.and_(lost[place], columns[place].is_null())
         if function.unclear is not None:
             unclear[place] = function.unclear(read.filter(lost[place]))
+    counts = _Counts()
     for flags, counted in ((lost, counts.lost), (unclear, counts.unclear)):
         for place, flag in flags.items():
             counted[statement.names[place]] += int(pc.sum(flag).as_py() or 0)
-    writer.write_table(pa.Table.from_arrays(columns[:width], schema=schema), ROW_GROUP)
+    return pa.Table.from_arrays(columns[:width], schema=schema), counts
+
+
+def _finish(
+    computed: Future[tuple[pa.Table, _Counts]], counts: _Counts, writer: pq.ParquetWriter
+) -> None:
+    """Writes a group, and adds up what was lost."""
+    group, more = computed.result()
+    counts.lost.update(more.lost)
+    counts.unclear.update(more.unclear)
+    writer.write_table(group, ROW_GROUP)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

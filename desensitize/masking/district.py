@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import ClassVar, Final, Literal
 
 import pyarrow as pa
@@ -138,18 +138,13 @@ def located(text: str, place: str) -> str:
 
 
 def _reader(level: Level) -> Callable[[pa.Array], pa.Array]:
-    known: dict[str, str | None] = {}
+    # Two threads may read at once: this cache lets them.
+    division = lru_cache(_KEPT)(partial(division_of, level=level))
 
     def read(values: pa.Array) -> pa.Array:
         values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         coded = values.dictionary_encode()
-        if len(known) > _KEPT:
-            known.clear()
-        names = []
-        for text in coded.dictionary.to_pylist():
-            if text not in known:
-                known[text] = division_of(text, level)
-            names.append(known[text])
+        names = [division(text) for text in coded.dictionary.to_pylist()]
         return pa.array(names, pa.string()).take(coded.indices)
 
     return read

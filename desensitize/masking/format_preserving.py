@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import Field
 
 from desensitize.masking.base import Cell, Domain, Function, Workshop
@@ -110,16 +111,32 @@ def encrypter(
         kept = pc.utf8_slice_codeunits(coded.dictionary, 0, clear)
         texts = pc.utf8_slice_codeunits(coded.dictionary, clear).cast(pa.binary())
         lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
-        result = np.full(len(texts), None, dtype=object)
+        parts, from_part = [pa.nulls(1, pa.binary())], np.zeros(len(texts), np.int64)
         for length in set(lengths.tolist()) & set(cipher.lengths()):
             mine = np.flatnonzero(lengths == length)
-            raw = b"".join(texts.take(pa.array(mine)).to_pylist())
-            digits = places[np.frombuffer(raw, dtype=np.uint8)].reshape(-1, length)
+            digits = places[_characters(texts.take(pa.array(mine)))].reshape(-1, length)
             right = (digits >= 0).all(axis=1)
             if right.any():
-                out = written[turn(digits[right])]
-                result[mine[right]] = np.ascontiguousarray(out).view(f"S{length}").ravel()
-        turned = pa.array(result, pa.binary()).cast(pa.string())
+                from_part[mine[right]] = sum(map(len, parts)) + np.arange(right.sum())
+                parts.append(_texts(written[turn(digits[right])]))
+        turned = pa.concat_arrays(parts).take(pa.array(from_part)).cast(pa.string())
         return pc.binary_join_element_wise(kept, turned, "").take(coded.indices)
 
     return compute
+
+
+def _characters(texts: pa.Array) -> NDArray[np.uint8]:
+    """All bytes of an array of texts, one text after the other."""
+    _, ends, content = texts.buffers()
+    ends = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return np.frombuffer(content, np.uint8)[ends[0] : ends[-1]]
+
+
+def _texts(characters: NDArray[np.uint8]) -> pa.Array:
+    """The texts of equal length that are the lines of a table of bytes."""
+    many, length = characters.shape
+    ends = np.arange(0, (many + 1) * length, length, dtype=np.int32)
+    content = np.ascontiguousarray(characters)
+    return pa.Array.from_buffers(
+        pa.binary(), many, [None, pa.py_buffer(ends), pa.py_buffer(content)]
+    )

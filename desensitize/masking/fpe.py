@@ -59,7 +59,7 @@ class Ff1:
         a, b, u, v = self._halves(digits)
         for number in range(_ROUNDS):
             modulus = self.radix ** (u if number % 2 == 0 else v)
-            a, b = b, (a + self._prf(b, number, u + v, modulus)) % np.uint64(modulus)
+            a, b = b, _remainder(a + self._prf(b, number, u + v, modulus), modulus)
         return np.hstack([self._digits(a, u), self._digits(b, v)])
 
     def decrypt(self, digits: Digits) -> Digits:
@@ -69,7 +69,7 @@ class Ff1:
             modulus = self.radix ** (u if number % 2 == 0 else v)
             # The difference is kept above zero: these integers have no sign.
             drawn = self._prf(a, number, u + v, modulus)
-            a, b = (b + np.uint64(modulus) - drawn) % np.uint64(modulus), a
+            a, b = _remainder(b + np.uint64(modulus) - drawn, modulus), a
         return np.hstack([self._digits(a, u), self._digits(b, v)])
 
     def _halves(self, digits: Digits) -> tuple[Numbers, Numbers, int, int]:
@@ -90,8 +90,9 @@ class Ff1:
     def _digits(self, numbers: Numbers, length: int) -> Digits:
         result = np.empty((len(numbers), length), dtype=np.int64)
         for place in reversed(range(length)):
-            result[:, place] = numbers % np.uint64(self.radix)
-            numbers = numbers // np.uint64(self.radix)
+            above = numbers // np.uint64(self.radix)
+            result[:, place] = numbers - above * np.uint64(self.radix)
+            numbers = above
         return result
 
     def _prf(self, half: Numbers, number: int, n: int, modulus: int) -> Numbers:
@@ -113,12 +114,23 @@ class Ff1:
         for start in range(0, blocks.shape[1], 16):
             mixed = np.ascontiguousarray(chain ^ blocks[:, start : start + 16])
             chain = np.frombuffer(self._aes(mixed.tobytes()), dtype=np.uint8).reshape(-1, 16)
-        result = np.zeros(len(half), dtype=np.uint64)
-        for place in range(drawn):  # at most 12 of the 16 bytes, since halves are below 2**55
-            result = ((result << np.uint64(8)) | chain[:, place]) % np.uint64(modulus)
+        # At most 12 of the 16 bytes, since halves are below 2**55; as many at a time as go into 64
+        # bits beside a remainder.
+        step = next(each for each in (4, 2, 1) if modulus.bit_length() + 8 * each <= 64)
+        words = np.ascontiguousarray(chain[:, :drawn]).view(f">u{step}")
+        result = _remainder(words[:, 0].astype(np.uint64), modulus)
+        for place in range(1, words.shape[1]):
+            more = (result << np.uint64(8 * step)) | words[:, place].astype(np.uint64)
+            result = _remainder(more, modulus)
         return result
 
     def _aes(self, blocks: bytes) -> bytes:
         # ECB on purpose: each block is one value's, chained by hand above.
         encryptor = Cipher(algorithms.AES(self.key), modes.ECB()).encryptor()  # noqa: S305
         return encryptor.update(blocks) + encryptor.finalize()
+
+
+def _remainder(numbers: Numbers, modulus: int) -> Numbers:
+    """``numbers % modulus``, which NumPy divides one by one; ``//`` it turns into products."""
+    divisor = np.uint64(modulus)
+    return numbers - numbers // divisor * divisor

@@ -15,6 +15,7 @@ from desensitize.attacks.findings import AttackReport, Finding
 from desensitize.generalise.alternatives import Alternative
 from desensitize.releasing.facts import Release
 from desensitize.risks import PRESENT, RiskReport
+from desensitize.vocabulary import TITLES
 from protos.language import Text, joined
 
 Tone = Literal["good", "warn", "bad", "plain"]
@@ -176,7 +177,7 @@ def _log(figure: float) -> float:
 def level_name(level: object) -> Text:
     """What a level is called: as in the policy, and in Chinese with what that means."""
     written = str(level)
-    meant = _LEVELS.get(written)
+    meant = TITLES[written].zh if written in TITLES else _LEVELS.get(written)
     return Text(written, f"{written}（{meant}）" if meant else written)
 
 

@@ -30,12 +30,14 @@ from desensitize.engines.stored_values import literal, quoted
 from desensitize.masking.district import is_unclear, names_one
 from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
+from desensitize.scanning.attributes import attribute
 from desensitize.scanning.classify import Seen, classify, likely
 from desensitize.scanning.finder import WIDE_GATE, find, whole
 from desensitize.scanning.findings import Count, ScanReport, masked
 from desensitize.scanning.places import deciding
+from desensitize.scanning.values import headers_as_told
 from desensitize.sources import SourceColumn, Table
-from desensitize.vocabulary import shares
+from desensitize.vocabulary import LISTS, shares
 from protos.faults import InputError
 from protos.language import Text
 
@@ -150,7 +152,22 @@ def scan_table(
         raise table.blame(error) from error
     found = [replace(column, within=beside.get(column.name, "")) for column in found]
     seconds = time.perf_counter() - start
-    return ScanReport(table.name, rows, full, tuple(found), table.notes, round(seconds, 3))
+    notes = (*table.notes, *_odd_headers([column.name for column in found]))
+    return ScanReport(table.name, rows, full, tuple(found), notes, round(seconds, 3))
+
+
+def _odd_headers(headers: list[str]) -> list[Text]:
+    """What is said of a table whose first line looks like somebody's values."""
+    told = headers_as_told(headers)
+    values = [new for old, new in zip(headers, told, strict=True) if new != old]
+    if 2 * len(values) < len(headers):
+        return []
+    return [Text(
+        f"{len(values)} of {len(headers)} names of columns look like values ({values[0]}): was "
+        "the line of names left out? The first line counts as names, and its row is in no figure",
+        f"{len(headers)} 个列名中有 {len(values)} 个形似数据（{values[0]}）：是否缺少表头行？"
+        "首行按列名处理，未计入任何统计",
+    )]  # fmt: skip
 
 
 def union_gate(without: str = "") -> str:
@@ -197,14 +214,21 @@ def _look_at_head(table: Table) -> list[_Column]:
         width = float(pc.mean(head.column(3 * i + 2)).as_py() or 0)
         result.append(
             _Column(
-                source, _forms(seen), distinct, length, width, damaged, examples, _figures(text)
+                source,
+                _forms(seen),
+                distinct,
+                length,
+                width,
+                damaged,
+                examples,
+                _figures(text, source.name),
             )
         )
     return result
 
 
-def _figures(text: pa.StringArray) -> Figures:
-    """What a column of numbers looks like, without any of its values."""
+def _figures(text: pa.StringArray, header: str) -> Figures:
+    """What a column of numbers, places or listed words looks like, without any of its values."""
     number = pc.match_substring_regex(text, f"^{_NUMBER}$")
     found = text.filter(number).cast(pa.float64()).to_numpy(zero_copy_only=False)
     median = float(np.median(np.abs(found))) if len(found) else 0.0
@@ -215,7 +239,9 @@ def _figures(text: pa.StringArray) -> Figures:
     places = sum(n for value, n in zip(values, times, strict=True) if names_one(value.strip()))
     unclear = sum(n for value, n in zip(values, times, strict=True) if is_unclear(value.strip()))
     divisions = round(places / max(len(text), 1), 4)
-    return Figures(round(share, 4), magnitude, len(values), divisions, unclear, shares(values))
+    about, _ = attribute(header)
+    listed = shares(values) if about is not None and about.name in LISTS else {}
+    return Figures(round(share, 4), magnitude, len(values), divisions, unclear, listed)
 
 
 def _present(column: pa.ChunkedArray) -> pa.StringArray:

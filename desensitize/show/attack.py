@@ -78,8 +78,8 @@ def show_gate(gated: Gated) -> None:
         count = len(gated.verdict.refusals)
         terminal.say(
             Text(
-                f"Refused for {count} reason{'s' * (count != 1)}; nothing was written.",
-                f"拒绝发布，共 {count} 条理由；未写入任何内容。",
+                f"Refused for {count} reason{'s' * (count != 1)}; nothing was signed.",
+                f"拒绝发布，共 {count} 条理由；未签署任何内容。",
             ),
             style=terminal.BAD,
         )

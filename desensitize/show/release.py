@@ -78,6 +78,8 @@ def _written(value: object) -> str:
 
 def _notes(release: Release) -> list[Text]:
     notes = []
+    if not release.output.rows:
+        notes.append(Text("no row is published", "没有发布任何数据行"))
     if release.unmentioned:
         listed = ", ".join(map(repr, release.unmentioned))
         notes.append(

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from desensitize.spelling import plain
+from protos.language import Text
 
 OTHER: Final = {"en": "other", "zh": "其他"}
 LISTS: Final[dict[str, tuple[str, str]]] = {
@@ -26,6 +27,20 @@ LISTS: Final[dict[str, tuple[str, str]]] = {
 }
 """The two levels that each list gives, from fine to coarse; one of them if they are the same."""
 
+TITLES: Final[dict[str, Text]] = {
+    "degree": Text("group of degrees", "学历层次"),
+    "schooling": Text("stage of schooling", "受教育阶段"),
+    "trade": Text("group of occupations", "职业大类"),
+    "work": Text("kind of work", "工作类别"),
+    "employer": Text("kind of employer", "用人单位类别"),
+    "paid": Text("kind of employment", "就业形式"),
+    "marriage": Text("marital status", "婚姻状况大类"),
+    "spouse": Text("whether there is a spouse", "有无配偶"),
+    "subregion": Text("part of the continent", "所属次区域"),
+    "continent": Text("continent", "所属大洲"),
+    "han": Text("majority or minority", "汉族或少数民族"),
+}
+"""What a level leaves, for people."""
 _MOST_WORDS: Final = 400
 """A column of more different words is no column of such words."""
 
@@ -38,11 +53,13 @@ class Vocabulary:
         name: The attribute whose columns it is for.
         levels: Names of its levels, from fine to coarse.
         groups: Group of each plain word, by level.
+        labels: Names of the groups in English and in Chinese, by level.
     """
 
     name: str
     levels: tuple[str, ...]
     groups: tuple[dict[str, str], ...]
+    labels: tuple[dict[str, tuple[str, ...]], ...]
 
 
 @cache
@@ -55,14 +72,18 @@ def vocabulary(name: str) -> Vocabulary:
     levels = tuple(dict.fromkeys(LISTS[name]))
     text = files(__package__).joinpath(f"{name}.tsv").read_text("utf-8")
     groups: tuple[dict[str, str], ...] = tuple({} for _ in levels)
+    labels: tuple[dict[str, tuple[str, ...]], ...] = tuple({} for _ in levels)
     for line in text.splitlines():
         if line.startswith("#"):
             continue
-        _, fine, coarse, words = line.split("\t")
+        language, fine, coarse, words = line.split("\t")
+        for named, group in zip(labels, (fine, coarse), strict=False):
+            known = (*named.get(language, ()), group)
+            named[language] = tuple(dict.fromkeys(known))
         for word in plain([fine, *words.split(";")]):
-            for known, group in zip(groups, (fine, coarse), strict=False):
-                known[word] = group
-    return Vocabulary(name, levels, groups)
+            for under, group in zip(groups, (fine, coarse), strict=False):
+                under[word] = group
+    return Vocabulary(name, levels, groups, labels)
 
 
 @cache

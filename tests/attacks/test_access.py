@@ -56,7 +56,8 @@ def test_an_absent_account_looks_and_costs_like_one_that_is_there(world: World) 
     seen = set()
     for name, password in (("li", WRONG), ("nobody", WRONG), ("off", PASSWORD), ("off", WRONG),
                            ("openid-only", WRONG), ("two", PASSWORD), ("two", WRONG),
-                           ("li", "x" * 900), ("", ""), ("Robert'); --", WRONG)):  # fmt: skip
+                           ("li", "x" * 900), ("", ""), ("Robert'); --", WRONG),
+                           ("li\0", WRONG), ("a" * 99, "\0")):  # fmt: skip
         with patch.object(PasswordHasher, "verify", autospec=True, side_effect=verify) as hashing:
             answer = login(world.browser(), name, password)
         seen.add((answer.status_code, answer.text, hashing.call_count,
@@ -554,11 +555,26 @@ def test_the_page_of_the_login_escapes_and_leads_nowhere_else(world: World) -> N
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     evil = '/"><script>alert(1)</script>'
     page = world.browser().get("/login", params={"next": evil})
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
     refused = world.browser().post("/login", data=form | {"password": WRONG, "next": evil})
     assert refused.status_code == 401
-    assert "<script" not in refused.text
+    assert "<script>" not in refused.text
     assert PASSWORD not in refused.text
     english = world.browser().get("/login", headers={"Accept-Language": "en"}).text
     assert "Password" in english
     assert "密码" in world.browser().get("/login").text
+
+
+def test_a_stranger_s_body_is_bounded(world: World) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1024
+
+    stranger = world.program()
+    for path in ("/api/login", "/api/login/key", "/login"):
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if path == "/login" else {}
+        known = stranger.post(path, content=b"{" + b" " * 40_000)
+        assert known.status_code == 413
+        assert stranger.post(path, content=endless(), headers=form).status_code == 413
+    large = stranger.post("/api/verify", content=b"x" * (9 << 20))
+    assert large.status_code == 413

@@ -17,6 +17,7 @@ from catalog.access.principal import NOBODY, Principal
 from catalog.access.roles import ROLES
 from catalog.web.app import MEMBERS, PUBLIC
 from catalog.web.guard import actions_of
+from catalog.web.origin import our_form
 from tests.catalog_world import record
 from tests.web_world import served
 
@@ -45,9 +46,12 @@ def calls(routers: tuple[APIRouter, ...] = PUBLIC + MEMBERS) -> Iterator[tuple[s
 
 def refused(answer: Response) -> bool:
     """Whether the guard of the route has let nobody through; a handler has words of its own."""
-    if answer.headers.get("content-type", "").startswith("text/html"):
-        return answer.status_code in {401, 403}
-    return answer.status_code in {401, 403} and answer.json().get("code") in REFUSED
+    if answer.status_code not in {401, 403}:
+        return False
+    body = answer.json()
+    if "error" in body:  # CKAN's words for it
+        return bool(body["error"]["__type"] == "Authorization Error")
+    return body["code"] in REFUSED
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with served(directory, people=PEOPLE) as (made, found):
         found.registry.register([record()])
         made.follow_redirects = False
+        # Who may is asked of everybody; that a form comes from our own page is tested elsewhere.
+        made.app.dependency_overrides[our_form] = lambda: None  # type: ignore[attr-defined]
         yield made
 
 
@@ -89,5 +95,6 @@ def test_what_changes_something_is_audited() -> None:
     """A method that changes something names an action that is written down first."""
     reading = {path for method, path, action in calls()
                if method != "GET" and action.endswith(".read")}  # fmt: skip
-    # CKAN's clients send questions as POST, too.
-    assert {path for path in reading if not path.startswith(("/api/action", "/api/3"))} == set()
+    # CKAN's clients send questions as POST, too; a bundle to be verified is too long for a GET.
+    others = {path for path in reading if not path.startswith(("/api/action", "/api/3"))}
+    assert others <= {"/api/verify", "/zh/certificates/verify"}

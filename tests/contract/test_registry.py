@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyotp
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -15,9 +16,18 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+from catalog.access.accounts import Account, Accounts
+from catalog.access.keys import ApiKeys, Wish
+from catalog.access.last_used import LastUsed
+from catalog.access.principal import Principal
+from catalog.access.quotas import Quotas
+from catalog.access.second_factor import SecondFactors
+from catalog.access.sessions import Sessions
+from catalog.access.vault import Vault
+from catalog.datastore.ask import Ask
+from catalog.datastore.datastore import datastore
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
-from catalog.publishing.reading import open_published
 from catalog.publishing.signers import enrol, signers
 from catalog.publishing.unpublish import unpublish
 from catalog.registry import database as database_module
@@ -32,7 +42,12 @@ from catalog.search.find import Search
 from catalog.search.index import rebuild
 from catalog.search.query import ORDERS, Query
 from catalog.search.saved import forget, named, save, saved
-from protos.faults import InputError
+from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases, Wanted
+from catalog.workflows.demands import DEMANDS
+from catalog.workflows.finding import Filter, find
+from catalog.workflows.verifying import verify_all
+from protos.faults import ConflictError, InputError, LimitError
 from protos.signing import IdentityKey
 from tests import postgres_server
 from tests.catalog_world import (
@@ -177,8 +192,11 @@ def test_publications_come_and_go(
     assert (made.number, made.rows) == (1, 400)
     with pytest.raises(PublicationRefusedError):
         publish(registry, publishing.release, "local", "YL/001")
-    with open_published(registry, "local", "YL/001") as table:
-        assert table.page().rows.num_rows == 400
+    with datastore(registry) as rows:
+        [found] = rows.resources.all("open")
+        assert rows.table(found).total(Ask()) == 400
+        rows.count(found)
+    assert registry.entry("local", "YL/001").usage == 1
     unpublish(registry, "local", "YL/001", 1, reason="有误", who="我")
     with database.read() as connection:
         assert [each.state for each in publications(connection)] == ["unpublished"]
@@ -604,3 +622,68 @@ def test_saved_searches(registry: Registry) -> None:
 def test_what_is_personal_is_not_open_to_all(registry: Registry) -> None:
     with pytest.raises(InputError, match="L3"):
         registry.register([record(items=(citizen_item(),))])
+
+
+def test_accounts_live_in_every_database(database: Database) -> None:
+    now = [1_800_000_000]
+    clock = lambda: now[0]  # noqa: E731
+    accounts = Accounts(database, clock)
+    made = accounts.add(Account("li", "李", frozenset({"analyst"})), identity=("https://i", "1"))
+    assert accounts.with_identity("https://i", "1") == made == accounts.get("li")
+    used = LastUsed(database, clock)
+    sessions = Sessions(database, used, clock)
+    token = sessions.begin(made)
+    assert sessions.find(token) == made
+    keys = ApiKeys(database, clock)
+    key, text_ = keys.add(made.principal(), Wish("x", ["dataset.read"], per_day=5))
+    assert keys.find(text_) == (key, made)
+    quotas = Quotas(database, clock)
+    for _ in range(5):
+        quotas.take(key)
+    with pytest.raises(LimitError):
+        quotas.take(key)
+    used.key(key.number)
+    used.write()
+    assert keys.get(key.number).used_at == now[0]
+    factors = SecondFactors(database, Vault(b"s" * 32), clock)
+    totp = pyotp.TOTP(factors.begin("li").text)
+    codes = factors.confirm("li", totp.at(now[0]))
+    assert not factors.use("li", totp.at(now[0]))
+    assert factors.use("li", totp.at(now[0] + 30))
+    assert factors.use("li", codes[0])
+    assert not factors.matches("li", codes[0])
+    assert accounts.with_second_factor() == {"li"}
+    assert sessions.find(token) is None, "its rights have changed"
+    accounts.change("li", {"enabled": False})
+    assert keys.find(text_) is None
+
+
+# ---- workflows ---------------------------------------------------------------------------------
+
+
+def test_of_two_steps_at_once_one_is_taken(registry: Registry) -> None:
+    registry.register([record("YL/1")])
+    cases = Cases(registry, None, WORKFLOWS)
+    steward = Principal("s", frozenset({"steward"}), HEALTH.code)
+    said = {"title": "床位", "text": "各医院", "department": HEALTH.code}
+    case = cases.open(DEMANDS, Principal("li"), Wanted(said))
+    barrier, came = threading.Barrier(2), []
+
+    def accept() -> None:
+        barrier.wait()
+        try:
+            wanted = Wanted({}, revision=1)
+            came.append(cases.act(DEMANDS, case.id, DEMANDS.step("accept"), steward, wanted).state)
+        except ConflictError as error:
+            came.append(error.code)
+
+    threads = [threading.Thread(target=accept) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == ["accepted", "case.changed"]
+    assert verify_all(registry, None, WORKFLOWS) == 2
+    wanted = Filter(state="accepted", dataset=("local", "YL/1"), overdue=True, mine=True)
+    assert find(registry, cases.clocks, DEMANDS, steward, wanted).total == 0
+    assert find(registry, cases.clocks, DEMANDS, steward, Filter()).total == 1

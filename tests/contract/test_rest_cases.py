@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from catalog.certificates.decisions import read_decision_file
+from catalog.certificates.grants import sign_request
+from catalog.certificates.kinds import Registration
+from catalog.certificates.office import Application
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.verifying import verify_all
+from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, POLICE
+from tests.certificate_world import ALICE, ExactJob
 from tests.workflow_world import SQL, World, workflows
 
 
@@ -83,6 +88,26 @@ def test_a_request_is_approved_by_two_officers_and_granted_by_the_node_s_key(wor
     assert (done["state"], done["turn"]) == ("granted", None)
     [grant] = world.get("li", f"{case}/circulations")["grants"]
     assert (grant["authorisation"], grant["circulations"]) == (None, [])
+
+
+def test_the_results_of_a_grant_are_listed_by_their_certificates(tmp_path: Path) -> None:
+    with workflows(tmp_path / "c") as world:
+        job = ExactJob(IdentityKey.generate(), {"health": world.node}, at=world.clock.now)
+        statement = {
+            "sql": job.request.statement,
+            "grant_request": sign_request(ALICE, job.request),
+        }
+        case = world.approved(statements=[statement], purpose="report")
+        world.act("operator", case, "grant", grants=[job.grant("health")])
+        visits = Registration("visits", "Visits", ("health",), "d" * 64, "L3")
+        urn = world.office.issue(Application(visits)).urn
+        grant = world.office.issue(Application.of_grant(job.grant("health"), (urn,)))
+        assert world.get("li", f"{case}/circulations")["grants"][0]["circulations"] == []
+        receipt = str(job.document()["receipt"])
+        result = world.office.issue(Application.of_receipt(receipt, (urn,), (grant.urn,)))
+        [shown] = world.get("li", f"{case}/circulations")["grants"]
+        assert shown["authorisation"] == grant.urn
+        assert [each["id"] for each in shown["circulations"]] == [result.urn]
 
 
 def test_a_request_that_is_sent_back_needs_new_decisions(world: World) -> None:
@@ -212,7 +237,8 @@ def test_a_list_has_filters_and_pages(world: World) -> None:
     world.act("steward", made[0], "accept")
     accepted = world.get("other", "demands", state="accepted", mine=True)
     assert accepted["total"] == 1
-    assert world.call("other", "GET", "demands", state="none").json()["code"] == "case.state"
+    wrong = world.call("other", "GET", "demands", state="none")
+    assert wrong.json()["code"] == "request.malformed"
     assert world.call("other", "GET", "demands", cursor="0" * 16).json()["code"] == "case.cursor"
 
 
@@ -259,3 +285,8 @@ def test_a_request_ends_on_its_last_day(world: World) -> None:
     world.clock.days(366)
     signed = world.decision(case, "steward", "approve")
     assert world.code("steward", case, "review", decision=signed) == (400, "case.until")
+
+
+def test_an_address_names_all_of_its_methods(world: World) -> None:
+    answer = world.client.delete("/api/demands")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")

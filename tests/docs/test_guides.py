@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 
+from catalog.access import openid_settings
 from catalog.codec import dataset_digest
 from catalog.config import load_dataset, load_policy
 from compute_nodes.config import load_node_config
@@ -24,6 +25,7 @@ from desensitize.masking.dates import Unit
 from desensitize.policy_file import parse_policy
 from exchange.cli import app
 from exchange.cluster_config import ClusterConfig
+from protos.keyfile import write_private
 from tests.certificate_world import ExactJob, Office
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -298,3 +300,12 @@ def test_the_certificates_of_the_guide_hold_until_one_is_suspended(
             begin = " ".join(wanted.split())
             assert any(line.startswith(begin) for line in lines), (wanted, printed)
     assert Path("result.svg").read_text("utf-8").startswith("<?xml")
+
+
+def test_the_openid_settings_of_the_accounts_guide_load(tmp_path: Path) -> None:
+    text = (GUIDES / "accounts.md").read_text("utf-8")
+    [settings] = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "openid.toml").write_text(settings, "utf-8")
+    write_private(tmp_path / "gov.secret", b"secret")
+    (client,) = openid_settings.load(tmp_path)
+    assert client.redirect in text

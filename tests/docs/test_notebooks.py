@@ -34,7 +34,9 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_the_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["01_first_query", "04_open_a_dataset"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_first_query", "04_open_a_dataset", "05_find_and_use_open_data",
+    ]  # fmt: skip
 
 
 def shown_by(name: str, folder: Path, profile: Path | None = None) -> str:
@@ -74,6 +76,18 @@ def test_open_a_dataset(tmp_path: Path) -> None:
     assert "13800138000" not in shown, "a telephone number in a remark is shown nowhere"
     assert (tmp_path / "release" / "attestation.json").is_file()
     assert "Passed the publishing gate" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@QUIET
+def test_find_and_use_open_data(tmp_path: Path) -> None:
+    shown = shown_by("05_find_and_use_open_data", tmp_path)
+    assert "门诊费用 · 广州市卫生健康委员会" in shown
+    assert "k = 20" in shown, "what was promised"
+    assert "in all: " in shown
+    assert "table functions are not supported" in shown, "SQL that reads a file is refused"
+    assert "as many as were promised: True" in shown
+    assert "linear-gradient" in shown, "a picture"
+    assert shown.index("valid: True") < shown.index("valid: False")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -19,12 +19,13 @@ from catalog.client.cases import asset, authorise, commands, demand, parts, prod
 from catalog.client.connection import Connection
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.case import history
+from catalog.workflows.consent import Use, use
 from catalog.workflows.events import unverified_event
 from protos.faults import MissingError, TrustError, VeilError
 from protos.keyfile import write_private
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH
-from tests.workflow_world import UNTIL, World, workflows
+from tests.workflow_world import PEOPLE, World, workflows
 
 Run = Callable[..., Any]
 APPS = {
@@ -95,7 +96,7 @@ def test_a_demand_by_commands(world: World, veil: Run, tmp_path: Path) -> None:
     assert "demand: refused" in output
     shown = veil("citizen", "demand", "show", made["id"])
     assert "3 events hold" in shown
-    assert "3 of 3 are proven to be in the log" in shown
+    assert "3 of 3 proven to be in the log" in shown
     assert "signed by an officer's own key" in shown
     assert "含个人信息" in shown
     page = veil("citizen", "demand", "find", "--mine", "--state", "refused", "--json")
@@ -108,7 +109,7 @@ def test_a_request_by_commands_from_draft_to_granted(
 ) -> None:
     draft = world.grant_request()
     made = veil("li", "request", "submit", "--title", "床位统计", "--dataset", "YL/1", "--column",
-                "床位数", "--purpose", "统计床位", "--until", UNTIL, "--statement",
+                "床位数", "--purpose", "统计床位", "--until", world.until, "--statement",
                 token_file(tmp_path, "draft.jwt", draft), "--json")  # fmt: skip
     case = made["id"]
     for step, name in (("review", "steward"), ("approve", "chief")):
@@ -138,7 +139,7 @@ def test_an_asset_and_a_stranger(world: World, veil: Run) -> None:
 def test_the_market_by_commands(world: World, veil: Run) -> None:
     licence = veil("broker", "product", "licence", "apply", "--title", "粤数", "--text", "x",
                    "--json")  # fmt: skip
-    veil("admin", "product", "licence", "license", licence["id"], "--until", UNTIL)
+    veil("admin", "product", "licence", "license", licence["id"], "--until", world.until)
     made = veil("broker", "product", "list", "--title", "指数", "--text", "x", "--price", "1",
                 "--dataset", "YL/1", "--json")  # fmt: skip
     order = veil("li", "product", "order", "place", "--product", made["id"], "--purpose", "研究",
@@ -149,8 +150,13 @@ def test_the_market_by_commands(world: World, veil: Run) -> None:
 
 def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
     made = veil("citizen", "authorise", "give", "--title", "查询", "--recipient", "li",
-                "--dataset", "YL/1", "--operation", "lookup", "--purpose", "看病", "--until",
-                UNTIL, "--times", "2", "--json")  # fmt: skip
+                "--dataset", "YL/1", "--operation", "lookup", "--purpose", "看病",
+                "--until", world.until, "--times", "2", "--json")  # fmt: skip
+    wanted = Use("li", ("local", "YL/1"), "lookup", "看病")
+    use(world.services.cases, PEOPLE["citizen"].subject, wanted, "job-7")
+    assert "job-7 by li" in veil("citizen", "authorise", "uses")
+    assert "1 use holds" in veil("citizen", "authorise", "uses")
+    assert veil("citizen", "authorise", "uses", "--json")["uses"][0]["proof"]
     assert "withdrawn" in veil("citizen", "authorise", "withdraw", made["id"])
 
 

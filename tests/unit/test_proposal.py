@@ -233,6 +233,20 @@ def test_a_few_commands_from_a_file_to_an_attested_release(
     )
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert (out / "attestation.json").is_file()
+    # … or in one: the release and its attestation.
+    both = run(
+        VEIL, "desensitize", "run", file, "--policy", policy, "--out", tmp_path / "both",
+        "--token-keys", tmp_path / "k.toml", "--signing-key", tmp_path / "s.pem",
+    )  # fmt: skip
+    assert both.returncode == 0, both.stdout + both.stderr
+    assert (tmp_path / "both" / "attestation.json").is_file()
+    assert (tmp_path / "both.salt").is_file()
+    missing = run(
+        VEIL, "desensitize", "run", file, "--policy", policy, "--out", tmp_path / "none",
+        "--token-keys", tmp_path / "k.toml", "--signing-key", tmp_path / "nowhere.pem",
+    )  # fmt: skip
+    assert missing.returncode != 0
+    assert not (tmp_path / "none").exists(), "said before the work"
 
 
 def test_what_each_k_costs_is_what_a_release_with_it_costs(table: pa.Table, tmp_path: Path) -> None:

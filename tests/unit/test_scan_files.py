@@ -180,6 +180,15 @@ def test_a_workbook(scanned: Scan, workbook: Path) -> None:
     assert types[:4] == ["cn_person", "cn_resident_id", "cn_mobile", "birth_date"]
     assert report.columns[4].values == 0, "a formula that was never computed has no value"
     assert "其他" in report.notes[0].en
+    assert "one whose result it does not keep reads as empty" in report.notes[1].en
+
+
+def test_a_table_without_a_line_of_names_is_said_to_be_one(scanned: Scan) -> None:
+    report = scanned("张伟,13800138000,8000\n李娜,13900139000,9000\n")
+    [note] = report.notes
+    assert "3 of 3 names of columns look like values (张*)" in note.en
+    assert "张伟" not in note.en + note.zh
+    assert scanned("姓名,2019,2020,备注,电话\n张伟,1,2,无,110\n").notes == ()
 
 
 def test_a_sheet_of_a_workbook(scanned: Scan, workbook: Path) -> None:

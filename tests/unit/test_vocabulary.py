@@ -10,9 +10,11 @@ import pytest
 
 import desensitize
 from desensitize.generalise.levels import hierarchy
+from desensitize.generalise.word_groups import WordGroup
 from desensitize.policy import HierarchyRule
 from desensitize.policy_file import parse_policy
-from desensitize.vocabulary import LISTS, level_names, shares, vocabulary
+from desensitize.reporting.charts import level_name
+from desensitize.vocabulary import LISTS, TITLES, level_names, shares, vocabulary
 from protos.faults import InputError
 
 
@@ -54,6 +56,14 @@ def test_words_become_groups_and_what_no_list_has_becomes_other(tmp_path: Path) 
         "高等教育": 10, "higher education": 5, "其他": 5, None: 10,
     }  # fmt: skip
     assert made.columns[0].lost == 0
+
+
+@pytest.mark.parametrize("level", level_names())
+def test_a_level_says_what_it_leaves_in_both_languages(level: str) -> None:
+    said = WordGroup(level).conclusion
+    assert "one of" in said.en
+    assert "类之一" in said.zh
+    assert TITLES[level].zh in level_name(level).zh
 
 
 def test_levels_stand_in_one_place_and_are_offered_in_the_error() -> None:

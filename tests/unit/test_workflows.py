@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ from hypothesis import strategies as st
 
 from catalog.access.permissions import PERMISSIONS
 from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.case import Kept
 from catalog.workflows.clocks import FILE, Clocks, read_clocks
 from catalog.workflows.demands import DEMANDS
+from catalog.workflows.events import GENESIS, TYPE, Event, read_event
 from catalog.workflows.fields import Field, Form, read_fields
 from catalog.workflows.model import Workflow
 from catalog.workflows.rules import EFFECTS, RULES
-from protos.faults import InputError
+from catalog.workflows.verifying import BrokenCaseError, verify_events
+from protos.faults import InputError, TrustError
 from protos.language import Text
+from protos.signing import IdentityKey
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
 
@@ -156,3 +161,46 @@ def test_what_other_programs_take_for_their_own_is_only_text() -> None:
     assert read("text", f"{text}\r\n第二行\t") == f"{text}\n第二行"
     with pytest.raises(InputError):
         read_fields((), {"x": "1"})
+
+
+# ---- events -----------------------------------------------------------------------------------
+
+KEY = IdentityKey.generate()
+EVENT = Event(
+    "demands/0123456789abcdef", 1, "submit", "", "submitted", 1, "li", "", "d", "", "", "t", 1,
+    {"title": "t"}, "", GENESIS,
+)  # fmt: skip
+
+
+def test_an_event_is_read_as_it_was_signed_and_names_itself() -> None:
+    assert read_event(EVENT.signed(KEY), KEY.public) == EVENT
+    assert EVENT.digest == read_event(EVENT.signed(KEY), KEY.public).digest
+    assert EVENT.committed(b"\0" * 32) != EVENT.committed(b"\1" * 32)
+    with pytest.raises(TrustError):
+        read_event(EVENT.signed(IdentityKey.generate()), KEY.public)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"number": "1"}, {"number": True}, {"fields": []}, {"more": 1}, {"by": None}, {"asked": 1.5}],
+)
+def test_a_signed_event_of_another_form_is_none(change: dict[str, Any]) -> None:
+    token = KEY.sign(TYPE, asdict(EVENT) | change)
+    with pytest.raises(TrustError):
+        read_event(token, KEY.public)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        replace(EVENT, number=2), replace(EVENT, case="requests/0123456789abcdef"),
+        replace(EVENT, previous="1" * 64), replace(EVENT, before="submitted"),
+        replace(EVENT, step="accept"), replace(EVENT, step="none"), replace(EVENT, asked=2),
+        replace(EVENT, asked=0), replace(EVENT, decision="1" * 64),
+    ],
+)  # fmt: skip
+def test_what_begins_no_case_is_found(event: Event) -> None:
+    kept = Kept(event, event.signed(KEY), "00" * 32, "", None)
+    with pytest.raises(BrokenCaseError) as raised:
+        verify_events(DEMANDS, [kept], KEY.public)
+    assert raised.value.number == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from catalog.client.cases.commands import app_of
+from catalog.client.cases.parts import add_to_authorisations
 from catalog.workflows.authorisations import AUTHORISATIONS
 from protos.language import Text
 
@@ -15,3 +16,4 @@ app: Final = app_of(
         "数据主体授权：授权使用、查看每次使用、撤回。",
     ),
 )
+add_to_authorisations(app)

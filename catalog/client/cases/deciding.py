@@ -34,16 +34,23 @@ def signed_decision(evidence: Evidence, step: Step, key: Path, reasons: str) -> 
     if step.office is None or step.verdict is None:
         raise ValueError(f"{step.name} is signed by no officer")
     asked = evidence.asked
-    for each in asked.fields.get("statements", ()):
-        request = read_granted(each["grant_request"])
-        if (request.statement, request.purpose) != (each["sql"], asked.fields["purpose"]):
-            raise TrustError(
-                Text("a statement is not the one that the analyst has signed",
-                     "语句与分析员签名的语句不符"),
-                remedy=Text("do not decide; tell the auditor", "请勿作出决定，并报告审计员"),
-                code="decision.statement",
-            )  # fmt: skip
+    try:
+        for each in asked.fields.get("statements", ()):
+            request = read_granted(each["grant_request"])
+            if (request.statement, request.purpose) != (each["sql"], asked.fields["purpose"]):
+                raise _other()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _other() from error
     return decide(
         matter_of(asked.case, asked), evidence.said[-1].responsible, step.office, step.verdict,
         read_signing_key(key), now=dt.datetime.now(dt.UTC), reasons=reasons,
+    )  # fmt: skip
+
+
+def _other() -> TrustError:
+    return TrustError(
+        Text("a statement is not the one that the analyst has signed",
+             "语句与分析员签名的语句不符"),
+        remedy=Text("do not decide; tell the auditor", "请勿作出决定，并报告审计员"),
+        code="decision.statement",
     )  # fmt: skip

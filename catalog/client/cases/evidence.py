@@ -11,7 +11,7 @@ from catalog.transparency.checkpoints import Checkpoint, read_proof, unverified_
 from catalog.transparency.notes import read_note
 from catalog.transparency.policy import LogPolicy
 from catalog.workflows.case import Kept
-from catalog.workflows.events import Event, unverified_event
+from catalog.workflows.events import Event, read_event, unverified_event
 from catalog.workflows.model import Workflow
 from catalog.workflows.verifying import BrokenCaseError, verify_events
 from protos.faults import TrustError
@@ -96,6 +96,25 @@ def fetch(
     verify_events(workflow, events, signer)
     logged = _check_log(events, proofs, policy)
     return Evidence(tuple(events), signer.fingerprint, logged, policy is not None)
+
+
+def check_uses(page: dict[str, Any]) -> list[Kept]:
+    """Checks a page of uses: signature and place in the log of each.
+
+    Raises:
+        TrustError: One does not hold.
+    """
+    try:
+        signer = PublicIdentity.from_jwk(page["signer"])
+        events = [_kept(each) for each in page["uses"]]
+        proofs = [str(each["proof"]) for each in page["uses"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _strange(str(error)) from error
+    for kept in events:
+        if read_event(kept.token, signer).step != "use":
+            raise _strange("no use")
+    _check_log(events, proofs, None)
+    return events
 
 
 def _kept(body: dict[str, Any]) -> Kept:

@@ -33,6 +33,15 @@ def add_to_assets(app: typer.Typer) -> None:
     app.command(help=said("The registration certificate.", "查看登记证书。"))(certificate)
 
 
+def add_to_authorisations(app: typer.Typer) -> None:
+    """Adds what only authorisations have."""
+    about = said(
+        "Every use of your data, each verified, with its proof in the log.",
+        "查看对您数据的每次使用，逐条核验日志收录证明。",
+    )
+    app.command(help=about)(uses)
+
+
 def decisions(
     case: CaseId,
     out: Annotated[Path, typer.Option(help=said("New file to write.", "写出的新文件。"))],
@@ -91,6 +100,42 @@ def certificate(
         terminal.say(Text("There is no certificate (yet).", "（尚）无证书。"))
     else:
         terminal.say(_line(body["certificate"]))
+
+
+def uses(
+    limit: Annotated[int, typer.Option(help=said("Uses on a page.", "每页条数。"))] = 20,
+    cursor: Annotated[
+        str, typer.Option(help=said("From the page before.", "上一页给出的游标。"))
+    ] = "",
+    server: ServerOption = "",
+    key_file: KeyFileOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists every use of one's own data."""
+    from catalog.client.cases.evidence import check_uses
+    from catalog.client.cases.show import moment
+    from protos import terminal
+
+    with connection(server, key_file) as made:
+        page = made.get("/api/authorisations/uses", limit=limit, cursor=cursor)
+    found = check_uses(page)
+    if as_json:
+        print_json(page)
+        return
+    for each in found:
+        said_ = each.said
+        place = Text("not in the log yet", "尚未收录于日志")
+        if each.entry is not None:
+            place = Text(f"entry {each.entry} of the log", f"日志第 {each.entry} 条")
+        terminal.say(Text(f"{moment(said_.at)}  {said_.fields['reference']} by "
+                          f"{said_.counterpart}, {said_.case}: {place.en}",
+                          f"{moment(said_.at)}  {said_.counterpart} {said_.fields['reference']}，"
+                          f"{said_.case}：{place.zh}"))  # fmt: skip
+    held = "1 use holds" if len(found) == 1 else f"{len(found)} uses hold"
+    terminal.done(Text(f"{held}.", f"{len(found)} 条使用记录核验通过。"))
+    if page["cursor"]:
+        terminal.say(Text(f"Next page: --cursor {page['cursor']}",
+                          f"下一页：--cursor {page['cursor']}"), style=terminal.SOFT)  # fmt: skip
 
 
 def _part(kind: str, case: str, part: str, server: str, key_file: Path | None) -> Any:  # noqa: ANN401 - JSON

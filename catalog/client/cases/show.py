@@ -6,11 +6,12 @@ import datetime as dt
 from typing import Any, Final
 
 from catalog.client.cases.evidence import Evidence
-from catalog.workflows.model import PARTIES, Workflow
+from catalog.workflows.model import PARTIES, Step, Workflow
 from protos import terminal
 from protos.identity import show_fingerprint
 from protos.language import Text, joined
 
+_REASONS: Final = Text("reasons", "理由")
 _SHOWN: Final = 300  # characters of a field
 
 
@@ -42,36 +43,37 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
     title = workflow.title
     terminal.say(Text(f"{title.en}: {state.en}{due.en}{late.en}",
                       f"{title.zh}：{state.zh}{due.zh}{late.zh}"), indent=2)  # fmt: skip
-    titles = {field.name: field.title for step in workflow.steps for field in step.fields}
+    # What is asked stands in the fields of the steps that ask; others may have the same names.
+    steps = sorted(workflow.steps, key=lambda step: step.asks)
+    titles = {field.name: field.title for step in steps for field in step.fields}
     for name, value in case["said"].items():
         _field(titles.get(name, Text(name, name)), value)
     if case["turn"]:
         who = PARTIES[case["turn"]]
         terminal.say(Text(f"It is the turn of: {who.en}", f"待办方：{who.zh}"), indent=2)
     if case["steps"]:
-        steps = joined([each["step"] for each in case["steps"]], Text(", ", "、"))
-        terminal.say(Text(f"You can: {steps.en}", f"您可执行：{steps.zh}"), indent=2)
+        possible = joined([each["step"] for each in case["steps"]], Text(", ", "、"))
+        terminal.say(Text(f"You can: {possible.en}", f"您可执行：{possible.zh}"), indent=2)
 
 
 def show_history(workflow: Workflow, evidence: Evidence) -> None:
     """Prints what was done, and what was verified."""
     terminal.heading(Text("History", "办理过程"))
-    names = {step.name: step.title for step in workflow.steps}
     for kept in evidence.events:
         said = kept.said
-        at = dt.datetime.fromtimestamp(said.at, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        title = names[said.step]
+        at, title = moment(said.at), workflow.step(said.step).title
         signed = Text(", signed by an officer's own key", "，由负责人本人密钥签署")
         mark = signed if kept.document else Text("", "")
         place = "" if kept.entry is None else f" #{kept.entry}"
         terminal.say(Text(f"{said.number}. {at}  {title.en} ({said.by}){mark.en}{place}",
                           f"{said.number}. {at}  {title.zh}（{said.by}）{mark.zh}{place}"),
                      indent=2, hang=4)  # fmt: skip
-        if reasons := said.fields.get("reasons"):
-            terminal.say(reasons, indent=5)
+        if not workflow.step(said.step).asks:
+            _said(workflow.step(said.step), said.fields)
     key = show_fingerprint(evidence.fingerprint)
     count = len(evidence.events)
-    terminal.done(Text(f"{count} events hold, signed by the catalog's key {key}",
+    held = "1 event holds" if count == 1 else f"{count} events hold"
+    terminal.done(Text(f"{held}, signed by the catalog's key {key}",
                        f"{count} 条记录核验通过，目录签名密钥 {key}"))  # fmt: skip
     log = (
         Text("log and witnesses checked", "已核验日志及见证方")
@@ -79,21 +81,33 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
         else Text("give --policy to check the log's own signature, too",
                   "用 --policy 可同时核验日志签名")
     )  # fmt: skip
-    terminal.say(Text(f"{evidence.logged} of {count} are proven to be in the log; {log.en}.",
+    terminal.say(Text(f"{evidence.logged} of {count} proven to be in the log; {log.en}.",
                       f"其中 {evidence.logged}/{count} 条有日志收录证明；{log.zh}。"),
                  indent=2)  # fmt: skip
 
 
-def _field(title: Text, value: object) -> None:
+def moment(seconds: int) -> str:
+    """Returns a time, to the minute."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _said(step: Step, fields: dict[str, Any]) -> None:
+    titles = {field.name: field.title for field in step.fields if field.form != "tokens"}
+    for name, value in fields.items():
+        if name in titles or name == "reasons":
+            _field(titles.get(name, _REASONS), value, indent=5)
+
+
+def _field(title: Text, value: object, indent: int = 2) -> None:
     if isinstance(value, list):
         for each in value:
-            _field(title, each)
+            _field(title, each, indent)
         return
     if isinstance(value, dict):
         value = value.get("sql") or f"{value.get('source')}:{value.get('identifier')}"
     text = str(value)
     text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    terminal.say(Text(f"{title.en}: {text}", f"{title.zh}：{text}"), indent=2, hang=2)
+    terminal.say(Text(f"{title.en}: {text}", f"{title.zh}：{text}"), indent=indent, hang=2)
 
 
 def _title(both: dict[str, str]) -> Text:

@@ -1,0 +1,155 @@
+"""The door to public rows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from sqlalchemy import select
+
+from catalog.datastore.resources import FRESH_S, Resource, Resources, Scope
+from catalog.datastore.snapshots import LIMITS, Snapshots
+from catalog.datastore.sql import MOST_ROWS, govern
+from catalog.datastore.sql_tables import SqlAnswer, SqlLimits, SqlTables
+from catalog.datastore.tables import ReadLimits, Table, Tables
+from catalog.datastore.uses import Uses
+from catalog.publishing.store import Store, open_store
+from catalog.publishing.verified import Verified
+from catalog.registry.registry import Registry
+from catalog.registry.tables import PublicationRow
+from desensitize.engines.snapshot import LoadLimits
+from protos.faults import LimitError
+from protos.language import Text
+
+MOST_STREAMS: Final = 32
+"""Downloads at once; each holds some megabytes and an engine's cursor."""
+
+
+class Datastore:
+    """All that programs read of what is public; for any number of threads.
+
+    Args:
+        registry: The catalog.
+        store: Where public bytes lie; the catalog's own by default.
+        reading: What a page or a piece of a stream may use.
+        sql: What a statement may use.
+        loading: What making a table's database may use.
+        fresh_s: Seconds until the end of a publication is noticed.
+
+    Attributes:
+        resources: What there is.
+        uses: How often it was used.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        store: Store | None = None,
+        reading: ReadLimits | None = None,
+        sql: SqlLimits | None = None,
+        loading: LoadLimits = LIMITS,
+        fresh_s: float = FRESH_S,
+    ) -> None:
+        self._registry = registry
+        self._streams = threading.BoundedSemaphore(MOST_STREAMS)
+        self.resources = Resources(registry.database, fresh_s)
+        self.uses = Uses(registry)
+        self.verified = Verified(store or open_store(registry.directory))
+        self._snapshots = Snapshots(registry.directory, self.verified, loading)
+        self._tables = Tables(reading or ReadLimits())
+        self._sql = SqlTables(sql or SqlLimits(), self._path)
+
+    def table(self, resource: Resource) -> Table:
+        """Opens the rows of a resource.
+
+        Raises:
+            TrustError: The store has other bytes than were published.
+            UnavailableError: The store cannot be reached; memory, disk or time did not suffice.
+        """
+        return self._tables.open(self._path(resource))
+
+    def sql(self, text: str, scope: Scope, most_rows: int = MOST_ROWS) -> SqlAnswer:
+        """Runs one SELECT over public tables and counts it as a use of each.
+
+        Args:
+            text: As it was written.
+            scope: Which tables it may know of.
+            most_rows: That the answer may have.
+
+        Raises:
+            SqlError: It is none, or more than is allowed.
+            InputError: The engine understands it otherwise.
+            UnavailableError: It needs more time, memory or room than it may.
+        """
+        governed = govern(text, lambda name: self.resources.find(name, scope), most_rows)
+        answer = self._sql.run(governed, most_rows)
+        for resource in governed.tables.values():
+            self.count(resource)
+        return answer
+
+    def file(self, resource: Resource) -> IO[bytes]:
+        """Opens the attested file of a resource.
+
+        Raises:
+            TrustError: The store has other bytes than were published.
+            UnavailableError: The store cannot be reached.
+        """
+        self.verified.check(resource.publication)
+        return self.verified.store.open(resource.publication.object)
+
+    def attestation(self, resource: Resource) -> str:
+        """Returns what was signed about the bytes of a resource, JSON."""
+        this = (PublicationRow.dataset == resource.dataset) & (
+            PublicationRow.number == resource.publication.number
+        )
+        with self._registry.database.read() as connection:
+            return str(connection.execute(select(PublicationRow.attestation).where(this)).scalar())
+
+    def stream(self) -> Callable[[], None]:
+        """Takes a place for one stream; returns what gives it back.
+
+        Raises:
+            LimitError: There are as many as this server sends at once.
+        """
+        if not self._streams.acquire(blocking=False):
+            raise LimitError(
+                Text("too many downloads run at once", "同时下载的数量已达上限"),
+                remedy=Text("try again in a minute", "请稍后重试"),
+                code="datastore.streams",
+            )
+        return self._streams.release
+
+    def count(self, resource: Resource) -> None:
+        """Counts one use of a dataset."""
+        self.uses.add(resource.publication.source, resource.publication.identifier)
+
+    def warm(self) -> None:
+        """Has workers for SQL ready before somebody asks."""
+        self._sql.start()
+
+    def close(self) -> None:
+        """Ends workers, closes tables, writes what was counted."""
+        self._sql.close()
+        self._tables.close()
+        self.uses.close()
+
+    def _path(self, resource: Resource) -> Path:
+        return self._snapshots.path(resource.publication)
+
+
+@contextmanager
+def datastore(registry: Registry, store: Store | None = None) -> Iterator[Datastore]:
+    """Opens the public rows of a catalog.
+
+    Raises:
+        UnavailableError: The store cannot be reached.
+    """
+    found = Datastore(registry, store=store)
+    try:
+        yield found
+    finally:
+        found.close()

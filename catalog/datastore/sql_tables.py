@@ -1,0 +1,183 @@
+"""Where a stranger's SELECT runs: a child process of its own, locked, limited, killed when late.
+
+Workers are forked ahead of need from a process that has the engine loaded (decision 0005), so a
+query pays for no start; each serves one query and ends. What it needs, the operating system
+bounds; what it returns is bounded before it is received.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from catalog.datastore.resources import Resource
+from catalog.datastore.sql import Governed
+from catalog.datastore.texts import json_object
+from desensitize.engines.worker import QueryPool, QueryTask
+from protos.faults import InputError, UnavailableError
+from protos.language import Text
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MIB: Final = 1 << 20
+_SAID: Final = frozenset(
+    {"BinderException", "CatalogException", "ConversionException", "OutOfRangeException",
+     "InvalidInputException", "ParserException", "SyntaxException", "TypeMismatchException",
+     "NotImplementedException"}
+)  # fmt: skip
+"""What the engine says about a statement. The rows are public, so its words may be, too."""
+
+
+@dataclass(frozen=True)
+class SqlLimits:
+    """What one statement may use.
+
+    Attributes:
+        memory_mib: Address space beyond the loaded engine, MiB.
+        cpu_s: Processor seconds, over all threads.
+        deadline_s: Seconds until it is killed, waiting for a place included.
+        result_mib: Of what it returns, MiB.
+        at_once: Statements that run at the same time.
+    """
+
+    memory_mib: int = 512
+    cpu_s: int = 10
+    deadline_s: float = 5.0
+    result_mib: int = 32
+    at_once: int = 2
+
+
+@dataclass(frozen=True)
+class SqlAnswer:
+    """What a statement yields.
+
+    Attributes:
+        columns: Name → type of the engine.
+        records: JSON objects with commas between them.
+        rows: How many.
+        cut: Whether there were more than an answer may have.
+    """
+
+    columns: Mapping[str, str]
+    records: str
+    rows: int
+    cut: bool
+
+
+class SqlTables:
+    """Runs statements.
+
+    Args:
+        limits: For each of them.
+        path: Returns the database of a resource.
+    """
+
+    def __init__(self, limits: SqlLimits, path: Callable[[Resource], Path]) -> None:
+        self._limits = limits
+        self._path = path
+        self._pool = QueryPool(
+            limits.memory_mib * MIB,
+            limits.cpu_s,
+            spare=limits.at_once,
+            most=limits.at_once,
+            result_bytes=limits.result_mib * MIB,
+        )
+        self._lock = threading.Lock()
+        self._started = False
+
+    def start(self) -> None:
+        """Has workers ready; without it the first statement waits for them."""
+        with self._lock:
+            if not self._started:
+                self._pool.start()
+                self._started = True
+
+    def run(self, governed: Governed, most_rows: int) -> SqlAnswer:
+        """Runs one statement.
+
+        Raises:
+            InputError: The engine understands it otherwise than its writer.
+            UnavailableError: It needs more time, memory or room than it may.
+        """
+        self.start()
+        (_, first), *others = [(name, self._path(of)) for name, of in governed.tables.items()]
+        try:
+            found = self._pool.run(
+                QueryTask(first, governed.sql, tuple(others)), self._limits.deadline_s
+            )
+        except UnavailableError as error:
+            raise _told(error, self._limits) from error
+        return _answer(found, most_rows)
+
+    def close(self) -> None:
+        """Ends all workers."""
+        with self._lock:
+            self._pool.close()
+            self._started = False
+
+
+def _answer(found: pa.Table, most_rows: int) -> SqlAnswer:
+    rows = min(found.num_rows, most_rows)
+    names = _unique(found.column_names)
+    with _locked() as engine:
+        engine.register("found", found.rename_columns(names).slice(0, rows))
+        described = engine.execute("DESCRIBE found").fetchall()
+        columns = {str(row[0]): str(row[1]) for row in described}
+        line = json_object(columns)
+        [(records,)] = engine.execute(
+            f"SELECT coalesce(string_agg({line}, ','), '') FROM found"  # noqa: S608 - our own
+        ).fetchall()
+    return SqlAnswer(columns, str(records), rows, found.num_rows > rows)
+
+
+def _locked() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(
+        ":memory:",
+        config={"threads": 1, "enable_external_access": False, "temp_directory": "",
+                "python_enable_replacements": False},
+    )  # fmt: skip
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names under which JSON and the engine can keep all columns apart."""
+    unique: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        called, number = name or "column", 0
+        while called.casefold() in taken:
+            number += 1
+            called = f"{name or 'column'}_{number}"
+        taken.add(called.casefold())
+        unique.append(called)
+    return unique
+
+
+def _told(error: UnavailableError, limits: SqlLimits) -> Exception:
+    kind, _, said = error.detail.partition(": ")
+    if kind in _SAID:
+        line = said.splitlines()[0][:300] if said else kind
+        return InputError(
+            Text(f"the statement cannot be run: {line}", f"语句无法执行：{line}"),
+            remedy=Text("datastore_info lists the columns and their types",
+                        "列名与类型见 datastore_info"),
+            code="sql.engine",
+        )  # fmt: skip
+    return UnavailableError(
+        Text(
+            f"the statement takes more than {limits.deadline_s:g} seconds, "
+            f"{limits.memory_mib} MiB, or {limits.result_mib} MiB of answer",
+            f"语句超出限额（{limits.deadline_s:g} 秒、{limits.memory_mib} MiB 内存或 "
+            f"{limits.result_mib} MiB 结果）",
+        ),
+        remedy=Text("ask for fewer rows or columns, or download the data and run it yourself",
+                    "请减少行列，或下载数据后在本地运行"),
+        code="sql.limits",
+        detail=error.detail,
+    )  # fmt: skip
