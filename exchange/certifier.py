@@ -38,6 +38,8 @@ from protos.language import Text
 LOG: Final = logging.getLogger("veil.exchange")
 MOST_DUE: Final = 1000  # results and grants without a certificate; then no new job is taken
 BATCH: Final = 200
+MISTAKES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+                   ValueError)  # fmt: skip
 LOOK_S: Final = (
     5.0  # for declarations that were added meanwhile, and for a disk that has room again
 )
@@ -168,7 +170,7 @@ class Certifier:
                     self.office.sign_lists()
             except VeilError as error:  # what is due stays due
                 LOG.warning("certificates: %s; %s %s", error.message, error.remedy, error.detail)
-            except Exception:  # a mistake of ours must not end certification until the next start
+            except MISTAKES:  # … of ours must not end certification until the next start
                 LOG.exception("certificates")
             if stopping:
                 return
