@@ -15,6 +15,7 @@ from catalog.transparency.policy import LogPolicy, Seen
 from exchange.certifier import Waiting
 from exchange.views import show_checks
 from protos import terminal
+from protos.bounded_file import read_bounded
 from protos.faults import UnavailableError
 from protos.identity import unverified_claims
 from protos.language import Text
@@ -108,25 +109,8 @@ def show_verification(report: Report, *, ours: bool = True) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """Reads a file that somebody named.
-
-    Raises:
-        UnavailableError: It cannot be read, or is larger than 64 MB.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise UnavailableError(
-            Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}"),
-            remedy=Text("check the file's name", "请检查文件名"),
-            code="file.unreadable",
-        ) from error
-    if len(content) > MOST_BYTES:
-        raise UnavailableError(
-            Text(f"{path} is larger than 64 MB", f"{path} 超过 64 MB"), code="file.large"
-        )
-    return content
+    """Reads a file that somebody named, of at most 64 MB; see `read_bounded`."""
+    return read_bounded(path, MOST_BYTES)
 
 
 def write_file(path: Path, content: bytes) -> None:

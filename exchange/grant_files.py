@@ -20,6 +20,7 @@ from catalog.certificates.decisions import (
 from catalog.certificates.grants import read_granted
 from desensitize.attesting.signing import read_signing_key
 from exchange.desk import MOST_CHARACTERS, MOST_DECISION_BYTES
+from protos.bounded_file import read_bounded
 from protos.faults import InputError, TrustError
 from protos.identity import show_fingerprint
 from protos.keyfile import write_private
@@ -56,7 +57,7 @@ def read_signed(path: Path, *, statement: str = "", draft: Path | None = None) -
             ),
             code="grant.signed",
         )
-    content = _read(path, MOST_CHARACTERS)
+    content = read_bounded(path, MOST_CHARACTERS)
     try:
         token = content.decode("ascii").strip()
         request_digest(token)
@@ -79,7 +80,7 @@ def read_decisions(paths: Sequence[Path]) -> list[bytes]:
         InputError: One cannot be read or is too long.
         TrustError: One is no file of decisions.
     """
-    files = [_read(path, MOST_DECISION_BYTES) for path in paths]
+    files = [read_bounded(path, MOST_DECISION_BYTES) for path in paths]
     for file in files:
         read_decision_file(file)
     return files
@@ -131,25 +132,6 @@ def sign_decision(
         (str(Text("Until", "有效期至")), f"{until:%Y-%m-%d}"),
         (str(Text("Decision", "决定")), str(_YES if yes else _NO)),
     ]
-
-
-def _read(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-    except OSError as error:
-        raise InputError(
-            Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}"),
-            remedy=Text("check its name and its rights", "请检查文件名和权限"),
-            code="file.unreadable",
-        ) from error
-    if len(content) > most:
-        raise InputError(
-            Text(f"{path} is longer than {most} bytes", f"{path} 超过 {most} 字节"),
-            remedy=Text("hand it in in several files", "请分多个文件提交"),
-            code="file.too_long",
-        )
-    return content
 
 
 _YES: Final = Text("yes", "同意")

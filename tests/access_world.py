@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from catalog.access.accounts import Account
 from catalog.access.gate import Gate
 from catalog.access.keys import ApiKey, Wish
 from catalog.access.roles import Role
-from catalog.registry.registry import Registry
 from catalog.web.services import Services
 from tests.web_world import client_of, served
 
@@ -89,14 +89,9 @@ def logged_in(world: World, name: str, code: str = "") -> TestClient:
 def access_world(directory: Path) -> Iterator[World]:
     """Serves an empty catalog whose clock goes on by `World.later`."""
     later = [0]
-    clock = Registry.now
 
-    def now(registry: Registry) -> int:
-        return clock(registry) + later[0]
+    def clock() -> int:
+        return int(time.time()) + later[0]
 
-    Registry.now = now  # type: ignore[method-assign]
-    try:
-        with served(directory) as (client, services):
-            yield World(client, services, later)
-    finally:
-        Registry.now = clock  # type: ignore[method-assign]
+    with served(directory, clock=clock) as (client, services):
+        yield World(client, services, later)

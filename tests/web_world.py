@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -25,7 +26,11 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @contextmanager
 def served(
-    directory: Path, *, public: bool = False, people: Mapping[str, Principal] | None = None
+    directory: Path,
+    *,
+    public: bool = False,
+    people: Mapping[str, Principal] | None = None,
+    clock: Callable[[], int] = lambda: int(time.time()),
 ) -> Iterator[tuple[TestClient, Services]]:
     """Makes a catalog's directory if there is none, and lends a client of its app.
 
@@ -33,10 +38,12 @@ def served(
         directory: Of the catalog.
         public: Only the public part.
         people: Who may call, besides those with real logins: the header ``X-As: li`` is li.
+        clock: The catalog's, Unix seconds.
     """
     if not directory.exists():
         fresh(directory)
-    with services(directory, public=public, passwords=Passwords(QUICK)) as opened:
+    quick = Passwords(QUICK)
+    with services(directory, public=public, passwords=quick, clock=clock) as opened:
         known = dict(people or {})
 
         def by_name(request: Request) -> Principal | None:

@@ -14,17 +14,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
-from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from catalog.certificates.officers_word import MOST_BYTES, OfficersWord, heard_word, signed_word
 from protos.canonical import canonical, digest
-from protos.data_integrity import CONTEXTS, check, read_time, secure, written
-from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError
 from protos.identity import unverified_claims
 from protos.language import Text
@@ -34,16 +31,11 @@ Office = Literal["steward", "chief"]
 Verdict = Literal["approve", "refuse", "return"]
 OFFICES: Final[tuple[Office, ...]] = get_args(Office)
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
-TYPES: Final = ("VerifiableCredential", "VeilDecision")
+KIND: Final = "VeilDecision"
 FILE_TYPE: Final = "VeilDecisions"
-MOST_BYTES: Final = 64 << 10
 MOST_DECISIONS: Final = 16  # in one file: two officers of each of eight departments
 MOST_GRANTS: Final = 100
 LONGEST_REASONS: Final = 2000  # characters
-_SKEW: Final = dt.timedelta(minutes=5)  # as for attestations
-_MEMBERS: Final = frozenset(
-    {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
-)
 _SUBJECT: Final = frozenset(
     {"id", "case", "department", "office", "verdict", "reasons", "grants"}
 )  # fmt: skip
@@ -68,39 +60,23 @@ class Matter:
     grants: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Decision:
+@dataclass(frozen=True, kw_only=True)
+class Decision(OfficersWord):
     """A decision whose signature holds.
 
     Attributes:
-        id: ``urn:uuid``, the officer's own; nobody takes the same twice.
-        fingerprint: Of the key that signed, eight groups of four digits.
         matter: What was decided.
         department: Code of the department for which it was decided.
         office: In which it was decided.
         verdict: What was decided.
         reasons: In the officer's words; never empty but for ``approve``.
-        created: When, by the signer's clock.
-        begins: From when it holds.
-        ends: At that time it is over.
-        document: What was signed, canonical JSON.
     """
 
-    id: str
-    fingerprint: str
     matter: Matter
     department: str
     office: Office
     verdict: Verdict
     reasons: str
-    created: dt.datetime
-    begins: dt.datetime
-    ends: dt.datetime
-    document: str
-
-    def valid(self, now: dt.datetime) -> bool:
-        """Whether it holds at a time; clocks may differ by five minutes."""
-        return max(self.begins, self.created) <= now + _SKEW and now < self.ends
 
     def covers(self, request: str) -> bool:
         """Whether it is a yes to a signed request for a grant.
@@ -170,16 +146,8 @@ def decide(
             ),
             code="decision.malformed",
         )
-    plain = {
-        "@context": list(CONTEXTS),
-        "id": UUID(bytes=secrets.token_bytes(16), version=4).urn,
-        "type": list(TYPES),
-        "issuer": did_of(key.public_key()),
-        "validFrom": written(now),
-        "validUntil": written(now + dt.timedelta(days=valid_days)),
-        "credentialSubject": subject,
-    }
-    return canonical(secure(plain, key, now)).decode("utf-8")
+    content = signed_word(KIND, subject, key, now=now, valid_days=valid_days)
+    return content.decode("utf-8")
 
 
 def read_decision(document: str | bytes) -> Decision:
@@ -220,31 +188,16 @@ def read_decision_file(content: bytes) -> tuple[Decision, ...]:
 
 
 def _read(body: dict[str, Any]) -> Decision:
-    proof = check(body)
-    subject = body["credentialSubject"]
-    form = (
-        body.keys() == _MEMBERS
-        and body["@context"] == list(CONTEXTS)
-        and body["type"] == list(TYPES)
-        and body["issuer"] == proof.signer
-        and UUID(body["id"]).urn == body["id"]
-        and _sound(subject)
-    )
-    if not form or proof.created is None:
+    word, subject = heard_word(body, KIND), body["credentialSubject"]
+    if not _sound(subject):
         raise ValueError("no decision")
-    ends = [read_time(body["validUntil"]), *([proof.expires] if proof.expires else [])]
     return Decision(
-        id=body["id"],
-        fingerprint=fingerprint_of(proof.signer),
+        **word,
         matter=Matter(subject["case"], subject["id"].removeprefix(_URN), tuple(subject["grants"])),
         department=subject["department"],
         office=subject["office"],
         verdict=subject["verdict"],
         reasons=subject["reasons"],
-        created=proof.created,
-        begins=read_time(body["validFrom"]),
-        ends=min(ends),
-        document=canonical(body).decode("utf-8"),
     )
 
 

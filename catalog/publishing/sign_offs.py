@@ -9,62 +9,39 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from catalog.certificates.officers_word import MOST_BYTES, OfficersWord, heard_word, signed_word
 from desensitize.attesting.signing import read_signing_key
 from desensitize.releasing.facts import read_release
-from protos.canonical import canonical
-from protos.data_integrity import CONTEXTS, check, read_time, secure, written
-from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError
 from protos.keyfile import write_private
 from protos.language import Text
 from protos.strict_json import read_strict
 
-TYPES: Final = ("VerifiableCredential", "VeilPublicationSignOff")
+KIND: Final = "VeilPublicationSignOff"
 OFFICES: Final = ("steward", "chief")
-MOST_BYTES: Final = 64 << 10
-_MEMBERS: Final = frozenset(
-    {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
-)
 _SUBJECT: Final = frozenset({"id", "source", "identifier", "role", "decision"})
-_SKEW: Final = dt.timedelta(minutes=5)  # as for attestations
 
 
-@dataclass(frozen=True)
-class SignOff:
+@dataclass(frozen=True, kw_only=True)
+class SignOff(OfficersWord):
     """A decision whose signature holds.
 
     Attributes:
-        fingerprint: Of the key that signed.
         sha256: Of the file that may be published.
         dataset: Source and identifier.
         role: ``steward`` or ``chief``.
-        created: When, by the signer's clock.
-        begins: From when it holds.
-        ends: At that time it is over.
-        document: What was signed, canonical JSON.
     """
 
-    fingerprint: str
     sha256: str
     dataset: tuple[str, str]
     role: str
-    created: dt.datetime
-    begins: dt.datetime
-    ends: dt.datetime
-    document: str
-
-    def valid(self, now: dt.datetime) -> bool:
-        """Whether it holds at a time; clocks may differ by five minutes."""
-        return max(self.begins, self.created) <= now + _SKEW and now < self.ends
 
 
 def sign_off(
@@ -86,22 +63,14 @@ def sign_off(
         now: The time, with a time zone.
         valid_days: Days within which it must be published.
     """
-    plain = {
-        "@context": list(CONTEXTS),
-        "id": UUID(bytes=secrets.token_bytes(16), version=4).urn,
-        "type": list(TYPES),
-        "issuer": did_of(key.public_key()),
-        "validFrom": written(now),
-        "validUntil": written(now + dt.timedelta(days=valid_days)),
-        "credentialSubject": {
-            "id": f"urn:sha256:{sha256}",
-            "source": dataset[0],
-            "identifier": dataset[1],
-            "role": role,
-            "decision": "publish",
-        },
+    subject = {
+        "id": f"urn:sha256:{sha256}",
+        "source": dataset[0],
+        "identifier": dataset[1],
+        "role": role,
+        "decision": "publish",
     }
-    return canonical(secure(plain, key, now))
+    return signed_word(KIND, subject, key, now=now, valid_days=valid_days)
 
 
 def sign_off_release(
@@ -154,28 +123,18 @@ def read_sign_off(path: Path) -> SignOff:
 
 
 def _read(body: dict[str, Any]) -> SignOff:
-    proof = check(body)
-    subject = body["credentialSubject"]
-    form = (
-        body.keys() == _MEMBERS
-        and body["@context"] == list(CONTEXTS)
-        and body["type"] == list(TYPES)
-        and body["issuer"] == proof.signer
-        and subject.keys() == _SUBJECT
+    word, subject = heard_word(body, KIND), body["credentialSubject"]
+    sound = (
+        subject.keys() == _SUBJECT
         and all(isinstance(each, str) for each in subject.values())
         and subject["decision"] == "publish"
         and subject["role"] in OFFICES
     )
-    if not form or proof.created is None:
+    if not sound:
         raise ValueError("no sign-off")
-    ends = [read_time(body["validUntil"]), *([proof.expires] if proof.expires else [])]
     return SignOff(
-        fingerprint_of(proof.signer),
-        subject["id"].removeprefix("urn:sha256:"),
-        (subject["source"], subject["identifier"]),
-        subject["role"],
-        proof.created,
-        read_time(body["validFrom"]),
-        min(ends),
-        canonical(body).decode("utf-8"),
+        **word,
+        sha256=subject["id"].removeprefix("urn:sha256:"),
+        dataset=(subject["source"], subject["identifier"]),
+        role=subject["role"],
     )

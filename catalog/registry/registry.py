@@ -243,8 +243,18 @@ def create(directory: Path, *, url: str = "") -> None:
 
 
 @contextmanager
-def opened(directory: Path, *, upgrade: bool = False) -> Iterator[Registry]:
+def opened(
+    directory: Path,
+    *,
+    upgrade: bool = False,
+    clock: Callable[[], int] = lambda: int(time.time()),
+) -> Iterator[Registry]:
     """Opens a catalog that `create` has made.
+
+    Args:
+        directory: Where.
+        upgrade: Also brings its tables up to date.
+        clock: Unix seconds.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
@@ -262,7 +272,7 @@ def opened(directory: Path, *, upgrade: bool = False) -> Iterator[Registry]:
     database = Database(_url_of(directory))
     database.open(upgrade=upgrade)
     try:
-        yield Registry(database, directory / _KEY)
+        yield Registry(database, directory / _KEY, clock=clock)
     finally:
         database.close()
 

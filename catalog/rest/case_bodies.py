@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from catalog.certificates.decisions import MOST_BYTES
+from catalog.certificates.officers_word import MOST_BYTES
 from catalog.workflows import fields as forms
 from catalog.workflows.model import Step
 

@@ -70,6 +70,7 @@ def services(
     public: bool,
     office: OpenOffice | None = None,
     passwords: Passwords | None = None,
+    clock: Callable[[], int] = lambda: int(time.time()),
 ) -> Iterator[Services]:
     """Opens a catalog to be served.
 
@@ -79,6 +80,7 @@ def services(
         office: The exchange's own; by default the one in the catalog's directory, to be read, if
             there is one.
         passwords: How they are hashed; by default as RFC 9106 says.
+        clock: The catalog's, Unix seconds.
 
     Raises:
         InputError: There is none, or it needs an upgrade.
@@ -86,7 +88,7 @@ def services(
     """
     offices = nullcontext(office) if office else opened_to_read(directory / DIRECTORY)
     with ExitStack() as stack:
-        registry = stack.enter_context(opened(directory))
+        registry = stack.enter_context(opened(directory, clock=clock))
         audit = Audit(registry.directory, lambda: time.time_ns() // 1_000_000)
         audit.open()
         stack.callback(audit.close)

@@ -11,6 +11,7 @@ import typer
 
 from catalog.certificates.grants import read_granted
 from catalog.workflows.fields import LONGEST_TOKEN, Field
+from protos.bounded_file import read_bounded
 from protos.faults import InputError
 from protos.language import Text
 
@@ -81,17 +82,9 @@ def _dataset(text: str) -> dict[str, str]:
 
 
 def _token(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LONGEST_TOKEN + 1)
-    except OSError as error:
-        raise InputError(
-            Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}"),
-            remedy=Text("check its name and its rights", "请检查文件名和权限"),
-            code="file.unreadable",
-        ) from error
+    content = read_bounded(path, LONGEST_TOKEN)
     text = content.decode("ascii", "replace").strip()
-    if len(content) > LONGEST_TOKEN or text.count(".") != 2:
+    if text.count(".") != 2:
         raise InputError(
             Text(f"{path} is no signed document", f"{path} 不是签名文件"),
             remedy=Text("name a file that veil grant or veil node grants has written",
