@@ -71,6 +71,11 @@ FORMS: Final = (
     ("ttl", "text/turtle"), ("jsonld", "application/ld+json"), ("xml", "application/rdf+xml"),
 )  # fmt: skip
 """Forms in which programs read a record, by the ending of its address."""
+DESCRIPTIONS: Final = (
+    ("datapackage.json", "application/json", "Data Package"),
+    ("croissant.json", "application/ld+json", "Croissant"),
+)
+"""Forms in which programs read what is public of a dataset, and their names."""
 
 
 def form_address(record: Record, ending: str) -> str:

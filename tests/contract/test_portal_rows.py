@@ -41,6 +41,14 @@ def test_the_first_rows_are_shown_and_all_can_be_had(client: TestClient) -> None
         assert answer.headers["content-disposition"].startswith("attachment")
 
 
+def test_what_is_public_is_described_for_programs(client: TestClient) -> None:
+    page = client.get(PAGE, headers=HTML).text
+    for ending in ("datapackage.json", "croissant.json"):
+        link = f"/dataset/local/YL/001.{ending}"
+        assert page.count(f'href="{link}"') == 2, "for people and in the head"
+        assert client.get(link).status_code == 200
+
+
 def test_what_is_to_be_copied_works(client: TestClient) -> None:
     page = client.get(PAGE, headers=HTML).text
     for wanted in (r"https://[^\"&]*/datastore/dump/[0-9a-f-]{36}", r"https://\S*datastore_search[^\"]*",
