@@ -13,7 +13,7 @@ from desensitize.attesting.signing import new_signing_key
 from exchange.cli import app
 from exchange.grant_files import read_decisions, read_signed, sign_decision, write_draft
 from protos.did_key import fingerprint_of
-from protos.faults import InputError, TrustError
+from protos.faults import InputError, TrustError, UnavailableError
 from tests.attacks.test_decided_grants import Node, day
 
 
@@ -68,7 +68,7 @@ def test_files_that_are_none_are_named(node: Node, tmp_path: Path) -> None:
     (tmp_path / "other").write_text("no token", "utf-8")
     with pytest.raises(InputError, match="no signed request"):
         read_signed(tmp_path / "other")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(UnavailableError, match="cannot read"):
         read_decisions([tmp_path / "absent"])
     with pytest.raises(TrustError):
         read_decisions([draft])
