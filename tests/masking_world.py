@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,3 +60,8 @@ def statement_of(
 ) -> Statement:
     """The statement of a policy."""
     return prepare(open_object(pa.table(dict(table))), policy_of(methods), keys)
+
+
+def tells(text: str, value: str) -> bool:
+    """Whether the text says the value; short digits inside a random digest say nothing."""
+    return re.search(rf"(?<![0-9a-f]){re.escape(value)}(?![0-9a-f])", text) is not None
