@@ -30,6 +30,7 @@ from catalog.workflows.cases import Wanted
 from catalog.workflows.fields import MOST, Field
 from catalog.workflows.finding import Filter, find
 from catalog.workflows.model import Step, Workflow
+from catalog.workflows.statements import computed
 from protos.faults import LoginError, VeilError
 from protos.language import Text
 
@@ -171,10 +172,8 @@ def _stepping(workflow: Workflow, step: Step) -> Callable[..., Response]:
         typed: Typed,
     ) -> Response:
         def take() -> Case:
-            revision = str(typed.get("revision", ""))
-            wanted = Wanted(
-                _said(step, typed), revision=int(revision) if revision.isdecimal() else 0
-            )
+            revision = _number(str(typed.get("revision", "")))
+            wanted = Wanted(_said(step, typed), revision=revision or 0)
             return visit.services.cases.act(workflow, case, step, visit.caller, wanted)
 
         return _taken(
@@ -263,7 +262,13 @@ def _asked(workflow: Workflow, said: Mapping[str, Any]) -> list[tuple[Field, Any
     for step in workflow.steps:
         for field in step.fields:
             fields.setdefault(field.name, field)
-    return [(field, said[name]) for name, field in fields.items() if name in said]
+    return [(field, _shown(field, said[name])) for name, field in fields.items() if name in said]
+
+
+def _shown(field: Field, value: Any) -> Any:  # noqa: ANN401 - JSON types
+    if field.form != "statements":
+        return value
+    return [each | {"computed": computed(each["grant_request"])} for each in value]
 
 
 def _said(step: Step, typed: FormData) -> dict[str, Any]:
@@ -281,8 +286,14 @@ def _value(field: Field, text: str) -> Any:  # noqa: ANN401 - JSON types
     if field.form in _LISTS:
         return lines
     if field.form == "number":
-        return int(text) if text.isdecimal() and len(text) < 10 else text
+        number = _number(text)
+        return text if number is None else number
     return text
+
+
+def _number(text: str) -> int | None:
+    """Reads a number; None if it is none, or longer than any that is asked for."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 for each in WORKFLOWS:
