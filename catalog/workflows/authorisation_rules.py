@@ -109,6 +109,7 @@ def allowing(connection: Connection, subject: str, use: Use, today: dt.date) -> 
             CaseRow.subject == subject,
             CaseRow.state == "active",
             CaseRow.counterpart == use.recipient,
+            CaseRow.until >= today.isoformat(),
         )
         .order_by(CaseRow.opened)
     )
@@ -119,7 +120,6 @@ def allowing(connection: Connection, subject: str, use: Use, today: dt.date) -> 
             subject
             and said["datasets"] == [dataset]
             and (said["operation"], said["purpose"]) == (use.operation, use.purpose)
-            and dt.date.fromisoformat(said["until"]) >= today
         ):
             return case
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
@@ -88,6 +89,15 @@ def of_owner(connection: Connection, kind: str, owner: str, *states: str) -> lis
         .order_by(CaseRow.opened.desc())
     )
     return [case_of(row) for row in rows]
+
+
+def in_force(connection: Connection, kind: str, state: str, owner: str, today: dt.date) -> bool:
+    """Says whether an account has a case in a state whose last day is not over."""
+    found = select(CaseRow.id).where(
+        CaseRow.kind == kind, CaseRow.owner == owner, CaseRow.state == state,
+        CaseRow.until >= today.isoformat(),
+    )  # fmt: skip
+    return connection.execute(found).first() is not None
 
 
 def about(connection: Connection, kind: str, dataset: tuple[str, str]) -> list[Case]:

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from catalog.certificates.reading import CertificateReader
 from catalog.certificates.records import Record
-from catalog.workflows.case import find_case, history
-from catalog.workflows.lookups import of_owner, registered
+from catalog.workflows.case import find_case
+from catalog.workflows.lookups import in_force, of_owner, registered
 from catalog.workflows.situation import Change, Situation, refused
 from protos.faults import InputError
 from protos.language import Text
@@ -41,11 +41,7 @@ def listed(at: Situation) -> Change:
     """Checks that a licensed broker offers what is open, at least on a condition."""
     owner = at.caller.account
     if not licensed(at.connection, owner, at.today):
-        raise refused(
-            "unlicensed",
-            Text(f"{owner} has no broker's licence in force", f"{owner} 没有有效的数据经纪人资质"),
-            Text("apply for one: veil product licence apply", "请申请：veil product licence apply"),
-        )
+        raise _unlicensed(owner)
     for each in registered(at):
         if each.record.opening.attribute == "none":
             code = each.record.identifier
@@ -80,6 +76,14 @@ def ordered(at: Situation) -> Change:
     return Change(title=product.title, counterpart=product.owner, asked=1)
 
 
+def accepted(at: Situation) -> Change:
+    """Checks that whoever takes an order still has a licence."""
+    owner = at.opened().counterpart
+    if not licensed(at.connection, owner, at.today):
+        raise _unlicensed(owner)
+    return Change()
+
+
 def delivered(at: Situation) -> Change:
     """Checks that a circulation certificate proves the delivery, and has proved no other."""
     return Change(once=circulation(at, at.said["circulation"]).urn)
@@ -104,11 +108,15 @@ def circulation(at: Situation, identifier: str) -> Record:
 
 def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     """Whether an account has a broker's licence that is in force on a day."""
-    for case in of_owner(connection, "licences", owner, "licensed"):
-        [said] = [e.said for e in history(connection, case.id) if e.said.step == "license"]
-        if dt.date.fromisoformat(said.fields["until"]) >= today:
-            return True
-    return False
+    return in_force(connection, "licences", "licensed", owner, today)
+
+
+def _unlicensed(owner: str) -> InputError:
+    return refused(
+        "unlicensed",
+        Text(f"{owner} has no broker's licence in force", f"{owner} 没有有效的数据经纪人资质"),
+        Text("apply for one: veil product licence apply", "请申请：veil product licence apply"),
+    )
 
 
 def _circulates(office: CertificateReader, identifier: str) -> Record | None:

@@ -97,8 +97,8 @@ class Workflow:
         states: In the order of a case's life.
         steps: The table; the first one opens a case.
         open_fields: Fields that are shown to those who may only see what is open.
-        open_under: Kind and state of a case that the owner must have for its own to be open: a
-            product is on the market while its broker is licensed.
+        open_under: Kind and state of a case that the owner must have, its last day not over, for
+            its own to be open: a product is on the market while its broker is licensed.
     """
 
     kind: str

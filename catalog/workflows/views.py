@@ -28,6 +28,8 @@ def brief(cases: Cases, workflow: Workflow, case: Case, caller: Principal) -> di
     }  # fmt: skip
     if insider(workflow, case, caller):
         body |= {"owner": case.owner, "counterpart": case.counterpart}
+        if workflow.open_under is not None:  # its owner sees it when nobody else does any more
+            body["on_market"] = cases.on_the_market(workflow, case)
     return body
 
 

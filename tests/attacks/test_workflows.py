@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from sqlalchemy import text
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.publishing import signers
+from catalog.registry.registry import opened
 from catalog.web.services import services
 from catalog.workflows import cases as cases_module
 from catalog.workflows import outbox
 from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases
 from catalog.workflows.consent import Use, authorised, use
 from catalog.workflows.events import unverified_event
 from catalog.workflows.verifying import BrokenCaseError, verify_all
@@ -635,12 +639,39 @@ def test_one_circulation_certificate_proves_one_delivery(fresh: World) -> None:
 def test_a_licence_that_is_over_lists_nothing(fresh: World) -> None:
     fresh.licensed()
     product = fresh.product()
-    fresh.clock.days(366)
     order = {"product": product.partition("/")[2], "purpose": "研究"}
+    placed = f"orders/{fresh.open('li', 'orders', **order)}"
+    assert fresh.get("", "products")["total"] == 1
+    assert fresh.get("broker", product)["on_market"]
+    fresh.clock.days(200)  # the last day itself
+    assert fresh.get("", product)["state"] == "listed"
+    fresh.clock.days(1)
+    # Off the market by the clock alone, in lists, counts and addresses alike.
+    assert fresh.get("", "products") == {"total": 0, "cases": [], "cursor": ""}
+    for who in ("", "li", "broker2"):
+        assert fresh.call(who, "GET", product).status_code == 404
+    assert not fresh.get("broker", product)["on_market"]
+    assert fresh.code("broker", placed, "accept") == (400, "case.unlicensed")
+    assert verify_all(fresh.registry, fresh.services.cases.book, WORKFLOWS)
     assert fresh.call("li", "POST", "orders", order).json()["code"] == "case.product"
     again = {"title": "x", "text": "x", "price": "1",
              "datasets": [{"source": "local", "identifier": "YL/1"}]}  # fmt: skip
     assert fresh.code("broker", product, "relist", **again) == (400, "case.unlicensed")
+
+
+def test_last_days_of_a_catalog_from_before_are_read_out_of_its_events(tmp_path: Path) -> None:
+    with workflows(tmp_path / "c") as made:
+        made.licensed()
+        product = made.product()
+    with closing(sqlite3.connect(tmp_path / "c" / "catalog.db")) as older, older:
+        older.execute("ALTER TABLE cases DROP COLUMN until")
+        older.execute("UPDATE alembic_version SET version_num = '0005'")
+    with opened(tmp_path / "c", upgrade=True) as registry:
+        cases = Cases(registry, None, WORKFLOWS)
+        assert verify_all(registry, None, WORKFLOWS) == 3
+        kind = next(workflow for workflow in WORKFLOWS if workflow.kind == "products")
+        found = cases.case(kind, product.partition("/")[2], PEOPLE["broker"])
+        assert cases.on_the_market(kind, found)
 
 
 def test_products_leave_the_market_with_their_broker_s_licence(fresh: World) -> None:

@@ -146,6 +146,13 @@ def test_the_market_by_commands(world: World, veil: Run) -> None:
                  "--json")  # fmt: skip
     assert order["turn"] == "counterpart"
     assert order["id"] in veil("broker", "product", "order", "find")
+    assert "Not on the market" not in veil("broker", "product", "show", made["id"])
+    now = world.clock.now
+    world.clock.days(201)
+    try:
+        assert "Not on the market" in veil("broker", "product", "show", made["id"])
+    finally:
+        world.clock.now = now
 
 
 def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:

@@ -48,6 +48,9 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
     titles = {field.name: field.title for step in steps for field in step.fields}
     for name, value in case["said"].items():
         _field(titles.get(name, Text(name, name)), value)
+    if not case.get("on_market", True):
+        terminal.say(Text("Not on the market: not listed, or its broker has no licence in force",
+                          "不在市：未上架，或经纪人资质已失效"), indent=2)  # fmt: skip
     if case["turn"]:
         who = PARTIES[case["turn"]]
         terminal.say(Text(f"It is the turn of: {who.en}", f"待办方：{who.zh}"), indent=2)
