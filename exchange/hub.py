@@ -18,7 +18,7 @@ from catalog.plan import Plan
 from catalog.policy import Policy
 from compute_nodes.crypto.signatures import signer
 from compute_nodes.jobs.opening import write_opening
-from compute_nodes.jobs.requests import DECISIONS, REQUEST, SEPARATOR
+from compute_nodes.jobs.requests import DECISIONS, ENDING, REQUEST, SEPARATOR
 from compute_nodes.jobs.runs import CANCEL_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.link import UNREGISTERED
@@ -29,7 +29,7 @@ from exchange.coordinator.outcome import Outcome, read_outcome
 from exchange.coordinator.session import Clocks, Ports, Session
 from exchange.coordinator.stages import StagePlan
 from exchange.coordinator.statements import facts_of, take_statement
-from exchange.desk import ROUND_PREFIX, GrantDesk, Question
+from exchange.desk import ROUND_PREFIX, Ending, GrantDesk, Question, ending_round
 from exchange.inbox import Inbox
 from exchange.plan_admission import (
     Members,
@@ -102,7 +102,9 @@ class Hub:
         clocks: How long sessions wait.
         clock: Unix seconds.
         monotonic: Monotonic seconds.
-        declared: Told what a department declares that it holds, verified, and as signed.
+        declared: Told what a department declares that it holds, verified, as signed, and the
+            fingerprint of the key that signed it.
+        answered: Called when an owner has answered a request for a grant.
     """
 
     def __init__(
@@ -120,9 +122,11 @@ class Hub:
         clocks: Clocks,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
-        declared: Callable[[Declaration, str], None] = lambda _declaration, _token: None,
+        declared: Callable[[Declaration, str, str], None] = lambda *_: None,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._declared = declared
+        self._answered = answered
         self._identity = identity
         self._card = card
         self._members = members
@@ -188,6 +192,7 @@ class Hub:
             self._desk.answer(caller.name, identity, delivery.round, delivery.kind, delivery.body)
             self._inbox.settle("", delivery.round, caller.name)
             self._certifier.wake()
+            self._answered()
             return False
         settled = self._inbox.settle(delivery.job, delivery.round, caller.name)
         with self._lock:
@@ -221,11 +226,13 @@ class Hub:
         if registration.declaration:
             identity = identity_of(self._members(), caller.role, caller.name)
             declared = read_declaration(registration.declaration, caller.name, identity)
-            self._declared(declared, registration.declaration)
+            self._declared(declared, registration.declaration, identity.fingerprint)
         with self._lock:
             self._registered[caller.name] = registration
         for question in self._desk.waiting(int(self._clock()), department=caller.name):
             self._ask_owner(question)
+        for ending in self._desk.endings(department=caller.name):
+            self._tell_owner(ending)
 
     # --- everybody
 
@@ -339,6 +346,20 @@ class Hub:
         for question in self._desk.waiting(now, request=identifier):
             self._ask_owner(question)
         return identifier
+
+    def end_grant(self, fingerprint: str, request: str, decisions: bytes) -> None:
+        """Hands officers' decisions against what they have granted to their department's node.
+
+        Args:
+            fingerprint: Of the department's key.
+            request: Id of the request.
+            decisions: A file of decisions; the node weighs them, nothing ends here.
+        """
+        for (role, name), card in self._members().items():
+            if role == "department" and read_card(card).identity.fingerprint == fingerprint:
+                self._desk.end(name, request, decisions)
+                for ending in self._desk.endings(department=name, request=request):
+                    self._tell_owner(ending)
 
     def grants(self, caller: Caller, request_id: str) -> list[dict[str, Any]]:
         """Returns the state of the caller's requests, and which certificate each grant has."""
@@ -463,6 +484,10 @@ class Hub:
         for number, file in enumerate(question.decisions, 1):
             body = token + SEPARATOR + file
             self._send("", question.department, f"{round_}/{number}", DECISIONS, body)
+
+    def _tell_owner(self, ending: Ending) -> None:
+        body = ending.token.encode("ascii") + SEPARATOR + ending.file
+        self._send("", ending.department, ending_round(ending), ENDING, body)
 
     def _emit(self, job: _Job, what: str, department: str, text: str) -> None:
         with job.changed:
