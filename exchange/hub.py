@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from catalog.declaration import Declaration
-from compute_nodes.jobs.requests import DECISIONS, REQUEST, SEPARATOR
+from compute_nodes.jobs.requests import DECISIONS, ENDING, REQUEST, SEPARATOR
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.link import UNREGISTERED
 from exchange.certifier import Certifier
@@ -18,7 +18,7 @@ from exchange.coordinator.archive import Archive, JobRow
 from exchange.coordinator.journal import Begun, Journals
 from exchange.coordinator.outcome import read_outcome
 from exchange.coordinator.session import Clocks
-from exchange.desk import ROUND_PREFIX, GrantDesk, Question
+from exchange.desk import ROUND_PREFIX, Ending, GrantDesk, Question, ending_round
 from exchange.inbox import Inbox
 from exchange.plan_admission import Members, check_granted, read_plan, roster_cards
 from exchange.ports import Alive, Caller, Progress, Registration
@@ -57,7 +57,9 @@ class Hub:
         clocks: How long sessions wait.
         clock: Unix seconds.
         monotonic: Monotonic seconds.
-        declared: Told what a department declares that it holds, verified, and as signed.
+        declared: Told what a department declares that it holds, verified, as signed, and the
+            fingerprint of the key that signed it.
+        answered: Called when an owner has answered a request for a grant.
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class Hub:
         clocks: Clocks,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
-        declared: Callable[[Declaration, str], None] = lambda _declaration, _token: None,
+        declared: Callable[[Declaration, str, str], None] = lambda *_: None,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
+        self._answered = answered
         self._card = card
         self._shelf = shelf
         self._desk = desk
@@ -144,6 +148,7 @@ class Hub:
             self._desk.answer(caller.name, identity, delivery.round, delivery.kind, delivery.body)
             self._inbox.settle("", delivery.round, caller.name)
             self._certifier.wake()
+            self._answered()
             return False
         settled = self._inbox.settle(delivery.job, delivery.round, caller.name)
         self._jobs.receive(caller.name, delivery)
@@ -159,6 +164,8 @@ class Hub:
         self._roster.register(caller, registration)
         for question in self._desk.waiting(int(self._clock()), department=caller.name):
             self._ask_owner(question)
+        for ending in self._desk.endings(department=caller.name):
+            self._tell_owner(ending)
 
     # --- everybody
 
@@ -238,6 +245,19 @@ class Hub:
             self._ask_owner(question)
         return identifier
 
+    def end_grant(self, fingerprint: str, request: str, decisions: bytes) -> None:
+        """Hands officers' decisions against what they have granted to their department's node.
+
+        Args:
+            fingerprint: Of the department's key.
+            request: Id of the request.
+            decisions: A file of decisions; the node weighs them, nothing ends here.
+        """
+        for name in self._roster.departments(fingerprint):
+            self._desk.end(name, request, decisions)
+            for ending in self._desk.endings(department=name, request=request):
+                self._tell_owner(ending)
+
     def grants(self, caller: Caller, request_id: str) -> list[dict[str, Any]]:
         """Returns the state of the caller's requests, and which certificate each grant has."""
         requests = self._desk.list(caller.name, request_id)
@@ -257,6 +277,10 @@ class Hub:
             letters.append((f"{round_}/{number}", DECISIONS, token + SEPARATOR + file))
         for name, kind, body in letters:
             self._inbox.put(Delivery("", name, 1, "", question.department, kind, body))
+
+    def _tell_owner(self, ending: Ending) -> None:
+        body = ending.token.encode("ascii") + SEPARATOR + ending.file
+        self._inbox.put(Delivery("", ending_round(ending), 1, "", ending.department, ENDING, body))
 
     def _owned(self, caller: Caller, job: str) -> RunningJob | None:
         self._row(caller, job)

@@ -13,6 +13,7 @@ from catalog.policy import Policy
 from exchange.plan_admission import Members, identity_of, min_group
 from exchange.ports import Caller, Registration
 from exchange.shelf import DatasetShelf
+from protos.cards import read_card
 from protos.faults import InputError
 from protos.identity import PublicIdentity
 from protos.language import Text
@@ -25,7 +26,8 @@ class Roster:
         members: Reads everybody who is enrolled and not revoked, with the card of enrolment.
         shelf: The declared datasets.
         online: Whether a department is connected.
-        declared: Told what a department declares that it holds, verified, and as signed.
+        declared: Told what a department declares that it holds, verified, as signed, and the
+            fingerprint of the key that signed it.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class Roster:
         members: Callable[[], Members],
         shelf: DatasetShelf,
         online: Callable[[str], bool],
-        declared: Callable[[Declaration, str], None],
+        declared: Callable[[Declaration, str, str], None],
     ) -> None:
         self.members = members
         self._shelf = shelf
@@ -50,9 +52,13 @@ class Roster:
         """
         return identity_of(self.members(), caller.role, caller.name)
 
-    def departments(self) -> list[str]:
-        """Returns the names of those that are enrolled."""
-        return [name for role, name in self.members() if role == "department"]
+    def departments(self, fingerprint: str = "") -> list[str]:
+        """Returns the names of those that are enrolled, or of those with this key."""
+        return [
+            name
+            for (role, name), card in self.members().items()
+            if role == "department" and fingerprint in ("", read_card(card).identity.fingerprint)
+        ]
 
     def register(self, caller: Caller, registration: Registration) -> None:
         """Notes what a department offers; replaces what it said before.
@@ -75,8 +81,9 @@ class Roster:
                     Text("a snapshot is malformed", "快照信息格式有误"), code="register.snapshot"
                 )
         if registration.declaration:
-            token = registration.declaration
-            self._declared(read_declaration(token, caller.name, self.identity(caller)), token)
+            token, identity = registration.declaration, self.identity(caller)
+            declared = read_declaration(token, caller.name, identity)
+            self._declared(declared, token, identity.fingerprint)
         with self._lock:
             self._registered[caller.name] = registration
 
