@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query
@@ -136,7 +137,7 @@ def _file(
         raise
     if first == 0:
         services.datastore.count(found)
+    pieces = parts(file, first, last, partial(services.datastore.verify, found))
     return Stream(
-        parts(file, first, last), ends, status_code=status, headers=headers,
-        media_type=MEDIA_TYPES["parquet"],
-    )  # fmt: skip
+        pieces, ends, status_code=status, headers=headers, media_type=MEDIA_TYPES["parquet"]
+    )

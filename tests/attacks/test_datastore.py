@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from sqlalchemy import update
 from catalog.access.principal import Principal
 from catalog.datastore.ask import Ask
 from catalog.datastore.datastore import Datastore, datastore
+from catalog.datastore.dumps import parts
 from catalog.datastore.resources import Resource, missing
 from catalog.datastore.sql import govern
 from catalog.datastore.sql_tables import SqlLimits
@@ -414,6 +416,22 @@ def test_bytes_exchanged_after_they_were_verified_are_noticed(
     # A database that was made before is no way around it, either.
     with datastore(registry) as again, pytest.raises(TrustError):
         again.table(of(again, "A/1"))
+
+
+def test_bytes_exchanged_while_they_are_sent_reach_nobody(
+    alone: tuple[Registry, Publication, Path],
+) -> None:
+    """Between the check and the last byte: the download ends early, and says so by its length."""
+    registry, publication, file = alone
+    with datastore(registry) as rows:
+        found = of(rows, publication.identifier)
+        good, last = file.read_bytes(), publication.bytes - 1
+        verify = partial(rows.verify, found)
+        assert b"".join(parts(rows.file(found), 0, last, verify)) == good
+        opened_file = rows.file(found)
+        exchange(file)
+        with pytest.raises(TrustError, match="other bytes"):
+            list(parts(opened_file, 0, last, verify))
 
 
 def test_a_file_that_is_not_what_was_attested_ends_in_its_child(
