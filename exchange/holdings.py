@@ -65,7 +65,7 @@ class Holdings:
                 self._write(declaration, token)
 
     def _write(self, declaration: Declaration, token: str) -> None:
-        known = {dataset_digest(dataset) for dataset in self._shelf.all().values()}
+        known = {dataset_digest(dataset): dataset for dataset in self._shelf.all().values()}
         try:
             register_declared(self._registry, declaration, token, known)
         except VeilError as error:  # it comes again when the node registers again
