@@ -140,7 +140,7 @@ def test_words_of_a_node_are_judged_like_anybodys(world: World, registry: Regist
 
 
 def test_a_node_holds_what_its_department_is_a_member_of(world: World, registry: Registry) -> None:
-    """Another department's dataset under the node's name; a declared one under a name of its own."""
+    """Another department's dataset under the node's name; a declared one under another name."""
     others = tuple(name for name in world.dataset.members if name != "mid")
     foreign = replace(world.dataset, members=others)
     digest = dataset_digest(foreign)
