@@ -229,10 +229,10 @@ class Hub:
             self._declared(declared, registration.declaration, identity.fingerprint)
         with self._lock:
             self._registered[caller.name] = registration
+        for ending in self._desk.endings(department=caller.name):  # a no goes before a yes
+            self._tell_owner(ending)
         for question in self._desk.waiting(int(self._clock()), department=caller.name):
             self._ask_owner(question)
-        for ending in self._desk.endings(department=caller.name):
-            self._tell_owner(ending)
 
     # --- everybody
 
@@ -343,6 +343,8 @@ class Hub:
         now = int(self._clock())
         departments = [name for role, name in self._members() if role == "department"]
         identifier = self._desk.take(caller.name, identity, request, now, departments, decisions)
+        for ending in self._desk.endings(request=identifier):
+            self._tell_owner(ending)
         for question in self._desk.waiting(now, request=identifier):
             self._ask_owner(question)
         return identifier
