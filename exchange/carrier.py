@@ -26,6 +26,7 @@ from catalog.workflows.finding import MOST, Filter, find
 from catalog.workflows.node_pins import PINS
 from catalog.workflows.requests import REQUESTS
 from catalog.workflows.signatures import approvals
+from exchange.certifier import MISTAKES
 from exchange.ports import Caller
 from protos.cards import Pins
 from protos.faults import ConflictError, VeilError
@@ -104,7 +105,7 @@ class Carrier:
                 LOG.warning(
                     "requests for use: %s; %s %s", error.message, error.remedy, error.detail
                 )
-            except Exception:  # a mistake of ours must not end carrying until the next start
+            except MISTAKES:  # a mistake of ours must not end carrying until the next start
                 LOG.exception("requests for use")
 
     def _found(self, state: str) -> Iterator[Case]:
