@@ -26,10 +26,11 @@ from catalog.policy import Policy
 from compute_nodes.approval import answer_decisions
 from compute_nodes.config import NodeConfig, load_node_config
 from compute_nodes.guard import Guard
-from compute_nodes.jobs.job import Job, JobTools
+from compute_nodes.jobs.job import Job
 from compute_nodes.jobs.machines import Keys
 from compute_nodes.jobs.part import Source
 from compute_nodes.jobs.requests import take_request
+from compute_nodes.jobs.tools import JobTools
 from compute_nodes.noise import draw_noise
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.enrol import renew, renewal_due
