@@ -120,8 +120,8 @@ def decide(
         typer.Option(
             help=str(
                 Text(
-                    "The officer's own key (veil desensitize signer).",
-                    "签批人自己的密钥（veil desensitize signer）。",
+                    "The officer's own key (veil desensitize keys signing).",
+                    "签批人自己的密钥（veil desensitize keys signing）。",
                 )
             )
         ),
