@@ -45,9 +45,7 @@ class Filling:
                     f"the sample catalog could not be made: {said.decode('utf-8', 'replace')}",
                     f"无法生成示例目录：{said.decode('utf-8', 'replace')}",
                 ),
-                remedy=Text(
-                    "start without it: veil up --no-catalog", "可不带目录启动：veil up --no-catalog"
-                ),
+                remedy=Text("start without it: veil up", "可不带目录启动：veil up"),
                 code="catalog.sample",
             )
         names = "".join(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
+
+if TYPE_CHECKING:
+    from exchange.cluster import Cluster
 
 app = typer.Typer(add_completion=False)
 
@@ -47,7 +50,7 @@ def up(
     from catalog.sample_catalog import fill
     from exchange.cluster import Cluster
     from exchange.cluster_config import load_cluster_config
-    from exchange.commands.tables import show_cluster
+    from exchange.commands.tables import show_cluster, show_people
     from protos import terminal
 
     cluster = Cluster(directory)
@@ -62,6 +65,8 @@ def up(
         wanted = load_cluster_config(config)
         with terminal.progress(Text("Starting", "启动中")) as progress:
             running = cluster.up(wanted, progress.update, filling)
+            if filling is not None:
+                _make_people(cluster, wanted.department[0].name)
     except BaseException:
         if filling is not None:
             filling.stop()
@@ -75,3 +80,17 @@ def up(
             f'就绪。查询：veil sql {named}"{question}"',
         )
     )
+    if filling is not None:
+        show_people(running, directory, wanted.department[0].name)
+
+
+def _make_people(cluster: Cluster, department: str) -> None:
+    """Makes people for the catalog; if it cannot, nothing stays up."""
+    from exchange.cluster import CATALOG
+    from exchange.sample_people import make_people
+
+    try:
+        make_people(cluster.directory, cluster.directory / CATALOG, department)
+    except BaseException:
+        cluster.down()
+        raise
