@@ -45,7 +45,7 @@ def up(
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
     from catalog.sample_catalog import fill
-    from exchange.cluster import Cluster
+    from exchange.cluster import CATALOG, Cluster
     from exchange.cluster_config import load_cluster_config
     from exchange.commands.tables import show_cluster
     from protos import terminal
@@ -75,3 +75,13 @@ def up(
             f'就绪。查询：veil sql {named}"{question}"',
         )
     )
+    if catalog:
+        authority, people = directory / "exchange" / "ca.crt", directory / CATALOG
+        terminal.say(
+            Text(
+                f"Browsers and commands trust the catalog by its authority: {authority}\n"
+                f"For its workbench:  veil account add NAME --role administrator --dir {people}",
+                f"浏览器与命令行凭证书机构文件信任目录服务：{authority}\n"
+                f"登录工作台前先建账号：veil account add 账号 --role administrator --dir {people}",
+            )
+        )
