@@ -10,7 +10,7 @@ import httpx2
 
 from catalog.web.problems import STATUS
 from protos.faults import KINDS, UnavailableError, VeilError
-from protos.language import Text
+from protos.language import Text, joined
 
 # Of several kinds with one status the first; the code says more.
 _KINDS: Final = {status: kind for kind, status in reversed(STATUS.items())}
@@ -112,16 +112,16 @@ def _cause(error: BaseException) -> BaseException | None:
 def _error(answer: httpx2.Response) -> VeilError:
     try:
         body = answer.json()
-        said, advice = (
-            Text(body["title"], body.get("title_zh") or body["title"]),
-            body.get("detail", ""),
-        )
-        where = "; ".join(f"{each['at']}: {each['said']}" for each in body.get("errors", []))
+        said = Text(body["title"], body.get("title_zh") or body["title"])
+        advice = Text(body.get("detail", ""), body.get("detail_zh") or body.get("detail", ""))
+        misfits = [Text(f"{each['at']}: {each['said']}",
+                        f"{each['at']}：{each.get('said_zh') or each['said']}")
+                   for each in body.get("errors", [])]  # fmt: skip
+        if not advice.en:
+            advice = joined(misfits)
         code = str(body["code"])
     except (ValueError, KeyError, TypeError):
-        said, advice, where = Text("no answer of a catalog", "不是目录服务的应答"), "", ""
-        body, code = {}, f"http.{answer.status_code}"
+        said, advice = Text("no answer of a catalog", "不是目录服务的应答"), Text("", "")
+        code = f"http.{answer.status_code}"
     kind = "unavailable" if answer.status_code >= 500 else _KINDS.get(answer.status_code, "input")
-    return KINDS[kind](
-        said, remedy=Text(advice or where, body.get("detail_zh") or advice or where), code=code
-    )
+    return KINDS[kind](said, remedy=advice, code=code)
