@@ -15,7 +15,15 @@ app = typer.Typer(add_completion=False)
 EXAMPLE: Final = "SELECT district, COUNT(*) AS n FROM visits GROUP BY district"
 
 
-@app.command(help=str(Text("Start a whole exchange on this machine.", "在本机启动整套交换系统。")))
+@app.command(
+    help=str(
+        Text(
+            "Start a whole exchange on this machine. It begins from nothing: keys, ledgers, "
+            "accounts and catalog of an earlier one in the directory are removed.",
+            "在本机启动整套交换系统。每次从零开始：目录中先前的密钥、账本、账号和数据目录将被删除。",
+        )
+    )
+)
 def up(
     directory: Directory = DEFAULT_DIRECTORY,
     config: Annotated[
