@@ -112,9 +112,8 @@ def _lines(visit: Visit, workflow: Workflow, wanted: Filter) -> list[Line]:
 
 
 def _doings(workflow: Workflow, case: Case, visit: Visit) -> Iterator[Doing]:
-    for step in workflow.possible(case.state):
-        if views.may(step, case, visit.caller):
-            yield Doing(step, command(workflow, step, case.id))
+    for step in views.possible(visit.services.cases, workflow, case, visit.caller):
+        yield Doing(step, command(workflow, step, case.id))
 
 
 def _pages(workflow: Workflow) -> None:
