@@ -86,7 +86,7 @@ class CatalogService:
         if self._server is not None:
             self._server.restart()
 
-    def take(self, declaration: Declaration, token: str) -> None:
+    def take(self, declaration: Declaration, token: str, fingerprint: str) -> None:
         """Takes what a department declares that it holds; see `Holdings.take`."""
         if self._holdings is not None:
-            self._holdings.take(declaration, token)
+            self._holdings.take(declaration, token, fingerprint)

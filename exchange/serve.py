@@ -179,9 +179,9 @@ class ExchangeProcess:
         tls = Tls(*self._identity.server_files)
         return CatalogService(catalog, tls, OpenOffice(office, self._office_files), shelf)
 
-    def _declared(self, declaration: Declaration, token: str) -> None:
+    def _declared(self, declaration: Declaration, token: str, fingerprint: str) -> None:
         if self._web is not None:
-            self._web.take(declaration, token)
+            self._web.take(declaration, token, fingerprint)
 
     def _renew(self) -> None:
         """Replaces the server's certificate in good time; calls under way get a moment to end."""

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -245,6 +248,64 @@ def test_bombs_end_with_their_process_and_the_next_statement_runs(
             assert answer.records == '{"n":1000}', f"after {kind}"
     finally:
         rows.close()
+
+
+def test_names_of_columns_make_no_answer_of_gigabytes(
+    world: tuple[TestClient, Services],
+) -> None:
+    """A name stands in every record: 16 kB of statement would become gigabytes of JSON."""
+    rows = Datastore(world[1].registry, sql=SqlLimits(json_mib=8))
+    name = of(rows, "A/1").id
+    try:
+        for sql in (
+            f'SELECT k AS "{chr(1) * 2000}" FROM "{name}"',
+            f'SELECT k AS "{"n" * 9000}" FROM "{name}"',
+            f"SELECT replace(t, 'x', '{chr(1) * 9000}') AS x FROM \"{name}\"",
+        ):
+            with pytest.raises(UnavailableError) as caught:
+                rows.sql(sql, "open")
+            assert caught.value.code == "sql.limits"
+        assert rows.sql(f'SELECT k AS "{"n" * 900}" FROM "{name}"', "open").rows == 1000
+    finally:
+        rows.close()
+
+
+_STRANGERS: Final = """
+import resource
+resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+from catalog.ckan.solr import QueryError, parse
+from catalog.datastore.ask import AskError, read_sort
+blank = " " * 15_000
+for read, text in ((read_sort, f'{blank}a{blank}"'), (read_sort, f'a{blank}desc{blank}b "'),
+                   (parse, f"f:[{blank}]"), (parse, f"f:[a{blank}TO{blank}]")):
+    try:
+        read(text)
+    except (AskError, QueryError):
+        continue
+    raise SystemExit(text)
+"""
+
+
+def test_what_matches_in_many_ways_takes_no_time_of_the_server() -> None:
+    """Blanks in a sort or a range: an expression would try them for hours, and hold all threads."""
+    done = subprocess.run([sys.executable, "-c", _STRANGERS], check=False)
+    assert done.returncode == 0
+
+
+def test_lists_of_a_search_have_an_end(world: tuple[TestClient, Services]) -> None:
+    """Names of columns in each of a thousand datasets, filters by the thousand."""
+    client = world[0]
+    for bad in (
+        {"fl": [f"f{number}" for number in range(1000)]},
+        {"facet.field": ["organization"] * 1000},
+        {"fq_list": ["title:a"] * 101},
+        {"q": " ".join(f"w{number}" for number in range(101))},
+        {"fq": " OR ".join(f"name:*{number}" for number in range(60)), "q": "w " * 41},
+    ):
+        answer = client.post("/api/3/action/package_search", json=bad)
+        assert answer.status_code in {400, 409}, bad
+    found = client.post("/api/3/action/package_search", json={"fl": ["name", "x" * 9000]}).json()
+    assert [set(each) for each in found["result"]["results"]] == [{"name"}]
 
 
 def test_many_statements_at_once_wait_for_each_other(world: tuple[TestClient, Services]) -> None:
