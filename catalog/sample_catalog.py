@@ -45,7 +45,10 @@ class Filling:
                     f"the sample catalog could not be made: {said.decode('utf-8', 'replace')}",
                     f"无法生成示例目录：{said.decode('utf-8', 'replace')}",
                 ),
-                remedy=Text("start without it: veil up", "可不带目录启动：veil up"),
+                remedy=Text(
+                    "start without --catalog, or mend that first",
+                    "请不带 --catalog 启动，或先解决此问题",
+                ),
                 code="catalog.sample",
             )
         names = "".join(

@@ -18,7 +18,15 @@ app = typer.Typer(add_completion=False)
 EXAMPLE: Final = "SELECT district, COUNT(*) AS n FROM visits GROUP BY district"
 
 
-@app.command(help=str(Text("Start a whole exchange on this machine.", "在本机启动整套交换系统。")))
+@app.command(
+    help=str(
+        Text(
+            "Start a whole exchange on this machine. It begins from nothing: keys, ledgers, "
+            "accounts and catalog of an earlier one in the directory are removed.",
+            "在本机启动整套交换系统。每次从零开始：目录中先前的密钥、账本、账号和数据目录将被删除。",
+        )
+    )
+)
 def up(
     directory: Directory = DEFAULT_DIRECTORY,
     config: Annotated[
@@ -48,7 +56,7 @@ def up(
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
     from catalog.sample_catalog import fill
-    from exchange.cluster import Cluster
+    from exchange.cluster import CATALOG, Cluster
     from exchange.cluster_config import load_cluster_config
     from exchange.commands.tables import show_cluster, show_people
     from protos import terminal
@@ -82,6 +90,15 @@ def up(
     )
     if filling is not None:
         show_people(running, directory, wanted.department[0].name)
+        authority, people = directory / "exchange" / "ca.crt", directory / CATALOG
+        terminal.say(
+            Text(
+                f"Browsers and commands trust the catalog by its authority: {authority}\n"
+                f"For its workbench:  veil account add NAME --role administrator --dir {people}",
+                f"浏览器与命令行凭证书机构文件信任目录服务：{authority}\n"
+                f"登录工作台前先建账号：veil account add 账号 --role administrator --dir {people}",
+            )
+        )
 
 
 def _make_people(cluster: Cluster, department: str) -> None:

@@ -13,8 +13,8 @@ from catalog.cli_options import AsJson, print_json, said
 from catalog.client.cases.options import body_of, option
 from catalog.client.connection import Connection
 from catalog.client.profile import KeyFileOption, ServerOption, connection
-from catalog.workflows.model import Step, Workflow
-from protos.language import Text
+from catalog.workflows.model import PARTIES, Step, Workflow
+from protos.language import Text, joined
 
 _COMMON: Final = {
     "server": (ServerOption, ""), "key_file": (KeyFileOption, None), "as_json": (AsJson, False),
@@ -48,13 +48,24 @@ def add_to(app: typer.Typer, workflow: Workflow) -> None:
     app.command("show", help=said("Show a case, what was done in it, and verify that.",
                                   "查看案件及办理过程，并核验。"))(_shower(workflow))  # fmt: skip
     for step in workflow.steps:
-        help_ = said(f"{step.title.en[:1].upper()}{step.title.en[1:]}.", f"{step.title.zh}。")
-        app.command(step.name, help=help_)(_taker(workflow, step))
+        app.command(step.name, help=str(_about(workflow, step)))(_taker(workflow, step))
     if any(step.office for step in workflow.steps):
         app.command("decide", help=said(
             "As an officer, sign a step's decision offline, into a file, for REST.",
             "由签批人离线签署某一步的决定并写入文件，供 REST 使用。",
         ))(_decider(workflow))  # fmt: skip
+
+
+def _about(workflow: Workflow, step: Step) -> Text:
+    """What a step is, who takes it, and from where to where it leads."""
+    titles = [workflow.state(name).title for name in step.before]
+    before = joined(titles, Text(", ", "、")) if titles else Text("new", "新建")
+    after = workflow.state(step.after).title if step.after else before
+    who, what, kind = PARTIES[step.by], step.title, workflow.title
+    return Text(f"{what.en[:1].upper()}{what.en[1:]}.\n\n{kind.en[:1].upper()}{kind.en[1:]}: "
+                f"{before.en} → {after.en}. By {who.en}.",
+                f"{what.zh}。\n\n{kind.zh}：{before.zh} → {after.zh}。"
+                f"办理人：{who.zh}。")  # fmt: skip
 
 
 def _finder(workflow: Workflow) -> Callable[..., None]:
