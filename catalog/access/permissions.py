@@ -112,9 +112,15 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "asset.examine": {"administrator": "all"},
     "asset.object": {"member": "all"},
     "asset.cancel": {"steward": "department"},
-    "authorisation.read": {"member": "own", **_OVERSEERS},
+    # A department sees what it was named in: that it may release a person's data.
+    "authorisation.read": {"member": "own", **_OFFICES, **_OVERSEERS},
     "authorisation.give": {"member": "own"},
-    "authorisation.use": {"administrator": "all"},
+    "authorisation.use": {
+        "member": "own",
+        "steward": "department",
+        "operator": "department",
+        "administrator": "all",
+    },
     "licence.read": {"visitor": "open", "broker": "own", **_OVERSEERS},
     "licence.apply": {"broker": "own"},
     "licence.decide": {"administrator": "all"},

@@ -51,8 +51,11 @@ def check_caller(step: Step, case: Case | None, caller: Principal) -> None:
         # What opens a case belongs to whoever opens it; rules say for which department.
         caller.require_of(step.action, owner=caller.account, department=caller.department)
         return
-    owners = {"owner": case.owner, "counterpart": case.counterpart, "anybody": case.owner}
-    ours = step.by in {"department", "anybody"}
+    owners = {
+        "owner": case.owner, "counterpart": case.counterpart, "user": case.counterpart,
+        "anybody": case.owner,
+    }  # fmt: skip
+    ours = step.by in {"department", "user", "anybody"}
     # Only what the step is for: who asked must not decide because the case is also "its own".
     caller.require_of(
         step.action, owner=owners.get(step.by, ""), department=case.department if ours else ""

@@ -157,7 +157,17 @@ def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
     assert "job-7 by li" in veil("citizen", "authorise", "uses")
     assert "1 use holds" in veil("citizen", "authorise", "uses")
     assert veil("citizen", "authorise", "uses", "--json")["uses"][0]["proof"]
-    assert "withdrawn" in veil("citizen", "authorise", "withdraw", made["id"])
+    veil("li", "authorise", "use", made["id"], "--operation", "lookup", "--purpose", "看病",
+         "--reference", "job-8")  # fmt: skip
+    shown = veil("citizen", "authorise", "show", made["id"])
+    assert "used up" in shown
+    assert "job-8" in shown
+    assert "3 of 3 proven to be in the log" in shown
+    assert veil("citizen", "authorise", "uses").count("entry") == 2
+    other = veil("citizen", "authorise", "give", "--title", "查询", "--recipient", "li",
+                 "--dataset", "YL/1", "--operation", "lookup", "--purpose", "看病",
+                 "--until", world.until, "--times", "2", "--json")  # fmt: skip
+    assert "withdrawn" in veil("citizen", "authorise", "withdraw", other["id"])
 
 
 def test_a_server_that_lies_is_found(
