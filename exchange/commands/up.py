@@ -89,7 +89,6 @@ def up(
         )
     )
     if filling is not None:
-        show_people(running, directory, wanted.department[0].name)
         authority, people = directory / "exchange" / "ca.crt", directory / CATALOG
         terminal.say(
             Text(
@@ -99,6 +98,7 @@ def up(
                 f"登录工作台前先建账号：veil account add 账号 --role administrator --dir {people}",
             )
         )
+        show_people(running, directory, wanted.department[0].name)
 
 
 def _make_people(cluster: Cluster, department: str) -> None:
