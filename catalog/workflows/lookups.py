@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from catalog.registry.entries import Entry, entry
-from catalog.registry.tables import DepartmentRow
+from catalog.registry.tables import DatasetRow, DepartmentRow
 from catalog.registry.withdrawal import unknown
 from catalog.workflows.case import Case, case_of
 from catalog.workflows.situation import Situation, refused
@@ -69,6 +69,15 @@ def department(connection: Connection, code: str) -> str:
         Text(f"there is no department {code!r}", f"没有代码为“{code}”的部门"),
         Text("veil catalog departments lists them", "用 veil catalog departments 查看"),
     )
+
+
+def provides(connection: Connection, code: str, dataset: tuple[str, str]) -> bool:
+    """Says whether a department provides a registered dataset."""
+    found = select(DatasetRow.id).where(
+        DatasetRow.source == dataset[0], DatasetRow.identifier == dataset[1],
+        DatasetRow.provider == code, DatasetRow.state == "registered",
+    )  # fmt: skip
+    return bool(code) and connection.execute(found).first() is not None
 
 
 def of_owner(connection: Connection, kind: str, owner: str, *states: str) -> list[Case]:

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from catalog.certificates.reading import CertificateReader
+from catalog.certificates.records import Record
 from catalog.workflows.case import find_case, history
 from catalog.workflows.lookups import of_owner, registered
 from catalog.workflows.situation import Change, Situation, refused
@@ -81,15 +82,24 @@ def ordered(at: Situation) -> Change:
 
 def delivered(at: Situation) -> Change:
     """Checks that a circulation certificate proves the delivery, and has proved no other."""
-    identifier = at.said["circulation"]
-    if at.office is None or not _circulates(at.office, identifier):
+    return Change(once=circulation(at, at.said["circulation"]).urn)
+
+
+def circulation(at: Situation, identifier: str) -> Record:
+    """Returns the circulation certificate with this whole id; it must be in force.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = None if at.office is None else _circulates(at.office, identifier)
+    if found is None:
         raise refused(
             "circulation",
             Text("this is no circulation certificate that is in force", "这不是有效的流通证书"),
             Text("give its whole id; see: veil certificate list",
                  "请给出完整编号；参见：veil certificate list"),
         )  # fmt: skip
-    return Change(once=at.office.find(identifier).urn)
+    return found
 
 
 def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
@@ -101,10 +111,11 @@ def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     return False
 
 
-def _circulates(office: CertificateReader, identifier: str) -> bool:
+def _circulates(office: CertificateReader, identifier: str) -> Record | None:
     try:
         record = office.find(identifier)
     except InputError:
-        return False
+        return None
     whole = identifier in {record.id, record.urn}
-    return whole and record.kind == _CIRCULATION and not any(office.state(record).values())
+    sound = whole and record.kind == _CIRCULATION and not any(office.state(record).values())
+    return record if sound else None

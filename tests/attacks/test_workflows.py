@@ -25,7 +25,7 @@ from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.consent import Use, authorised, use
 from catalog.workflows.events import unverified_event
 from catalog.workflows.verifying import BrokenCaseError, verify_all
-from protos.faults import PolicyError, TrustError, UnavailableError
+from protos.faults import ConflictError, PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, POLICE
 from tests.certificate_world import ExactJob
@@ -498,6 +498,58 @@ def test_an_authorisation_for_one_use_serves_once_also_at_the_same_moment(fresh:
     assert [event["step"] for event in events] == ["give", "use"]
     assert all(event["proof"] for event in events)
     assert fresh.call("other", "GET", case).status_code == 404
+
+
+USED = {"operation": "lookup", "purpose": "看病就医", "reference": "job-1"}
+
+
+def test_whoever_may_use_a_person_s_data_says_so_first_and_only_within_its_words(
+    fresh: World,
+) -> None:
+    case = authorisation(fresh, times=3)
+    # Somebody else's authorisation looks like none; the subject does not use it for others.
+    for stranger in ("wu", "steward", "police", "other"):
+        assert fresh.code(stranger, case, "use", **USED) == (404, "case.unknown")
+    assert fresh.code("citizen", case, "use", **USED) == (403, "access.refused")
+    for more, code in (
+        ({"purpose": "营销"}, "case.purpose"), ({"operation": "score"}, "case.operation"),
+        ({"reference": "urn:uuid:" + "0" * 8 + "-0000-4000-8000-" + "0" * 12}, "case.circulation"),
+        ({"reference": "urn:uuid:"}, "case.circulation"),
+    ):  # fmt: skip
+        assert fresh.code("li", case, "use", **USED | more) == (400, code)
+    assert fresh.act("li", case, "use", **USED)["state"] == "active"
+    assert fresh.code("li", case, "use", **USED) == (409, "case.replayed")
+    with pytest.raises(ConflictError):
+        use(fresh.services.cases, PEOPLE["citizen"].subject, LOOKUP, "job-1")
+    page = fresh.get("citizen", "authorisations/uses")
+    assert [(each["by"], each["fields"]) for each in page["uses"]] == [("li", USED)]
+    assert all(each["proof"] for each in page["uses"])
+    # After the last day, and after withdrawal, whatever the number.
+    late = fresh.clock.now + 201 * 86_400
+    now, fresh.clock.now = fresh.clock.now, late
+    assert fresh.code("li", case, "use", **USED | {"reference": "job-2"}) == (400, "case.until")
+    fresh.clock.now = now
+    fresh.act("citizen", case, "withdraw")
+    assert fresh.code("li", case, "use", **USED | {"reference": "job-2"}) == (400, "case.step")
+
+
+def test_the_department_that_releases_the_data_must_be_its_provider(fresh: World) -> None:
+    case = authorisation(fresh, department=HEALTH.code)
+    assert fresh.code("police", case, "use", **USED) == (404, "case.unknown")
+    assert fresh.act("operator", case, "use", **USED)["state"] == "spent"
+    assert fresh.code("li", case, "use", **USED | {"reference": "2"}) == (400, "case.step")
+    # Being named is not enough, neither for data of others nor for what is not there.
+    for code in ("YL/closed", "YL/absent"):
+        named = authorisation(
+            fresh, department=POLICE.code, datasets=[{"source": "local", "identifier": code}]
+        )
+        assert fresh.code("police", named, "use", **USED) == (400, "case.provider")
+    absent = fresh.call("citizen", "POST", "authorisations", {
+        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x",
+        "until": fresh.until, "times": 1, "department": "nobody",
+        "datasets": [{"source": "local", "identifier": "YL/1"}],
+    })  # fmt: skip
+    assert absent.json()["code"] == "case.department"
 
 
 def test_a_subject_sees_every_use_with_its_proof_and_nobody_else_s(fresh: World) -> None:
