@@ -106,7 +106,7 @@ PERMISSIONS: Final[dict[Action, dict[Role, Reach]]] = {
     "request.review": {"steward": "department"},
     "request.approve": {"chief": "department"},
     # The grant itself is signed by the department's key, whoever carries it.
-    "request.grant": {"analyst": "own", **_OFFICES},
+    "request.grant": {"analyst": "own", **_OFFICES, "administrator": "all"},
     "asset.read": {"visitor": "open", **_OFFICES, **_OVERSEERS},
     "asset.apply": {"steward": "department"},
     "asset.examine": {"administrator": "all"},

@@ -7,7 +7,7 @@ seen: of two that come at once one is taken, and the other learns that the case 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -74,6 +74,8 @@ class Cases:
         self.registry = registry
         self.office = office
         self.clocks: Clocks = read_clocks(registry.directory, workflows)
+        self.stepped: Callable[[], None] = lambda: None
+        """Called behind every step, for whoever serves what it leads to."""
 
     @property
     def book(self) -> CertificateReader | None:
@@ -91,6 +93,7 @@ class Cases:
             _check_number(connection, workflow, caller, self.registry.now())
             made = self._take(connection, sequence, workflow, workflow.first, None, caller, wanted)
         self.settle()
+        self.stepped()
         return made
 
     def act(
@@ -115,6 +118,7 @@ class Cases:
             taking.check_clock(workflow, step, case, self.clocks, self.registry.now())
             made = self._take(connection, sequence, workflow, step, case, caller, wanted)
         self.settle()
+        self.stepped()
         return made
 
     def case(self, workflow: Workflow, identifier: str, caller: Principal) -> Case:

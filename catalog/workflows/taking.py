@@ -157,8 +157,8 @@ def check_document(step: Step, document: str) -> None:
                  f"{step.name} 须附{step.office}的签名决定")
             if step.office
             else Text(f"{step.name} takes no signed decision", f"{step.name} 不需要签名决定"),
-            remedy=Text("sign with your own key: give --key to the command",
-                        "请用本人密钥签署：在命令中指定 --key")
+            remedy=Text("sign with your own key: give --sign-with to the command",
+                        "请用本人密钥签署：在命令中指定 --sign-with")
             if step.office
             else Text("leave it out", "请去掉"),
             code="case.document",

@@ -21,7 +21,7 @@ from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.case import history
 from catalog.workflows.consent import Use, use
 from catalog.workflows.events import unverified_event
-from protos.faults import MissingError, TrustError, VeilError
+from protos.faults import InputError, MissingError, TrustError, VeilError
 from protos.keyfile import write_private
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH
@@ -260,3 +260,32 @@ def test_the_operator_pins_nodes_and_verifies_all_cases(world: World) -> None:
     assert isinstance(twice.exception, TrustError)
     wrong = CliRunner().invoke(catalog_app, ["pin", "none", key, "--dir", directory])
     assert isinstance(wrong.exception, VeilError)
+
+
+def test_an_officer_signs_offline_what_was_verified_and_nothing_else(
+    world: World, tmp_path: Path
+) -> None:
+    """The file comes from a server, over a stick: it may be anything."""
+    key, file, output = tmp_path / "wu.pem", tmp_path / "case.json", tmp_path / "yes.json"
+    pem = world.keys["steward"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(key, pem)
+    case = world.request("wu")
+    body = world.get("auditor", f"{case}/events")
+
+    def decide(content: object, step: str = "review", app: str = "request") -> Any:  # noqa: ANN401
+        file.write_text(json.dumps(content), "utf-8")
+        words = ["decide", str(file), "--step", step, "--sign-with", str(key)]
+        return CliRunner().invoke(APPS[app], [*words, "--output", str(output)])
+
+    altered = json.loads(json.dumps(body))
+    altered["events"][0]["salt"] = "ab" * 32
+    for wrong in (altered, {}, [], {**body, "events": []}):
+        assert isinstance(decide(wrong).exception, TrustError | InputError)
+    for step in ("submit", "grant", "withdraw", "x"):
+        assert isinstance(decide(body, step).exception, InputError)
+    assert isinstance(decide(body, "refuse", "demand").exception, TrustError), "another kind"
+    assert isinstance(decide(body, "review-refuse").exception, InputError), "without reasons"
+    assert not output.exists()
+    done = decide(body)
+    assert (done.exit_code, "统计床位" in done.output) == (0, True), done.output
+    world.act("steward", case, "review", decision=output.read_text("utf-8"))

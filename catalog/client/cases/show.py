@@ -89,6 +89,15 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
                  indent=2)  # fmt: skip
 
 
+def show_asked(workflow: Workflow, evidence: Evidence) -> None:
+    """Prints what is asked in a case, as it was verified: what an officer decides on."""
+    asked = evidence.asked
+    terminal.say(f"{asked.title}  {asked.case}", style="bold", hang=2)
+    for field in workflow.step(asked.step).fields:
+        if field.name in asked.fields:
+            _field(field.title, asked.fields[field.name])
+
+
 def moment(seconds: int) -> str:
     """Returns a time, to the minute."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
