@@ -138,7 +138,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pa
         out = tmp_path / f"out{next(count)}.parquet"
         keys = [(k.domain, k.id, k.secret.hex()) for k in KEYS.keys]
         task = ReleaseTask(
-            str(path), sheet, 2048 * MIB, 1 << 40, 1 << 20,
+            str(path), sheet, 2048 * MIB, 1 << 40, 1 << 20, 2,
             policy, str(tmp_path), "", keys, "", str(out),
         )  # fmt: skip
         run_child(task)
