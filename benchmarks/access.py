@@ -64,6 +64,7 @@ def serve(directory: Path, pipe: Connection) -> None:
         _, key = found.gate.keys.add(maker, wish)
         app = create_app(found)
         app.include_router(router)
+        app.router.routes.insert(0, app.router.routes.pop())  # where the data's own routes stand
         server = HttpServer(app, "127.0.0.1:0", limits=DOWNLOADS)
         server.start()
         pipe.send((server.port, key))

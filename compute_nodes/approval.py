@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,16 +20,18 @@ from typing import Final
 
 from catalog.algebra import BoolOp, ColumnRef, Compare, Constant, Expr, InList
 from catalog.algebra_text import aggregate_text
+from catalog.certificates.decisions import Decision
 from catalog.certificates.grants import GrantRequest, issue_grant, read_granted, read_request
 from catalog.codec import dataset_digest
 from catalog.config import load_dataset
 from catalog.typing_rules import MAX_DECIMALS
+from compute_nodes.answering import send_answer
 from compute_nodes.config import load_node_config
 from compute_nodes.deciding import Ruling, rule_on
-from compute_nodes.jobs.requests import grant_answer
+from compute_nodes.ending import ended_by_officers
+from compute_nodes.jobs.requests import DENIED, ENDED, GRANT
 from compute_nodes.officers import GrantRules
-from compute_nodes.rpc.link import ExchangeLink
-from compute_nodes.rpc.membership import Membership, TlsFiles
+from compute_nodes.rpc.membership import Membership
 from compute_nodes.store import NodeStore, RequestRow
 from desensitize.column import Column
 from protos.cards import Pins
@@ -94,22 +95,28 @@ def approve(directory: Path, prefix: str, *, override: bool = False) -> str:
         # to itself.
         with store.db.write() as db:
             row = store.request(prefix)
+            if store.ends.of(db, row.id) is not None:
+                raise InputError(
+                    Text("this grant was revoked, which has no way back", "此授权已撤销，不可恢复"),
+                    remedy=Text("have the analyst ask anew", "请分析员重新申请"),
+                    code="grant.ended",
+                )
             token = row.answer if row.state == "granted" else None
             if token is None:
                 token = _signed(
                     directory, member, consider(directory, store, row), override=override
                 )
                 store.keep_answer(db, row.id, "granted", token)
-        _send(directory, member, row.id, "grant", token)
+        send_answer(directory, member, row.id, GRANT, token)
         return row.id
     finally:
         store.close()
 
 
-def sign_by_decisions(
-    directory: Path, store: NodeStore, department: str, request: str
-) -> str | None:
-    """Signs a grant if the department's rules are satisfied by officers' decisions.
+def answer_decisions(
+    directory: Path, store: NodeStore, department: str, request: str, decisions: Sequence[Decision]
+) -> tuple[str, str] | None:
+    """Keeps decisions on a request; by the department's rules they make a grant, or end one.
 
     What a person would have to weigh (an overlap with an earlier release) stays for a person, and
     so does what was denied before.
@@ -119,18 +126,27 @@ def sign_by_decisions(
         store: The node's, opened.
         department: The node's name.
         request: Id of a request.
+        decisions: Whose signatures hold; what was kept before counts as well.
 
     Returns:
-        The grant, also if it was signed before; None if the request waits for a hand.
+        Kind and body of the answer, also if it was signed before: the grant, or that it has ended;
+        None if the request waits for a hand.
 
     Raises:
         InputError: The rules are malformed.
     """
-    rules = load_node_config(directory).grants
+    try:
+        rules = load_node_config(directory).grants
+    except InputError:
+        store.add_decisions(request, decisions)  # for when the file is mended
+        raise
+    officers = frozenset() if rules is None else frozenset(each.key for each in rules.officer)
+    store.add_decisions(request, decisions, officers)
     with store.db.write() as db:
         row = store.request(request)
         if row.state == "granted":
-            return row.answer
+            ended = ended_by_officers(directory, store, db, rules, department, row)
+            return (GRANT, row.answer) if ended is None else (ENDED, ended)
         if rules is None or row.state != "waiting":
             return None
         considered = consider(directory, store, row)
@@ -144,7 +160,7 @@ def sign_by_decisions(
         store.keep_answer(db, row.id, "granted", token)
     who = ", ".join(each.who for each in ruling.heard if each.counts)
     LOG.info("granted %s on the decisions of %s", row.id[:12], who)
-    return token
+    return GRANT, token
 
 
 def ruling_on(
@@ -178,7 +194,7 @@ def deny(directory: Path, prefix: str, reason: str) -> str:
     try:
         row = store.request(prefix)
         _keep_denial(store, row.id, reason)
-        _send(directory, Membership.load(directory), row.id, "denied", reason)
+        send_answer(directory, Membership.load(directory), row.id, DENIED, reason)
         return row.id
     finally:
         store.close()
@@ -205,17 +221,6 @@ def _signed(directory: Path, member: Membership, considered: Considered, *, over
     return issue_grant(key, member.name, considered.request, now=int(time.time()))
 
 
-def _send(directory: Path, member: Membership, request: str, kind: str, body: str) -> None:
-    link = ExchangeLink(
-        member.exchange, TlsFiles.within(directory), session=lambda: secrets.token_hex(16)
-    )
-    link.start()
-    try:
-        link.push(grant_answer(request, member.name, kind, body))
-    finally:
-        link.close()
-
-
 def _keep_denial(store: NodeStore, request: str, reason: str) -> None:
     """Keeps a denial, unless the request was granted: also a moment ago, by another process."""
     with store.db.write() as db:
@@ -227,12 +232,11 @@ def _keep_denial(store: NodeStore, request: str, reason: str) -> None:
     if not kept:
         raise InputError(
             Text(
-                "it was granted before; a signed grant cannot be taken back",
-                "此前已授权；已签署的授权不能撤回",
+                "it was granted before, so it cannot be denied",
+                "此前已授权，不能再拒绝",
             ),
             remedy=Text(
-                "it ends by itself; later requests can be denied",
-                "授权到期自行失效；以后的申请可以拒绝",
+                "end the grant: veil node grants revoke", "请撤销授权：veil node grants revoke"
             ),
             code="grant.granted",
         )

@@ -17,7 +17,12 @@ app = typer.Typer(
 grants_app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help=str(Text("Look at grant requests; approve or deny them.", "查看、批准或拒绝授权申请。")),
+    help=str(
+        Text(
+            "Look at grant requests; approve or deny them, revoke grants.",
+            "查看、批准或拒绝授权申请，撤销授权。",
+        )
+    ),
 )
 app.add_typer(grants_app, name="grants")
 
@@ -258,6 +263,42 @@ def approve(
 
     identifier = sign(directory, request, override=override)
     terminal.done(Text(f"Granted {identifier[:12]}.", f"已授权 {identifier[:12]}。"))
+
+
+@grants_app.command(
+    help=str(
+        Text(
+            "End a grant: this node answers nothing under it any more.",
+            "撤销授权：本节点不再据此作答。",
+        )
+    )
+)
+def revoke(
+    request: RequestId,
+    reason: Annotated[
+        str, typer.Option(help=str(Text("Why; the analyst reads it.", "原因，分析员可见。")))
+    ],
+    directory: NodeDirectory = DEFAULT,
+) -> None:
+    """Ends a grant here first, then tells the exchange."""
+    from compute_nodes.ending import revoke as end
+    from protos import terminal
+
+    identifier, untold = end(directory, request, reason)
+    terminal.done(
+        Text(
+            f"Revoked {identifier[:12]}: nothing is answered under it any more.",
+            f"已撤销 {identifier[:12]}：不再据此作答。",
+        )
+    )
+    if untold is not None:
+        terminal.say(
+            Text(
+                f"The exchange does not know it yet ({untold.said.en}); run this again.",
+                f"交换中心尚未得知（{untold.said.zh}）；请再次运行以通知。",
+            ),
+            style=terminal.BAD,
+        )
 
 
 @grants_app.command(help=str(Text("Deny a request.", "拒绝申请。")))

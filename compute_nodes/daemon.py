@@ -12,23 +12,25 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.certificates.decisions import Decision
 from catalog.codec import to_json
 from catalog.config import load_dataset, load_policy
 from catalog.dataset import Dataset
 from catalog.declaration import declare, held_as
 from catalog.policy import Policy
-from compute_nodes.approval import sign_by_decisions
+from compute_nodes.approval import answer_decisions
 from compute_nodes.config import NodeConfig, load_node_config
 from compute_nodes.guard import Guard
-from compute_nodes.jobs.job import Job, JobTools
+from compute_nodes.jobs.job import Job
 from compute_nodes.jobs.machines import Keys
 from compute_nodes.jobs.part import Source
 from compute_nodes.jobs.requests import take_request
+from compute_nodes.jobs.tools import JobTools
 from compute_nodes.noise import draw_noise
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.enrol import renew, renewal_due
@@ -225,7 +227,7 @@ class NodeDaemon:
         assert tools is not None  # noqa: S101 - set by start
         if not delivery.job:
             reply = take_request(
-                delivery, self._store, tools.department, int(time.time()), self._sign
+                delivery, self._store, tools.department, int(time.time()), self._weigh
             )
             self._push(reply)
             return
@@ -237,8 +239,9 @@ class NodeDaemon:
                 worker.start()
                 worker.give(delivery)
 
-    def _sign(self, request: str) -> str | None:
-        return sign_by_decisions(self._directory, self._store, self._member.name, request)
+    def _weigh(self, request: str, decisions: Sequence[Decision]) -> tuple[str, str] | None:
+        name = self._member.name
+        return answer_decisions(self._directory, self._store, name, request, decisions)
 
     def _push(self, delivery: Delivery) -> None:
         try:

@@ -50,11 +50,13 @@ class Ruling:
         enough: Whether the node may sign.
         heard: Every decision.
         missing: What is still needed, in words; "" if nothing.
+        against: Officers' last words that are a no, oldest first.
     """
 
     enough: bool
     heard: tuple[Heard, ...]
     missing: Text
+    against: tuple[Decision, ...] = ()
 
 
 def rule_on(
@@ -76,10 +78,6 @@ def rule_on(
         dataset: That it asks about.
         now: The time, with a time zone.
     """
-    rule = rules.rule_for(dataset)
-    if rule is None:
-        by_hand = Text("this dataset's grants are signed by hand", "须人工签发")
-        return Ruling(enough=False, heard=(), missing=by_hand)
     code, asked = rules.department or department, request_digest(request)
     officers = {officer.key: officer for officer in rules.officer}
     # Whoever signs twice has changed their mind: the later word counts, whichever comes first here.
@@ -93,9 +91,15 @@ def rule_on(
         name = each.fingerprint if officer is None else officer.name
         heard.append(Heard(name, each.office, counts=why is None, why=why or NOTHING))
         yes[each.office] += why is None
-    if any(each.verdict != "approve" for each in last.values()):
-        said_no = Text("an officer has said no", "有签批人不同意")
-        return Ruling(enough=False, heard=tuple(heard), missing=said_no)
+    against = tuple(each for each in last.values() if each.verdict != "approve")
+    rule = rules.rule_for(dataset)
+    if against or rule is None:
+        why = (
+            Text("an officer has said no", "有签批人不同意")
+            if against
+            else Text("this dataset's grants are signed by hand", "须人工签发")
+        )
+        return Ruling(enough=False, heard=tuple(heard), missing=why, against=against)
     lacking = {office: most - yes[office] for office, most in rule.needs.items()}
     missing = joined(
         Text(f"{number} × {OFFICES[office].en}", f"{number} 名{OFFICES[office].zh}")

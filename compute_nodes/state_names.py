@@ -17,6 +17,7 @@ _NAMES: Final[dict[str, Text]] = {
     "waiting": Text("waiting", "待答复"),
     "granted": Text("granted", "已授权"),
     "denied": Text("denied", "已拒绝"),
+    "ended": Text("revoked", "已撤销"),
     "adhoc": Text("ad hoc", "带噪"),
     "exact": Text("exact", "精确"),
     "accepted": Text("accepted", "已接受"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from catalog.certificates.decisions import Decision, read_decision
 from catalog.identity.database import Database
+from compute_nodes.grant_ends import GrantEnds
 from compute_nodes.ledger import BudgetLedger, EgressLedger
 from protos.faults import InputError, PolicyError, ProtocolError
 from protos.language import Text
@@ -135,7 +136,8 @@ class NodeStore:
     def __init__(self, path: Path) -> None:
         self.budget = BudgetLedger()
         self.egress = EgressLedger()
-        schemas = (_SCHEMA, self.budget.schema, self.egress.schema)
+        self.ends = GrantEnds()
+        schemas = (_SCHEMA, self.ends.schema, self.budget.schema, self.egress.schema)
         self.db = Database(path, "\n".join(schemas))
 
     def open(self) -> None:
@@ -324,12 +326,13 @@ class NodeStore:
     # --- grants
 
     def check_grant(self, grant_id: str, snapshot: str, job: str) -> None:
-        """Checks that a grant has not been used for its one release over a snapshot.
+        """Checks that a grant stands, and has not been used for its one release over a snapshot.
 
         Raises:
-            PolicyError: Another job has used it.
+            PolicyError: It was revoked, or another job has used it.
         """
         with self.db.read() as db:
+            self.ends.check(db, grant_id)
             row = db.execute(
                 "SELECT job FROM grant_use WHERE grant_id = ? AND snapshot = ?",
                 (grant_id, snapshot),
@@ -341,9 +344,10 @@ class NodeStore:
         """Counts the jobs that begin on a grant: a drop-out does not burn it, probing does.
 
         Raises:
-            PolicyError: Too many jobs have begun without a release.
+            PolicyError: It was revoked, or too many jobs have begun without a release.
         """
         with self.db.write(durable=False) as db:
+            self.ends.check(db, grant_id)
             db.execute(
                 "INSERT OR IGNORE INTO grant_try VALUES (?, ?, ?)", (grant_id, snapshot, job)
             )
@@ -368,9 +372,10 @@ class NodeStore:
         """Uses a grant, just before the values leave; the same job may do so again.
 
         Raises:
-            PolicyError: Another job has used it.
+            PolicyError: It was revoked, or another job has used it.
         """
         with self.db.write(durable=False) as db:
+            self.ends.check(db, grant_id)
             db.execute(
                 "INSERT OR IGNORE INTO grant_use VALUES (?, ?, ?)", (grant_id, snapshot, job)
             )
@@ -384,15 +389,30 @@ class NodeStore:
                 (request, token, now),
             )
 
-    def add_decisions(self, request: str, decisions: Iterable[Decision]) -> None:
-        """Keeps officers' decisions on a request; what is kept is never replaced."""
+    def add_decisions(
+        self, request: str, decisions: Sequence[Decision], officers: Collection[str] = ()
+    ) -> None:
+        """Keeps officers' decisions on a request; what is kept is never replaced.
+
+        Args:
+            request: Its id.
+            decisions: Whose signatures hold.
+            officers: Fingerprints of this department's: whoever fills the room of strangers
+                leaves theirs.
+        """
         with self.db.write() as db:
             (kept,) = db.execute(
                 "SELECT count(*) FROM grant_decision WHERE request = ?", (request,)
             ).fetchone()
+            ours = [d for d in decisions if d.fingerprint in officers]
+            strange = [d for d in decisions if d.fingerprint not in officers]
             db.executemany(
                 "INSERT OR IGNORE INTO grant_decision VALUES (?, ?, ?)",
-                [(request, d.id, d.document) for d in decisions][: MOST_DECISIONS - kept],
+                [(request, d.id, d.document) for d in ours][: max(2 * MOST_DECISIONS - kept, 0)],
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO grant_decision VALUES (?, ?, ?)",
+                [(request, d.id, d.document) for d in strange][: max(MOST_DECISIONS - kept, 0)],
             )
 
     def decisions(self, request: str) -> list[Decision]:
@@ -414,6 +434,8 @@ class NodeStore:
             "UPDATE grant_request SET state = ?, answer = ? WHERE id = ?",
             (state, answer, request),
         )
+        if state == "granted":
+            self.ends.note_heard(db, request)
 
     def requests(self) -> list[RequestRow]:
         """All grant requests, newest first."""
@@ -423,6 +445,11 @@ class NodeStore:
                 " ORDER BY received_at DESC, rowid DESC"
             ).fetchall()
         return [RequestRow(*row) for row in rows]
+
+    def ended(self, request: str) -> str | None:
+        """Returns the signed end of a request's grant; None while it stands."""
+        with self.db.read() as db:
+            return self.ends.of(db, request)
 
     def request(self, prefix: str) -> RequestRow:
         """One grant request by the beginning of its id.

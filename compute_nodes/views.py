@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from catalog.certificates.grant_ends import unverified_reason
 from compute_nodes.approval import consider, ruling_on
 from compute_nodes.config import load_node_config
 from compute_nodes.daemon import Holding, load_holdings
@@ -138,13 +139,14 @@ def show_requests(directory: Path) -> None:
     """Every grant request."""
     with _store(directory) as store:
         considered = [consider(directory, store, row) for row in store.requests()]
+        ended = {c.row.id for c in considered if store.ended(c.row.id) is not None}
     if not considered:
         terminal.say(Text("Nobody has asked for a grant yet.", "尚无授权申请。"))
         return
     rows = [
         (
             c.row.id[:12],
-            state_name(c.row.state),
+            state_name("ended" if c.row.id in ended else c.row.state),
             c.request.analyst if c.request else c.problem,
             str(len(c.overlaps)) if c.overlaps else "–",
             c.request.purpose if c.request else "",
@@ -167,6 +169,7 @@ def show_request(directory: Path, prefix: str) -> None:
     """One request in full, with the earlier releases that it may be subtracted from."""
     with _store(directory) as store:
         considered = consider(directory, store, store.request(prefix))
+        end = store.ended(considered.row.id)
         rules, ruling = load_node_config(directory).grants, None
         if rules is not None:
             ruling = ruling_on(rules, store, Membership.load(directory).name, considered)
@@ -187,6 +190,9 @@ def show_request(directory: Path, prefix: str) -> None:
         (str(Text("Until", "有效期至")), _when(request.expires_at)),
     ]
     terminal.table(["", ""], rows)
+    if end is not None:
+        why = unverified_reason(end)
+        terminal.say(Text(f"Revoked: {why}", f"已撤销：{why}"), style=terminal.BAD)
     for other in considered.overlaps:
         terminal.say(
             Text(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.certificates.grant_ends import read_end
 from catalog.certificates.grants import REQUEST_TYPE, check_answers
 from catalog.identity.database import Database
 from protos.canonical import digest
@@ -24,8 +25,10 @@ from protos.names import check_name
 MOST_OPEN: Final = 100  # requests of one analyst that wait for an answer
 MOST_CHARACTERS: Final = 100_000  # of a request or an answer; each owner is sent a copy
 MOST_DECISION_BYTES: Final = 256 << 10  # of one file of decisions; each owner is sent a copy
-MOST_HAND_INS: Final = 8  # files of decisions on one request
+MOST_HAND_INS: Final = 64  # files of decisions on one request: each department's come alone
+MOST_DECISIONS_IN_ALL: Final = 2 << 20  # bytes of them
 ROUND_PREFIX: Final = "grant/"
+ENDING_PART: Final = "end"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS request (
     id TEXT PRIMARY KEY,
@@ -54,6 +57,20 @@ CREATE TABLE IF NOT EXISTS certificate_due (
     grant_token TEXT NOT NULL,
     problem TEXT NOT NULL DEFAULT ''   -- why none can be issued
 ) STRICT;
+CREATE TABLE IF NOT EXISTS ending (    -- officers' decisions against what was granted
+    sequence INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,                  -- of a request that may come later
+    department TEXT NOT NULL,
+    file BLOB NOT NULL,
+    heard INTEGER NOT NULL DEFAULT 0,  -- the department has it
+    UNIQUE (id, department, file)
+) STRICT;
+CREATE TABLE IF NOT EXISTS ended (
+    id TEXT NOT NULL REFERENCES request (id),
+    department TEXT NOT NULL,
+    token TEXT NOT NULL,               -- signed by the department
+    PRIMARY KEY (id, department)
+) STRICT;
 """
 
 
@@ -73,6 +90,25 @@ class Question:
     request: str
     token: str
     decisions: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Officers' decisions against what one owner has granted.
+
+    Attributes:
+        sequence: Number of its arrival.
+        department: Who granted.
+        request: Id of the request.
+        token: The request, as signed.
+        file: The decisions, unread.
+    """
+
+    sequence: int
+    department: str
+    request: str
+    token: str
+    file: bytes
 
 
 @dataclass(frozen=True)
@@ -223,6 +259,30 @@ class GrantDesk:
             Question(row["department"], row["id"], row["token"], files[row["id"]]) for row in rows
         ]
 
+    def end(self, department: str, request: str, file: bytes) -> None:
+        """Keeps officers' decisions against what a department may have granted, to be handed on.
+
+        Args:
+            department: Whose officers decided; only its node is told.
+            request: Id of the request, which may come later: then the no goes before it.
+            file: As `take` has them.
+        """
+        with self._db.write() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO ending (id, department, file) VALUES (?, ?, ?)",
+                (request, department, file[:MOST_DECISION_BYTES]),
+            )
+
+    def endings(self, *, department: str = "", request: str = "") -> list[Ending]:
+        """Returns what is to be handed on now; see `end` and `waiting`."""
+        with self._db.read() as db:
+            rows = db.execute(
+                "SELECT sequence, department, id, token, file FROM ending JOIN request USING (id)"
+                " WHERE heard = 0 AND ? IN ('', department) AND ? IN ('', id) ORDER BY sequence",
+                (department, request),
+            ).fetchall()
+        return [Ending(*row) for row in rows]
+
     def answer(
         self, department: str, identity: PublicIdentity, round_: str, kind: str, body: bytes
     ) -> None:
@@ -233,19 +293,21 @@ class GrantDesk:
         Args:
             department: Who answers, as its certificate says.
             identity: Its key, as enrolled.
-            round_: ``grant/ID``.
-            kind: ``received`` (nothing changes), ``grant`` or ``denied``.
-            body: The grant (vc+jwt), or the reason in UTF-8.
+            round_: ``grant/ID``, or what `ending_round` says.
+            kind: ``received`` (nothing changes), ``grant``, ``ended`` or ``denied``.
+            body: The grant (vc+jwt), its end (``veil-grant-end+jwt``), or the reason in UTF-8.
 
         Raises:
             InputError: No such request asks this department.
             TrustError: The grant is another owner's, or answers another request.
         """
-        request = round_.removeprefix(ROUND_PREFIX).partition("/")[0]
+        request, _, part = round_.removeprefix(ROUND_PREFIX).partition("/")
         text = body.decode("utf-8", "replace")
+        if part.startswith(ENDING_PART):
+            self._heard(department, part.removeprefix(ENDING_PART))
         if kind == "received":
             return
-        if kind not in ("grant", "denied"):
+        if kind not in ("grant", "ended", "denied"):
             raise InputError(
                 Text(f"{kind!r} is no answer to a request", f"{kind!r} 不是对申请的答复"),
                 code="grant.answer",
@@ -253,7 +315,9 @@ class GrantDesk:
         state = "granted" if kind == "grant" else "denied"
         with self._db.write() as db:
             row = db.execute(
-                "SELECT token FROM request JOIN answer USING (id) WHERE id = ? AND department = ?",
+                "SELECT request.token, body, ended.token AS ended FROM request"
+                " JOIN answer USING (id) LEFT JOIN ended USING (id, department)"
+                " WHERE id = ? AND department = ?",
                 (request, department),
             ).fetchone()
             if row is None:
@@ -261,12 +325,26 @@ class GrantDesk:
                     Text("no request asks this department", "没有向该部门提出的申请"),
                     code="grant.unknown",
                 )
+            if row["ended"] is not None:
+                return  # an answer that was under way; what has ended stays so
+            if kind == "ended":
+                text = read_end(text, row["body"], identity).reason
+                token = body.decode("utf-8")
+                db.execute("INSERT INTO ended VALUES (?, ?, ?)", (request, department, token))
             if kind == "grant":
                 check_answers(text, row["token"], department, identity)
                 db.execute("INSERT INTO certificate_due (grant_token) VALUES (?)", (text,))
             db.execute(
                 "UPDATE answer SET state = ?, body = ? WHERE id = ? AND department = ?",
                 (state, text[:MOST_CHARACTERS], request, department),
+            )
+
+    def _heard(self, department: str, sequence: str) -> None:
+        """Notes that a department has got the decisions by which its grant is to end."""
+        with self._db.write() as db:
+            db.execute(
+                "UPDATE ending SET heard = 1 WHERE sequence = ? AND department = ?",
+                (int(sequence) if sequence.isdecimal() else 0, department),
             )
 
     def due(self, most: int) -> list[DueGrant]:
@@ -307,8 +385,10 @@ class GrantDesk:
         with self._db.read() as db:
             rows = db.execute(
                 "SELECT id, statement, purpose, expires_at, json_group_array(json_object("
-                "'department', department, 'state', state, 'body', body)) FROM request"
-                " JOIN answer USING (id) WHERE analyst = ? AND (? = '' OR id LIKE ? || '%')"
+                "'department', department, 'body', body, 'state',"
+                " CASE WHEN ended.token IS NULL THEN state ELSE 'ended' END)) FROM request"
+                " JOIN answer USING (id) LEFT JOIN ended USING (id, department)"
+                " WHERE analyst = ? AND (? = '' OR id LIKE ? || '%')"
                 " GROUP BY id ORDER BY expires_at",
                 (analyst, request, request),
             ).fetchall()
@@ -324,11 +404,19 @@ class GrantDesk:
         ]
 
 
+def ending_round(ending: Ending) -> str:
+    """Returns the round in which an owner gets decisions against its grant."""
+    return f"{ROUND_PREFIX}{ending.request}/{ENDING_PART}{ending.sequence}"
+
+
 def _keep_decisions(db: sqlite3.Connection, request: str, file: bytes) -> None:
-    (number,) = db.execute("SELECT count(*) FROM decisions WHERE id = ?", (request,)).fetchone()
+    number, size = db.execute(
+        "SELECT count(*), coalesce(sum(length(file)), 0) FROM decisions WHERE id = ?", (request,)
+    ).fetchone()
+    room = number < MOST_HAND_INS and size + len(file) <= MOST_DECISIONS_IN_ALL
     done = db.execute(
-        "INSERT OR IGNORE INTO decisions SELECT ?, ?, ? WHERE ? < ?",
-        (request, number + 1, file, number, MOST_HAND_INS),
+        "INSERT OR IGNORE INTO decisions SELECT ?, ?, ? WHERE ?",
+        (request, number + 1, file, room),
     )
     known = db.execute(
         "SELECT 1 FROM decisions WHERE id = ? AND file = ?", (request, file)
@@ -336,8 +424,8 @@ def _keep_decisions(db: sqlite3.Connection, request: str, file: bytes) -> None:
     if not done.rowcount and known is None:
         raise PolicyError(
             Text(
-                f"decisions on this request were handed in {MOST_HAND_INS} times",
-                f"该申请已提交过 {MOST_HAND_INS} 次决定",
+                f"decisions on this request were handed in {number} times",
+                f"该申请已提交过 {number} 次决定",
             ),
             remedy=Text("make a new request", "请另行申请"),
             code="grant.decisions",

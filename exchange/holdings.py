@@ -13,6 +13,7 @@ from catalog.codec import dataset_digest
 from catalog.declaration import Declaration
 from catalog.interchange.declared import register_declared
 from catalog.registry.registry import Registry
+from catalog.workflows.node_pins import note_enrolled
 from exchange.shelf import DatasetShelf
 from protos.faults import VeilError
 
@@ -30,7 +31,7 @@ class Holdings:
     def __init__(self, registry: Registry, shelf: DatasetShelf) -> None:
         self._registry = registry
         self._shelf = shelf
-        self._latest: dict[str, tuple[Declaration, str]] = {}
+        self._latest: dict[str, tuple[Declaration, str, str]] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="holdings", daemon=True)
@@ -46,12 +47,18 @@ class Holdings:
             self._changed.notify()
         self._thread.join()
 
-    def take(self, declaration: Declaration, token: str) -> None:
-        """Takes a verified declaration; a later one of the same department replaces it."""
+    def take(self, declaration: Declaration, token: str, fingerprint: str) -> None:
+        """Takes a verified declaration; a later one of the same department replaces it.
+
+        Args:
+            declaration: What the node holds.
+            token: As signed.
+            fingerprint: Of the key that signed it, with which the node is enrolled.
+        """
         with self._changed:
             known = self._latest.get(declaration.department)
             if known is None or known[0].issued_at <= declaration.issued_at:
-                self._latest[declaration.department] = declaration, token
+                self._latest[declaration.department] = declaration, token, fingerprint
                 self._changed.notify()
 
     def _run(self) -> None:
@@ -61,12 +68,13 @@ class Holdings:
                 waiting, self._latest = list(self._latest.values()), {}
                 if not waiting:
                     return
-            for declaration, token in waiting:
-                self._write(declaration, token)
+            for declaration, token, fingerprint in waiting:
+                self._write(declaration, token, fingerprint)
 
-    def _write(self, declaration: Declaration, token: str) -> None:
-        known = {dataset_digest(dataset) for dataset in self._shelf.all().values()}
+    def _write(self, declaration: Declaration, token: str, fingerprint: str) -> None:
+        known = {dataset_digest(dataset): dataset for dataset in self._shelf.all().values()}
         try:
+            note_enrolled(self._registry.directory, declaration.department, fingerprint)
             register_declared(self._registry, declaration, token, known)
         except VeilError as error:  # it comes again when the node registers again
             LOG.warning(

@@ -25,11 +25,12 @@ from catalog.policy import Policy
 from catalog.sql_gate import parse
 from compute_nodes.crypto.signatures import signer
 from compute_nodes.guard import Admitted, Guard
-from compute_nodes.jobs.job import Job, JobTools
+from compute_nodes.jobs.job import Job
 from compute_nodes.jobs.machines import Keys
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.jobs.part import Computed, Source
 from compute_nodes.jobs.runs import order_key_info
+from compute_nodes.jobs.tools import JobTools
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.store import NodeStore
 from exchange.coordinator.inputs import Input

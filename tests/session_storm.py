@@ -269,7 +269,7 @@ class Storm:
             self._offer()
 
     def _running(self) -> bool:
-        job = self.exchange.hub._jobs[self.plan.job]
+        job = self.exchange.hub._jobs.find(self.plan.job)
         return not job.ended
 
     def _journal_size(self) -> int:

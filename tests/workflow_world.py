@@ -32,7 +32,7 @@ from catalog.web.services import Services, services
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.cases import Cases
 from catalog.workflows.events import unverified_event
-from catalog.workflows.request_rules import PINS
+from catalog.workflows.node_pins import PINS
 from catalog.workflows.signatures import matter_of
 from protos.did_key import did_of
 from protos.signing import IdentityKey, Pins

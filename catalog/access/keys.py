@@ -252,7 +252,7 @@ def _check(wish: Wish) -> None:
     if not (0 < len(wish.label) <= 100 and wish.label.isprintable()):
         flaw = Text("a label has 1 to 100 characters, in one line", "标签为 1 至 100 个字符，单行")
     elif not 0 < wish.lasts_s <= LONGEST_S:
-        flaw = Text("a key lasts at most 366 days", "密钥有效期最长 366 天")
+        flaw = Text("a key lasts 1 to 366 days", "密钥有效期为 1 至 366 天")
     elif not (0 < wish.per_minute <= 1_000_000 and 0 < wish.per_day <= 1_000_000_000):
         flaw = Text("a quota is a number of calls above zero", "配额须为正整数")
     if flaw is not None:

@@ -65,7 +65,7 @@ def package_search(call: Call, asked: PackageSearch) -> dict[str, Any]:
         found = _packages(call, view, places)
         return {
             "count": int(np.count_nonzero(wanted)), "sort": order, "facets": facets,
-            "results": [{name: each.get(name) for name in asked.fl} for each in found]
+            "results": [{name: each[name] for name in asked.fl if name in each} for each in found]
             if asked.fl else found,
             "search_facets": titled(view, facets),
         }  # fmt: skip

@@ -15,6 +15,7 @@ from catalog.search.query import MOST_HITS
 from catalog.sql_gate import MAX_BYTES
 
 MOST_BODY: Final = 1 << 20  # bytes
+MOST_LISTED: Final = 100  # values of one parameter
 
 
 async def given(request: Request) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def _words(value: object) -> object:
     return value
 
 
-Texts = Annotated[list[str], BeforeValidator(_listed)]
+Texts = Annotated[list[str], BeforeValidator(_listed), Field(max_length=MOST_LISTED)]
 Words = Annotated[str, Field(max_length=500)]
 
 

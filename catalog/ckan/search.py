@@ -40,9 +40,13 @@ def find(view: View, asked: PackageSearch, matches: Matches) -> Found:
     node = solr.parse(asked.q)
     words = solr.words_of(node)
     words = words if words and len(words) <= MOST_WORDS else ()
+    filters = [solr.parse(text) for text in (asked.fq, *asked.fq_list)]
+    if sum(map(solr.terms, (node, *filters))) > solr.MOST_TERMS:
+        raise solr.QueryError(Text(f"a search has at most {solr.MOST_TERMS} values and words",
+                                   f"检索最多 {solr.MOST_TERMS} 个取值和检索词"))  # fmt: skip
     wanted = view.mask & matches.of(node)
-    for text in (asked.fq, *asked.fq_list):
-        wanted &= matches.of(solr.parse(text))
+    for part in filters:
+        wanted &= matches.of(part)
     order = asked.sort.strip() or "score desc, metadata_modified desc"
     places = np.flatnonzero(wanted)
     places = _sorted(view, places, order, words)

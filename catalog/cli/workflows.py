@@ -14,32 +14,41 @@ app = typer.Typer()
 
 @app.command(
     help=said(
-        "Name the key of a department's node; grants that it signs are taken, and no others.",
-        "登记部门节点的密钥指纹；只接受由其签署的授权。",
+        "Confirm the key of a department's node: grants that it signs are taken, and no others. "
+        "Without arguments, list the nodes that have enrolled.",
+        "确认部门节点的密钥：只接受由其签署的授权。不带参数时列出已注册的节点。",
     )
 )
 def pin(
-    department: Annotated[str, typer.Argument(help=said("Its code.", "部门代码。"))],
+    department: Annotated[str, typer.Argument(help=said("Its code.", "部门代码。"))] = "",
     fingerprint: Annotated[
         str,
-        typer.Argument(help=said("64 digits, compared with the department by telephone.",
-                                 "64 位指纹，须与该部门电话核对。")),
-    ],
+        typer.Argument(help=said("64 digits that the department has told; without them, you are "
+                                 "shown those of the node that has enrolled, and asked.",
+                                 "部门告知的 64 位指纹；缺省则显示已注册节点的指纹并要求确认。")),
+    ] = "",
     directory: CatalogDirectory = DEFAULT,
 ) -> None:  # fmt: skip
-    """Pins a department's node."""
-    from catalog.workflows.lookups import department as known
-    from catalog.workflows.request_rules import PINS
+    """Pins a department's node, or lists nodes."""
+    from catalog.show.nodes import compare, show_nodes
+    from catalog.workflows.node_pins import confirm, enrolled_nodes
     from protos import terminal
-    from protos.cards import Pins
 
     with opened(directory) as registry:
-        with registry.database.read() as connection:
-            known(connection, department)
-        pins = Pins.load(registry.directory / PINS)
-        pins.add("department", department, "".join(fingerprint.split()).lower())
-        pins.save(registry.directory / PINS)
+        nodes = enrolled_nodes(registry.directory)
+        if not department:
+            show_nodes(nodes)
+            return
+        ours = [each for each in nodes if each.department == department]
+        told = fingerprint or compare(department, ours)
+        confirm(registry, department, told)
     terminal.done(Text(f"{department} is pinned.", f"{department} 已登记。"))
+    if ours and "".join(told.split()).lower() not in {each.fingerprint for each in ours}:
+        terminal.say(
+            Text("The node that has enrolled for it has another key: ask who that is.",
+                 "以该部门名义注册的节点使用的是其他密钥，请查明其身份。"),
+            style=terminal.BAD,
+        )  # fmt: skip
 
 
 @app.command(

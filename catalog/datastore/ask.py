@@ -26,10 +26,7 @@ MOST_ROWS: Final = 32_000
 MOST_OFFSET: Final = 2**53
 _MOST_VALUES: Final = 1000
 _MOST_WORDS: Final = 16
-_SORT: Final = re.compile(
-    r'\s*(?:"((?:[^"]|"")+)"|([^",]+?))(?:\s+(asc|desc))?(?:\s+nulls\s+last)?\s*(?:,|$)',
-    re.IGNORECASE,
-)
+_QUOTED: Final = re.compile(r'"((?:[^"]|"")+)"')
 
 
 class AskError(InputError):
@@ -154,18 +151,47 @@ def read_sort(text: str) -> tuple[tuple[str, bool], ...]:
     Raises:
         AskError: It is written otherwise.
     """
-    found: list[tuple[str, bool]] = []
-    at = 0
-    while at < len(text):
-        match = _SORT.match(text, at)
-        if match is None or len(found) > _MOST_WORDS:
-            raise AskError(
-                "sort", Text("write: column asc, column desc", "请写：列名 asc, 列名 desc")
-            )
-        name = match[1].replace('""', '"') if match[1] is not None else match[2].strip()
-        found.append((name, (match[3] or "").lower() == "desc"))
-        at = match.end()
-    return tuple(found)
+    parts = [part.strip() for part in _between_commas(text)]
+    if not parts[-1]:  # behind a comma at the end, or of nothing
+        parts.pop()
+    if len(parts) > _MOST_WORDS:
+        raise _no_sort()
+    return tuple(map(_read_order, parts))
+
+
+def _between_commas(text: str) -> list[str]:
+    """Divides a text; a comma within quotes is none. One pass: strangers write it."""
+    parts, begin, within = [], 0, False
+    for at, sign in enumerate(text):
+        within ^= sign == '"'
+        if sign == "," and not within:
+            parts.append(text[begin:at])
+            begin = at + 1
+    return [*parts, text[begin:]]
+
+
+def _read_order(part: str) -> tuple[str, bool]:
+    """Reads a column and its direction, from the end: a column may have blanks in its name."""
+    before = _without(part, "last")
+    part = _without(before or "", "nulls") or part
+    up, down = _without(part, "asc"), _without(part, "desc")
+    name = up or down or part
+    match = _QUOTED.fullmatch(name)
+    if not name or (match is None and '"' in name):
+        raise _no_sort()
+    return match[1].replace('""', '"') if match else name, down is not None
+
+
+def _without(text: str, word: str) -> str | None:
+    """Returns what stands before a last word; None if the text has another, or nothing else."""
+    head = text[: -len(word)]
+    if text[-len(word) :].lower() != word or head == head.rstrip():
+        return None
+    return head.rstrip()
+
+
+def _no_sort() -> AskError:
+    return AskError("sort", Text("write: column asc, column desc", "请写：列名 asc, 列名 desc"))
 
 
 def read_words(text: str) -> tuple[str, ...]:

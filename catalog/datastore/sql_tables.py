@@ -7,6 +7,7 @@ bounds; what it returns is bounded before it is received.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class SqlLimits:
         cpu_s: Processor seconds, over all threads.
         deadline_s: Seconds until it is killed, waiting for a place included.
         result_mib: Of what it returns, MiB.
+        json_mib: Of the same as JSON, MiB.
         at_once: Statements that run at the same time.
     """
 
@@ -49,6 +51,7 @@ class SqlLimits:
     cpu_s: int = 10
     deadline_s: float = 5.0
     result_mib: int = 32
+    json_mib: int = 64
     at_once: int = 2
 
 
@@ -88,6 +91,7 @@ class SqlTables:
             result_bytes=limits.result_mib * MIB,
         )
         self._lock = threading.Lock()
+        self._writing = threading.BoundedSemaphore(limits.at_once)
         self._started = False
 
     def start(self) -> None:
@@ -112,7 +116,33 @@ class SqlTables:
             )
         except UnavailableError as error:
             raise _told(error, self._limits) from error
-        return _answer(found, most_rows)
+        return self._answer(found, most_rows)
+
+    def _answer(self, found: pa.Table, most_rows: int) -> SqlAnswer:
+        """Writes rows as JSON, within bounds of its own: a name of a column stands in each row.
+
+        Raises:
+            UnavailableError: They are too long, written so.
+        """
+        import duckdb
+
+        rows = min(found.num_rows, most_rows)
+        names = _unique(found.column_names)
+        line = sum(len(json.dumps(name)) for name in names)
+        if line * rows > self._limits.json_mib * MIB:
+            raise _beyond(self._limits, f"names of {line} characters in {rows} rows")
+        with self._writing, _locked(4 * self._limits.json_mib) as engine:  # it doubles as it grows
+            engine.register("found", found.rename_columns(names).slice(0, rows))
+            described = engine.execute("DESCRIBE found").fetchall()
+            columns = {str(row[0]): str(row[1]) for row in described}
+            written = f"SELECT {json_object(columns)} AS line FROM found"  # noqa: S608 - our own
+            try:
+                [(records,)] = engine.execute(
+                    f"SELECT coalesce(string_agg(line, ','), '') FROM ({written})"  # noqa: S608
+                ).fetchall()
+            except duckdb.OutOfMemoryException as error:
+                raise _beyond(self._limits, str(error)) from error
+        return SqlAnswer(columns, str(records), rows, found.num_rows > rows)
 
     def close(self) -> None:
         """Ends all workers."""
@@ -121,27 +151,13 @@ class SqlTables:
             self._started = False
 
 
-def _answer(found: pa.Table, most_rows: int) -> SqlAnswer:
-    rows = min(found.num_rows, most_rows)
-    names = _unique(found.column_names)
-    with _locked() as engine:
-        engine.register("found", found.rename_columns(names).slice(0, rows))
-        described = engine.execute("DESCRIBE found").fetchall()
-        columns = {str(row[0]): str(row[1]) for row in described}
-        line = json_object(columns)
-        [(records,)] = engine.execute(
-            f"SELECT coalesce(string_agg({line}, ','), '') FROM found"  # noqa: S608 - our own
-        ).fetchall()
-    return SqlAnswer(columns, str(records), rows, found.num_rows > rows)
-
-
-def _locked() -> duckdb.DuckDBPyConnection:
+def _locked(memory_mib: int) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(
         ":memory:",
         config={"threads": 1, "enable_external_access": False, "temp_directory": "",
-                "python_enable_replacements": False},
+                "python_enable_replacements": False, "memory_limit": f"{memory_mib}MiB"},
     )  # fmt: skip
 
 
@@ -169,6 +185,10 @@ def _told(error: UnavailableError, limits: SqlLimits) -> Exception:
                         "列名与类型见 datastore_info"),
             code="sql.engine",
         )  # fmt: skip
+    return _beyond(limits, error.detail)
+
+
+def _beyond(limits: SqlLimits, detail: str) -> UnavailableError:
     return UnavailableError(
         Text(
             f"the statement takes more than {limits.deadline_s:g} seconds, "
@@ -179,5 +199,5 @@ def _told(error: UnavailableError, limits: SqlLimits) -> Exception:
         remedy=Text("ask for fewer rows or columns, or download the data and run it yourself",
                     "请减少行列，或下载数据后在本地运行"),
         code="sql.limits",
-        detail=error.detail,
+        detail=detail,
     )  # fmt: skip

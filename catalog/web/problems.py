@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
+from protos.form_words import misfit
 
 MEDIA_TYPE: Final = "application/problem+json"
 _ITS_SCHEMA: Final = {
@@ -38,7 +39,7 @@ class Problem(BaseModel):
         code: Stable, dotted.
         title_zh: As ``title``, in Chinese.
         detail_zh: As ``detail``, in Chinese.
-        errors: Of a malformed request: where, and what was expected.
+        errors: Of a malformed request: where, and what was expected, in both languages.
     """
 
     type: str
@@ -133,8 +134,13 @@ def _malformed(request: Request, error: Exception) -> Response:
     return answer(request, Problem(
         type="urn:veil:problem:request.malformed", title="the request is malformed", status=422,
         code="request.malformed", title_zh="请求格式有误",
-        errors=[{"at": ".".join(map(str, each["loc"])), "said": each["msg"]} for each in found],
+        errors=[_misfit(each) for each in found],
     ))  # fmt: skip
+
+
+def _misfit(each: dict[str, Any]) -> dict[str, str]:
+    said = misfit(each["msg"])
+    return {"at": ".".join(map(str, each["loc"])), "said": said.en, "said_zh": said.zh}
 
 
 def _http(request: Request, error: Exception) -> Response:

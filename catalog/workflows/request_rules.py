@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
 from uuid import UUID
 
 from catalog.certificates.decisions import request_digest
@@ -16,14 +15,12 @@ from catalog.certificates.grants import (
 )
 from catalog.registry.entries import Entry
 from catalog.workflows.lookups import provider, registered
+from catalog.workflows.node_pins import PINS
 from catalog.workflows.situation import Change, Situation, refused
 from catalog.workflows.statements import beside
 from protos.cards import Pins
 from protos.faults import TrustError
 from protos.language import Text
-
-PINS: Final = "pins.toml"
-"""In the catalog's directory: under the code of each department the fingerprint of its node."""
 
 
 def asked(at: Situation) -> Change:
@@ -75,8 +72,8 @@ def granted(at: Situation) -> Change:
             Text("the key of this department's node is not known here",
                  "本目录尚未登记该部门节点的密钥"),
             Text(f"the operator compares its fingerprint, then runs: veil catalog pin "
-                 f"{case.department} FINGERPRINT",
-                 f"请运维员核对指纹后运行：veil catalog pin {case.department} 指纹"),
+                 f"{case.department}",
+                 f"请运维员核对指纹后运行：veil catalog pin {case.department}"),
         )  # fmt: skip
     wanted = {
         UUID(hex=read_granted(each["grant_request"]).id).urn: each["grant_request"]

@@ -8,96 +8,45 @@ crash the machines are rebuilt by replaying the stored deliveries with the store
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.certificates.receipts import Statement, sign_statement
-from catalog.codec import dataset_digest
-from compute_nodes.cell_order import gather
-from compute_nodes.crypto.ring import Ring, Vector
 from compute_nodes.crypto.seed import PartySeed
-from compute_nodes.guard import Admitted, Guard
+from compute_nodes.guard import Admitted
 from compute_nodes.jobs.bitmap import read_bitmap
-from compute_nodes.jobs.machines import Keys, party_of, setup_of
+from compute_nodes.jobs.machines import party_of, setup_of
 from compute_nodes.jobs.opening import read_opening
-from compute_nodes.jobs.part import Computed, Source, secret_order
+from compute_nodes.jobs.own_values import OwnValues
+from compute_nodes.jobs.receipt_round import check_agreed, read_notice
 from compute_nodes.jobs.runs import (
     BITMAP_ROUND,
     CANCEL_ROUND,
-    COUNT_BITS,
     COUNTS,
     PLAN_ROUND,
     RECEIPT_ROUND,
     VALUES,
-    flag_blocks,
-    order_key_info,
     runs_of,
-    shape_of,
 )
 from compute_nodes.jobs.timing import wait_before_reply
+from compute_nodes.jobs.tools import JobTools
 from compute_nodes.ledger import Charge
 from compute_nodes.protocols.base import COORDINATOR, Message, Party, Step
-from compute_nodes.protocols.masked_sum.party import MaskedSumParty
 from compute_nodes.rpc.delivery import Delivery
-from compute_nodes.store import CONTRADICTION, Answered, JobRow, NodeStore
+from compute_nodes.store import CONTRADICTION, Answered, JobRow
 from desensitize.budget import rho_for
 from protos.canonical import canonical
-from protos.faults import (
-    InputError,
-    JobError,
-    ProtocolError,
-    TrustError,
-    UnavailableError,
-    VeilError,
-)
-from protos.language import Text
+from protos.faults import JobError, ProtocolError, UnavailableError, VeilError
 
 ACCEPTED: Final = "accepted"
 MESSAGE: Final = "message"
 STATEMENT: Final = "statement"
 FAULT: Final = "fault"
-PART: Final = "part"
-SNAPSHOT: Final = "snapshot"
-LAW: Final = "law"
 # Before the value is masked: answered again after a power cut, these give nothing away.
 REPEATABLE: Final = frozenset({"advertise", "shares"})
 ENDED: Final = frozenset({"done", "cancelled", "refused"})
-
-
-@dataclass(frozen=True)
-class JobTools:
-    """What every job of a node works with.
-
-    Attributes:
-        department: Whose node this is.
-        keys: Its own keys.
-        guard: Judges plans.
-        store: Remembers.
-        sources: Dataset → how its part is computed.
-        clock: Unix seconds.
-        monotonic: Monotonic seconds.
-        sleep: Waits so many seconds.
-        randomness: Returns so many secret random bytes.
-        log: Takes private detail; never leaves the machine.
-    """
-
-    department: str
-    keys: Keys
-    guard: Guard
-    store: NodeStore
-    sources: Mapping[str, Source]
-    clock: Callable[[], float]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], None]
-    randomness: Callable[[int], bytes]
-    log: Callable[[str, str], None]
 
 
 class Job:
@@ -114,7 +63,7 @@ class Job:
         self._admitted: Admitted | None = None
         self._parties: dict[str, Party] = {}
         self._visible: NDArray[np.bool_] | None = None
-        self._part: Future[Computed] | None = None
+        self._own = OwnValues(job, tools)
         self._arrived = tools.monotonic()
         self._seed = b""
         self._failed = False
@@ -207,14 +156,12 @@ class Job:
             source.check_exact(admitted)
             store.check_grant(admitted.grant, source.snapshot_id, self._job)
             if runs_of(plan)[0] == COUNTS:
-                self._order_key(admitted)
-        store.keep_values(
-            self._job, {SNAPSHOT: source.snapshot_id.encode("ascii"), LAW: _law(admitted)}
-        )
+                self._own.order_key(admitted)
+        self._own.keep_basis(admitted)
         self._admitted = admitted
         # The reservation is on disk before anything is computed.
         accepted = self._keep(delivery, ACCEPTED, b"")
-        self._part = source.begin(admitted)
+        self._own.begin(admitted)
         return accepted
 
     def _protocol(self, admitted: Admitted, delivery: Delivery) -> Answered | None:
@@ -224,10 +171,10 @@ class Job:
         if not party.needs_value(message):
             return self._keep(delivery, MESSAGE, _sent(party.receive(message)))
         self._tools.guard.stand_by(admitted)
-        self._check_law(admitted)
+        self._own.check_law(admitted)
         self._claim_grant(admitted, instance)
         try:
-            value = self._value(admitted, instance)
+            value = self._own.vector(admitted, instance, self._visible)
         except VeilError as error:
             self._fall_silent(error)
             return None
@@ -259,7 +206,7 @@ class Job:
             UnavailableError: The data has changed since the job was admitted.
         """
         if admitted.grant:
-            store, snapshot = self._tools.store, self._snapshot(admitted)
+            store, snapshot = self._tools.store, self._own.snapshot(admitted)
             store.try_grant(admitted.grant, snapshot, self._job)
             if instance != COUNTS:
                 store.use_grant(admitted.grant, snapshot, self._job)
@@ -271,28 +218,21 @@ class Job:
         self._visible = read_bitmap(admitted.plan, admitted.plan_hash, exchange.identity, body)
 
     def _sign(self, admitted: Admitted, delivery: Delivery) -> Answered:
-        try:
-            notice = json.loads(delivery.body)
-            survivors, outcome = tuple(notice["survivors"]), str(notice["outcome"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ProtocolError("the receipt's notice is malformed", code="job.receipt") from error
-        if not self._agreed(admitted, survivors):
-            raise ProtocolError(
-                "the receipt names other survivors than this department has signed",
-                code="job.receipt",
-            )
-        self._check_law(admitted)
+        survivors, outcome = read_notice(delivery.body)
+        plan, sent, department = admitted.plan, self._bytes_out(), self._tools.department
+        check_agreed(plan, department, self._parties.get(runs_of(plan)[-1]), sent, survivors)
+        self._own.check_law(admitted)
         statement = Statement(
             job=self._job,
             plan_hash=admitted.plan_hash,
-            department=self._tools.department,
+            department=department,
             policy_version=admitted.policy.version,
-            snapshot=self._snapshot(admitted),
+            snapshot=self._own.snapshot(admitted),
             rho=0.0 if admitted.calibration is None else admitted.calibration.rho,
             survivors=survivors,
-            bytes_out=self._bytes_out(),
+            bytes_out=sent,
             outcome_digest=outcome,
-            hidden_cells=self._hidden(admitted),
+            hidden_cells=self._own.hidden_cells(admitted, self._visible),
         )
         token = sign_statement(self._tools.keys.identity, statement)
         answered = self._keep(delivery, STATEMENT, token.encode("ascii"))
@@ -301,130 +241,6 @@ class Job:
         return answered
 
     # --- inside
-
-    def _agreed(self, admitted: Admitted, survivors: tuple[str, ...]) -> bool:
-        """Whether these are the departments that this one has agreed to be in a total with."""
-        plan = admitted.plan
-        names = tuple(member.name for member in plan.roster)
-        run = runs_of(plan)[-1]
-        party = self._parties.get(run)
-        if isinstance(party, MaskedSumParty):
-            signed = tuple(names[index] for index in party.survivors)
-            return bool(signed) and survivors == signed
-        if not any(round_.startswith(f"{run}/") for round_ in self._bytes_out()):
-            return False
-        if plan.is_open:  # any that are enough, itself among them; only the analyst sees who came
-            chosen = tuple(name for name in names if name in survivors)
-            enough = len(chosen) >= plan.threshold
-            return survivors == chosen and enough and self._tools.department in chosen
-        # One message from each of the roster, and no total without all of them.
-        return survivors == names
-
-    def _check_law(self, admitted: Admitted) -> None:
-        """Checks that policy and declaration are those that the plan was judged under.
-
-        A restarted node has the present ones: a plan that they would refuse must not be answered
-        because earlier ones did not, nor with other noise than it was charged for.
-
-        Raises:
-            UnavailableError: One has changed.
-        """
-        if self._tools.store.value(self._job, LAW) != _law(admitted):
-            raise UnavailableError(
-                Text(
-                    "policy or declaration have changed while the job ran",
-                    "任务运行期间策略或数据声明已更改",
-                ),
-                remedy=Text("ask again", "请重新查询"),
-                code="job.law",
-            )
-
-    def _snapshot(self, admitted: Admitted) -> str:
-        """The data version that the job was admitted for.
-
-        Raises:
-            UnavailableError: The data has changed since.
-        """
-        current = self._tools.sources[admitted.plan.dataset].snapshot_id
-        admitted_for = self._tools.store.value(self._job, SNAPSHOT)
-        if admitted_for is not None and admitted_for.decode("ascii") != current:
-            raise UnavailableError(
-                Text("the data has changed while the job ran", "任务运行期间数据已更新"),
-                remedy=Text("ask again", "请重新查询"),
-                code="job.snapshot",
-            )
-        return current
-
-    def _hidden(self, admitted: Admitted) -> int:
-        """How many cells of an exact answer are not shown."""
-        if self._visible is not None:
-            return int((~self._visible).sum())
-        flags = flag_blocks(admitted.plan) * admitted.plan.aggregate.cells
-        return flags - sum(self._computed(admitted).values[:flags])
-
-    def _value(self, admitted: Admitted, instance: str) -> Vector:
-        """The vector of one run, computed once and stored before it is used."""
-        computed = self._computed(admitted)
-        plan = admitted.plan
-        if instance == COUNTS:
-            key = self._order_key(admitted)
-            return Ring(COUNT_BITS).encode(secret_order(admitted, computed.counts, key))
-        values = list(computed.values)
-        if self._visible is not None:
-            key = self._order_key(admitted)
-            vetoes = secret_order(admitted, computed.counts, key)[plan.aggregate.cells :]
-            if np.any(self._visible & (np.array(vetoes) > 0)):
-                # Whatever the exchange has signed, nobody else decides on this owner's veto.
-                raise TrustError(
-                    Text(
-                        "the bitmap shows a cell that this owner has vetoed",
-                        "位图显示了本数据方已否决的分组",
-                    ),
-                    code="bitmap.veto",
-                )
-            values = gather(values, self._visible, shape_of(plan), key)
-        return Ring(plan.bits).encode(values)
-
-    def _computed(self, admitted: Admitted) -> Computed:
-        stored = self._tools.store.value(self._job, PART)
-        if stored is not None:
-            fields = json.loads(stored)
-            return Computed(*(tuple(int(v) for v in fields[name]) for name in ("values", "counts")))
-        if self._part is None:  # restarted before the part was stored: compute it now
-            self._part = self._tools.sources[admitted.plan.dataset].begin(admitted)
-            self._snapshot(admitted)
-        error = self._part.exception()
-        if error is not None and not isinstance(error, VeilError):
-            raise UnavailableError(
-                Text("the query failed", "查询执行失败"), code="engine.failed", detail=repr(error)
-            )
-        computed = self._part.result()
-        # As texts: totals may be wider than a JSON number.
-        fields = {
-            "values": [str(v) for v in computed.values],
-            "counts": [str(v) for v in computed.counts],
-        }
-        self._tools.store.keep_values(self._job, {PART: json.dumps(fields).encode("ascii")})
-        return computed
-
-    def _order_key(self, admitted: Admitted) -> bytes:
-        plan, department = admitted.plan, self._tools.department
-        sealed = dict(plan.order_keys).get(department, "")
-        try:
-            body = bytes.fromhex(sealed)
-        except ValueError as error:
-            raise InputError(
-                Text("the plan's cell-order key is malformed", "计划的分组顺序密钥格式有误"),
-                code="plan.order",
-            ) from error
-        key = self._tools.keys.sealing.open(body, info=order_key_info(plan, department))
-        if hashlib.sha256(key).hexdigest() != plan.order_key_digest:
-            # Two orders would add one department's small cell to another's large one.
-            raise TrustError(
-                Text("the plan names another cell order", "计划指定了另一种分组顺序"),
-                code="plan.order",
-            )
-        return key
 
     def _party(self, admitted: Admitted, instance: str) -> Party:
         if instance not in runs_of(admitted.plan):
@@ -482,8 +298,7 @@ class Job:
     def _undo(self, state: str) -> None:
         store = self._tools.store
         store.end(self._job, state)
-        if self._part is not None:
-            self._part.cancel()
+        self._own.cancel()
         self.ended = True
 
     def _reply(self, delivery: Delivery, kind: str, body: bytes) -> Delivery:
@@ -500,11 +315,6 @@ class Job:
 
 def _sent(step: Step) -> bytes:
     return step.send[0][1].body if step.send else b""
-
-
-def _law(admitted: Admitted) -> bytes:
-    """What the plan was judged under: the versions of policy and declaration."""
-    return f"{admitted.policy.version} {dataset_digest(admitted.dataset)}".encode("ascii")
 
 
 def _charge(admitted: Admitted) -> Charge:

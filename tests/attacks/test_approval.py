@@ -161,7 +161,7 @@ def test_a_denial_after_the_grant_changes_nothing(
     # Another process granted it after this one had read the row.
     with monkeypatch.context() as stale:
         stale.setattr(NodeStore, "request", lambda *_: row)
-        stale.setattr(approval, "_send", lambda *_: pytest.fail("the denial was sent"))
+        stale.setattr(approval, "send_answer", lambda *_: pytest.fail("the denial was sent"))
         with pytest.raises(InputError) as refused:
             deny(desk.path, row.id, "changed my mind")
     assert refused.value.code == "grant.granted"
@@ -186,7 +186,7 @@ def waits(*args, **kwargs):
     return issue(*args, **kwargs)
 
 approval.issue_grant = waits
-approval._send = lambda *_: None
+approval.send_answer = lambda *_: None
 print("ready", flush=True)
 try:
     approval.approve(Path(sys.argv[1]), sys.argv[2])
@@ -264,7 +264,7 @@ def test_an_owner_who_dies_while_signing_has_granted_nothing(owner: Desk) -> Non
 
 def test_approving_again_sends_the_same_grant(owner: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(approval, "_send", lambda *args: sent.append(args[-1]))
+    monkeypatch.setattr(approval, "send_answer", lambda *args: sent.append(args[-1]))
     request = owner.keep(owner.request())
     for _ in range(2):
         assert approval.approve(owner.path, request[-6:].rjust(32, "0")) == request

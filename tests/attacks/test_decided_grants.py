@@ -28,7 +28,7 @@ from catalog.certificates.decisions import (
 from catalog.certificates.grants import GrantRequest, check_answers, sign_request
 from catalog.codec import dataset_digest
 from catalog.config import load_dataset
-from compute_nodes.approval import consider, ruling_on, sign_by_decisions
+from compute_nodes.approval import answer_decisions, consider, ruling_on
 from compute_nodes.config import load_node_config
 from compute_nodes.deciding import Ruling
 from compute_nodes.jobs.requests import DECISIONS, REQUEST, take_request
@@ -111,7 +111,7 @@ class Node:
     def take(self, delivery: Delivery) -> Delivery:
         return take_request(
             delivery, self.store, "east", self.world.now,
-            lambda request: sign_by_decisions(self.path, self.store, "east", request),
+            lambda request, said: answer_decisions(self.path, self.store, "east", request, said),
         )  # fmt: skip
 
     def ruling(self, token: str) -> Ruling:

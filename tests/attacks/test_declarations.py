@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from catalog.cli import app
 from catalog.codec import dataset_digest
+from catalog.dataset import Dataset
 from catalog.declaration import (
     NODES,
     Declaration,
@@ -21,9 +24,12 @@ from catalog.declaration import (
 from catalog.interchange.declared import DECLARATIONS, register_declared
 from catalog.registry.record import Access, Item
 from catalog.registry.registry import Registry, create, opened
+from catalog.workflows.node_pins import PINS
 from exchange.holdings import Holdings
 from exchange.ports import Registration
+from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
+from protos.identity import show_fingerprint
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, record
 from tests.job_world import NOW, World
@@ -57,8 +63,8 @@ def declared(
     return read_declaration(token, name, key.public), token
 
 
-def digests(world: World) -> set[str]:
-    return {dataset_digest(world.dataset)}
+def digests(world: World) -> dict[str, Dataset]:
+    return {dataset_digest(world.dataset): world.dataset}
 
 
 def test_a_policy_becomes_a_record_of_its_department(world: World, registry: Registry) -> None:
@@ -138,17 +144,84 @@ def test_words_of_a_node_are_judged_like_anybodys(world: World, registry: Regist
     assert registry.count() == 0
 
 
+def test_a_node_holds_what_its_department_is_a_member_of(world: World, registry: Registry) -> None:
+    """Another department's dataset under the node's name; a declared one under another name."""
+    others = tuple(name for name in world.dataset.members if name != "mid")
+    foreign = replace(world.dataset, members=others)
+    digest = dataset_digest(foreign)
+    theirs = replace(holds(world), dataset_digest=digest)
+    assert register_declared(registry, *declared(world, theirs), {digest: foreign}) == 0
+    renamed = replace(holds(world), name="population")
+    assert register_declared(registry, *declared(world, renamed), digests(world)) == 0
+    assert registry.count() == 0
+
+
+def test_a_tombstone_stands_and_keeps_nothing_else_out(world: World, registry: Registry) -> None:
+    register_declared(registry, *declared(world), digests(world))
+    registry.withdraw("nodes", "mid/visits", reason="有误", who="数据局")
+    second = replace(world.dataset, name="second")
+    both = digests(world) | {dataset_digest(second): second}
+    again = replace(holds(world), name="second", dataset_digest=dataset_digest(second))
+    assert register_declared(registry, *declared(world, holds(world), again), both) == 1
+    assert registry.entry("nodes", "mid/visits").state == "withdrawn"
+    assert registry.entry("nodes", "mid/second").state == "registered"
+
+
 def test_the_latest_word_counts_and_a_bad_one_stops_no_other(
     world: World, registry: Registry
 ) -> None:
     holdings = Holdings(registry, Shelf(world.dataset))
-    holdings.take(*declared(world, replace(holds(world), title="\x1b[2J"), name="east"))
-    holdings.take(*declared(world, replace(holds(world), title="later"), at=NOW + 5))
-    holdings.take(*declared(world, replace(holds(world), title="replayed"), at=NOW))
+    holdings.take(*declared(world, replace(holds(world), title="\x1b[2J"), name="east"), "a" * 64)
+    holdings.take(*declared(world, replace(holds(world), title="later"), at=NOW + 5), "b" * 64)
+    holdings.take(*declared(world, replace(holds(world), title="replayed"), at=NOW), "c" * 64)
     holdings.start()
     holdings.stop()
     assert registry.entry("nodes", "mid/visits").record.name == "later"
     assert registry.count() == 1
+
+
+def test_a_key_that_enrolled_is_proposed_and_only_a_person_confirms_it(
+    world: World, registry: Registry, tmp_path: Path
+) -> None:
+    """Whoever enrolled with a stolen invitation, or comes with another key, pins nothing."""
+    registry.register([record(provider=replace(HEALTH, code="mid"))])
+    (registry.directory / NODES).write_text('[mid]\ncode = "mid"\n', "utf-8")
+    mid, thief = world.people["mid"].fingerprint, IdentityKey.generate().public.fingerprint
+
+    def enrolled(fingerprint: str, name: str = "mid") -> None:
+        holdings = Holdings(registry, Shelf(world.dataset))
+        holdings.take(*declared(world, name=name), fingerprint)
+        holdings.start()
+        holdings.stop()
+
+    def pin(*words: str, answer: str = "") -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["pin", *words, "--dir", directory], input=answer)
+        return done.exit_code, done.output
+
+    def pinned() -> str | None:
+        return Pins.load(registry.directory / PINS).fingerprint_of("department", "mid")
+
+    directory = str(registry.directory)
+    assert pin("mid", answer="y\n")[0] != 0, "nothing to confirm yet"
+    enrolled(mid)
+    assert "not confirmed" in pin()[1]
+    code, shown = pin("mid", answer="n\n")
+    assert (code, show_fingerprint(mid, full=True) in " ".join(shown.split())) == (1, True)
+    assert pin("mid")[0] == 1, "nobody is there to answer"
+    assert pinned() is None
+    assert pin("mid", answer="y\n")[0] == 0
+    assert pinned() == mid
+    enrolled(thief)
+    assert "ANOTHER one is confirmed" in pin()[1]
+    assert pin("mid", answer="y\n")[0] != 0, "a pin is changed by hand only"
+    assert pinned() == mid
+    (registry.directory / PINS).unlink()
+    assert "another key" in pin("mid", mid)[1], "who told it is believed, and warned"
+    (registry.directory / PINS).unlink()
+    (registry.directory / NODES).write_text('[mid]\ncode="mid"\n[east]\ncode="mid"\n', "utf-8")
+    enrolled(world.people["east"].fingerprint, "east")
+    assert pin("mid", answer="y\n")[0] != 0, "of two, somebody must say which"
+    assert pinned() is None
 
 
 def test_a_record_that_says_more_than_the_policy_changes_nothing_at_the_node(

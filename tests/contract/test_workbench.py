@@ -82,6 +82,7 @@ def test_a_demand_goes_from_form_to_answer(world: World) -> None:
     shown = get(world, "citizen", case).text
     assert "/zh/dataset/local/YL/2" in shown
     assert "日志第" in shown
+    assert "<dt>答复内容</dt>" in shown, "the words of the step, not of the demand"
 
 
 def test_what_an_officer_signs_has_a_command_and_no_form(world: World) -> None:

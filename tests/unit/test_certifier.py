@@ -305,6 +305,6 @@ def test_decisions_are_handed_on_unread_to_those_who_have_not_answered(exchange:
     assert decided.body.partition(b"\n")[2] == b'{"whatever": 1}'
     large = b"x" * ((256 << 10) + 1)
     refused(InputError, "grant.decisions", lambda: hub.request_grant(ANA, token, large))
-    for number in range(7):
-        hub.request_grant(ANA, token, f"{number}".encode())
-    refused(PolicyError, "grant.decisions", lambda: hub.request_grant(ANA, token, b"more"))
+    for number in range(7):  # room in bytes, whatever their number
+        hub.request_grant(ANA, token, bytes([number]) * (256 << 10))
+    refused(PolicyError, "grant.decisions", lambda: hub.request_grant(ANA, token, large[:-1]))

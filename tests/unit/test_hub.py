@@ -25,10 +25,11 @@ from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.coordinator.session import Clocks
 from exchange.desk import GrantDesk
 from exchange.federation import read_federation
-from exchange.hub import MOST_JOBS_PER_ANALYST, Hub
+from exchange.hub import Hub
 from exchange.inbox import Inbox
 from exchange.ports import Caller, Progress, Registration
 from exchange.receipt import make_document, verify_receipt
+from exchange.running_jobs import MOST_JOBS_PER_ANALYST
 from exchange.shelf import DatasetShelf
 from exchange.submission import Submission
 from protos.faults import (
@@ -136,7 +137,7 @@ class Exchange:
         self.hub._stopping.set()
         if self.ticking:
             self.hub._ticker.join()
-        for job in self.hub._jobs.values():
+        for job in self.hub._jobs._jobs.values():
             job.journal.close()
         self.archive.close()
         self.desk.close()
@@ -414,7 +415,7 @@ def test_a_mistake_in_one_session_does_not_stop_the_clock_of_others(
 ) -> None:
     exchange.offline.add("south")
     exchange.submit(exchange.world.plan())
-    entry = exchange.hub._jobs[JOB]
+    entry = exchange.hub._jobs.find(JOB)
     assert entry.session is not None
 
     def wrong(now: float) -> None:

@@ -74,10 +74,12 @@ def test_killed_in_any_round_it_goes_on_where_it_stood(exchange: Exchange, round
     plan = exchange.world.plan()
     exchange.submit(plan)
     step(exchange, lambda d: d.round == round_ and d.recipient == "mid")  # some have answered
-    before = list(exchange.hub._jobs[JOB].events)
+    before = list(exchange.hub._jobs.find(JOB).events)
     left = {name: town.left() for name, town in exchange.world.towns.items()}
     exchange.restart()
-    assert exchange.hub._jobs[JOB].events == before  # a watch that is taken up again skips these
+    assert (
+        exchange.hub._jobs.find(JOB).events == before
+    )  # a watch that is taken up again skips these
     seen = exchange.watch(JOB)
     assert seen[: len(before)] == before
     assert seen[-1].what == "done"
@@ -109,7 +111,7 @@ def test_a_job_that_waits_for_hours_outlives_restarts(exchange: Exchange) -> Non
         exchange.world.now += 3000
         exchange.restart()
         exchange.pump()
-    assert exchange.hub._jobs[JOB].session is not None
+    assert exchange.hub._jobs.find(JOB).session is not None
     exchange.offline.clear()
     assert exchange.watch(JOB)[-1].what == "done"
     check_ended_well(exchange, plan)
@@ -144,12 +146,12 @@ def test_nobody_is_absent_before_it_could_have_come_back(exchange: Exchange) -> 
     step(exchange, lambda d: d.round == "main/masked")
     exchange.offline.update(exchange.world.people)
     exchange.restart()
-    session = exchange.hub._jobs[JOB].session
+    session = exchange.hub._jobs.find(JOB).session
     assert session is not None
-    now = exchange.hub._monotonic()
-    session.tick(now + exchange.hub._clocks.return_s - 1)
+    now = exchange.hub._jobs._monotonic()
+    session.tick(now + exchange.hub._jobs._clocks.return_s - 1)
     assert session.state == "running"
-    session.tick(now + exchange.hub._clocks.return_s + 1)
+    session.tick(now + exchange.hub._jobs._clocks.return_s + 1)
     error = refused(JobError, "job.too_few", lambda: exchange.hub.fetch(ANA, JOB))
     assert "main" not in error.remedy
 
@@ -215,7 +217,7 @@ def test_an_ending_that_was_not_noted_is_reached_again(exchange: Exchange) -> No
     fault = json.dumps(
         {"kind": "policy", "code": "policy.epsilon", "message": "no", "remedy": "ask for less"}
     ).encode()
-    exchange.hub._fail = lambda *_: None  # type: ignore[method-assign]
+    exchange.hub._jobs._fail = lambda *_: None  # type: ignore[method-assign]
     exchange.hub.push(mid, Delivery(JOB, "plan", 1, "mid", "", "fault", fault))
     assert kept.exists()
     exchange.restart()
@@ -229,7 +231,7 @@ def test_a_full_disk_ends_the_job_it_cannot_record_and_no_other(
 ) -> None:
     exchange.submit(exchange.world.plan())
     step(exchange, lambda d: d.round == "main/masked")
-    journal = exchange.hub._jobs[JOB].journal
+    journal = exchange.hub._jobs.find(JOB).journal
 
     def full(*_: object) -> None:
         raise UnavailableError("disk full", code="exchange.store")

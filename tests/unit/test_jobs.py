@@ -17,10 +17,10 @@ from exchange.answer import Answer
 from exchange.client import Veil
 from exchange.coordinator import session as sessions
 from exchange.coordinator.outcome import Aggregate
-from exchange.hub import MOST_JOBS_PER_ANALYST
 from exchange.job import Job
 from exchange.ports import Caller, Progress
 from exchange.profile import Profile
+from exchange.running_jobs import MOST_JOBS_PER_ANALYST
 from exchange.transport import AnalystLink
 from exchange.waiting import wait_notice
 from protos.faults import (
@@ -338,7 +338,7 @@ def test_a_failure_while_waiting_forgets_the_job(ana: Analyst, forgotten: bool) 
     job = ana.veil.submit(COUNT, protocol="masked_sum")
     ana.exchange.watch(job.id)
     if forgotten:
-        del ana.exchange.hub._jobs[job.id]
+        del ana.exchange.hub._jobs._jobs[job.id]
     with pytest.raises(JobError, match="south, west"):
         job.wait()
     assert ana.out() == []

@@ -53,6 +53,9 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
             show_statements(value)
         else:
             _field(titles.get(name, Text(name, name)), value)
+    if not case.get("on_market", True):
+        terminal.say(Text("Not on the market: not listed, or its broker has no licence in force",
+                          "不在市：未上架，或经纪人资质已失效"), indent=2)  # fmt: skip
     if case["turn"]:
         who = PARTIES[case["turn"]]
         terminal.say(Text(f"It is the turn of: {who.en}", f"待办方：{who.zh}"), indent=2)
@@ -101,6 +104,17 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
     terminal.say(Text(f"{evidence.logged} of {count} proven to be in the log; {log.en}.",
                       f"其中 {evidence.logged}/{count} 条有日志收录证明；{log.zh}。"),
                  indent=2)  # fmt: skip
+
+
+def show_asked(workflow: Workflow, evidence: Evidence) -> None:
+    """Prints what is asked in a case, as it was verified: what an officer decides on."""
+    asked = evidence.asked
+    terminal.say(f"{asked.title}  {asked.case}", style="bold", hang=2)
+    for field in workflow.step(asked.step).fields:
+        if field.form == "statements":
+            show_statements(asked.fields.get(field.name, ()))
+        elif field.name in asked.fields:
+            _field(field.title, asked.fields[field.name])
 
 
 def moment(seconds: int) -> str:
