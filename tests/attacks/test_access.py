@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 import pytest
@@ -188,6 +190,33 @@ def test_a_stolen_session_does_not_guess_the_password(world: World) -> None:
     body = {"password": WRONG, "new": "the words of a thief"}
     statuses = [thief.post("/api/me/password", json=body).status_code for _ in range(8)]
     assert statuses == [401] * FREE["pair"] + [429] * (8 - FREE["pair"])
+
+
+def test_guessing_from_everywhere_leaves_room_for_who_only_reads() -> None:
+    slow = threading.Event()
+
+    class Slow(PasswordHasher):
+        def verify(self, *_: object) -> Literal[True]:
+            slow.wait(30)
+            return True
+
+    made = passwords.Passwords(Slow(1, 8, 1))
+
+    def guess_one(_: int) -> bool:
+        try:
+            return made.verify("kept", "x")
+        except LimitError as error:
+            assert error.code == "login.busy"
+            return False
+
+    with ThreadPoolExecutor(40) as pool:
+        guesses = [pool.submit(guess_one, n) for n in range(40)]
+        done, _ = wait(guesses, timeout=30, return_when=FIRST_COMPLETED)
+        assert done, "there is no room to wait: it is said at once"
+        while sum(each.done() for each in guesses) < 40 - 18:
+            time.sleep(0.01)
+        slow.set()
+        assert sum(each.result() for each in guesses) == 18
 
 
 # ---- passwords -------------------------------------------------------------------------------
