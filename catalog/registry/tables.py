@@ -297,6 +297,7 @@ class SignerRow(Base):
     removed_at: Mapped[int | None] = mapped_column(BigInteger)
     removed_by: Mapped[str | None]
     removed_reason: Mapped[str | None]
+    compromised_from: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class PublicationRow(Base):
