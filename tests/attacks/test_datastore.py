@@ -570,7 +570,7 @@ def test_visitors_leave_places_to_members_and_one_network_to_others(
 ) -> None:
     registry = world[1].registry
     busy, quiet, li = Asker("192.0.2.1"), Asker("2001:db8::/64"), Asker("li", member=True)
-    rows = Datastore(registry, members=True, sql=SqlLimits(deadline_s=0.3))
+    rows = Datastore(registry, members=True)
     taken = [rows.stream(busy) for _ in range(8)]
     with pytest.raises(LimitError):
         rows.stream(busy)
@@ -582,20 +582,16 @@ def test_visitors_leave_places_to_members_and_one_network_to_others(
     taken.append(rows.stream(quiet))
     for ends in taken:
         ends()
-    name = of(rows, "A/1").id
-    held = rows._sql._places.take(busy)
-    assert held is not None
-    try:
-        with pytest.raises(LimitError) as caught:  # visitors have one place of the two
-            rows.sql(f'SELECT k FROM "{name}"', "open", asker=quiet)
-        assert caught.value.code == "sql.busy"
-        for _ in range(4):
-            assert rows._sql._line.take(busy) is not None
-        assert rows._sql._line.take(busy) is None
-        assert rows.sql(f'SELECT 1 AS n FROM "{name}" LIMIT 1', "all", asker=li).rows == 1
-    finally:
-        held()
-        rows.close()
+    assert rows._sql._places.take(busy) is not None
+    assert rows._sql._places.take(quiet) is None, "visitors have one place of the two"
+    for _ in range(4):
+        assert rows._sql._line.take(busy) is not None
+    statement = f'SELECT 1 AS n FROM "{of(rows, "A/1").id}" LIMIT 1'
+    with pytest.raises(LimitError) as caught:
+        rows.sql(statement, "open", asker=busy)
+    assert caught.value.code == "sql.busy"
+    assert rows.sql(statement, "all", asker=li).rows == 1
+    rows.close()
     # Where nobody logs in, nothing is kept; a proxy on this machine stands for many.
     with_all = Places(2, kept=0, share=2)
     assert all(with_all.take(who) for who in (busy, quiet))
