@@ -108,6 +108,7 @@ class DatasetRow(Base):
     updated: Mapped[dt.date | None]
     system: Mapped[str]
     grade: Mapped[int]
+    undeclared_since: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class DataRow(Base):
