@@ -35,6 +35,9 @@ def show_signers(found: Sequence[Signer], now: int) -> None:
 def _state(signer: Signer, now: int) -> Text:
     if signer.removed_at is not None:
         when, by, why = _day(signer.removed_at), signer.removed_by, signer.removed_reason
+        if signer.compromised_from is not None:
+            return Text(f"compromised; removed on {when} by {by}: {why}",
+                        f"密钥泄露；{when} 由{by}移除：{why}")  # fmt: skip
         return Text(f"removed on {when} by {by}: {why}", f"{when} 由{by}移除：{why}")
     return Text("enrolled", "在册") if signer.valid(now) else Text("expired", "已过期")
 
