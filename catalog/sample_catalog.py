@@ -46,7 +46,8 @@ class Filling:
                     f"无法生成示例目录：{said.decode('utf-8', 'replace')}",
                 ),
                 remedy=Text(
-                    "start without it: veil up --no-catalog", "可不带目录启动：veil up --no-catalog"
+                    "start without --catalog, or mend that first",
+                    "请不带 --catalog 启动，或先解决此问题",
                 ),
                 code="catalog.sample",
             )

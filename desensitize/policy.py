@@ -52,6 +52,7 @@ class PublishedColumn:
         decimals: Digits after the point; None if nobody has said.
         nullable: Whether a row may have no value.
         within: Column that names the division in which this one's lie; empty for none.
+        day_first: Whether 03/07/1990 is in July; None if nobody has said, and then it is emptied.
     """
 
     name: str
@@ -65,6 +66,7 @@ class PublishedColumn:
     decimals: int | None = None
     nullable: bool = True
     within: str = ""
+    day_first: bool | None = None
 
     @property
     def published(self) -> bool:

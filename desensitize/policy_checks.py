@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import PurePosixPath
 from typing import get_args
 
@@ -123,8 +124,14 @@ def check_beside(file: str, taken: set[str], at: str) -> None:
         )
 
 
-def check_column(kind: str, bounds: Bounds | None, at: str) -> None:
-    """Refuses a type that nobody knows, and bounds that do not rise.
+def check_column(kind: str, bounds: Bounds | None, at: str, *, dated: bool = False) -> None:
+    """Refuses a type that nobody knows, bounds that do not rise, and days that are numbers.
+
+    Args:
+        kind: The column's type.
+        bounds: Its bounds.
+        at: Where it is written.
+        dated: Whether it is said how its days are written.
 
     Raises:
         InputError: As said.
@@ -137,6 +144,14 @@ def check_column(kind: str, bounds: Bounds | None, at: str) -> None:
             remedy=Text(f"types: {listed}; or leave it out", f"类型：{listed}；也可省略"),
             code="policy.type",
         )
+    if dated and (kind in {*DATA_TYPES} - {"date"} or (bounds and not isinstance(bounds[0], date))):
+        raise InputError(
+            Text(f"{at}.day_first is about days, and the column is said to hold none",
+                 f"{at}.day_first 用于日期，而该列声明的不是日期"),
+            remedy=Text('write type = "date", or leave day_first out',
+                        '请写 type = "date"，或删去 day_first'),
+            code="policy.day_first",
+        )  # fmt: skip
     # Neither equal nor the other way round; both are numbers, or both days.
     if bounds is not None and sorted(bounds) != list(dict.fromkeys(bounds)):
         raise InputError(

@@ -66,6 +66,7 @@ class _Column(_Strict):
     codes: tuple[Any, ...] | None = None
     nullable: bool = True
     within: str = ""
+    day_first: bool | None = None
     uses: tuple[str, ...] = ()
 
 
@@ -173,14 +174,14 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
     columns = {}
     for name, column in written.columns.items():
         at = f'{where}: columns."{name}"'
-        check_column(column.type, column.bounds, at)
+        check_column(column.type, column.bounds, at, dated=column.day_first is not None)
         methods: tuple[Method, ...] = ()
         if name in publish.methods:
             methods = read_methods(publish.methods[name], f'{where}: publish.methods."{name}"')
         columns[name] = PublishedColumn(
             name, column.type, column.role, column.grade, column.bounds, methods,
             _hierarchy(publish.hierarchies.get(name)),
-            column.codes, column.decimals, column.nullable, column.within,
+            column.codes, column.decimals, column.nullable, column.within, column.day_first,
         )  # fmt: skip
     for each in columns.values():
         check_release(each, columns, where)

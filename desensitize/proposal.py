@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Final
 
 from desensitize.generalise.alternatives import Alternative
+from desensitize.scanning.days import DATED
 from desensitize.scanning.findings import ColumnFinding, ScanReport
 from desensitize.scanning.places import PLACES
 from desensitize.show.scan import ROLES
@@ -76,7 +77,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(lambda c: c.role == "direct" or c.type == "secret", '"drop"', Text(
         "names a person or opens an account; nothing is computed with it",
         "可直接识别个人或账户，统计中用不到")),
-    Rule(lambda c: c.type in {"birth_date", "event_date"},
+    Rule(lambda c: c.type in DATED,
          ("month", "year", "5y", "10y", "*"), Text(
         "a day singles people out; the models choose how coarse",
         "具体日期可辨识个人；粗细由隐私模型选定")),
@@ -271,6 +272,7 @@ def _column(column: ColumnFinding, rule: Rule) -> Iterator[str]:
         yield f'type = "{column.type}"'
     yield f'role = "{column.role}"'
     yield f"grade = {column.grade}"
+    yield from _days(column)
     if column.within and "district" in rule.method:
         yield "# " + _line(Text(
             "says which district is meant where several cities have its name",
@@ -278,6 +280,31 @@ def _column(column: ColumnFinding, rule: Rule) -> Iterator[str]:
         ))  # fmt: skip
         yield f"within = {quoted_key(column.within)}"
     yield ""
+
+
+def _days(column: ColumnFinding) -> Iterator[str]:
+    """Says which days will be empty, and which comes first where the column itself tells."""
+    if column.type not in DATED:
+        return
+    if column.undated:
+        yield "# " + _line(Text(
+            f"{column.undated:,} of the first values say no day in any form that is read: they "
+            "will be empty",
+            f"开头的值中有 {column.undated:,} 个不是可识别的日期，将被置空",
+        ))  # fmt: skip
+    if column.either and column.day_first is None:
+        yield "# " + _line(Text(
+            f"{column.either:,} of the first values could be two days, such as 03/07/1990: they "
+            "will be empty unless you write here day_first = true (in July) or false (in March)",
+            f"开头的值中有 {column.either:,} 个可作两种理解（如 03/07/1990），将被置空；"
+            "请在此写明 day_first = true（7 月）或 false（3 月）",
+        ))  # fmt: skip
+    elif column.either:
+        yield "# " + _line(Text(
+            "whether 03/07/1990 is in July, as other values of the column tell",
+            "03/07/1990 是否为 7 月，据该列其他值判定",
+        ))  # fmt: skip
+        yield f"day_first = {str(column.day_first).lower()}"
 
 
 def _line(text: Text) -> str:

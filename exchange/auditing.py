@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from catalog.certificates.book_audit import audit_book
 from catalog.certificates.office import CertificateOffice
-from catalog.transparency.audit import Audited, audit, compare, read_copy
+from catalog.transparency.audit import Audited, BrokenLogError, audit, compare, read_copy
 from catalog.transparency.checkpoints import Checkpoint
 from catalog.transparency.policy import LogPolicy
 from exchange.certificate_views import read_file
+from protos.faults import TrustError
+from protos.language import Text
 
 
 def audit_office(
@@ -30,12 +33,14 @@ def audit_office(
     with office.db.read() as db:
         if against is not None:
             compare(office.log.entries(db), _copy(against)[0])
-        return audit(
+        found = audit(
             office.log.entries(db),
             stored=lambda level, position: office.log.node(db, level, position),
-            checkpoints=[trusted.open(note).checkpoint for note in office.log.notes(db)],
+            checkpoints=[_own(trusted, *each) for each in office.log.notes(db).items()],
             noted=_noted(trusted, noted),
         )
+        audit_book(db)
+        return found
 
 
 def audit_copy(copy: Path, policy: Path, noted: Sequence[Path], against: Path | None) -> Audited:
@@ -50,6 +55,24 @@ def audit_copy(copy: Path, policy: Path, noted: Sequence[Path], against: Path | 
 
 def _copy(path: Path) -> tuple[list[tuple[int, bytes]], str]:
     return read_copy(read_file(path).decode("utf-8", "replace"))
+
+
+def _own(policy: LogPolicy, size: int, note: str) -> Checkpoint:
+    """Reads one of the log's own checkpoints.
+
+    Raises:
+        BrokenLogError: It is not what the log had signed at that size; names the last entry.
+    """
+    try:
+        found = policy.open(note).checkpoint
+        if found.size == size:
+            return found
+        why = Text("it is another one", "检查点不符")
+    except TrustError as error:
+        why = error.said
+    said = Text(f"the checkpoint over entries 0 to {size - 1} was altered: {why.en}",
+                f"第 0 条至第 {size - 1} 条的检查点被改动：{why.zh}")  # fmt: skip
+    raise BrokenLogError(said, 0, size - 1, "log.checkpoint")
 
 
 def _noted(policy: LogPolicy, files: Sequence[Path]) -> list[Checkpoint]:

@@ -12,6 +12,7 @@ from catalog.web.app import create_app
 from catalog.web.doorkeeper import DOWNLOADS
 from catalog.web.server import HttpServer, Tls
 from catalog.web.services import services
+from exchange.carrier import Carrier, Nodes
 from exchange.holdings import Holdings
 from exchange.shelf import DatasetShelf
 
@@ -37,15 +38,23 @@ class CatalogService:
         tls: The exchange's certificate.
         office: The exchange's certificates.
         shelf: The declared datasets.
+        nodes: The exchange, which reaches the departments' nodes.
     """
 
     def __init__(
-        self, catalog: ServedCatalog, tls: Tls, office: OpenOffice, shelf: DatasetShelf
+        self,
+        catalog: ServedCatalog,
+        tls: Tls,
+        office: OpenOffice,
+        shelf: DatasetShelf,
+        nodes: Nodes,
     ) -> None:
         self._catalog = catalog
         self._tls = tls
         self._office = office
         self._shelf = shelf
+        self._nodes = nodes
+        self._carrier: Carrier | None = None
         self._opened = ExitStack()
         self._holdings: Holdings | None = None
         self._server: HttpServer | None = None
@@ -67,6 +76,9 @@ class CatalogService:
         )
         self._holdings = Holdings(found.registry, self._shelf)
         self._holdings.start()
+        self._carrier = Carrier(found.cases, self._nodes)
+        found.cases.stepped = self._carrier.wake
+        self._carrier.start()
         self._server = HttpServer(
             create_app(found), self._catalog.address, tls=self._tls, limits=DOWNLOADS
         )
@@ -76,6 +88,9 @@ class CatalogService:
         """Ends calls and writes, and closes the catalog."""
         if self._server is not None:
             self._server.stop()
+        if self._carrier is not None:
+            self._carrier.stop()
+            self._carrier = None
         if self._holdings is not None:
             self._holdings.stop()
             self._holdings = None
@@ -90,3 +105,8 @@ class CatalogService:
         """Takes what a department declares that it holds; see `Holdings.take`."""
         if self._holdings is not None:
             self._holdings.take(declaration, token, fingerprint)
+
+    def wake(self) -> None:
+        """Says that a department has answered a request for a grant."""
+        if self._carrier is not None:
+            self._carrier.wake()

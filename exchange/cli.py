@@ -22,7 +22,7 @@ import typer
 from typer.core import TyperGroup
 
 from protos.faults import VeilError
-from protos.language import Text
+from protos.language import Text, language
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -189,13 +189,32 @@ def main() -> None:
     # Before grpc is imported: otherwise every stranger's broken handshake writes a line.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     sys.excepthook = _own_mistake
+    command = typer.main.get_command(app)
     try:
-        typer.main.get_command(app)(prog_name="veil")
+        _run_in_chinese(command) if language() == "zh" else command(prog_name="veil")
     except VeilError as error:
         from protos.terminal import print_error
 
         print_error(error)
         sys.exit(1)
+
+
+def _run_in_chinese(command: Command) -> None:
+    """Runs it with Typer's own words in Chinese, too."""
+    from typer._click.exceptions import ClickException
+
+    from exchange import command_words
+
+    command_words.install()
+    try:
+        code = command(prog_name="veil", standalone_mode=False)
+    except ClickException as error:
+        typer.echo(command_words.mistake(error), err=True)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        typer.echo("已中止", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _own_mistake(

@@ -2,7 +2,7 @@
 
 Everything lies in one directory::
 
-    exchange/  nodes/NAME/  analysts/NAME/  catalog/  logs/  analyst.toml  cluster.json
+    exchange/  nodes/NAME/  analysts/NAME/  catalog/  people/  logs/  analyst.toml  cluster.json
 
 The parts are what an operator would start by hand; `veil up` only does it in one command, and pins
 everybody's fingerprint for everybody, which people would do over the telephone.
@@ -37,6 +37,7 @@ PROFILE: Final = "analyst.toml"
 READY: Final = "ready.json"
 EXCHANGE: Final = "exchange"
 CATALOG: Final = "catalog"
+PEOPLE: Final = "people"
 START_S: Final = 120.0
 Say = Callable[[Text], None]
 
@@ -101,7 +102,8 @@ class Cluster:
         """
         self.check_free()
         check_cluster(config)
-        stale = ("exchange", "nodes", "analysts", "logs", *(() if filling else (CATALOG,)))
+        kept = () if filling is None else (CATALOG,)
+        stale = {EXCHANGE, "nodes", "analysts", "logs", CATALOG, PEOPLE}.difference(kept)
         for name in stale:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         create_directory(self.directory)
@@ -256,6 +258,20 @@ class Cluster:
             pins.add(card.role, card.name, card.identity.fingerprint, belongs)
         for _, _, directory in members:
             pins.save(directory / "pins.toml")
+        catalog = self.directory / CATALOG
+        if catalog.is_dir():
+            self._pin_in_catalog(config, catalog, pins)
+
+    def _pin_in_catalog(self, config: ClusterConfig, catalog: Path, pins: Pins) -> None:
+        """Confirms the nodes' keys, as a catalog's operator would with ``veil catalog pin``."""
+        from catalog.interchange.declared import Node, read_nodes
+        from catalog.workflows.node_pins import PINS
+
+        nodes, confirmed = read_nodes(catalog), Pins()
+        for each in config.department:
+            code = nodes.get(each.name, Node()).code or each.name
+            confirmed.add("department", code, pins.fingerprint_of("department", each.name))
+        confirmed.save(catalog / PINS)
 
     def _members(self, config: ClusterConfig) -> list[tuple[Role, str, Path]]:
         nodes: list[tuple[Role, str, Path]] = [

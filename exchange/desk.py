@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS certificate_due (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS ending (    -- officers' decisions against what was granted
     sequence INTEGER PRIMARY KEY,
-    id TEXT NOT NULL REFERENCES request (id),
+    id TEXT NOT NULL,                  -- of a request that may come later
     department TEXT NOT NULL,
     file BLOB NOT NULL,
     heard INTEGER NOT NULL DEFAULT 0,  -- the department has it
@@ -264,18 +264,17 @@ class GrantDesk:
 
         Args:
             department: Whose officers decided; only its node is told.
-            request: Id of the request; one that is not known here changes nothing.
+            request: Id of the request, which may come later: then the no goes before it.
             file: As `take` has them.
         """
         with self._db.write() as db:
             db.execute(
-                "INSERT OR IGNORE INTO ending (id, department, file)"
-                " SELECT id, department, ? FROM answer WHERE id = ? AND department = ?",
-                (file[:MOST_DECISION_BYTES], request, department),
+                "INSERT OR IGNORE INTO ending (id, department, file) VALUES (?, ?, ?)",
+                (request, department, file[:MOST_DECISION_BYTES]),
             )
 
     def endings(self, *, department: str = "", request: str = "") -> list[Ending]:
-        """Returns what is to be handed on; see `end` and `waiting`."""
+        """Returns what is to be handed on now; see `end` and `waiting`."""
         with self._db.read() as db:
             rows = db.execute(
                 "SELECT sequence, department, id, token, file FROM ending JOIN request USING (id)"

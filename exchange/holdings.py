@@ -72,7 +72,7 @@ class Holdings:
                 self._write(declaration, token, fingerprint)
 
     def _write(self, declaration: Declaration, token: str, fingerprint: str) -> None:
-        known = {dataset_digest(dataset) for dataset in self._shelf.all().values()}
+        known = {dataset_digest(dataset): dataset for dataset in self._shelf.all().values()}
         try:
             note_enrolled(self._registry.directory, declaration.department, fingerprint)
             register_declared(self._registry, declaration, token, known)

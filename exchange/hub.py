@@ -162,10 +162,10 @@ class Hub:
             TrustError: Its declaration is not signed by this department.
         """
         self._roster.register(caller, registration)
+        for ending in self._desk.endings(department=caller.name):  # a no goes before a yes
+            self._tell_owner(ending)
         for question in self._desk.waiting(int(self._clock()), department=caller.name):
             self._ask_owner(question)
-        for ending in self._desk.endings(department=caller.name):
-            self._tell_owner(ending)
 
     # --- everybody
 
@@ -241,6 +241,8 @@ class Hub:
         identity, now = self._roster.identity(caller), int(self._clock())
         departments = self._roster.departments()
         identifier = self._desk.take(caller.name, identity, request, now, departments, decisions)
+        for ending in self._desk.endings(request=identifier):
+            self._tell_owner(ending)
         for question in self._desk.waiting(now, request=identifier):
             self._ask_owner(question)
         return identifier

@@ -119,9 +119,10 @@ class ExchangeProcess:
             clock=time.time,
             monotonic=time.monotonic,
             declared=self._declared,
+            answered=self._answered,
         )
         if self._catalog is not None:  # before any node can declare what it holds
-            self._web = self._make_service(self._catalog, self._office, shelf)
+            self._web = self._make_service(self._catalog, self._office, shelf, self._hub)
             self._web.start()
         self._certifier.start()
         self._hub.start()
@@ -171,17 +172,21 @@ class ExchangeProcess:
         self._office_files.publish(departments)
 
     def _make_service(
-        self, catalog: ServedCatalog, office: CertificateOffice, shelf: DatasetShelf
+        self, catalog: ServedCatalog, office: CertificateOffice, shelf: DatasetShelf, hub: Hub
     ) -> CatalogService:
         from catalog.web.server import Tls
         from exchange.catalog_service import CatalogService
 
         tls = Tls(*self._identity.server_files)
-        return CatalogService(catalog, tls, OpenOffice(office, self._office_files), shelf)
+        return CatalogService(catalog, tls, OpenOffice(office, self._office_files), shelf, hub)
 
     def _declared(self, declaration: Declaration, token: str, fingerprint: str) -> None:
         if self._web is not None:
             self._web.take(declaration, token, fingerprint)
+
+    def _answered(self) -> None:
+        if self._web is not None:
+            self._web.wake()
 
     def _renew(self) -> None:
         """Replaces the server's certificate in good time; calls under way get a moment to end."""

@@ -46,8 +46,8 @@ def read_private(path: Path) -> bytes:
         raise UnavailableError(
             Text(f"cannot read {path}: {error.strerror}", f"无法读取 {path}：{error.strerror}"),
             remedy=Text(
-                "check the path; 'veil node init' or 'veil up' make keys",
-                "请检查路径；密钥由 veil node init 或 veil up 生成",
+                "check the path, and whose the file is",
+                "请检查路径以及该文件的所有者",
             ),
             code="key.missing",
         ) from error

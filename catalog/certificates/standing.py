@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from catalog.certificates.evidence import Evidence, day
@@ -13,6 +14,8 @@ from protos.language import Text, Words
 
 def standing(evidence: Evidence) -> Words:
     """Looks the certificate up in the newest list of each purpose.
+
+    A revocation has no way back: an older list of the issuer that has it counts, too, however old.
 
     Returns:
         As of when neither bit was set.
@@ -31,6 +34,7 @@ def standing(evidence: Evidence) -> Words:
     found: dict[Purpose, StatusList] = {}
     for token in (*evidence.bundle.status, *evidence.trust.status):
         read = evidence.trust.list(token)
+        _check_never_revoked(entries, read, evidence)
         newer = read.purpose not in found or (
             read.credential.valid_from >= found[read.purpose].credential.valid_from
         )
@@ -39,6 +43,24 @@ def standing(evidence: Evidence) -> Words:
     as_of = [_check_entry(entry, found.get(entry.purpose), evidence) for entry in entries]
     return Text(f"neither revoked nor suspended on {day(min(as_of))}",
                 f"截至 {day(min(as_of))} 未被撤销，也未被暂停")  # fmt: skip
+
+
+def _check_never_revoked(
+    entries: Sequence[StatusEntry], read: StatusList, evidence: Evidence
+) -> None:
+    issued = read.credential
+    mine = issued.identity.fingerprint == evidence.credential.identity.fingerprint
+    for entry in entries:
+        same = (issued.id, read.purpose) == (entry.list_id, entry.purpose) and mine
+        if same and entry.purpose == "revocation" and read.is_set(entry.slot):
+            state, at = _STATES[entry.purpose], day(issued.valid_from)
+            raise TrustError(
+                Text(
+                    f"the certificate {state.en}, by the list of {at}",
+                    f"证书{state.zh}（见 {at} 的列表）",
+                ),
+                code="status.revocation",
+            )
 
 
 def _check_entry(entry: StatusEntry, found: StatusList | None, evidence: Evidence) -> int:

@@ -145,14 +145,15 @@ def _witnessed(evidence: Evidence) -> Words:
     policy = evidence.trust.policy
     if policy is None:  # `seen` has said so
         raise NotAskedError(NO_POLICY)
-    late = [name for name, at in seen.witnesses.items() if at > evidence.trust.now + SKEW_S]
-    policy.check_quorum([name for name in seen.witnesses if name not in late])
-    if not seen.witnesses:
+    latest = evidence.trust.now + SKEW_S  # what is said to be later counts for nothing
+    witnesses = {name: at for name, at in seen.witnesses.items() if at <= latest}
+    policy.check_quorum(witnesses)
+    if not witnesses:
         raise NotAskedError(
             Text("the policy asks for no witness", "策略不要求见证方会签"),
         )
     return joined(
-        (Text(f"{name} {day(at)}", f"{name} {day(at)}") for name, at in seen.witnesses.items()),
+        (Text(f"{name} {day(at)}", f"{name} {day(at)}") for name, at in witnesses.items()),
         Text(", ", "，"),
     )
 

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 
 from catalog.ckan.solr import QueryError
 from catalog.datastore.ask import AskError
+from catalog.rest.streams import json_answer
 from catalog.web.problems import STATUS
 from protos.faults import SqlError, VeilError
 
@@ -54,17 +55,23 @@ def success(request: Request, result: object) -> Response:
     return JSONResponse({"help": about(request), "success": True, "result": result})
 
 
-def wrapped(request: Request, result: dict[str, Any], records: str) -> Response:
+def wrapped(
+    request: Request,
+    result: dict[str, Any],
+    records: str,
+    place: Callable[[], Callable[[], None]],
+) -> Response:
     """Returns the answer of an action with records that are JSON already.
 
     Args:
         request: What was called.
         result: All members but the records.
         records: A JSON value.
+        place: As for `json_answer`.
     """
     head = json.dumps({"help": about(request), "success": True, "result": result})
     body = f'{head[:-2]}{", " if result else ""}"records": {records}}}}}'
-    return Response(body.encode(), media_type="application/json")
+    return json_answer(body, place)
 
 
 def failure(request: Request, error: VeilError) -> Response:

@@ -47,7 +47,7 @@ def datastore_search(call: Call, asked: DatastoreSearch) -> Response:
         result["total"] = found.publication.rows if wanted.whole else table.total(wanted, page)
     text_only = asked.records_format in {"csv", "tsv"}
     records = json.dumps(page.text) if text_only else f"[{page.text}]"
-    return wrapped(call.request, result, records)
+    return wrapped(call.request, result, records, call.services.datastore.stream)
 
 
 def datastore_search_sql(call: Call, asked: DatastoreSearchSql) -> Response:
@@ -56,7 +56,7 @@ def datastore_search_sql(call: Call, asked: DatastoreSearchSql) -> Response:
     result: dict[str, Any] = {"sql": asked.sql, "fields": fields_of(answer.columns)}
     if answer.cut:
         result["records_truncated"] = True
-    return wrapped(call.request, result, f"[{answer.records}]")
+    return wrapped(call.request, result, f"[{answer.records}]", call.services.datastore.stream)
 
 
 def datastore_info(call: Call, asked: DatastoreInfo) -> dict[str, Any]:

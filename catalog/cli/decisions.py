@@ -64,7 +64,7 @@ def conflicts(
     from catalog.registry.decisions import read_decision
     from catalog.show.departments import show_conflict, show_conflicts
     from protos import terminal
-    from protos.faults import InputError
+    from protos.faults import InputError, MissingError
 
     with opened(directory) as registry:
         if decide:
@@ -79,9 +79,16 @@ def conflicts(
         found = registry.conflicts(state="" if every or number is not None else "open")
     if number is not None:
         found = [conflict for conflict in found if conflict.number == number]
+        if not found:
+            raise MissingError(
+                Text(f"there is no conflict {number}", f"没有编号为 {number} 的冲突"),
+                remedy=Text("veil catalog conflicts --all lists them",
+                            "用 veil catalog conflicts --all 查看全部"),
+                code="conflict.unknown",
+            )  # fmt: skip
     if as_json:
         print_json([conflict.to_dict() for conflict in found])
-    elif number is not None and found:
+    elif number is not None:
         show_conflict(found[0])
     elif found:
         show_conflicts(found)

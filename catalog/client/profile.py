@@ -34,16 +34,19 @@ ServerOption = Annotated[
     str,
     typer.Option(
         "--server",
-        help=said("The catalog's address; by default that of your last login.",
-                  "目录服务地址；缺省为最近一次登录的服务。"),
+        help=said("The catalog's address; by default VEIL_SERVER, or that of your last login. "
+                  "VEIL_CA names the authority of its certificate.",
+                  "目录服务地址；缺省为 VEIL_SERVER 或最近一次登录的服务；"
+                  "VEIL_CA 指定其证书机构文件。"),
     ),
 ]  # fmt: skip
 KeyFileOption = Annotated[
     Path | None,
     typer.Option(
         "--key-file",
-        help=said("File of mode 0600 with an API key; by default that of your login.",
-                  "存放 API 密钥的文件（权限 0600）；缺省为登录时保存的密钥。"),
+        help=said("File of mode 0600 with an API key; by default VEIL_KEY_FILE, or that of your "
+                  "login.",
+                  "存放 API 密钥的文件（权限 0600）；缺省为 VEIL_KEY_FILE 或登录时保存的密钥。"),
     ),
 ]  # fmt: skip
 

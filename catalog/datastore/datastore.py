@@ -98,8 +98,17 @@ class Datastore:
             TrustError: The store has other bytes than were published.
             UnavailableError: The store cannot be reached.
         """
-        self.verified.check(resource.publication)
+        self.verify(resource)
         return self.verified.store.open(resource.publication.object)
+
+    def verify(self, resource: Resource) -> None:
+        """Returns if the store still has the attested bytes of a resource.
+
+        Raises:
+            TrustError: It has others.
+            UnavailableError: It cannot be reached.
+        """
+        self.verified.check(resource.publication)
 
     def attestation(self, resource: Resource) -> str:
         """Returns what was signed about the bytes of a resource, JSON."""

@@ -146,11 +146,21 @@ def _parts(file: IO[bytes]) -> Iterator[bytes]:
             yield part
 
 
-def parts(file: IO[bytes], first: int, last: int) -> Iterator[bytes]:
-    """Yields the bytes of a file from one place to another, both included."""
+def parts(
+    file: IO[bytes], first: int, last: int, check: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
+    """Yields the bytes of a file from one place to another, both included.
+
+    Args:
+        file: Closed at the end.
+        first: Place of the first byte.
+        last: Of the last.
+        check: Called when bytes were read, before anybody has them; ends it by raising.
+    """
     with file:
         file.seek(first)
         left = last - first + 1
         while left and (part := file.read(min(_PART, left))):
             left -= len(part)
+            check()
             yield part

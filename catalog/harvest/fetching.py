@@ -113,7 +113,7 @@ class Fetcher:
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return answer
             following = urljoin(url, answer.headers["location"])
-            if url.startswith("https:") and not following.startswith("https:"):
+            if read_url(url).scheme == "https" and read_url(following).scheme != "https":
                 raise InputError(
                     Text("the server leads from https to an address without it",
                          "服务器将 https 请求重定向到非 https 地址"),

@@ -89,15 +89,16 @@ def _within(network: Network, whole: Network) -> bool:
 
 def refusal(host: str, address: str) -> PolicyError:
     """Returns the error for an address that may not be called."""
+    where = Text(address, address)
+    if host != address:
+        where = Text(f"{host[:100]} leads to {address}, which", f"{host[:100]} 指向 {address}，")
     return PolicyError(
-        Text(
-            f"{host[:100]} leads to {address}, which is not on the public internet",
-            f"{host[:100]} 指向 {address}，不属于公网地址",
-        ),
+        Text(f"{where.en} is not on the public internet", f"{where.zh} 不属于公网地址"),
         remedy=Text(
-            "if it is a catalog of your closed network: "
-            "veil catalog harvest add … --allow-private RANGE",
-            "若为内部网络的目录，请使用：veil catalog harvest add … --allow-private 地址段",
+            "if it is a catalog of your closed network: veil catalog harvest remove NAME --keep, "
+            "then veil catalog harvest add … --allow-private RANGE",
+            "若为内部网络的目录，请先 veil catalog harvest remove 名称 --keep，"
+            "再 veil catalog harvest add … --allow-private 地址段",
         ),
         code="harvest.address",
     )

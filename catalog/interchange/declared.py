@@ -11,15 +11,18 @@ this catalog is the catalog's own word (``nodes.toml`` in its directory), never 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from sqlalchemy import select
 
+from catalog.dataset import Dataset
 from catalog.declaration import NODES, Declaration, Held
 from catalog.registry.record import Access, Department, Item, Record
 from catalog.registry.registry import Registry
+from catalog.registry.tables import DatasetRow
 from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import read_toml, refused
@@ -67,15 +70,18 @@ def read_nodes(directory: Path) -> dict[str, Node]:
 
 
 def register_declared(
-    registry: Registry, declaration: Declaration, token: str, known: Collection[str]
+    registry: Registry, declaration: Declaration, token: str, known: Mapping[str, Dataset]
 ) -> int:
     """Registers what a node has declared; what is unchanged is not touched.
+
+    Only datasets of which the department is a member count, under their names. What was withdrawn
+    from the catalog stays so, whatever a node says again, and keeps nothing else out.
 
     Args:
         registry: The catalog.
         declaration: Verified; the department is the one that is enrolled.
         token: As signed; kept beside the catalog.
-        known: Digests of the logical datasets that the exchange has declared: others are none.
+        known: The logical datasets that the exchange has declared, by digest: others are none.
 
     Returns:
         How many records are new or have changed.
@@ -89,13 +95,27 @@ def register_declared(
     records = [
         _record(each, declaration.department, provider)
         for each in declaration.holds
-        if each.dataset_digest in known
+        if _may_hold(declaration.department, each, known.get(each.dataset_digest))
     ]
+    gone = _withdrawn(registry)
+    records = [record for record in records if record.identifier not in gone]
     outcomes = registry.register(records).outcomes if records else {}
     folder = registry.directory / DECLARATIONS
     folder.mkdir(mode=0o700, exist_ok=True)
     write_whole(folder / f"{declaration.department}.jwt", token.encode("ascii"))
     return outcomes.get("new", 0) + outcomes.get("changed", 0)
+
+
+def _may_hold(department: str, held: Held, dataset: Dataset | None) -> bool:
+    return dataset is not None and dataset.name == held.name and department in dataset.members
+
+
+def _withdrawn(registry: Registry) -> set[str]:
+    gone = select(DatasetRow.identifier).where(
+        DatasetRow.source == SOURCE, DatasetRow.state == "withdrawn"
+    )
+    with registry.database.read() as connection:
+        return set(connection.execute(gone).scalars())
 
 
 def _provider(registry: Registry, name: str, nodes: dict[str, Node]) -> Department:

@@ -84,17 +84,15 @@ def records(lines: Iterator[tuple[int, Cells]], source: str) -> Iterator[Parsed]
 def _parsed(group: list[tuple[int, Cells]], source: str) -> Parsed:
     reader = _Reader(group, source)
     record = reader.record()
-    problems = list(reader.problems)
-    if not problems:
-        problems = [
-            Problem(
-                group[flaw.item or 0][0],
-                _column_of(flaw.field, record),
-                flaw.said,
-                flaw.remedy,
-            )
-            for flaw in flaws(record)
-        ]
+    unread = {(problem.line, problem.column) for problem in reader.problems}
+    if any(column == HEADERS["place"] for _, column in unread):
+        unread.add((group[0][0], HEADERS["provider.place"]))  # one is taken for the other
+    rules = (
+        Problem(group[flaw.item or 0][0], _column_of(flaw.field, record), flaw.said, flaw.remedy)
+        for flaw in flaws(record)
+    )
+    # What could not be read is empty in the record; that the rules miss it there is no news.
+    problems = [*reader.problems, *(p for p in rules if (p.line, p.column) not in unread)]
     line = group[0][0]
     if problems:
         return Parsed(line, None, problems, [dict(cells) for _, cells in group])

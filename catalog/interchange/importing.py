@@ -17,7 +17,7 @@ from catalog.interchange.ckan import read_packages
 from catalog.interchange.exporting import whole_text
 from catalog.interchange.form import HEADERS, rows
 from catalog.interchange.form_files import read_form, write_rows
-from catalog.interchange.json_files import read_json, read_text
+from catalog.interchange.json_files import check_file, read_json, read_text
 from catalog.interchange.problems import Parsed, Problem
 from catalog.registry.registry import Registry
 from catalog.registry.writing import Progress, Writer
@@ -83,11 +83,8 @@ def read(path: Path, source: str, sheet: str = "") -> Iterator[Parsed]:
         InputError: It cannot be read, or is none of these.
     """
     suffix = path.suffix.lower()
+    check_file(path)
     if suffix in _FORMS:
-        if not path.is_file():
-            raise InputError(
-                Text(f"{path} is no file", f"{path} 不是文件"), code="import.not_found"
-            )
         return read_form(path, source, sheet)
     if suffix == ".json":
         body = read_json(path)

@@ -12,6 +12,26 @@ from protos.language import Text
 MOST_BYTES: Final = 256 << 20
 
 
+def check_file(path: Path) -> None:
+    """Refuses what is no file, and says what it is instead.
+
+    Raises:
+        InputError: It is a folder, or is not there.
+    """
+    if path.is_dir():
+        raise InputError(
+            Text(f"{path} is a folder", f"{path} 是文件夹"),
+            remedy=Text("name one file in it", "请指定其中的一个文件"),
+            code="import.folder",
+        )
+    if not path.is_file():
+        raise InputError(
+            Text(f"there is no file {path}", f"没有文件 {path}"),
+            remedy=Text("check its name, and in which folder you are", "请检查文件名及当前文件夹"),
+            code="import.not_found",
+        )
+
+
 def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
     """Returns a UTF-8 file's text.
 
@@ -20,10 +40,7 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
         UnavailableError: It cannot be read.
     """
     try:
-        if not path.is_file():
-            raise InputError(
-                Text(f"{path} is no file", f"{path} 不是文件"), code="import.not_found"
-            )
+        check_file(path)
         if path.stat().st_size > most_bytes:
             raise InputError(
                 Text(

@@ -8,7 +8,7 @@ page shows the command to run there.
 
 # Annotations are read as they stand: what a page of a workflow is called for is known here only.
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -30,6 +30,7 @@ from catalog.workflows.cases import Wanted
 from catalog.workflows.fields import MOST, Field
 from catalog.workflows.finding import Filter, find
 from catalog.workflows.model import Step, Workflow
+from catalog.workflows.statements import computed
 from protos.faults import LoginError, VeilError
 from protos.language import Text
 
@@ -112,9 +113,8 @@ def _lines(visit: Visit, workflow: Workflow, wanted: Filter) -> list[Line]:
 
 
 def _doings(workflow: Workflow, case: Case, visit: Visit) -> Iterator[Doing]:
-    for step in workflow.possible(case.state):
-        if views.may(step, case, visit.caller):
-            yield Doing(step, command(workflow, step, case.id))
+    for step in views.possible(visit.services.cases, workflow, case, visit.caller):
+        yield Doing(step, command(workflow, step, case.id))
 
 
 def _pages(workflow: Workflow) -> None:
@@ -171,10 +171,8 @@ def _stepping(workflow: Workflow, step: Step) -> Callable[..., Response]:
         typed: Typed,
     ) -> Response:
         def take() -> Case:
-            revision = str(typed.get("revision", ""))
-            wanted = Wanted(
-                _said(step, typed), revision=int(revision) if revision.isdecimal() else 0
-            )
+            revision = _number(str(typed.get("revision", "")))
+            wanted = Wanted(_said(step, typed), revision=revision or 0)
             return visit.services.cases.act(workflow, case, step, visit.caller, wanted)
 
         return _taken(
@@ -222,8 +220,9 @@ def _case_page(
         doings=list(_doings(workflow, case, visit)),
         department=_department(visit, case.department),
         events=[
-            (kept, [] if workflow.step(kept.said.step).asks else _asked(workflow, kept.said.fields))
+            (kept, [] if step.asks else _told(step.fields, kept.said.fields))
             for kept in (cases.history(case) if inside else [])
+            for step in [workflow.step(kept.said.step)]
         ],
         failed=step,
         typed=typed,
@@ -263,7 +262,18 @@ def _asked(workflow: Workflow, said: Mapping[str, Any]) -> list[tuple[Field, Any
     for step in workflow.steps:
         for field in step.fields:
             fields.setdefault(field.name, field)
-    return [(field, said[name]) for name, field in fields.items() if name in said]
+    return _told(fields.values(), said)
+
+
+def _told(fields: Iterable[Field], said: Mapping[str, Any]) -> list[tuple[Field, Any]]:
+    """What was said, in the words of a step: another step's field of that name is another thing."""
+    return [(field, _shown(field, said[field.name])) for field in fields if field.name in said]
+
+
+def _shown(field: Field, value: Any) -> Any:  # noqa: ANN401 - JSON types
+    if field.form != "statements":
+        return value
+    return [each | {"computed": computed(each["grant_request"])} for each in value]
 
 
 def _said(step: Step, typed: FormData) -> dict[str, Any]:
@@ -281,8 +291,14 @@ def _value(field: Field, text: str) -> Any:  # noqa: ANN401 - JSON types
     if field.form in _LISTS:
         return lines
     if field.form == "number":
-        return int(text) if text.isdecimal() and len(text) < 10 else text
+        number = _number(text)
+        return text if number is None else number
     return text
+
+
+def _number(text: str) -> int | None:
+    """Reads a number; None if it is none, or longer than any that is asked for."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 for each in WORKFLOWS:

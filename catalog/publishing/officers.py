@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from catalog.publishing.case import Case
 from catalog.publishing.objection import Objection
@@ -61,7 +61,12 @@ def enrolment(
 
 
 def officers_of(
-    entry: Entry, case: Case, enrolled: Sequence[Signer], now: dt.datetime, gone: int
+    entry: Entry,
+    case: Case,
+    enrolled: Sequence[Signer],
+    now: dt.datetime,
+    gone: int,
+    ended: Collection[str] = (),
 ) -> tuple[dict[int, SignOff], list[Objection]]:
     """Judges what officers have signed.
 
@@ -71,6 +76,7 @@ def officers_of(
         enrolled: All enrolments.
         now: The time, with a time zone.
         gone: Unix seconds at which the same bytes were unpublished last.
+        ended: Documents on which they were public until then.
 
     Returns:
         Sign-offs that count, by number of the enrolment; and what is wrong or missing.
@@ -85,7 +91,7 @@ def officers_of(
     ]
     officers: dict[int, SignOff] = {}
     for each in case.sign_offs:
-        if why := _flaw(each, entry, case, now, gone):
+        if why := _flaw(each, entry, case, now, gone, ended):
             who = ROLES.terms[each.role]
             said = Text(f"{who.en}: the sign-off {why.en}", f"{who.zh}：签批{why.zh}")
             found.append(Objection("publish.sign_off", said, _sign(entry, each.role)))
@@ -112,14 +118,16 @@ def officers_of(
     return officers, found
 
 
-def _flaw(each: SignOff, entry: Entry, case: Case, now: dt.datetime, gone: int) -> Text | None:
+def _flaw(
+    each: SignOff, entry: Entry, case: Case, now: dt.datetime, gone: int, ended: Collection[str]
+) -> Text | None:
     if each.sha256 != case.sha256:
         return Text("is for other bytes", "针对其他数据")
     if each.dataset != entry.record.key:
         return Text("is for another dataset", "针对其他数据资源")
     if not each.valid(now):
         return Text("is not valid now", "当前无效")
-    if each.created.timestamp() <= gone:
+    if each.created.timestamp() <= gone or each.document in ended:
         return Text("was signed before these bytes were unpublished", "签署于该数据撤下之前")
     return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from catalog.publishing.objection import Objection
 from catalog.publishing.revoked import known_revocations
 from catalog.publishing.rules import Judged, judge
 from catalog.publishing.staging import Staged, staged
-from catalog.publishing.store import SUFFIX, Store, open_store
+from catalog.publishing.store import Store, object_name, open_store
 from catalog.registry.entries import Entry, entry
 from catalog.registry.registry import Registry
 from catalog.registry.tables import PublicationRow, SignOffRow
@@ -83,7 +82,7 @@ def publish(
         )
         with registry.database.read() as connection:
             _judged(connection, registry, (source, identifier), case, synthetic=synthetic)
-        name = f"{case.sha256[:16]}-{secrets.token_hex(8)}{SUFFIX}"
+        name = object_name(case.sha256)
         try:
             _copy(stage, case, store, name)
             with registry.database.write() as (connection, _):

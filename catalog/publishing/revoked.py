@@ -14,7 +14,7 @@ from catalog.publishing.listing import Publication, publications
 from catalog.publishing.unpublish import unpublish
 from catalog.registry.registry import Registry
 from catalog.registry.tables import PublicationRow
-from desensitize.attesting.revocation import Revocation, read_revocation
+from desensitize.attesting.revocation import MOST_BYTES, Revocation, revocation_of
 from desensitize.attesting.signed_file import write_signed
 from protos.faults import InputError
 from protos.language import Text
@@ -47,8 +47,9 @@ def take_revocation(registry: Registry, file: Path, *, who: str) -> list[Publica
         UnavailableError: Something cannot be written.
     """
     try:
-        content = file.read_bytes()
-        said = read_revocation(file)
+        with file.open("rb") as opened:  # once: what is kept is what was read
+            content = opened.read(MOST_BYTES + 1)
+        said = revocation_of(content)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(
             Text(

@@ -159,6 +159,15 @@ def _odd(name: str) -> TrustError:
 
 
 def _missing(release: Path, name: str) -> InputError:
+    if not release.is_dir():
+        return InputError(
+            Text(f"there is no directory {release}", f"没有目录 {release}"),
+            remedy=Text(
+                "name the directory that 'veil desensitize run --out' has made",
+                "请指定 veil desensitize run --out 生成的目录",
+            ),
+            code="publish.no_release",
+        )
     return InputError(
         Text(f"{release} has no {name}", f"{release} 中没有 {name}"),
         remedy=Text(

@@ -7,6 +7,8 @@ in the catalog does, and only after the object is whole.
 from __future__ import annotations
 
 import hashlib
+import re
+import secrets
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -31,6 +33,14 @@ COPIES: Final = "datastore"
 COPY_SUFFIX: Final = ".duckdb"
 """In the catalog's directory: databases that a server made of public objects, by their SHA-256."""
 _PART: Final = 1 << 20
+_OURS: Final = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.parquet", re.ASCII)
+OWNER: Final = "veil-catalog"
+"""In a store that was named: the fingerprint of the catalog that it belongs to."""
+
+
+def object_name(sha256: str) -> str:
+    """Returns a new name for an object with these bytes."""
+    return f"{sha256[:16]}-{secrets.token_hex(8)}{SUFFIX}"
 
 
 class Store:
@@ -128,15 +138,21 @@ class Store:
             raise _unavailable(error) from error
         return digest.hexdigest()
 
+    def read_whole(self, name: str) -> bytes:
+        """Returns the bytes of a small object."""
+        parts: list[bytes] = []
+        self.read(name, parts.append)
+        return b"".join(parts)
+
     def names(self) -> list[str]:
-        """Returns the names of all objects, whole or not."""
+        """Returns the names of all objects, whole or not; other files are not ours to touch."""
         from pyarrow import fs
 
         try:
             found = self.filesystem.get_file_info(fs.FileSelector("", allow_not_found=True))
         except OSError as error:
             raise _unavailable(error) from error
-        return [each.base_name for each in found if each.base_name.endswith(SUFFIX)]
+        return [each.base_name for each in found if _OURS.fullmatch(each.base_name)]
 
     def remove(self, name: str) -> None:
         """Removes an object; of one that is not there nothing is said."""
@@ -193,10 +209,11 @@ def use_store(registry: Registry, uri: str) -> None:
         uri: As `pyarrow.fs.FileSystem.from_uri` takes it; kept in a file of mode 0600.
 
     Raises:
-        InputError: Something is public already, a store is named already, or the URI is none.
+        InputError: Something is public already, a store is named already, the URI is none, or it
+            leads to somebody else's files: what no publication refers to is removed from a store.
         UnavailableError: It cannot be reached.
     """
-    _from_uri(uri)
+    store = _from_uri(uri)
     public = select(PublicationRow.number).where(PublicationRow.state == "published").limit(1)
     with registry.database.read() as connection:
         if connection.execute(public).first() is not None:
@@ -205,7 +222,28 @@ def use_store(registry: Registry, uri: str) -> None:
                 remedy=Text("unpublish it first", "请先撤下"),
                 code="publish.store_in_use",
             )
+    _take_over(store, registry.key().public.fingerprint.encode("ascii"))
     write_private(registry.directory / URI, uri.encode("utf-8") + b"\n")
+
+
+def _take_over(store: Store, owner: bytes) -> None:
+    """Writes whose a store is; two catalogs in one would remove each other's objects."""
+    from pyarrow import fs
+
+    try:
+        found = store.filesystem.get_file_info(fs.FileSelector(""))
+        mine = [each.base_name for each in found] == [OWNER] and store.read_whole(OWNER) == owner
+        if found and not mine:
+            raise InputError(
+                Text("the store has files already", "该存储中已有文件"),
+                remedy=Text("name an empty place, which no other catalog uses",
+                            "请指定空的位置，且不与其他目录库共用"),
+                code="publish.store_not_empty",
+            )  # fmt: skip
+        with store.filesystem.open_output_stream(OWNER) as out:
+            out.write(owner)
+    except OSError as error:
+        raise _unavailable(error) from error
 
 
 def _from_uri(uri: str) -> Store:

@@ -89,6 +89,7 @@ class Writer:
         self, connection: Connection, revision: int, now: int, *, harvest: str = ""
     ) -> None:
         self._connection = connection
+        self._harvest = harvest
         self._others = harvested(connection) - {harvest}
         self._revision = revision
         self._now = now
@@ -106,11 +107,18 @@ class Writer:
         self.outcomes: Counter[Outcome] = Counter()
 
     def enrol(self, departments: Iterable[Department]) -> None:
-        """Adds departments that are not known yet; the first spelling of a code stands."""
+        """Adds departments that are not known yet; the first spelling of a code stands.
+
+        What another catalog has said of a department, and nobody here, gives way to our own word:
+        or whoever is harvested could take any code before its department comes.
+        """
         fresh: dict[str, Department] = {}
         for department in departments:
-            if department.code not in self._departments:
+            known = self._departments.get(department.code)
+            if known is None:
                 fresh.setdefault(department.code, department)
+            elif known != department and not self._harvest and self._hearsay(known.code):
+                self._rename(department)
         if fresh:
             self._connection.execute(
                 insert(DepartmentRow),
@@ -118,6 +126,22 @@ class Writer:
                  for d in fresh.values()],
             )  # fmt: skip
             self._departments |= fresh
+
+    def _hearsay(self, code: str) -> bool:
+        """Whether all that is known of a department was harvested."""
+        if not self._others:
+            return False
+        sources = select(DatasetRow.source).where(DatasetRow.provider == code).distinct()
+        found = self._connection.execute(sources).scalars()
+        return all(source.partition(".")[0] in self._others for source in found)
+
+    def _rename(self, department: Department) -> None:
+        self._connection.execute(
+            update(DepartmentRow)
+            .where(DepartmentRow.code == department.code)
+            .values(name=department.name, name_en=department.name_en, place=department.place)
+        )
+        self._departments[department.code] = department
 
     def look_up(self, records: Sequence[Record]) -> None:
         """Learns what is in the tables of these records, which are all that will be written.

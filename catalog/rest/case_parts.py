@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.certificates.decisions import FILE_TYPE, read_decision
+from catalog.certificates.decisions import FILE_TYPE
 from catalog.certificates.reading import CertificateReader
 from catalog.certificates.records import Record
 from catalog.web.services import Services
 from catalog.workflows import asset_rules
 from catalog.workflows.case import Case
 from catalog.workflows.model import Workflow
+from catalog.workflows.signatures import approvals
 from catalog.workflows.views import event_dict
 from protos.canonical import digest
 from protos.signing import unverified_claims
@@ -35,9 +36,7 @@ def decisions(services: Services, _: Workflow, case: Case) -> dict[str, Any]:
 
     The file that ``veil grant request --decisions`` takes.
     """
-    kept = services.cases.history(case)[case.asked :]
-    documents = [each.document for each in kept if each.document]
-    approving = [each for each in documents if read_decision(each).verdict == "approve"]
+    approving = approvals(services.cases.history(case), case)
     bodies = [read_strict(each.encode(), most=_LONGEST) for each in approving]
     return {"type": FILE_TYPE, "decisions": bodies}
 

@@ -104,7 +104,7 @@ def rows(
         "resource_id": found.id, "fields": fields_of(page.columns), "total": total,
         "offset": offset, "next": end if limit and end < total else None,
     }  # fmt: skip
-    return with_records(around, page.text)
+    return with_records(around, page.text, services.datastore.stream)
 
 
 @router.get("/api/data/{id}/info")
@@ -154,4 +154,4 @@ def run_sent(services: Everything, caller: Reader, body: Statement) -> Response:
 def _run(services: Services, caller: Principal, sql: str) -> Response:
     answer = services.datastore.sql(sql, data_scope(caller))
     around = {"fields": fields_of(answer.columns), "records_truncated": answer.cut}
-    return with_records(around, answer.records)
+    return with_records(around, answer.records, services.datastore.stream)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
-from typing import Annotated, Any, Final, Literal
+from functools import partial
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query
-from fastapi.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from fastapi.responses import Response
 
 from catalog.access.principal import Principal
 from catalog.datastore import ask
 from catalog.datastore.ask import AskError
-from catalog.datastore.dumps import MEDIA_TYPES, Format, Piece, dump, parts
+from catalog.datastore.dumps import MEDIA_TYPES, Format, dump, parts
 from catalog.datastore.resources import Resource
 from catalog.rest.requests import asked, data_scope
+from catalog.rest.streams import Stream
 from catalog.web.guard import Everything, May
 from catalog.web.services import Services
 from protos.canonical import digest
@@ -25,31 +24,6 @@ from protos.language import Text
 router = APIRouter(tags=["data"])
 Reader = Annotated[Principal, Depends(May("data.use"))]
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-
-
-class Stream(StreamingResponse):
-    """A stream that gives back its place and its engine, however it ends.
-
-    Args:
-        pieces: What is sent.
-        ends: Called at the end.
-        more: As for a response of Starlette's.
-    """
-
-    def __init__(self, pieces: Iterator[Piece], ends: Callable[[], None], **more: Any) -> None:  # noqa: ANN401
-        super().__init__(pieces, **more)
-        self._pieces = pieces
-        self._ends = ends
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends it."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if isinstance(self._pieces, Generator):
-                with suppress(ValueError):  # a piece is being made: it ends with its deadline
-                    self._pieces.close()
-            self._ends()
 
 
 @router.get(
@@ -136,7 +110,7 @@ def _file(
         raise
     if first == 0:
         services.datastore.count(found)
+    pieces = parts(file, first, last, partial(services.datastore.verify, found))
     return Stream(
-        parts(file, first, last), ends, status_code=status, headers=headers,
-        media_type=MEDIA_TYPES["parquet"],
-    )  # fmt: skip
+        pieces, ends, status_code=status, headers=headers, media_type=MEDIA_TYPES["parquet"]
+    )

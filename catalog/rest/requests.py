@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from catalog.access.principal import Principal
 from catalog.datastore.ask import Ask, AskError, read_sort, read_words
 from catalog.datastore.resources import Scope
 from catalog.datastore.texts import ckan_type
+from catalog.rest.streams import json_answer
 from protos.language import Text
 
 _LONGEST: Final = 100_000  # characters of filters
@@ -101,14 +102,16 @@ def fields_of(columns: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"id": name, "type": ckan_type(kind)} for name, kind in columns.items()]
 
 
-def with_records(around: Mapping[str, object], records: str, *, end: str = "}") -> Response:
+def with_records(
+    around: Mapping[str, object], records: str, place: Callable[[], Callable[[], None]]
+) -> Response:
     """Returns JSON with records that are JSON already.
 
     Args:
         around: All other members.
         records: Objects or arrays with commas between them.
-        end: What closes the answer: the object, and those that it stands in.
+        place: As for `json_answer`.
     """
     begin = json.dumps(around, ensure_ascii=False)[:-1]
-    text = f'{begin}{", " if around else ""}"records": [{records}]{end}'
-    return Response(text.encode(), media_type="application/json")
+    text = f'{begin}{", " if around else ""}"records": [{records}]}}'
+    return json_answer(text, place)

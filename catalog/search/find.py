@@ -52,6 +52,7 @@ class Hit:
     name_en: str
     provider: str
     provider_name: str
+    provider_name_en: str
     place: str
     kind: str
     format: str
@@ -292,6 +293,7 @@ def _hits(connection: Connection, ids: list[int]) -> tuple[Hit, ...]:
     columns = (
         DatasetRow.id.label("number"), DatasetRow.source, DatasetRow.identifier, DatasetRow.name,
         DatasetRow.name_en, DatasetRow.provider, DepartmentRow.name.label("provider_name"),
+        DepartmentRow.name_en.label("provider_name_en"),
         DatasetRow.place, DatasetRow.kind, DatasetRow.format, DatasetRow.grade,
         DatasetRow.sharing, DatasetRow.opening, DatasetRow.cycle,
     )  # fmt: skip

@@ -65,8 +65,9 @@ def audit(
     Args:
         entries: Index and content, in order.
         stored: The log's own hashes of complete subtrees, if they can be read.
-        checkpoints: The log's own signed states, their signatures already verified. Whoever has
-            the log's key can make others, so they narrow no place of a noted one.
+        checkpoints: The log's own signed states, their signatures already verified; the last one
+            is over all entries. Whoever has the log's key can make others, so they narrow no place
+            of a noted one.
         noted: Signed states that somebody noted elsewhere, verified too.
 
     Raises:
@@ -81,6 +82,9 @@ def audit(
         others.settle(tree)
     own.finish(tree)
     others.finish(tree)
+    signed = max((each.size for each in checkpoints), default=tree.size)
+    if signed < tree.size:
+        raise _unsigned(signed, tree.size - 1)
     return Audited(tree.size, tree.root, len(checkpoints) + len(noted))
 
 
@@ -189,6 +193,14 @@ def _forked(first: int, last: int) -> BrokenLogError:
         f"日志签署过另一段历史：在第 {first} 条至第 {last} 条之间被改动或分叉",
     )
     return BrokenLogError(said, first, last, "log.forked")
+
+
+def _unsigned(first: int, last: int) -> BrokenLogError:
+    said = Text(
+        f"entries {first} to {last} are under no checkpoint: somebody has added them",
+        f"第 {first} 条至第 {last} 条没有检查点：系他人所加",
+    )
+    return BrokenLogError(said, first, last, "log.unsigned")
 
 
 def _missing(index: int, wanted: int | None = None) -> BrokenLogError:

@@ -100,9 +100,9 @@ class LogReader:
             )
         return str(row[0])
 
-    def notes(self, db: sqlite3.Connection) -> list[str]:
-        """Returns every checkpoint, by size."""
-        return [row[0] for row in db.execute("SELECT note FROM log_checkpoints ORDER BY size")]
+    def notes(self, db: sqlite3.Connection) -> dict[int, str]:
+        """Returns every checkpoint by the size that it is kept under, unchecked."""
+        return dict(map(tuple, db.execute("SELECT size, note FROM log_checkpoints ORDER BY size")))
 
     def best(self, db: sqlite3.Connection, index: int) -> int:
         """Returns the size of the checkpoint over an entry that most witnesses have cosigned."""

@@ -101,6 +101,9 @@ class LogPolicy:
                 remedy=Text("add a line 'quorum …'", "请加上一行：quorum …"),
                 code="policy.invalid",
             )
+        own = [name for name, key in reading.witnesses.items() if key.raw == reading.log.raw]
+        if own:
+            raise _malformed(where, f"witness {own[0]} has the log's own key")
         return cls(reading.log, reading.witnesses, reading.groups, reading.quorum)
 
     def __str__(self) -> str:

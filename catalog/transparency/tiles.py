@@ -22,7 +22,8 @@ from protos.language import Text
 WIDTH: Final = 256
 _BITS: Final = 8  # levels of the tree between two levels of tiles
 _HIGHEST: Final = 5  # 2**40 entries and more; no log gets there
-_NAME: Final = re.compile(r"((?:x\d{3}/)*\d{3})(?:\.p/(\d{1,3}))?", re.ASCII)
+_NAME: Final = re.compile(r"((?:x\d{3}/){0,4}\d{3})(?:\.p/(\d{1,3}))?", re.ASCII)
+"""Up to 10**15 tiles; a number that no database can hold is no name of one."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from catalog.web.headers import HEADERS
 from protos.faults import LimitError, VeilError
+from protos.form_words import misfit
 
 MEDIA_TYPE: Final = "application/problem+json"
 _ITS_SCHEMA: Final = {
@@ -38,7 +39,7 @@ class Problem(BaseModel):
         code: Stable, dotted.
         title_zh: As ``title``, in Chinese.
         detail_zh: As ``detail``, in Chinese.
-        errors: Of a malformed request: where, and what was expected.
+        errors: Of a malformed request: where, and what was expected, in both languages.
     """
 
     type: str
@@ -94,10 +95,15 @@ def describe(app: FastAPI) -> None:
 def problem_of(error: VeilError) -> Problem:
     """Returns what may be said of an error: never its private detail."""
     return Problem(
-        type=f"urn:veil:problem:{error.code}", title=error.said.en,
-        status=STATUS.get(error.kind, 500), detail=error.advice.en, code=error.code,
-        title_zh=error.said.zh, detail_zh=error.advice.zh,
+        type=f"urn:veil:problem:{error.code}", title=_whole(error.said.en),
+        status=STATUS.get(error.kind, 500), detail=_whole(error.advice.en), code=error.code,
+        title_zh=_whole(error.said.zh), detail_zh=_whole(error.advice.zh),
     )  # fmt: skip
+
+
+def _whole(text: str) -> str:
+    """A text that can be sent: what was typed may hold half of a character (a lone surrogate)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def answer(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
@@ -128,8 +134,13 @@ def _malformed(request: Request, error: Exception) -> Response:
     return answer(request, Problem(
         type="urn:veil:problem:request.malformed", title="the request is malformed", status=422,
         code="request.malformed", title_zh="请求格式有误",
-        errors=[{"at": ".".join(map(str, each["loc"])), "said": each["msg"]} for each in found],
+        errors=[_misfit(each) for each in found],
     ))  # fmt: skip
+
+
+def _misfit(each: dict[str, Any]) -> dict[str, str]:
+    said = misfit(each["msg"])
+    return {"at": ".".join(map(str, each["loc"])), "said": said.en, "said_zh": said.zh}
 
 
 def _http(request: Request, error: Exception) -> Response:

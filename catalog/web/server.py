@@ -184,6 +184,12 @@ def tls_files(certificate: Path | None, key: Path | None) -> Tls | None:
 
 
 def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
+    if not 0 <= port < 1 << 16:
+        raise InputError(
+            Text(f"{port} is no port", f"{port} 不是端口号"),
+            remedy=Text("choose one from 1024 to 65535", "请使用 1024 至 65535"),
+            code="http.port",
+        )
     try:
         host = host.strip("[]")  # of an IPv6 address
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

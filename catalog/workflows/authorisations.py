@@ -26,11 +26,18 @@ AUTHORISATIONS: Final = Workflow(
                                               "允许的操作：lookup、score 等")),
               Field("purpose", "line", Text("purpose", "用途")),
               Field("until", "day", Text("last day of use", "使用截止日")),
-              Field("times", "number", Text("how often", "次数"))),
+              Field("times", "number", Text("how often", "次数")),
+              Field("department", "code", Text("code of the department that releases the data",
+                                               "提供数据的部门代码"), required=False)),
              asks=True),
-        # Taken by what carries out the operation; the rule ends it when it was the last time.
-        Step("use", Text("use", "使用"), ("active",), "", "authorisation.use", "exchange",
-             (Field("reference", "code", Text("the job or receipt", "任务或回执编号")),)),
+        # Taken before the data is used, by whoever uses or releases it, who says word for word
+        # what for; the rule ends it when it was the last time.
+        Step("use", Text("use", "使用"), ("active",), "", "authorisation.use", "user",
+             (Field("operation", "code", Text("what is done", "执行的操作")),
+              Field("purpose", "line", Text("purpose", "用途")),
+              Field("reference", "code",
+                    Text("the job, or the whole id (urn:uuid:…) of the circulation certificate",
+                         "任务编号，或流通证书完整编号（urn:uuid:…）")))),
         Step("withdraw", Text("withdraw", "撤回"), ("active",), "withdrawn", "authorisation.give",
              "owner"),
     ),

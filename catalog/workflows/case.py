@@ -31,6 +31,7 @@ class Case:
         since: When it entered its state, Unix seconds.
         changed_at: Of the last event, Unix seconds.
         head: Digest of the last event.
+        until: Last day that was said in it, ISO: of use, of a licence; "" for none.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Case:
     since: int
     changed_at: int
     head: str
+    until: str
 
     @property
     def name(self) -> str:
@@ -77,7 +79,8 @@ class Kept:
 def case_of(row: Row[Any]) -> Case:
     """Reads a row of `CaseRow`."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
-    return Case(**{**values, "department": values["department"] or ""})
+    return Case(**{**values, "department": values["department"] or "",
+                   "until": values["until"] or ""})  # fmt: skip
 
 
 def find_case(connection: Connection, kind: str, identifier: str) -> Case | None:

@@ -7,7 +7,7 @@ seen: of two that come at once one is taken, and the other learns that the case 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,7 +24,7 @@ from catalog.workflows.case import Case, Kept, find_case, history
 from catalog.workflows.clocks import Clocks, read_clocks
 from catalog.workflows.events import GENESIS, Event, document_digest
 from catalog.workflows.fields import Field, read_fields
-from catalog.workflows.lookups import of_owner
+from catalog.workflows.lookups import in_force
 from catalog.workflows.model import Step, Workflow
 from catalog.workflows.outbox import deliver
 from catalog.workflows.rules import RULES
@@ -74,6 +74,8 @@ class Cases:
         self.registry = registry
         self.office = office
         self.clocks: Clocks = read_clocks(registry.directory, workflows)
+        self.stepped: Callable[[], None] = lambda: None
+        """Called behind every step, for whoever serves what it leads to."""
 
     @property
     def book(self) -> CertificateReader | None:
@@ -91,6 +93,7 @@ class Cases:
             _check_number(connection, workflow, caller, self.registry.now())
             made = self._take(connection, sequence, workflow, workflow.first, None, caller, wanted)
         self.settle()
+        self.stepped()
         return made
 
     def act(
@@ -106,7 +109,7 @@ class Cases:
         """
         with self._writing() as (connection, sequence):
             case = find_case(connection, workflow.kind, identifier)
-            if case is None or not _visible(connection, workflow, case, caller):
+            if case is None or not self._visible(connection, workflow, case, caller):
                 raise taking.absent(workflow)
             taking.check_caller(step, case, caller)
             taking.check_revision(case, wanted.revision)
@@ -115,6 +118,7 @@ class Cases:
             taking.check_clock(workflow, step, case, self.clocks, self.registry.now())
             made = self._take(connection, sequence, workflow, step, case, caller, wanted)
         self.settle()
+        self.stepped()
         return made
 
     def case(self, workflow: Workflow, identifier: str, caller: Principal) -> Case:
@@ -125,9 +129,14 @@ class Cases:
         """
         with self.registry.database.read() as connection:
             case = find_case(connection, workflow.kind, identifier)
-            if case is None or not _visible(connection, workflow, case, caller):
+            if case is None or not self._visible(connection, workflow, case, caller):
                 raise taking.absent(workflow)
         return case
+
+    def on_the_market(self, workflow: Workflow, case: Case) -> bool:
+        """Says whether those who may only see what is open see a case, today."""
+        with self.registry.database.read() as connection:
+            return self._open(connection, workflow, case)
 
     def history(self, case: Case) -> list[Kept]:
         """Returns what was done in a case; whoever shows it has asked whether the caller may."""
@@ -148,6 +157,18 @@ class Cases:
         """Brings into the log what is not there yet, also what a kill left; returns how many."""
         issuing = None if self.office is None else self.office.issuing
         return 0 if issuing is None else deliver(self.registry, issuing)
+
+    def _visible(
+        self, connection: Connection, workflow: Workflow, case: Case, caller: Principal
+    ) -> bool:
+        return taking.insider(workflow, case, caller) or self._open(connection, workflow, case)
+
+    def _open(self, connection: Connection, workflow: Workflow, case: Case) -> bool:
+        """Whether a case is open, which may be so only under another one that is in force."""
+        under, today = workflow.open_under, self.clocks.day(self.registry.now())
+        return case.state in workflow.open_states and (
+            under is None or in_force(connection, *under, case.owner, today)
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Connection, int]]:
@@ -183,6 +204,7 @@ class Cases:
         )  # fmt: skip
         change = rule(situation) if rule else Change()
         made = _changed(workflow, step, case, caller, change, now, sequence)
+        made = replace(made, until=said.get("until", made.until))
         event = Event(
             case=made.name, number=made.revision, step=step.name,
             before="" if case is None else case.state, after=made.state, at=now,
@@ -220,7 +242,7 @@ def _changed(
     old = case or Case(
         id=secrets.token_hex(8), kind=workflow.kind, state="", revision=0, opened=sequence,
         department="", owner=caller.account, counterpart="", subject="", title="", asked=1,
-        opened_at=now, since=now, changed_at=now, head=GENESIS,
+        opened_at=now, since=now, changed_at=now, head=GENESIS, until="",
     )  # fmt: skip
     state = change.after or step.after or old.state
     entered = state != old.state or bool(step.after)
@@ -235,18 +257,8 @@ def _changed(
     )  # fmt: skip
 
 
-def _visible(connection: Connection, workflow: Workflow, case: Case, caller: Principal) -> bool:
-    """Whether a caller may know of a case, which may be open only under another one."""
-    if taking.insider(workflow, case, caller):
-        return True
-    under = workflow.open_under
-    return taking.visible(workflow, case, caller) and (
-        under is None or bool(of_owner(connection, under[0], case.owner, under[1]))
-    )
-
-
 def _keep(connection: Connection, case: Case, *, new: bool) -> None:
-    row = {**vars(case), "department": case.department or None}
+    row = {**vars(case), "department": case.department or None, "until": case.until or None}
     if new:
         connection.execute(insert(CaseRow), row)
     else:

@@ -1,8 +1,8 @@
 """For whoever carries out an operation on one subject's data: may I, and I did.
 
-``lookup`` and ``score`` ask `authorised` before, and `use` is what they call to do it: it checks
-again and notes the use in one transaction, so an authorisation for one time serves once, also when
-two come at the same moment.
+A program asks `authorised` before, and calls `use` to do it: it checks again and notes the use in
+one transaction, so an authorisation for one time serves once, also when two come at the same
+moment. People do the same by the step ``use`` of the authorisation's workflow.
 """
 
 from __future__ import annotations
@@ -44,16 +44,22 @@ def use(cases: Cases, subject: str, wanted: Use, reference: str) -> Case:
 
     Raises:
         PolicyError: The subject has not authorised it, or not any more.
+        ConflictError: This job or receipt was noted already.
     """
     for _ in range(_TRIES):
         case = _find(cases, subject, wanted)
         if case is None:
             break
         step = AUTHORISATIONS.step("use")
-        said = Wanted({"reference": reference}, revision=case.revision)
+        said = Wanted(
+            {"operation": wanted.operation, "purpose": wanted.purpose, "reference": reference},
+            revision=case.revision,
+        )
         try:
             return cases.act(AUTHORISATIONS, case.id, step, EXCHANGE, said)
-        except ConflictError:
+        except ConflictError as error:
+            if error.code != "case.changed":
+                raise
             continue  # somebody used it in between: is there some left?
     raise PolicyError(
         Text("the person or firm has not authorised this use", "数据主体未授权此项使用"),

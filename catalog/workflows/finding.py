@@ -82,8 +82,9 @@ def find(
             remedy=Text("mend the filter", "请改正筛选条件"),
             code="case.filter",
         )
-    conditions = [CaseRow.kind == workflow.kind, _scope(workflow, caller, wanted)]
-    conditions += _filters(workflow, clocks, caller, wanted, registry.now())
+    now = registry.now()
+    conditions = [CaseRow.kind == workflow.kind, _scope(workflow, clocks, caller, wanted, now)]
+    conditions += _filters(workflow, clocks, caller, wanted, now)
     with registry.database.read() as connection:
         count = select(func.count()).select_from(CaseRow).where(*conditions)
         total = connection.execute(count).scalar_one()
@@ -107,7 +108,9 @@ def find(
     return Found(total, cases, cases[-1].id if len(rows) > wanted.limit else "")
 
 
-def _scope(workflow: Workflow, caller: Principal, wanted: Filter) -> ColumnElement[bool]:
+def _scope(
+    workflow: Workflow, clocks: Clocks, caller: Principal, wanted: Filter, now: int
+) -> ColumnElement[bool]:
     reach = caller.reach(workflow.read)
     if reach == "all":
         return true()
@@ -121,7 +124,8 @@ def _scope(workflow: Workflow, caller: Principal, wanted: Filter) -> ColumnEleme
     if workflow.open_under is not None:
         under, kind, state = aliased(CaseRow), *workflow.open_under
         free = and_(free, exists().where(
-            under.kind == kind, under.owner == CaseRow.owner, under.state == state
+            under.kind == kind, under.owner == CaseRow.owner, under.state == state,
+            under.until >= clocks.day(now).isoformat(),
         ))  # fmt: skip
     if wanted.dataset is not None and caller.reach("dataset.read") != "all":
         # Whether a closed dataset has an asset would say that there is one.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
 from catalog.registry.entries import Entry, entry
-from catalog.registry.tables import DepartmentRow
+from catalog.registry.tables import DatasetRow, DepartmentRow
 from catalog.registry.withdrawal import unknown
 from catalog.workflows.case import Case, case_of
 from catalog.workflows.situation import Situation, refused
@@ -71,6 +72,15 @@ def department(connection: Connection, code: str) -> str:
     )
 
 
+def provides(connection: Connection, code: str, dataset: tuple[str, str]) -> bool:
+    """Says whether a department provides a registered dataset."""
+    found = select(DatasetRow.id).where(
+        DatasetRow.source == dataset[0], DatasetRow.identifier == dataset[1],
+        DatasetRow.provider == code, DatasetRow.state == "registered",
+    )  # fmt: skip
+    return bool(code) and connection.execute(found).first() is not None
+
+
 def of_owner(connection: Connection, kind: str, owner: str, *states: str) -> list[Case]:
     """Returns an account's cases that are in some states, the newest first."""
     rows = connection.execute(
@@ -79,6 +89,15 @@ def of_owner(connection: Connection, kind: str, owner: str, *states: str) -> lis
         .order_by(CaseRow.opened.desc())
     )
     return [case_of(row) for row in rows]
+
+
+def in_force(connection: Connection, kind: str, state: str, owner: str, today: dt.date) -> bool:
+    """Says whether an account has a case in a state whose last day is not over."""
+    found = select(CaseRow.id).where(
+        CaseRow.kind == kind, CaseRow.owner == owner, CaseRow.state == state,
+        CaseRow.until >= today.isoformat(),
+    )  # fmt: skip
+    return connection.execute(found).first() is not None
 
 
 def about(connection: Connection, kind: str, dataset: tuple[str, str]) -> list[Case]:

@@ -8,8 +8,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from catalog.certificates.reading import CertificateReader
-from catalog.workflows.case import find_case, history
-from catalog.workflows.lookups import of_owner, registered
+from catalog.certificates.records import Record
+from catalog.workflows.case import find_case
+from catalog.workflows.lookups import in_force, of_owner, registered
 from catalog.workflows.situation import Change, Situation, refused
 from protos.faults import InputError
 from protos.language import Text
@@ -40,11 +41,7 @@ def listed(at: Situation) -> Change:
     """Checks that a licensed broker offers what is open, at least on a condition."""
     owner = at.caller.account
     if not licensed(at.connection, owner, at.today):
-        raise refused(
-            "unlicensed",
-            Text(f"{owner} has no broker's licence in force", f"{owner} 没有有效的数据经纪人资质"),
-            Text("apply for one: veil product licence apply", "请申请：veil product licence apply"),
-        )
+        raise _unlicensed(owner)
     for each in registered(at):
         if each.record.opening.attribute == "none":
             code = each.record.identifier
@@ -79,32 +76,54 @@ def ordered(at: Situation) -> Change:
     return Change(title=product.title, counterpart=product.owner, asked=1)
 
 
+def accepted(at: Situation) -> Change:
+    """Checks that whoever takes an order still has a licence."""
+    owner = at.opened().counterpart
+    if not licensed(at.connection, owner, at.today):
+        raise _unlicensed(owner)
+    return Change()
+
+
 def delivered(at: Situation) -> Change:
     """Checks that a circulation certificate proves the delivery, and has proved no other."""
-    identifier = at.said["circulation"]
-    if at.office is None or not _circulates(at.office, identifier):
+    return Change(once=circulation(at, at.said["circulation"]).urn)
+
+
+def circulation(at: Situation, identifier: str) -> Record:
+    """Returns the circulation certificate with this whole id; it must be in force.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = None if at.office is None else _circulates(at.office, identifier)
+    if found is None:
         raise refused(
             "circulation",
             Text("this is no circulation certificate that is in force", "这不是有效的流通证书"),
             Text("give its whole id; see: veil certificate list",
                  "请给出完整编号；参见：veil certificate list"),
         )  # fmt: skip
-    return Change(once=at.office.find(identifier).urn)
+    return found
 
 
 def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     """Whether an account has a broker's licence that is in force on a day."""
-    for case in of_owner(connection, "licences", owner, "licensed"):
-        [said] = [e.said for e in history(connection, case.id) if e.said.step == "license"]
-        if dt.date.fromisoformat(said.fields["until"]) >= today:
-            return True
-    return False
+    return in_force(connection, "licences", "licensed", owner, today)
 
 
-def _circulates(office: CertificateReader, identifier: str) -> bool:
+def _unlicensed(owner: str) -> InputError:
+    return refused(
+        "unlicensed",
+        Text(f"{owner} has no broker's licence in force", f"{owner} 没有有效的数据经纪人资质"),
+        Text("apply for one: veil product licence apply", "请申请：veil product licence apply"),
+    )
+
+
+def _circulates(office: CertificateReader, identifier: str) -> Record | None:
     try:
         record = office.find(identifier)
     except InputError:
-        return False
+        return None
     whole = identifier in {record.id, record.urn}
-    return whole and record.kind == _CIRCULATION and not any(office.state(record).values())
+    sound = whole and record.kind == _CIRCULATION and not any(office.state(record).values())
+    return record if sound else None

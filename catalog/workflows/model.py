@@ -15,17 +15,20 @@ from catalog.certificates.decisions import Office, Verdict
 from catalog.workflows.fields import Field
 from protos.language import Text
 
-Party = Literal["owner", "counterpart", "department", "exchange", "anybody"]
+Party = Literal["owner", "counterpart", "department", "user", "exchange", "anybody"]
 """Who takes a step: the account whose case it is, the account that is its other side, somebody of
-the responsible department, the exchange itself, or whoever the matrix lets reach all cases."""
+the responsible department, one of these two, the exchange itself, or whoever the matrix lets reach
+all cases."""
 
 PARTIES: Final[dict[Party, Text]] = {
     "owner": Text("who opened the case", "发起人"),
     "counterpart": Text("the other side", "对方"),
     "department": Text("the responsible department", "责任部门"),
+    "user": Text("who may use the data, or the department that releases it",
+                 "被授权方或提供数据的部门"),
     "exchange": Text("the exchange", "交换中心"),
     "anybody": Text("anybody with an account", "任何注册用户"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,8 @@ class Workflow:
         states: In the order of a case's life.
         steps: The table; the first one opens a case.
         open_fields: Fields that are shown to those who may only see what is open.
-        open_under: Kind and state of a case that the owner must have for its own to be open: a
-            product is on the market while its broker is licensed.
+        open_under: Kind and state of a case that the owner must have, its last day not over, for
+            its own to be open: a product is on the market while its broker is licensed.
     """
 
     kind: str

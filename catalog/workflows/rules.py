@@ -64,6 +64,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("products", "list"): market_rules.listed,
     ("products", "relist"): market_rules.listed,
     ("orders", "place"): market_rules.ordered,
+    ("orders", "accept"): market_rules.accepted,
     ("orders", "deliver"): market_rules.delivered,
 }
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from catalog.certificates.decisions import Decision, Matter, read_decision, request_digest
 from catalog.publishing.officers import enrolment
 from catalog.publishing.signers import signers
-from catalog.workflows.case import Case
+from catalog.workflows.case import Case, Kept
 from catalog.workflows.events import Event
 from catalog.workflows.model import Step
 from protos.faults import PolicyError, TrustError
@@ -27,6 +27,17 @@ def matter_of(case: str, asked: Event) -> Matter:
     statements: Sequence[dict[str, str]] = asked.fields.get("statements", ())
     grants = tuple(request_digest(each["grant_request"]) for each in statements)
     return Matter(case, asked.digest, grants)
+
+
+def approvals(kept: Sequence[Kept], case: Case) -> list[str]:
+    """Returns the officers' decisions by which a request, as it is asked now, was approved.
+
+    Args:
+        kept: The case's events, in order.
+        case: The case.
+    """
+    documents = [each.document for each in kept[case.asked :] if each.document]
+    return [each for each in documents if read_decision(each).verdict == "approve"]
 
 
 def check_decision(

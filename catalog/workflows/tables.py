@@ -40,6 +40,7 @@ class CaseRow(Base):
     since: Mapped[int] = mapped_column(BigInteger)
     changed_at: Mapped[int] = mapped_column(BigInteger)
     head: Mapped[str]
+    until: Mapped[str | None]
 
 
 class CaseEventRow(Base):

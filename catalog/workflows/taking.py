@@ -51,8 +51,11 @@ def check_caller(step: Step, case: Case | None, caller: Principal) -> None:
         # What opens a case belongs to whoever opens it; rules say for which department.
         caller.require_of(step.action, owner=caller.account, department=caller.department)
         return
-    owners = {"owner": case.owner, "counterpart": case.counterpart, "anybody": case.owner}
-    ours = step.by in {"department", "anybody"}
+    owners = {
+        "owner": case.owner, "counterpart": case.counterpart, "user": case.counterpart,
+        "anybody": case.owner,
+    }  # fmt: skip
+    ours = step.by in {"department", "user", "anybody"}
     # Only what the step is for: who asked must not decide because the case is also "its own".
     caller.require_of(
         step.action, owner=owners.get(step.by, ""), department=case.department if ours else ""
@@ -154,8 +157,8 @@ def check_document(step: Step, document: str) -> None:
                  f"{step.name} 须附{step.office}的签名决定")
             if step.office
             else Text(f"{step.name} takes no signed decision", f"{step.name} 不需要签名决定"),
-            remedy=Text("sign with your own key: give --key to the command",
-                        "请用本人密钥签署：在命令中指定 --key")
+            remedy=Text("sign with your own key: give --sign-with to the command",
+                        "请用本人密钥签署：在命令中指定 --sign-with")
             if step.office
             else Text("leave it out", "请去掉"),
             code="case.document",

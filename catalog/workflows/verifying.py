@@ -85,6 +85,7 @@ def verify_case(workflow: Workflow, case: Case, events: Sequence[Kept]) -> None:
         revision=last.number, opened=case.opened, department=last.responsible, owner=first.by,
         counterpart=last.counterpart, subject=last.subject, title=last.title, asked=last.asked,
         opened_at=first.at, since=entered[-1], changed_at=last.at, head=last.digest,
+        until=next((day for e in reversed(said) if (day := e.fields.get("until"))), ""),
     )  # fmt: skip
     if wanted != case:
         raise BrokenCaseError(case.name, min(len(said), case.revision) + 1, why)

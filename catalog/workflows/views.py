@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from catalog.access.principal import Principal
@@ -10,8 +10,9 @@ from catalog.workflows.case import Case, Kept
 from catalog.workflows.cases import Cases
 from catalog.workflows.events import Event
 from catalog.workflows.model import Step, Workflow
-from catalog.workflows.taking import check_caller, insider, visible
-from protos.faults import MissingError, VeilError
+from catalog.workflows.statements import computed
+from catalog.workflows.taking import check_caller, check_clock, insider, visible
+from protos.faults import InputError, MissingError, VeilError
 from protos.language import Text
 
 
@@ -28,6 +29,8 @@ def brief(cases: Cases, workflow: Workflow, case: Case, caller: Principal) -> di
     }  # fmt: skip
     if insider(workflow, case, caller):
         body |= {"owner": case.owner, "counterpart": case.counterpart}
+        if workflow.open_under is not None:  # its owner sees it when nobody else does any more
+            body["on_market"] = cases.on_the_market(workflow, case)
     return body
 
 
@@ -37,13 +40,14 @@ def whole(cases: Cases, workflow: Workflow, case: Case, caller: Principal) -> di
     said = facts(workflow, case, [kept.said for kept in cases.history(case)], inside=inside)
     if not inside and "datasets" in said:
         said["datasets"] = [each for each in said["datasets"] if _open(cases, each)]
+    statements = said.get("statements", ())
     return {
         **brief(cases, workflow, case, caller),
         "said": said,
+        **({"computed": [computed(e["grant_request"]) for e in statements]} if statements else {}),
         "steps": [
             _step(step)
-            for step in workflow.possible(case.state)
-            if may(step, case, caller)
+            for step in possible(cases, workflow, case, caller)
         ],
     }  # fmt: skip
 
@@ -89,8 +93,20 @@ def event_dict(kept: Kept, proof: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def possible(cases: Cases, workflow: Workflow, case: Case, caller: Principal) -> Iterator[Step]:
+    """Yields the steps that a caller can take now; what a rule refuses, it says when it does."""
+    now = cases.registry.now()
+    for step in workflow.possible(case.state):
+        if may(step, case, caller):
+            try:
+                check_clock(workflow, step, case, cases.clocks, now)
+            except InputError:
+                continue  # during a public notice nothing is registered, after it nobody objects
+            yield step
+
+
 def may(step: Step, case: Case, caller: Principal) -> bool:
-    """Says whether the table gives a step to a caller; clocks and rules are asked when it does."""
+    """Says whether the table gives a step to a caller."""
     try:
         check_caller(step, case, caller)
     except VeilError:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from desensitize.attacks.view import HERE, THERE, View, make, number, numbered
+from desensitize.attacks.view import HERE, THERE, View, column_of, make, number, numbered
 
 NEAREST: Final = 500
 """People who are looked for, drawn at random; each among all rows of the release."""
@@ -82,7 +82,12 @@ def _lay_out_targets(
     )  # fmt: skip
     engine = view.release.engine
     engine.register("veil_drawn", pa.table({"line": drawn}))
-    known = {f"v{i}": number(view.original, name) for i, name in enumerate(near)}
+    known = {
+        f"v{i}": number(
+            view.original, name, column_of(view.release, name), view.policy.columns[name]
+        )
+        for i, name in enumerate(near)
+    }
     keys = "".join(f", t.{key}" for key in view.keys(names))
     values = "".join(f", {_scaled(f'o.v{i}', scale)} AS b{i}" for i, scale in enumerate(scales))
     make(

@@ -35,7 +35,7 @@ from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Method
 from desensitize.masking.readings import as_date, as_number
 from desensitize.masking.statement import forget, prepare
-from desensitize.policy import PublishPolicy
+from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import SourceColumn, Table
 
 HERE: Final = "veil_here"
@@ -118,11 +118,26 @@ def code(cell: str) -> str:
     return f"hash({cell})"
 
 
-def number(table: Table, name: str) -> str:
-    """Returns the expression of a column as numbers, a date as its day; NaN for what is neither."""
+def number(
+    table: Table,
+    name: str,
+    like: SourceColumn | None = None,
+    rule: PublishedColumn | None = None,
+) -> str:
+    """Returns the expression of a column as numbers, a date as its day; NaN for what is neither.
+
+    Args:
+        table: Has it.
+        name: Of the column.
+        like: The column that it became: where that holds days, numbers are a form of them.
+        rule: What the policy says of how it is written.
+    """
     column = column_of(table, name)
     cell = Cell(column.raw, column.stored)
-    day = f"date_diff('day', DATE '1970-01-01', {as_date(cell).sql})::DOUBLE"
+    read = as_date(cell, day_first=None if rule is None else rule.day_first)
+    day = f"date_diff('day', DATE '1970-01-01', {read.sql})::DOUBLE"
+    if like is not None and like.stored == "DATE":
+        return f"coalesce({day}, 'nan'::DOUBLE)"
     return f"coalesce(({as_number(cell).sql})::DOUBLE, {day}, 'nan'::DOUBLE)"
 
 

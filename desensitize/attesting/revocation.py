@@ -128,7 +128,16 @@ def read_revocation(path: Path) -> Revocation:
         ValueError: It is none, or its signature does not hold.
     """
     with path.open("rb") as file:
-        body = read_strict(file.read(MOST_BYTES + 1), most=MOST_BYTES)
+        return revocation_of(file.read(MOST_BYTES + 1))
+
+
+def revocation_of(content: bytes) -> Revocation:
+    """Reads the bytes of a statement.
+
+    Raises:
+        ValueError: It is none, or its signature does not hold.
+    """
+    body = read_strict(content, most=MOST_BYTES)
     proof = check(body)
     about = body.get("credentialSubject")
     if body.keys() != _MEMBERS or body["type"] != list(TYPES) or body["issuer"] != proof.signer:

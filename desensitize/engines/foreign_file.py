@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 
 import duckdb
 
-from desensitize.engines.child import Task
+from desensitize.engines.child import ShortOfMemoryError, Task
 from desensitize.engines.csv_source import CsvSource, sniff_csv
 from desensitize.engines.parquet_source import open_parquet
 from desensitize.engines.stored_values import literal
@@ -24,7 +23,7 @@ _SPILL: Final = "spill"
 _ROWS: Final = 1 << 62
 
 
-def engine_config(memory_bytes: int) -> dict[str, Setting]:
+def engine_config(memory_bytes: int, threads: int) -> dict[str, Setting]:
     """Returns the engine's settings within a process that may take so much memory.
 
     Half is for what the engine counts. Its sorts, its allocator's gaps, Arrow and Python take the
@@ -34,7 +33,7 @@ def engine_config(memory_bytes: int) -> dict[str, Setting]:
         "memory_limit": f"{memory_bytes // 2 // 2**20} MiB",
         # Also when the working directory has changed: each file is read in one of its own.
         "temp_directory": str(Path.cwd() / _SPILL),
-        "threads": min(os.cpu_count() or 1, 8),
+        "threads": threads,
     }
 
 
@@ -46,7 +45,7 @@ def engine_for(task: Task) -> Iterator[duckdb.DuckDBPyConnection]:
         UnavailableError: Memory, disk or time did not suffice.
     """
     try:
-        with duckdb.connect(config=engine_config(task.memory_bytes)) as engine:
+        with duckdb.connect(config=engine_config(task.memory_bytes, task.threads)) as engine:
             yield engine
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(task.path.name, error) from error
@@ -173,7 +172,8 @@ def _rows(path: Path) -> int:
 
 def exhausted(name: str, error: BaseException) -> UnavailableError:
     """Returns what is said when the engine or the system had not enough of something."""
-    return UnavailableError(
+    short = isinstance(error, duckdb.OutOfMemoryException)
+    return (ShortOfMemoryError if short else UnavailableError)(
         Text(
             f"{name} needs more memory or disk than the scanner may take",
             f"{name} 所需的内存或磁盘超过扫描程序的限额",

@@ -191,10 +191,10 @@ class Method(Protocol):
         concludes: What a reader of the release can still conclude about a person.
     """
 
-    # Five more that only some have: ``domain``, the name of its key, ``needs``, the other columns
-    # that it looks at, ``fresh``, whether it draws anew each time, ``reads_division``, and
-    # ``conclusion``, which says what it concludes with these parameters; see `domain_of`,
-    # `needs_of`, `is_fresh`, `reads_division` and `conclusion_of`.
+    # Six more that only some have: ``domain``, the name of its key, ``needs``, the other columns
+    # that it looks at, ``fresh``, whether it draws anew each time, ``reads_division``,
+    # ``reads_days``, and ``conclusion``, which says what it concludes with these parameters; see
+    # `domain_of`, `needs_of`, `is_fresh`, `reads_division`, `reads_days` and `conclusion_of`.
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     title: ClassVar[Text]
@@ -234,6 +234,11 @@ def is_fresh(method: Method) -> bool:
 def reads_division(method: Method | None) -> bool:
     """Whether the method reads a text as a division, whose name several can have."""
     return bool(getattr(method, "reads_division", False))
+
+
+def reads_days(method: Method | None) -> bool:
+    """Whether the method works on days, however they are written."""
+    return bool(getattr(method, "reads_days", False))
 
 
 def domain_of(method: Method) -> str:

@@ -39,6 +39,7 @@ class DateTo:
 
     unit: Unit
 
+    reads_days: ClassVar = True
     title: ClassVar = Text("date made coarser", "日期泛化")
     concludes: ClassVar = Text("the week, month or years that are left", "可知所保留的时间单位")
 
@@ -93,6 +94,7 @@ class DateShift:
     subject: Annotated[str, Field(min_length=1)]
     days: Annotated[int, Field(ge=1, le=36_500)] = 30
 
+    reads_days: ClassVar = True
     title: ClassVar = Text("shifted by days of the person's own", "按人平移日期")
     concludes: ClassVar = Text(
         "the date within the greatest shift, and what lies between two dates of a person",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, get_args
 
 from desensitize.engines.stored_values import literal
 from desensitize.masking.base import (
@@ -13,8 +13,10 @@ from desensitize.masking.base import (
     Function,
     Method,
     Workshop,
+    reads_days,
     reads_division,
 )
+from desensitize.masking.dates import Unit
 from desensitize.masking.district import beginning_of, which_unclear, within
 from desensitize.masking.readings import as_date, as_number, as_whole, one_zero
 from desensitize.masking.visible import Keep
@@ -39,6 +41,8 @@ def read_column(
     if cell.stored == "VARCHAR":
         cell = Cell(f"nullif({cell.sql}, '')", "VARCHAR")
     cell = one_zero(cell)
+    if column.day_first is not None or _says_days(column, methods):
+        cell = as_date(cell, day_first=column.day_first)
     match column.type:
         case "integer":
             cell = as_whole(cell)
@@ -58,6 +62,13 @@ def read_column(
     if column.within:
         cell = within(cell, shop.columns[column.within], shop)
     return cell
+
+
+def _says_days(column: PublishedColumn, methods: tuple[Method, ...]) -> bool:
+    """Whether all that becomes of a column is made of days: each cell is then read once."""
+    if column.hierarchy is not None and column.hierarchy.levels:
+        return {*column.hierarchy.levels} <= {*get_args(Unit), "*"}
+    return bool(methods) and reads_days(methods[0])
 
 
 def _bounded(cell: Cell, bounds: Bounds, *, kept: bool) -> Cell:

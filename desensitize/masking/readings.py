@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from desensitize.engines.stored_values import DATE_FORMATS, literal
 from desensitize.masking.base import NUMBERS, WHOLE_NUMBERS, Cell
+from desensitize.masking.written_days import day_of, instant_day
 
-_FORMATS: Final = (*DATE_FORMATS, "%Y.%m.%d", "%Y-%m", "%Y/%m", "%Y年%m月")
 _EXACT: Final = 2**53 - 1  # a greater one may stand for its neighbour
 _PLAIN: Final = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _GROUPED: Final = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
@@ -83,15 +82,21 @@ def as_whole(cell: Cell) -> Cell:
     )
 
 
-def as_date(cell: Cell) -> Cell:
-    """Reads a column as days; text in the forms that departments write (see `DATE_FORMATS`).
+def as_date(cell: Cell, *, day_first: bool | None = None) -> Cell:
+    """Reads a column as days; text and numbers in the forms of `written_days`.
 
     A month without a day is its first day. The time of day is left out. Infinite dates, days that
     no calendar has and all else are NULL.
+
+    Args:
+        cell: The column.
+        day_first: Whether 03/07/1990 is in July; None if nobody has said, which makes it NULL.
     """
-    if cell.family == "DATE" or cell.family.startswith("TIMESTAMP"):
+    if cell.family in {"DATE", "TIMESTAMP"} or cell.family.startswith("TIMESTAMP_"):
         return Cell(f"CASE WHEN isfinite({cell.sql}) THEN ({cell.sql})::DATE END", "DATE")
-    if cell.family in WHOLE_NUMBERS | {"VARCHAR", "ENUM"}:
-        formats = ", ".join(map(literal, _FORMATS))
-        return Cell(f"try_strptime(trim(({cell.sql})::VARCHAR), [{formats}])::DATE", "DATE")
+    if cell.family == "TIMESTAMP WITH TIME ZONE":
+        day = instant_day(cell.sql)
+        return Cell(f"CASE WHEN isfinite({cell.sql}) THEN {day} END", "DATE")
+    if cell.family in NUMBERS | {"VARCHAR", "ENUM"}:
+        return Cell(day_of(as_text(cell).sql, day_first=day_first), "DATE")
     return Cell("NULL::DATE", "DATE")

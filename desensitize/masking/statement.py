@@ -274,6 +274,7 @@ def _outermost(
         if (
             column.type in {"integer", "decimal", "date", "boolean"}
             or column.bounds
+            or column.day_first is not None
             or any(not isinstance(method, Keep) for method in steps[place])
         ):
             counted.append(place)

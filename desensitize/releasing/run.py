@@ -8,6 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
+from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, read_keys
 from desensitize.masking.apply import Progress
@@ -25,6 +28,7 @@ from desensitize.releasing.files import placed
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
 from desensitize.salt import check_beside, new_salt, place_of_salt, read_salt, write_salt
+from protos.faults import PolicyError
 from protos.language import Text
 
 Stages = Callable[[Text], Progress | None]
@@ -43,6 +47,8 @@ def run(
     attack: bool = True,
     earlier: Sequence[str | os.PathLike[str]] = (),
     salt: str | os.PathLike[str] | None = None,
+    signing_key: str | os.PathLike[str] | None = None,
+    valid_days: int = 365,
     limits: LoadLimits | None = None,
     progress: Progress | None = None,
     stages: Stages | None = None,
@@ -65,6 +71,9 @@ def run(
             manifest, and both are read together by the differencing attack.
         salt: File of the salt, which stays with the original; made if there is none. By default it
             lies beside ``out``, as ``OUT.salt``. The same salt gives the same bytes again.
+        signing_key: Key file of whoever answers for the release: the gate judges it at once and
+            attests it. None leaves that to `gate`.
+        valid_days: Days for which that attestation holds.
         limits: What each process that reads a file may use.
         progress: Called with the rows that are done and, if known, all there are.
         stages: Told what begins after the masking; returns whom to tell about rows.
@@ -77,7 +86,8 @@ def run(
             earlier release is of another dataset.
         TrustError: The file of keys or of the salt is open to others, or a key is weak.
         PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
-            or an attack defeats it: nothing is published.
+            or an attack defeats it: nothing is published. Or the gate refuses what was made: the
+            directory stays, without an attestation.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
     rules = policy if isinstance(policy, PublishPolicy) else read_policy(policy)
@@ -85,6 +95,10 @@ def run(
     if isinstance(token_keys, str | os.PathLike):
         keys = read_keys(Path(token_keys))
     keys.check(rules.domains)
+    if signing_key is not None:
+        read_signing_key(Path(signing_key))  # said before the work, not after it
+        if isinstance(data, pa.RecordBatchReader):  # is read twice
+            data = data.read_all()
     check_final(out)
     salt_file = place_of_salt(out) if salt is None else Path(salt)
     check_beside(salt_file, out)
@@ -122,4 +136,23 @@ def run(
         write_manifest(release, draft)
         if known is None:  # before the release has its name: one without a salt is worth nothing
             write_salt(secret, salt_file)
+    if signing_key is not None:
+        from desensitize.attesting.gate import gate  # which knows what a release is
+
+        gated = gate(
+            out, original=data, signing_key=signing_key, earlier=earlier, valid_days=valid_days,
+            policy=None if isinstance(policy, PublishPolicy) else policy,
+            salt=salt, sheet=sheet, limits=limits, stages=stages,
+        )  # fmt: skip
+        if not gated.verdict.passed:
+            raise _refused(gated.verdict.refusals[0].reason, gated.verdict.refusals[0].remedy)
     return release
+
+
+def _refused(reason: Text, remedy: Text) -> PolicyError:
+    return PolicyError(
+        Text(f"the gate refuses to attest the release: {reason.en}",
+             f"门禁拒绝为该发布出具证明：{reason.zh}"),
+        remedy=remedy,
+        code="gate.refused",
+    )  # fmt: skip

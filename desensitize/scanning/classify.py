@@ -7,14 +7,16 @@ the header names come first, then the greater share, then the order of the recog
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from desensitize.column import Role
 from desensitize.recognisers import by_name, recognisers
 from desensitize.recognisers.base import Recogniser
+from desensitize.recognisers.birth import BIRTH_DATE
 from desensitize.scanning.attributes import ATTRIBUTES, attribute
+from desensitize.scanning.days import DATED, NO_DAYS, Days
 from desensitize.scanning.findings import ColumnFinding, Count
 from desensitize.scanning.headers import match
 from protos.language import Text
@@ -59,6 +61,7 @@ class Seen:
         examples: Masked values.
         divisions: Share of codes and names of administrative divisions at the beginning, 0 to 1.
         unclear: Values at the beginning that name several divisions.
+        days: What values at the beginning are as days, where the header promises days.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Seen:
     examples: tuple[str, ...]
     divisions: float = 0.0
     unclear: int = 0
+    days: Days = NO_DAYS
 
 
 def classify(seen: Seen) -> ColumnFinding:
@@ -104,7 +108,7 @@ def classify(seen: Seen) -> ColumnFinding:
         role = _stronger(role, found.role)
     by_header = own is None and about is not None and not codes
     reasons = codes or ((HEADER,) if by_header else _reasons(seen, own))
-    evidence = (*reasons, *_unclear(seen, name), *_leak_reasons(leaks))
+    evidence = (*reasons, *_unclear(seen, name), *_undated(seen, name), *_leak_reasons(leaks))
     return ColumnFinding(
         seen.name, seen.stored, name, title, role, grade, seen.values, dict(seen.counts),
         evidence, seen.examples if name or leaks else (),
@@ -123,6 +127,8 @@ def likely(seen: Seen) -> Recogniser | None:
         if named:
             fits = share >= UNDER_HEADER or max(form, seen.damaged) >= FORM_UNDER_HEADER
             fits = fits or seen.values == 0  # an empty column is what its header says
+            # However days are written.
+            fits = fits or (each is BIRTH_DATE and seen.days.read >= UNDER_HEADER)
         else:
             fits = share >= each.alone and seen.values > 0
             if each.check is not None and each.alone <= 1 and seen.damaged >= FORM_UNDER_HEADER:
@@ -188,6 +194,21 @@ def _unclear(seen: Seen, name: str) -> tuple[Text, ...]:
             f"开头的值中有 {seen.unclear:,} 个为多地同名的区划",
         ),
     )
+
+
+def _undated(seen: Seen, name: str) -> Iterator[Text]:
+    if name not in DATED:
+        return
+    if lost := seen.days.unread:
+        yield Text(
+            f"{lost:,} of the first values say no day that can be read",
+            f"开头的值中有 {lost:,} 个不是可识别的日期",
+        )
+    if (either := seen.days.either) and seen.days.day_first is None:
+        yield Text(
+            f"{either:,} of the first values could be two days (03/07/1990)",
+            f"开头的值中有 {either:,} 个可作两种日期理解（03/07/1990）",
+        )
 
 
 def _leak_reasons(leaks: Mapping[str, Count]) -> tuple[Text, ...]:

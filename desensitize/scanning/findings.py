@@ -52,6 +52,9 @@ class ColumnFinding:
         within: Column that tells which of them is meant; empty for none.
         lists: Share of different values at the beginning that a list of groups has, by its name
             (see `desensitize.vocabulary`).
+        undated: Values at the beginning of a column of days that say no day.
+        either: … that could be two days, such as 03/07/1990.
+        day_first: Whether the day comes first, as other values tell; None if they do not.
     """
 
     name: str
@@ -71,6 +74,9 @@ class ColumnFinding:
     unclear: int = 0
     within: str = ""
     lists: dict[str, float] = field(default_factory=dict)
+    undated: int = 0
+    either: int = 0
+    day_first: bool | None = None
 
 
 @dataclass(frozen=True)

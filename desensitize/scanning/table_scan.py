@@ -32,6 +32,7 @@ from desensitize.recognisers import recognisers
 from desensitize.recognisers.base import Recogniser
 from desensitize.scanning.attributes import attribute
 from desensitize.scanning.classify import Seen, classify, likely
+from desensitize.scanning.days import NO_DAYS, Days, days_of, says_days
 from desensitize.scanning.finder import WIDE_GATE, find, whole
 from desensitize.scanning.findings import Count, ScanReport, masked
 from desensitize.scanning.places import deciding
@@ -71,6 +72,9 @@ class Figures:
         divisions: Share of codes and names of administrative divisions.
         unclear: Of these, names that several divisions have.
         lists: Share of different words that a list of groups has, by its name.
+        undated: Values that say no day, where the header promises days.
+        either: … that could be two days.
+        day_first: Whether the day comes first in these; None if no other value tells.
     """
 
     numeric: float
@@ -79,6 +83,9 @@ class Figures:
     divisions: float
     unclear: int
     lists: dict[str, float]
+    undated: int
+    either: int
+    day_first: bool | None
 
 
 @dataclass
@@ -93,6 +100,7 @@ class _Column:
     damaged: float
     examples: tuple[str, ...]
     figures: Figures
+    days: Days = NO_DAYS
     values: int = 0
     whole: Counter[str] = field(default_factory=Counter)
     invalid: Counter[str] = field(default_factory=Counter)
@@ -107,7 +115,7 @@ class _Column:
         }
         return Seen(self.source.name, self.source.stored, self.values, counts, self.distinct,
                     self.mean_length, self.damaged, self.examples,
-                    self.figures.divisions, self.figures.unclear)  # fmt: skip
+                    self.figures.divisions, self.figures.unclear, self.days)  # fmt: skip
 
 
 def scan_table(
@@ -203,6 +211,10 @@ def _look_at_head(table: Table) -> list[_Column]:
     texts = [_present(head.column(3 * i)) for i in range(len(table.columns))]
     ends = np.cumsum([0, *(len(text) for text in texts)])
     counts = _counts(pa.concat_arrays(texts), ends)
+    dated = days_of(
+        table.engine,
+        {i: texts[i] for i, column in enumerate(table.columns) if says_days(column.name)},
+    )
     result = []
     for i, (source, text) in enumerate(zip(table.columns, texts, strict=True)):
         size = max(len(text), 1)
@@ -210,7 +222,11 @@ def _look_at_head(table: Table) -> list[_Column]:
         distinct = pc.count_distinct(text).as_py() / size
         length = float(pc.mean(pc.utf8_length(text)).as_py() or 0)
         examples = tuple(masked(v) for v in text.unique()[:_EXAMPLES].to_pylist())
-        seen = Seen(source.name, source.stored, len(text), counts[i], distinct, length, damaged, ())
+        days = dated.get(i, NO_DAYS)
+        seen = Seen(
+            source.name, source.stored, len(text), counts[i], distinct, length, damaged, (),
+            days=days,
+        )  # fmt: skip
         width = float(pc.mean(head.column(3 * i + 2)).as_py() or 0)
         result.append(
             _Column(
@@ -221,13 +237,14 @@ def _look_at_head(table: Table) -> list[_Column]:
                 width,
                 damaged,
                 examples,
-                _figures(text, source.name),
+                _figures(text, source.name, days),
+                days,
             )
         )
     return result
 
 
-def _figures(text: pa.StringArray, header: str) -> Figures:
+def _figures(text: pa.StringArray, header: str, days: Days) -> Figures:
     """What a column of numbers, places or listed words looks like, without any of its values."""
     number = pc.match_substring_regex(text, f"^{_NUMBER}$")
     found = text.filter(number).cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -241,7 +258,10 @@ def _figures(text: pa.StringArray, header: str) -> Figures:
     divisions = round(places / max(len(text), 1), 4)
     about, _ = attribute(header)
     listed = shares(values) if about is not None and about.name in LISTS else {}
-    return Figures(round(share, 4), magnitude, len(values), divisions, unclear, listed)
+    return Figures(
+        round(share, 4), magnitude, len(values), divisions, unclear, listed,
+        days.unread, days.either, days.day_first,
+    )  # fmt: skip
 
 
 def _present(column: pa.ChunkedArray) -> pa.StringArray:

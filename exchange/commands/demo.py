@@ -68,6 +68,14 @@ def demo(
             f"用时 {seconds} 秒；进程全部停止，{left.zh}。",
         )
     )
+    terminal.say(
+        Text(
+            "Next: veil up --catalog. It serves a catalog, and says how to go from a demand through"
+            " two officers' signatures to a certificate (docs/guides/whole-way.md).",
+            "下一步：veil up --catalog。它提供一个数据目录，并提示如何从需求出发，"
+            "经两名负责人签批，直至取得流通证书（docs/guides/whole-way.md）。",
+        )
+    )
 
 
 @contextmanager

@@ -120,8 +120,8 @@ def decide(
         typer.Option(
             help=str(
                 Text(
-                    "The officer's own key (veil desensitize signer).",
-                    "签批人自己的密钥（veil desensitize signer）。",
+                    "The officer's own key (veil desensitize keys signing).",
+                    "签批人自己的密钥（veil desensitize keys signing）。",
                 )
             )
         ),
@@ -187,3 +187,12 @@ def list_(profile: ProfileFile = None) -> None:
         Text("Statement", "语句"),
     )
     terminal.table([str(c) for c in columns], rows)
+    for entry in entries:
+        for answer in entry["answers"]:
+            if answer["state"] in {"denied", "ended"} and answer["body"]:
+                state, why = state_name(answer["state"]), answer["body"]
+                terminal.say(
+                    Text(f"{entry['id'][:12]} {answer['department']}: {state.en}: {why}",
+                         f"{entry['id'][:12]} {answer['department']}：{state.zh}：{why}"),
+                    hang=2,
+                )  # fmt: skip

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
+
+import typer
 
 from catalog.typing_rules import EPOCH
 from desensitize.column import Column
-from exchange.cluster import Running
+from exchange.cluster import PEOPLE, Running
 from exchange.federation import Federation
 from exchange.processes import alive
 from protos import terminal
@@ -18,6 +21,8 @@ _NAME = Text("Name", "名称")
 _STATE = Text("State", "状态")
 _RUNS = Text("running", "运行中")
 _STOPPED = Text("stopped", "已停止")
+_TITLE = Text("Visits by sex", "门诊人次")
+_WANTED = Text("Insured visits by sex, for the annual report", "按性别的参保门诊人次，用于年度报告")
 _CODES: Final = 4  # shown of a code list
 _COMMA = Text(", ", "、")
 _USES = {
@@ -58,6 +63,25 @@ def show_cluster(running: Sequence[Running]) -> None:
     for part in running:
         if part.catalog:
             terminal.say(Text(f"Catalog: {part.catalog}", f"目录：{part.catalog}"))
+
+
+def show_people(running: Sequence[Running], directory: Path, department: str) -> None:
+    """How to go the whole way in the catalog, beginning with the next commands to type."""
+    people = directory / PEOPLE
+    (server,) = [part.catalog for part in running if part.catalog]
+    terminal.say(
+        Text(f"In {people} are keys of an analyst (wang), a data steward (li) and a chief data "
+             f"officer (wu) of {department}. Go from a demand to a certificate as they would, "
+             "docs/guides/whole-way.md; it begins with",
+             f"{people} 中有分析员 wang、{department} 的数据专员 li 与首席数据官 wu 的密钥。"
+             "可依 docs/guides/whole-way.md 以其身份走完从需求到流通证书的全程，第一步：")
+    )  # fmt: skip
+    # Not wrapped like other texts: these are to be copied.
+    typer.echo(f"export VEIL_SERVER={server} VEIL_CA={directory / 'nodes' / department / 'ca.crt'}")
+    typer.echo(
+        f"veil demand submit --key-file {people / 'wang.key'} --department {department} "
+        f'--title "{_TITLE}" --text "{_WANTED}"'
+    )
 
 
 def show_federation(federation: Federation) -> None:

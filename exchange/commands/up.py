@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
 
+if TYPE_CHECKING:
+    from exchange.cluster import Cluster
+
 app = typer.Typer(add_completion=False)
 
 EXAMPLE: Final = "SELECT district, COUNT(*) AS n FROM visits GROUP BY district"
 
 
-@app.command(help=str(Text("Start a whole exchange on this machine.", "在本机启动整套交换系统。")))
+@app.command(
+    help=str(
+        Text(
+            "Start a whole exchange on this machine. It begins from nothing: keys, ledgers, "
+            "accounts and catalog of an earlier one in the directory are removed.",
+            "在本机启动整套交换系统。每次从零开始：目录中先前的密钥、账本、账号和数据目录将被删除。",
+        )
+    )
+)
 def up(
     directory: Directory = DEFAULT_DIRECTORY,
     config: Annotated[
@@ -45,9 +56,9 @@ def up(
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
     from catalog.sample_catalog import fill
-    from exchange.cluster import Cluster
+    from exchange.cluster import CATALOG, Cluster
     from exchange.cluster_config import load_cluster_config
-    from exchange.commands.tables import show_cluster
+    from exchange.commands.tables import show_cluster, show_people
     from protos import terminal
 
     cluster = Cluster(directory)
@@ -62,6 +73,8 @@ def up(
         wanted = load_cluster_config(config)
         with terminal.progress(Text("Starting", "启动中")) as progress:
             running = cluster.up(wanted, progress.update, filling)
+            if filling is not None:
+                _make_people(cluster, wanted.department[0].name)
     except BaseException:
         if filling is not None:
             filling.stop()
@@ -75,3 +88,26 @@ def up(
             f'就绪。查询：veil sql {named}"{question}"',
         )
     )
+    if filling is not None:
+        authority, people = directory / "exchange" / "ca.crt", directory / CATALOG
+        terminal.say(
+            Text(
+                f"Browsers and commands trust the catalog by its authority: {authority}\n"
+                f"For its workbench:  veil account add NAME --role administrator --dir {people}",
+                f"浏览器与命令行凭证书机构文件信任目录服务：{authority}\n"
+                f"登录工作台前先建账号：veil account add 账号 --role administrator --dir {people}",
+            )
+        )
+        show_people(running, directory, wanted.department[0].name)
+
+
+def _make_people(cluster: Cluster, department: str) -> None:
+    """Makes people for the catalog; if it cannot, nothing stays up."""
+    from exchange.cluster import CATALOG
+    from exchange.sample_people import make_people
+
+    try:
+        make_people(cluster.directory, cluster.directory / CATALOG, department)
+    except BaseException:
+        cluster.down()
+        raise

@@ -17,7 +17,8 @@ from catalog.certificates.evidence import Trust
 from catalog.certificates.office import Application
 from catalog.certificates.status import SLOTS, issue_list, read_list
 from catalog.certificates.verification import verify, verify_bundle
-from catalog.transparency.notes import LOG
+from catalog.transparency.checkpoints import cosigned, read_proof
+from catalog.transparency.notes import LOG, read_note
 from catalog.transparency.policy import NONE
 from protos.canonical import canonical
 from protos.faults import TrustError
@@ -127,6 +128,34 @@ def test_a_stranger_s_status_list_says_nothing(office: Office, bundle: Bundle) -
         ]
     # The suspension list cannot stand in for the revocation list.
     assert not verify(replace(bundle, status=(bundle.status[1],) * 2), office.trust()).ok
+
+
+def test_a_revocation_that_the_issuer_takes_back_stays_one(office: Office, bundle: Bundle) -> None:
+    """The issuer signs a newer list without the bit; a reader has kept the one that had it."""
+    now = {read_list(token).purpose: read_list(token) for token in bundle.status}["revocation"]
+    identifier = now.credential.id.removeprefix("urn:uuid:").replace("-", "")
+    issuer = read(bundle.certificate, "VeilRegistration", with_status=True)
+    slot = next(int(each["statusListIndex"]) for each in issuer.status)
+    revoked = status.with_bit(now.bits, slot, value=True)
+    other = status.with_bit(now.bits, (slot + 1) % SLOTS, value=True)
+
+    def kept(key: IdentityKey, bits: bytes, at: int) -> list[str]:
+        old = issue_list(key, "hub", identifier, "revocation", bits, at)
+        return failed(verify(bundle, office.trust(status=(old,))))
+
+    assert kept(office.key, revoked, NOW - 10) == ["Not revoked, not suspended"]
+    assert kept(office.key, revoked, NOW - status.VALID_S * 9) == ["Not revoked, not suspended"]
+    assert kept(office.key, other, NOW - 10) == []
+    assert kept(IdentityKey.generate(), revoked, NOW - 10) == []  # a stranger's word is none
+
+
+def test_a_witness_whose_clock_is_absurd_stops_no_reader(office: Office, bundle: Bundle) -> None:
+    note = read_proof(bundle.proof).note
+    line = cosigned(read_note(note), office.signers["foshan"], 2**63)
+    proof = replace(read_proof(bundle.proof), note=note + line)
+    report = verify(replace(bundle, proof=str(proof)), office.trust())
+    assert report.ok
+    assert not any("foshan" in str(check.what) for check in report.checks)
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,13 @@ from catalog.transparency.audit import (
 from catalog.transparency.checkpoints import Checkpoint, cosigned
 from catalog.transparency.log import commitment
 from catalog.transparency.merkle import Frontier, leaf_hash
-from catalog.transparency.notes import LOG, read_note, signed
+from catalog.transparency.notes import LOG, WITNESS, read_note, signed
 from catalog.transparency.policy import LogPolicy
+from catalog.transparency.tiles import Tiles
 from catalog.transparency.witness import ConflictError, Submission
+from exchange.auditing import audit_copy, audit_office
 from protos.compact_jws import unverified_payload
-from protos.faults import InputError, TrustError
+from protos.faults import InputError, MissingError, TrustError
 from tests.certificate_world import CITIES, VISITS, Office, ed25519, failed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +60,7 @@ def issue(office: Office, numbers: range) -> None:
 def audited(office: Office, *noted: Checkpoint) -> Audited:
     log = office.office.log
     with office.office.db.read() as db:
-        own = [office.policy.open(note).checkpoint for note in log.notes(db)]
+        own = [office.policy.open(note).checkpoint for note in log.notes(db).values()]
         return audit(
             log.entries(db),
             stored=lambda level, at: log.node(db, level, at),
@@ -136,11 +138,72 @@ def test_a_damaged_log_signs_nothing_more(office: Office) -> None:
         audited(office)
 
 
+def test_entries_that_nobody_has_signed_are_named(office: Office, tmp_path: Path) -> None:
+    with office.office.db.read() as db:
+        copy = write_copy(office.office.log.entries(db), office.office.log.note(db))
+    head, blank, note = copy.partition("\n\n")
+    longer, policy = tmp_path / "longer.txt", tmp_path / "log.policy"
+    longer.write_text(f"{head}\n{'A' * 43}={blank}{note}", "utf-8")
+    policy.write_text(str(office.policy), "utf-8")
+    with pytest.raises(BrokenLogError, match="under no checkpoint") as caught:
+        audit_copy(longer, policy, [], None)
+    assert (caught.value.first, caught.value.last) == (SIZE, SIZE)
+
+
+def test_a_checkpoint_in_anothers_place_or_without_its_signature_is_named(
+    office: Office, tmp_path: Path
+) -> None:
+    policy = tmp_path / "log.policy"
+    policy.write_text(str(office.policy), "utf-8")
+    assert audit_office(office.office, policy, [], None).size == SIZE
+    with office.office.db.read() as db:
+        notes = office.office.log.notes(db)
+    other = Checkpoint("other.example/log", 4, noted(office).root)
+    for size, note in ((4, notes[8]), (4, other.signed(ed25519("other.example/log", LOG))),
+                       (8, notes[8][:-9] + "AAAAAAA=\n")):  # fmt: skip
+        rewrite(office, "UPDATE log_checkpoints SET note = ? WHERE size = ?", note, size)
+        with pytest.raises(BrokenLogError, match="checkpoint") as caught:
+            audit_office(office.office, policy, [], None)
+        assert caught.value.last == size - 1
+        rewrite(office, "UPDATE log_checkpoints SET note = ? WHERE size = ?", notes[size], size)
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (("UPDATE certificates SET token = (SELECT token FROM certificates WHERE entry = 3) "
+         "WHERE entry = 2"), 2),
+        ("UPDATE certificates SET salt = zeroblob(32) WHERE entry = 7", 7),
+        ("UPDATE certificates SET token = 'x' WHERE entry = 1", 1),
+        ("DELETE FROM certificates WHERE entry = 12", 12),
+        # Revoked, and allowed again behind the log's back; or set without a word.
+        ("UPDATE status_lists SET bits = zeroblob(16384) WHERE purpose = 'revocation'", 12),
+        (("UPDATE certificates SET slot = (SELECT slot FROM certificates WHERE entry = 5) + 1 "
+         "WHERE entry = 5"), 12),
+    ],
+)  # fmt: skip
+def test_a_book_that_says_something_else_than_its_log_is_named(
+    office: Office, tmp_path: Path, sql: str, index: int
+) -> None:
+    """The log holds commitments: what was exchanged in the book beside it shows against them."""
+    policy = tmp_path / "log.policy"
+    policy.write_text(str(office.policy), "utf-8")
+    with office.office.db.read() as db:
+        (sixth,) = db.execute("SELECT id FROM certificates WHERE entry = 5").fetchone()
+    office.office.change(sixth, "revocation", "by mistake")
+    rewrite(office, "DELETE FROM links")
+    assert audit_office(office.office, policy, [], None).size == SIZE + 1
+    rewrite(office, sql)
+    with pytest.raises(BrokenLogError, match=str(index)) as caught:
+        audit_office(office.office, policy, [], None)
+    assert (caught.value.first, caught.value.last) == (index, index)
+
+
 def test_a_whole_new_log_shows_against_a_checkpoint_and_against_a_copy(office: Office) -> None:
     before = noted(office)
     with office.office.db.read() as db:
         notes = office.office.log.notes(db)
-        earlier, middle = (office.policy.open(note).checkpoint for note in notes[:2])
+        earlier, middle = (office.policy.open(note).checkpoint for note in list(notes.values())[:2])
         copy = write_copy(office.office.log.entries(db), office.office.log.note(db))
     rewrite(office, "UPDATE log_entries SET commitment = ? WHERE entry = 7", b"x" * 32)
     recomputed(office)
@@ -270,6 +333,10 @@ def test_one_witness_does_not_count_as_two(office: Office) -> None:
     ):  # fmt: skip
         with pytest.raises(InputError):
             LogPolicy.parse(policy.replace(line, bad))
+    raw = replace(office.log_key.public, kind=WITNESS, name="foshan.example/w")
+    own = policy.replace(str(office.signers["foshan"].public), str(raw))
+    with pytest.raises(InputError, match="log's own key"):  # the log would witness itself
+        LogPolicy.parse(own)
     nested = policy.replace("quorum cities", "group two all cities guangzhou\nquorum two")
     LogPolicy.parse(nested).check_quorum(["guangzhou", "foshan"])
     with pytest.raises(TrustError):
@@ -356,6 +423,14 @@ def test_the_copy_of_a_log_tells_nothing_about_its_certificates(office: Office) 
     entries = {entry for _, entry in read_copy(copy)[0]}
     assert commitment(record.salt, unverified_payload(record.token)) in entries
     assert commitment(bytes(32), unverified_payload(record.token)) not in entries
+
+
+@pytest.mark.parametrize("name", ["x999/" * 8 + "999", "x123/456/789", "000.p/0", "000.p/256"])
+def test_a_tile_that_no_log_can_have_is_not_there(office: Office, name: str) -> None:
+    tiles = Tiles(office.office.log, office.office.db)
+    for read in (tiles.entries, lambda name: tiles.hashes(0, name)):
+        with pytest.raises(MissingError):
+            read(name)
 
 
 @pytest.mark.parametrize("city", CITIES)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from catalog.access.principal import Principal
 from catalog.datastore.ask import Ask
-from catalog.datastore.datastore import Datastore, datastore
+from catalog.datastore.datastore import MOST_STREAMS, Datastore, datastore
+from catalog.datastore.dumps import parts
 from catalog.datastore.resources import Resource, missing
 from catalog.datastore.sql import govern
 from catalog.datastore.sql_tables import SqlLimits
@@ -31,6 +34,7 @@ from catalog.datastore.texts import json_object
 from catalog.publishing.listing import Publication
 from catalog.registry.registry import Registry, create, opened
 from catalog.registry.tables import PublicationRow
+from catalog.rest.streams import LONG
 from catalog.web.services import Services
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import InputError, SqlError, TrustError, UnavailableError, VeilError
@@ -416,6 +420,22 @@ def test_bytes_exchanged_after_they_were_verified_are_noticed(
         again.table(of(again, "A/1"))
 
 
+def test_bytes_exchanged_while_they_are_sent_reach_nobody(
+    alone: tuple[Registry, Publication, Path],
+) -> None:
+    """Between the check and the last byte: the download ends early, and says so by its length."""
+    registry, publication, file = alone
+    with datastore(registry) as rows:
+        found = of(rows, publication.identifier)
+        good, last = file.read_bytes(), publication.bytes - 1
+        verify = partial(rows.verify, found)
+        assert b"".join(parts(rows.file(found), 0, last, verify)) == good
+        opened_file = rows.file(found)
+        exchange(file)
+        with pytest.raises(TrustError, match="other bytes"):
+            list(parts(opened_file, 0, last, verify))
+
+
 def test_a_file_that_is_not_what_was_attested_ends_in_its_child(
     tmp_path: Path, alone: tuple[Registry, Publication, Path]
 ) -> None:
@@ -540,6 +560,47 @@ def test_downloads_have_places_and_give_them_back(
     assert (refused.status_code, refused.json()["code"]) == (429, "datastore.streams")
     ends()
     assert client.get(f"/datastore/dump/{name}").status_code == 200
+
+
+def test_long_answers_have_places_like_downloads(world: tuple[TestClient, Services]) -> None:
+    """Whoever asks for much and reads slowly holds it all in memory, and there are few of them."""
+    client, services = world
+    name = of(services.datastore, "A/1").id
+    sql = f'SELECT k AS "{"n" * 2000}" FROM "{name}"'
+    doors = (("/api/sql", {"sql": sql}), ("/api/3/action/datastore_search_sql", {"sql": sql}))
+    taken = [services.datastore.stream() for _ in range(MOST_STREAMS)]
+    try:
+        for door, body in doors:
+            assert client.post(door, json=body).status_code == 429
+        assert client.post("/api/sql", json={"sql": f'SELECT k FROM "{name}"'}).status_code == 200
+    finally:
+        for give_back in taken:
+            give_back()
+    for door, body in doors * (MOST_STREAMS // 4):  # each gives its place back
+        assert len(client.post(door, json=body).content) > LONG
+    taken = [services.datastore.stream() for _ in range(MOST_STREAMS)]
+    for give_back in taken:
+        give_back()
+
+
+def test_a_closed_table_is_looked_for_as_long_as_none(
+    world: tuple[TestClient, Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources, asked = world[1].datastore.resources, []
+    read = resources._database.read
+    closed = of(world[1].datastore, "Z/9")
+
+    def counted() -> AbstractContextManager[Connection]:
+        asked.append(1)
+        return read()
+
+    monkeypatch.setattr(resources._database, "read", counted)
+    for name in (closed.id, "absent"):
+        resources.find(of(world[1].datastore, "A/1").id, "open")  # it has just been asked
+        asked.clear()
+        with pytest.raises(VeilError):
+            resources.find(name, "open")
+        assert len(asked) == 1, name
 
 
 def test_a_dump_of_any_size_takes_little_memory(tmp_path: Path) -> None:

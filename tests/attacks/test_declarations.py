@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from catalog.cli import app
 from catalog.codec import dataset_digest
+from catalog.dataset import Dataset
 from catalog.declaration import (
     NODES,
     Declaration,
@@ -62,8 +63,8 @@ def declared(
     return read_declaration(token, name, key.public), token
 
 
-def digests(world: World) -> set[str]:
-    return {dataset_digest(world.dataset)}
+def digests(world: World) -> dict[str, Dataset]:
+    return {dataset_digest(world.dataset): world.dataset}
 
 
 def test_a_policy_becomes_a_record_of_its_department(world: World, registry: Registry) -> None:
@@ -141,6 +142,29 @@ def test_words_of_a_node_are_judged_like_anybodys(world: World, registry: Regist
     other = replace(holds(world), dataset_digest="0" * 64)
     assert register_declared(registry, *declared(world, other), digests(world)) == 0
     assert registry.count() == 0
+
+
+def test_a_node_holds_what_its_department_is_a_member_of(world: World, registry: Registry) -> None:
+    """Another department's dataset under the node's name; a declared one under another name."""
+    others = tuple(name for name in world.dataset.members if name != "mid")
+    foreign = replace(world.dataset, members=others)
+    digest = dataset_digest(foreign)
+    theirs = replace(holds(world), dataset_digest=digest)
+    assert register_declared(registry, *declared(world, theirs), {digest: foreign}) == 0
+    renamed = replace(holds(world), name="population")
+    assert register_declared(registry, *declared(world, renamed), digests(world)) == 0
+    assert registry.count() == 0
+
+
+def test_a_tombstone_stands_and_keeps_nothing_else_out(world: World, registry: Registry) -> None:
+    register_declared(registry, *declared(world), digests(world))
+    registry.withdraw("nodes", "mid/visits", reason="有误", who="数据局")
+    second = replace(world.dataset, name="second")
+    both = digests(world) | {dataset_digest(second): second}
+    again = replace(holds(world), name="second", dataset_digest=dataset_digest(second))
+    assert register_declared(registry, *declared(world, holds(world), again), both) == 1
+    assert registry.entry("nodes", "mid/visits").state == "withdrawn"
+    assert registry.entry("nodes", "mid/second").state == "registered"
 
 
 def test_the_latest_word_counts_and_a_bad_one_stops_no_other(

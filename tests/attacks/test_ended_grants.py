@@ -271,7 +271,7 @@ def test_a_no_is_handed_to_its_own_department_until_it_was_heard(exchange: Excha
     mid = world.people["mid"].fingerprint
     for _ in range(2):  # the same again is the same
         exchange.hub.end_grant(mid, request, b"no")
-    exchange.hub.end_grant(mid, "ff" * 32, b"about nothing that is known here")
+    exchange.hub.end_grant(mid, "ff" * 32, b"about a request that may come later")
     [told] = exchange.inbox.waiting("mid")
     assert (told.kind, told.body.partition(b"\n")[2]) == (ENDING, b"no")
     assert exchange.inbox.waiting("east") == ()
@@ -283,3 +283,21 @@ def test_a_no_is_handed_to_its_own_department_until_it_was_heard(exchange: Excha
     heard = Delivery("", again.round, 1, "mid", "", "received", b"")
     exchange.hub.push(exchange.department("mid"), heard)
     assert (exchange.inbox.waiting("mid"), exchange.desk.endings()) == ((), [])
+
+
+def test_a_no_that_is_there_before_the_request_goes_before_the_yes(
+    exchange: Exchange, node: Node
+) -> None:
+    """Revoked in the catalog; now the analyst hands in the request with the old approvals."""
+    world = exchange.world
+    token = world.signed_request(world.exact())
+    exchange.hub.end_grant(world.people["mid"].fingerprint, request_digest(token), b"no")
+    exchange.hub.request_grant(ANA, token, b"yes")
+    kinds = [each.kind for each in exchange.inbox.waiting("mid")]
+    assert kinds == ["grant-ending", "grant-request", "grant-decisions"]
+    # … and at the node that order leaves no grant.
+    asked = node.sign(node.request())
+    assert end(node, asked, said(asked, WU, "chief", "refuse")).kind == "received"
+    before = said(asked, LI, ago=1), said(asked, WU, "chief", ago=1)
+    assert node.deliver(asked, *before).kind == "received"
+    assert node.store.request(request_digest(asked)).state == "waiting"

@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from catalog.harvest.networks import may_call, read_network
 from catalog.interchange.dcat_reading import graph_of
 from catalog.registry.registry import Registry
 from protos.faults import InputError, PolicyError, UnavailableError
-from tests.harvest_world import Source, fetching, harvest, province, read, source
+from tests.catalog_world import POLICE, record
+from tests.harvest_world import Source, city, fetching, harvest, province, read, source
 
 
 @pytest.fixture
@@ -197,8 +199,9 @@ def test_tls_proves_the_name_and_not_the_address(secure: tuple[int, Path]) -> No
     assert trusting.get(f"https://city.test:{port}/").status == 200
     with pytest.raises(UnavailableError):
         trusting.get(f"https://other.test:{port}/")
-    with pytest.raises(InputError, match="without it"):
-        trusting.get(f"https://city.test:{port}/down")
+    for scheme in ("https", "HTTPS"):
+        with pytest.raises(InputError, match="without it"):
+            trusting.get(f"{scheme}://city.test:{port}/down")
     trusting.close()
     strange = Fetcher(allowed, resolve=lambda *_: here)
     with pytest.raises(UnavailableError):
@@ -306,6 +309,25 @@ def test_pages_without_end(here: Registry, there: Source, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="without end"):
         read(here, harvest(here, f"{there.url}/0"))
     assert len(there.asked) == 11
+
+
+def test_a_peer_takes_no_departments_code_before_it_comes(tmp_path: Path) -> None:
+    """It names a department of ours wrongly; our own word of it counts, and then its word not."""
+    squatted = replace(POLICE, name="无此部门")
+    with (
+        city(tmp_path / "city", [record("E/1", provider=squatted)]) as (url, theirs),
+        province(tmp_path / "p") as registry,
+    ):
+        from_city = harvest(registry, f"{url}/catalog.ttl")
+        assert read(registry, from_city)[0].new == 1
+        registry.register([record("P/1", provider=POLICE)])
+        assert registry.entry("local", "P/1").record.provider == POLICE
+        assert registry.entry("city", "E/1").record.provider == POLICE
+        theirs.register([record("E/2", provider=squatted)])
+        assert read(registry, from_city)[0].new == 0  # and from now on it is a problem of theirs
+        # Of what the catalog itself has said, the first spelling stands, as ever.
+        with pytest.raises(InputError, match="in this catalog"):
+            registry.register([record("P/2", provider=squatted)])
 
 
 def test_the_resolver_knows_every_way_to_write_an_address() -> None:

@@ -26,15 +26,17 @@ from catalog.publishing import signers
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
 from catalog.publishing.revoked import take_revocation
-from catalog.publishing.store import Store, open_store
+from catalog.publishing.rules import wanted_name
+from catalog.publishing.store import Store, open_store, use_store
 from catalog.publishing.unpublish import read_unpublication, unpublish
 from catalog.publishing.verified import Verified
-from catalog.registry.registry import Registry, opened
+from catalog.registry.entries import entry
+from catalog.registry.registry import Registry, create, opened
 from desensitize.attesting.synthetic import TYPES as SYNTHETIC
 from protos.data_integrity import secure
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
 from protos.signing import IdentityKey
-from tests.catalog_world import HEALTH, record
+from tests.catalog_world import HEALTH, POLICE, record
 from tests.publishing_world import World, clone, damaged, digest, enrol
 
 Patch = pytest.MonkeyPatch
@@ -72,11 +74,17 @@ def readable(registry: Registry, store: Store | None = None) -> list[int]:
     return [pq.read_metadata(verified.store.open(each.object)).num_rows for each in found]
 
 
-def refused(registry: Registry, release: Path, code: str = "YL/001", **more: Any) -> set[str]:  # noqa: ANN401 - of `publish`
+def refused(
+    registry: Registry,
+    release: Path,
+    code: str = "YL/001",
+    source: str = "local",
+    **more: Any,  # noqa: ANN401 - of `publish`
+) -> set[str]:
     """The codes of all reasons; and nothing has changed."""
     before, lie = public(registry), objects(registry)
     with pytest.raises(PublicationRefusedError) as caught:
-        publish(registry, release, "local", code, **more)
+        publish(registry, release, source, code, **more)
     for each in caught.value.objections:
         assert each.said.en
         assert each.said.zh
@@ -191,6 +199,40 @@ def test_a_code_that_looks_like_another_has_a_name_of_its_own(
     catalog.register([record("YL-001")])
     assert refused(catalog, publishing.release, "YL-001") == {"publish.dataset"}
     assert refused(catalog, publishing.release, "YL/001") == {"publish.dataset"}
+
+
+def test_one_key_for_two_departments_attests_for_the_one_it_names(
+    catalog: Registry, publishing: World, release: Path
+) -> None:
+    """YL/001 is there in both, and who signs for both has attested only one of them."""
+    catalog.register([record("YL/001", source="police", provider=POLICE)])
+    assert publish(catalog, release, "local", "YL/001").number == 1
+    enrol(catalog, POLICE.code, publishing.dids["signer"], "signer")
+    refusals = refused(catalog, release, source="police")
+    assert "publish.dataset" in refusals
+    with catalog.database.read() as connection:
+        names = {
+            wanted_name(connection, entry(connection, source, "YL/001"), {HEALTH.code, POLICE.code})
+            for source in ("local", "police")
+        }
+    assert len(names) == 2
+
+
+def test_a_fast_clock_brings_nothing_back(
+    catalog: Registry, publishing: World, release: Path, tmp_path: Path
+) -> None:
+    """Signed four minutes ahead, unpublished meanwhile: the same words are not said anew."""
+    named(publishing, release, "YL/003")
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=4)
+    publishing.signed_again(release, when=ahead)
+    said = publishing.sign_off(tmp_path / "s", when=ahead)
+    publish(catalog, release, "local", "YL/003", sign_offs=[said])
+    unpublish(catalog, "local", "YL/003", 1, reason="有误", who="首席数据官")
+    file = release / "attestation.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")), indent=1), "utf-8")
+    assert refused(catalog, release, "YL/003", sign_offs=[said]) == {
+        "publish.replayed", "publish.sign_off", "publish.sign_off_missing",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("who", ["police", "stranger", "steward"])
@@ -313,7 +355,8 @@ def test_rows_exchanged_after_they_were_verified(
     def in_place(*words: Any) -> Any:  # noqa: ANN401 - as `examine`
         case = examine(*words)
         path.write_bytes(b"x" * len(good))
-        return replace(case, signed_at=NOW + dt.timedelta(hours=1))
+        later = NOW + dt.timedelta(hours=1)  # as if it had been signed again since
+        return replace(case, signed_at=later, attestation=json.dumps({"signed": "again"}))
 
     path.write_bytes(good)
     monkeypatch.setattr(publish_module, "examine", in_place)
@@ -571,16 +614,44 @@ def test_another_file_system_of_arrow(catalog: Registry, publishing: World, remo
 
 
 def test_a_store_by_uri(catalog: Registry, publishing: World, tmp_path: Path) -> None:
-    from catalog.publishing.store import use_store
-
     for uri in ("", "nothing", "nosuch://x"):
         with pytest.raises(InputError):
             use_store(catalog, uri)
     use_store(catalog, (tmp_path / "elsewhere").as_uri())
     publish(catalog, publishing.release, "local", "YL/001")
-    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    assert len(list((tmp_path / "elsewhere").glob("*.parquet"))) == 1
     with pytest.raises(InputError):
         use_store(catalog, (tmp_path / "other").as_uri())
+
+
+def test_a_store_with_somebody_elses_files_is_left_alone(
+    catalog: Registry, publishing: World, tmp_path: Path
+) -> None:
+    """A folder with a department's originals, or another catalog's store: nothing is removed."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "original.parquet").write_bytes(b"x")
+    refused_store(catalog, theirs)
+    shared = tmp_path / "shared"
+    create(tmp_path / "other")
+    with opened(tmp_path / "other") as other:
+        use_store(other, shared.as_uri())
+    refused_store(catalog, shared)
+    use_store(catalog, (tmp_path / "mine").as_uri())
+    (catalog.directory / "store.uri").unlink()  # killed before it was written
+    use_store(catalog, (tmp_path / "mine").as_uri())
+    (tmp_path / "mine" / "original.parquet").write_bytes(b"x")  # put there later
+    publish(catalog, publishing.release, "local", "YL/001")
+    unpublish(catalog, "local", "YL/001", 1, reason="有误", who="我")
+    assert [path.name for path in (tmp_path / "mine").glob("*.parquet")] == ["original.parquet"]
+
+
+def refused_store(catalog: Registry, place: Path) -> None:
+    before = sorted(place.iterdir())
+    with pytest.raises(InputError) as caught:
+        use_store(catalog, place.as_uri())
+    assert caught.value.code == "publish.store_not_empty"
+    assert sorted(place.iterdir()) == before
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +18,26 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from catalog.access.accounts import Accounts
+from catalog.algebra import Aggregate, ColumnRef, Compare, Constant, Measure
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.publishing import signers
+from catalog.registry.record import Item
+from catalog.registry.registry import opened
 from catalog.web.services import services
 from catalog.workflows import cases as cases_module
 from catalog.workflows import outbox
 from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.cases import Cases
 from catalog.workflows.consent import Use, authorised, use
 from catalog.workflows.events import unverified_event
 from catalog.workflows.verifying import BrokenCaseError, verify_all
-from protos.faults import PolicyError, TrustError, UnavailableError
+from protos.faults import ConflictError, PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
-from tests.catalog_world import HEALTH, POLICE
+from tests.catalog_world import CLOSED, HEALTH, POLICE, record
 from tests.certificate_world import ExactJob
-from tests.workflow_world import PEOPLE, World, issuing, workflows
+from tests.workflow_world import PEOPLE, SQL, World, issuing, workflows
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +173,40 @@ def test_a_decision_serves_for_nothing_else(world: World) -> None:
         signed = world.decision(case, "steward", "approve", by=by)
         assert world.code("steward", case, "review", decision=signed) == (403, "case.officer")
     assert world.revision(case) == 1
+
+
+def test_officers_see_what_is_computed_and_not_only_what_the_analyst_writes(world: World) -> None:
+    """Harmless SQL beside a signed request that adds up something else."""
+    other = Aggregate("visits", None, (), (Measure("sum", ColumnRef("income")),))
+    token = world.grant_request(aggregate=other)
+    case = world.request(statements=[{"sql": SQL, "grant_request": token}])
+    [said] = world.get("steward", case)["computed"]
+    assert said == "SELECT SUM(income) FROM visits [health → li]"
+    page = world.client.get(f"/en/workbench/{case}", headers={"X-As": "chief"}).text
+    assert page.index("SELECT SUM(income) FROM visits") < page.index(html.escape(SQL))
+
+
+def test_a_statement_stays_within_what_its_case_names(fresh: World) -> None:
+    items = (Item("age", "integer", grade=3), Item("income", "integer", grade=4))
+    held = record("health/visits", source="nodes", items=items, opening=CLOSED)
+    fresh.registry.register([held])
+    said = fresh.asked()
+    answer = fresh.call("li", "POST", "requests", said)
+    assert (answer.status_code, answer.json()["code"]) == (400, "case.statement")
+    assert "nodes:health/visits" in answer.json()["title"]
+    where = Compare(">", ColumnRef("income"), Constant(1, "integer"))
+    token = fresh.grant_request(aggregate=Aggregate("visits", where, (), (Measure("rows"),)))
+    said |= {
+        "datasets": [{"source": "nodes", "identifier": "health/visits"}], "columns": ["age"],
+        "statements": [{"sql": SQL, "grant_request": token}],
+    }  # fmt: skip
+    answer = fresh.call("li", "POST", "requests", said)
+    assert answer.json()["code"] == "case.statement"
+    assert "income" in answer.json()["title"]
+    assert fresh.call("li", "POST", "requests", said | {"columns": ["income"]}).status_code == 201
+    token = fresh.grant_request(dataset="births")
+    said["statements"] = [{"sql": SQL, "grant_request": token}]
+    assert "two datasets" in fresh.call("li", "POST", "requests", said).json()["title"]
 
 
 def test_an_officer_who_left_decides_no_more(fresh: World) -> None:
@@ -481,6 +523,24 @@ def test_one_subject_s_data_is_not_used_without_its_authorisation(fresh: World) 
     assert not authorised(cases, subject, LOOKUP)
 
 
+@pytest.mark.parametrize("change", [{"enabled": False}, {"subject": "440103198001011234"}])
+def test_an_account_that_was_shut_out_or_linked_by_mistake_authorises_nothing_more(
+    fresh: World, change: dict[str, object]
+) -> None:
+    cases, subject = fresh.services.cases, PEOPLE["citizen"].subject
+    case = authorisation(fresh)
+    accounts = Accounts(fresh.registry.database, fresh.clock)
+    accounts.change("citizen", change)
+    assert not authorised(cases, subject, LOOKUP)
+    with pytest.raises(PolicyError) as raised:
+        use(cases, subject, LOOKUP, "job-1")
+    assert raised.value.code == "consent.missing"
+    # Nor at the last moment, in the transaction that notes the use.
+    assert fresh.code("admin", case, "use", **USED) == (400, "case.subject")
+    accounts.change("citizen", {"enabled": True, "subject": subject})
+    assert authorised(cases, subject, LOOKUP)
+
+
 def test_an_authorisation_for_one_use_serves_once_also_at_the_same_moment(fresh: World) -> None:
     case, cases, subject = authorisation(fresh), fresh.services.cases, PEOPLE["citizen"].subject
 
@@ -498,6 +558,58 @@ def test_an_authorisation_for_one_use_serves_once_also_at_the_same_moment(fresh:
     assert [event["step"] for event in events] == ["give", "use"]
     assert all(event["proof"] for event in events)
     assert fresh.call("other", "GET", case).status_code == 404
+
+
+USED = {"operation": "lookup", "purpose": "看病就医", "reference": "job-1"}
+
+
+def test_whoever_may_use_a_person_s_data_says_so_first_and_only_within_its_words(
+    fresh: World,
+) -> None:
+    case = authorisation(fresh, times=3)
+    # Somebody else's authorisation looks like none; the subject does not use it for others.
+    for stranger in ("wu", "steward", "police", "other"):
+        assert fresh.code(stranger, case, "use", **USED) == (404, "case.unknown")
+    assert fresh.code("citizen", case, "use", **USED) == (403, "access.refused")
+    for more, code in (
+        ({"purpose": "营销"}, "case.purpose"), ({"operation": "score"}, "case.operation"),
+        ({"reference": "urn:uuid:" + "0" * 8 + "-0000-4000-8000-" + "0" * 12}, "case.circulation"),
+        ({"reference": "urn:uuid:"}, "case.circulation"),
+    ):  # fmt: skip
+        assert fresh.code("li", case, "use", **USED | more) == (400, code)
+    assert fresh.act("li", case, "use", **USED)["state"] == "active"
+    assert fresh.code("li", case, "use", **USED) == (409, "case.replayed")
+    with pytest.raises(ConflictError):
+        use(fresh.services.cases, PEOPLE["citizen"].subject, LOOKUP, "job-1")
+    page = fresh.get("citizen", "authorisations/uses")
+    assert [(each["by"], each["fields"]) for each in page["uses"]] == [("li", USED)]
+    assert all(each["proof"] for each in page["uses"])
+    # After the last day, and after withdrawal, whatever the number.
+    late = fresh.clock.now + 201 * 86_400
+    now, fresh.clock.now = fresh.clock.now, late
+    assert fresh.code("li", case, "use", **USED | {"reference": "job-2"}) == (400, "case.until")
+    fresh.clock.now = now
+    fresh.act("citizen", case, "withdraw")
+    assert fresh.code("li", case, "use", **USED | {"reference": "job-2"}) == (400, "case.step")
+
+
+def test_the_department_that_releases_the_data_must_be_its_provider(fresh: World) -> None:
+    case = authorisation(fresh, department=HEALTH.code)
+    assert fresh.code("police", case, "use", **USED) == (404, "case.unknown")
+    assert fresh.act("operator", case, "use", **USED)["state"] == "spent"
+    assert fresh.code("li", case, "use", **USED | {"reference": "2"}) == (400, "case.step")
+    # Being named is not enough, neither for data of others nor for what is not there.
+    for code in ("YL/closed", "YL/absent"):
+        named = authorisation(
+            fresh, department=POLICE.code, datasets=[{"source": "local", "identifier": code}]
+        )
+        assert fresh.code("police", named, "use", **USED) == (400, "case.provider")
+    absent = fresh.call("citizen", "POST", "authorisations", {
+        "title": "x", "recipient": "li", "operation": "lookup", "purpose": "x",
+        "until": fresh.until, "times": 1, "department": "nobody",
+        "datasets": [{"source": "local", "identifier": "YL/1"}],
+    })  # fmt: skip
+    assert absent.json()["code"] == "case.department"
 
 
 def test_a_subject_sees_every_use_with_its_proof_and_nobody_else_s(fresh: World) -> None:
@@ -583,12 +695,39 @@ def test_one_circulation_certificate_proves_one_delivery(fresh: World) -> None:
 def test_a_licence_that_is_over_lists_nothing(fresh: World) -> None:
     fresh.licensed()
     product = fresh.product()
-    fresh.clock.days(366)
     order = {"product": product.partition("/")[2], "purpose": "研究"}
+    placed = f"orders/{fresh.open('li', 'orders', **order)}"
+    assert fresh.get("", "products")["total"] == 1
+    assert fresh.get("broker", product)["on_market"]
+    fresh.clock.days(200)  # the last day itself
+    assert fresh.get("", product)["state"] == "listed"
+    fresh.clock.days(1)
+    # Off the market by the clock alone, in lists, counts and addresses alike.
+    assert fresh.get("", "products") == {"total": 0, "cases": [], "cursor": ""}
+    for who in ("", "li", "broker2"):
+        assert fresh.call(who, "GET", product).status_code == 404
+    assert not fresh.get("broker", product)["on_market"]
+    assert fresh.code("broker", placed, "accept") == (400, "case.unlicensed")
+    assert verify_all(fresh.registry, fresh.services.cases.book, WORKFLOWS)
     assert fresh.call("li", "POST", "orders", order).json()["code"] == "case.product"
     again = {"title": "x", "text": "x", "price": "1",
              "datasets": [{"source": "local", "identifier": "YL/1"}]}  # fmt: skip
     assert fresh.code("broker", product, "relist", **again) == (400, "case.unlicensed")
+
+
+def test_last_days_of_a_catalog_from_before_are_read_out_of_its_events(tmp_path: Path) -> None:
+    with workflows(tmp_path / "c") as made:
+        made.licensed()
+        product = made.product()
+    with closing(sqlite3.connect(tmp_path / "c" / "catalog.db")) as older, older:
+        older.execute("ALTER TABLE cases DROP COLUMN until")
+        older.execute("UPDATE alembic_version SET version_num = '0005'")
+    with opened(tmp_path / "c", upgrade=True) as registry:
+        cases = Cases(registry, None, WORKFLOWS)
+        assert verify_all(registry, None, WORKFLOWS) == 3
+        kind = next(workflow for workflow in WORKFLOWS if workflow.kind == "products")
+        found = cases.case(kind, product.partition("/")[2], PEOPLE["broker"])
+        assert cases.on_the_market(kind, found)
 
 
 def test_products_leave_the_market_with_their_broker_s_licence(fresh: World) -> None:

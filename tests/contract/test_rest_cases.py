@@ -168,7 +168,11 @@ def test_an_asset_is_registered_after_its_notice_and_certified(world: World) -> 
     assert world.state(case) == "objected"
     world.act("admin", case, "dismiss", reasons="已核实")
     assert world.code("admin", case, "register") == (400, "case.early")
+    offered = [step["step"] for step in world.get("admin", case)["steps"]]
+    assert ("register" in offered, "object" in offered) == (False, True)
     world.clock.days(15)
+    offered = [step["step"] for step in world.get("admin", case)["steps"]]
+    assert ("register" in offered, "object" in offered) == (True, False)
     done = world.act("admin", case, "register")
     assert done["state"] == "registered"
     first = world.get("", f"{case}/certificate")["certificate"]

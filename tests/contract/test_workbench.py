@@ -82,6 +82,7 @@ def test_a_demand_goes_from_form_to_answer(world: World) -> None:
     shown = get(world, "citizen", case).text
     assert "/zh/dataset/local/YL/2" in shown
     assert "日志第" in shown
+    assert "<dt>答复内容</dt>" in shown, "the words of the step, not of the demand"
 
 
 def test_what_an_officer_signs_has_a_command_and_no_form(world: World) -> None:
@@ -123,6 +124,14 @@ def test_a_page_that_is_out_of_date_changes_nothing(world: World) -> None:
     assert "本案已被他人更新" in again.text
     state = get(world, "citizen", case).text
     assert "已受理" in state
+
+
+def test_a_revision_without_end_is_a_page_of_before(world: World) -> None:
+    case = demanded(world)
+    page = get(world, "steward", case).text
+    odd = page.replace('name="revision" value="1"', f'name="revision" value="{"9" * 5000}"')
+    assert odd != page
+    assert post(world, "steward", f"{case}/accept", odd).status_code == 409
 
 
 def test_another_s_case_looks_like_none(world: World) -> None:

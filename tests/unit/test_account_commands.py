@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from catalog.cli import account
 from catalog.client import profile
 from catalog.client.cli import login, logout
+from catalog.client.connection import Connection
 from catalog.registry.registry import create
 from catalog.web.app import create_app
 from catalog.web.server import HttpServer, Tls
 from catalog.web.services import services
-from protos.faults import InputError, LoginError, MissingError, VeilError
+from protos.faults import InputError, LoginError, MissingError, UnavailableError, VeilError
 from protos.keyfile import write_private
 from tests.access_world import PASSWORD
 from tests.openid_provider import certificate
@@ -120,6 +121,7 @@ def test_keys_by_the_operator(say: Say, directory: Path, tmp_path: Path) -> None
         records = [entry.record for entry in found.audit.before(None, 500)]
     commands = [record["command"] for record in records]
     assert f"veil account keys robot --revoke {made['number']}" in commands
+    assert any("roles='analyst'" in command for command in commands), "which role was given"
     assert PASSWORD not in str(records)
     assert all(record["operator"] for record in records)
 
@@ -164,3 +166,16 @@ def test_log_in_and_out_at_a_server(
     with pytest.raises(InputError) as plain:
         run(login.app, "http://catalog.test", *words[1:])
     assert plain.value.code == "login.plain"
+
+
+def test_why_a_server_does_not_answer_is_told_apart(server: tuple[str, Path]) -> None:
+    url, ca = server
+    port = url.rpartition(":")[2]
+    for at, authority, code, remedy in (
+        (url, "", "catalog.untrusted", "VEIL_CA"),
+        (f"https://127.0.0.1:{port}", str(ca), "catalog.other_name", "the name"),
+        (f"http://localhost:{port}", "", "catalog.unreachable", "https://"),
+    ):
+        with profile.client(at, ca=authority) as http, pytest.raises(UnavailableError) as raised:
+            Connection(http).get("/api/me")
+        assert (raised.value.code, remedy in raised.value.advice.en) == (code, True)

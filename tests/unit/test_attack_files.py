@@ -65,7 +65,7 @@ def test_what_spills_lies_in_one_place_wherever_a_file_is_read(
 ) -> None:
     (tmp_path / "release").mkdir()
     monkeypatch.chdir(tmp_path)
-    config = engine_config(256 << 20)
+    config = engine_config(256 << 20, 2)
     monkeypatch.chdir("release")  # as each file is read in a directory of its own
     assert Path(str(config["temp_directory"])) == tmp_path / "spill"
 

@@ -21,7 +21,7 @@ from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.case import history
 from catalog.workflows.consent import Use, use
 from catalog.workflows.events import unverified_event
-from protos.faults import MissingError, TrustError, VeilError
+from protos.faults import InputError, MissingError, TrustError, VeilError
 from protos.keyfile import write_private
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH
@@ -113,7 +113,8 @@ def test_a_request_by_commands_from_draft_to_granted(
                 token_file(tmp_path, "draft.jwt", draft), "--json")  # fmt: skip
     case = made["id"]
     for step, name in (("review", "steward"), ("approve", "chief")):
-        veil(name, "request", step, case, "--sign-with", key_file(world, tmp_path, name))
+        said = veil(name, "request", step, case, "--sign-with", key_file(world, tmp_path, name))
+        assert "Nodes compute: SELECT COUNT(*) FROM visits [health → li]" in said
     out = tmp_path / "decisions.json"
     veil("li", "request", "decisions", case, "--out", str(out))
     assert all(each.covers(draft) for each in read_decision_file(out.read_bytes()))
@@ -146,6 +147,13 @@ def test_the_market_by_commands(world: World, veil: Run) -> None:
                  "--json")  # fmt: skip
     assert order["turn"] == "counterpart"
     assert order["id"] in veil("broker", "product", "order", "find")
+    assert "Not on the market" not in veil("broker", "product", "show", made["id"])
+    now = world.clock.now
+    world.clock.days(201)
+    try:
+        assert "Not on the market" in veil("broker", "product", "show", made["id"])
+    finally:
+        world.clock.now = now
 
 
 def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
@@ -157,7 +165,17 @@ def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:
     assert "job-7 by li" in veil("citizen", "authorise", "uses")
     assert "1 use holds" in veil("citizen", "authorise", "uses")
     assert veil("citizen", "authorise", "uses", "--json")["uses"][0]["proof"]
-    assert "withdrawn" in veil("citizen", "authorise", "withdraw", made["id"])
+    veil("li", "authorise", "use", made["id"], "--operation", "lookup", "--purpose", "看病",
+         "--reference", "job-8")  # fmt: skip
+    shown = veil("citizen", "authorise", "show", made["id"])
+    assert "used up" in shown
+    assert "job-8" in shown
+    assert "3 of 3 proven to be in the log" in shown
+    assert veil("citizen", "authorise", "uses").count("entry") == 2
+    other = veil("citizen", "authorise", "give", "--title", "查询", "--recipient", "li",
+                 "--dataset", "YL/1", "--operation", "lookup", "--purpose", "看病",
+                 "--until", world.until, "--times", "2", "--json")  # fmt: skip
+    assert "withdrawn" in veil("citizen", "authorise", "withdraw", other["id"])
 
 
 def test_a_server_that_lies_is_found(
@@ -243,3 +261,32 @@ def test_the_operator_pins_nodes_and_verifies_all_cases(world: World) -> None:
     assert isinstance(twice.exception, TrustError)
     wrong = CliRunner().invoke(catalog_app, ["pin", "none", key, "--dir", directory])
     assert isinstance(wrong.exception, VeilError)
+
+
+def test_an_officer_signs_offline_what_was_verified_and_nothing_else(
+    world: World, tmp_path: Path
+) -> None:
+    """The file comes from a server, over a stick: it may be anything."""
+    key, file, output = tmp_path / "wu.pem", tmp_path / "case.json", tmp_path / "yes.json"
+    pem = world.keys["steward"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(key, pem)
+    case = world.request("wu")
+    body = world.get("auditor", f"{case}/events")
+
+    def decide(content: object, step: str = "review", app: str = "request") -> Any:  # noqa: ANN401
+        file.write_text(json.dumps(content), "utf-8")
+        words = ["decide", str(file), "--step", step, "--sign-with", str(key)]
+        return CliRunner().invoke(APPS[app], [*words, "--output", str(output)])
+
+    altered = json.loads(json.dumps(body))
+    altered["events"][0]["salt"] = "ab" * 32
+    for wrong in (altered, {}, [], {**body, "events": []}):
+        assert isinstance(decide(wrong).exception, TrustError | InputError)
+    for step in ("submit", "grant", "withdraw", "x"):
+        assert isinstance(decide(body, step).exception, InputError)
+    assert isinstance(decide(body, "refuse", "demand").exception, TrustError), "another kind"
+    assert isinstance(decide(body, "review-refuse").exception, InputError), "without reasons"
+    assert not output.exists()
+    done = decide(body)
+    assert (done.exit_code, "统计床位" in done.output) == (0, True), done.output
+    world.act("steward", case, "review", decision=output.read_text("utf-8"))

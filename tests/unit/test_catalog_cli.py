@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from catalog.cli import app
 from catalog.province.build import province
 from catalog.registry.registry import opened
-from protos.faults import InputError, VeilError
+from protos.faults import InputError, MissingError, VeilError
 from tests.catalog_world import CLOSED, HEALTH, POLICE, citizen_item, record
 
 Say = Callable[..., str]
@@ -117,6 +117,8 @@ def test_a_conflict_from_the_list_to_the_decision(say: Say) -> None:
         say("conflicts", "1", "--decide", "perhaps", "--by", "a", "--reason", "b")
     with pytest.raises(InputError, match="not said"):
         say("conflicts", "--decide", "keep", "--by", "a", "--reason", "b")
+    with pytest.raises(MissingError, match="no conflict 9"):
+        say("conflicts", "9")
     said = say("conflicts", "1", "--decide", "keep", "--by", "省政数局", "--reason", "纪要 3 号")
     assert "the holder keeps it · 省政数局 · 纪要 3 号" in said
     assert "No conflict is open" in say("conflicts")

@@ -215,6 +215,29 @@ def test_a_bad_row_is_told_with_line_column_reason_and_remedy(
     assert registry.count() == 0
 
 
+def test_what_cannot_be_read_hides_no_broken_rule(registry: Registry, tmp_path: Path) -> None:
+    path = form(
+        tmp_path / "a.csv",
+        CELLS | {"更新周期": "每个月", "数据分级": "L9"},
+        {"信息项名称": "床位数", "数据类型": "整型", "数据分级": "一般"},
+    )
+    told = [(each.line, each.column) for each in import_file(registry, path).problems]
+    assert told == [(2, "更新周期"), (2, "数据分级"), (3, "数据分级")]
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv", ".json", ".ttl"])
+def test_a_folder_and_a_file_that_is_not_there(
+    registry: Registry, tmp_path: Path, suffix: str
+) -> None:
+    folder = tmp_path / f"folder{suffix}"
+    folder.mkdir()
+    for path, code in ((folder, "folder"), (tmp_path / f"no{suffix}", "not_found")):
+        with pytest.raises(InputError) as raised:
+            import_file(registry, path)
+        assert raised.value.code == f"import.{code}"
+        assert raised.value.advice.zh
+
+
 def test_every_problem_is_told_at_once(registry: Registry, tmp_path: Path) -> None:
     path = form(
         tmp_path / "f.csv",

@@ -252,7 +252,7 @@ def test_two_offices_on_one_file_take_turns(office: Office) -> None:
             done.result()
     log = office.office.log
     with office.office.db.read() as db:
-        own = [office.policy.open(note).checkpoint for note in log.notes(db)]
+        own = [office.policy.open(note).checkpoint for note in log.notes(db).values()]
         found = audit(log.entries(db), stored=lambda a, b: log.node(db, a, b), checkpoints=own)
     assert (found.size, found.checkpoints) == (16, 16)
     other.close()

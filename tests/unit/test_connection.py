@@ -6,9 +6,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from catalog.access.principal import Principal
 from catalog.client.connection import Connection
+from catalog.web.server import HttpServer
 from protos.faults import InputError, MissingError, UnavailableError
 from tests.web_world import served
 
@@ -39,3 +41,8 @@ def test_a_server_that_is_not_there() -> None:
     http = httpx2.Client(base_url="http://127.0.0.1:9", trust_env=False)
     with pytest.raises(UnavailableError, match="cannot be reached"):
         Connection(http).get("/api/catalog/datasets")
+
+
+def test_a_number_that_is_no_port_is_said_to_be_none() -> None:
+    with pytest.raises(InputError, match="99999 is no port"):
+        HttpServer(FastAPI(), "127.0.0.1:99999").start()

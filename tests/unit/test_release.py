@@ -138,7 +138,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pa
         out = tmp_path / f"out{next(count)}.parquet"
         keys = [(k.domain, k.id, k.secret.hex()) for k in KEYS.keys]
         task = ReleaseTask(
-            str(path), sheet, 2048 * MIB, 1 << 40, 1 << 20,
+            str(path), sheet, 2048 * MIB, 1 << 40, 1 << 20, 2,
             policy, str(tmp_path), "", keys, "", str(out),
         )  # fmt: skip
         run_child(task)
@@ -291,7 +291,7 @@ def test_the_same_input_policy_and_keys_give_the_same_bytes(tmp_path: Path) -> N
         'id = { token = "ids" }\ng = { shuffle = [], key = "ids" }\nx = { microaggregate = 7 }\n'
     )
     first = desensitize.run(source, policy=policy, out=tmp_path / "a", token_keys=KEYS)
-    with duckdb.connect(config=engine_config(2048 * MIB) | {"threads": 7}) as engine:
+    with duckdb.connect(config=engine_config(2048 * MIB, 7)) as engine:
         read = f"read_parquet('{source}')"
         again = Table("t.parquet", engine, read, columns_of(engine, read))
         order = salt_of(tmp_path / "a").order(digest_of(source), first.occasion())

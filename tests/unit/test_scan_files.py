@@ -38,7 +38,7 @@ def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sc
         path = content if isinstance(content, Path) else tmp_path / name
         if not isinstance(content, Path):
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return run(ScanTask(str(path), sheet, 2048 * MIB, 1 << 40, 1 << 20, True, 1000))
+        return run(ScanTask(str(path), sheet, 2048 * MIB, 1 << 40, 1 << 20, 2, True, 1000))
 
     return scan
 

@@ -402,7 +402,7 @@ def test_a_file_without_rows_gives_rows_like_any_other(
     (tmp_path / "scratch").mkdir()
     monkeypatch.chdir(tmp_path / "scratch")
     task = SynthesisTask(
-        str(tmp_path / "t.csv"), "", 1 << 31, 1 << 40, 1 << 20,
+        str(tmp_path / "t.csv"), "", 1 << 31, 1 << 40, 1 << 20, 2,
         policy_of().text, str(tmp_path), None, None, 10, str(tmp_path / "s.parquet"),
     )  # fmt: skip
     assert synthesise_child(task).rows == 10

@@ -13,22 +13,23 @@ from catalog.cli_options import AsJson, print_json, said
 from catalog.client.cases.options import body_of, option
 from catalog.client.connection import Connection
 from catalog.client.profile import KeyFileOption, ServerOption, connection
-from catalog.workflows.model import Step, Workflow
-from protos.language import Text
+from catalog.workflows.model import PARTIES, Step, Workflow
+from protos.language import Text, joined
 
 _COMMON: Final = {
     "server": (ServerOption, ""), "key_file": (KeyFileOption, None), "as_json": (AsJson, False),
 }  # fmt: skip
 CaseId = Annotated[str, typer.Argument(metavar="ID", help=said("The case's id.", "案件编号。"))]
-_SIGN: Final = Annotated[
+SignWith = Annotated[
     Path,
     typer.Option("--sign-with", help=said("Your own key file, as an officer.",
                                           "负责人本人的密钥文件。")),
 ]  # fmt: skip
-_REASONS: Final = Annotated[
+Reasons = Annotated[
     str, typer.Option("--reasons", help=said("Why; you sign it, too.", "理由；将一并签署。"))
 ]
 _PATTERN: Final = "0123456789abcdef"
+_MOST_BYTES: Final = 64 << 20  # of a file of events
 
 
 def app_of(workflow: Workflow, about: Text) -> typer.Typer:
@@ -47,8 +48,24 @@ def add_to(app: typer.Typer, workflow: Workflow) -> None:
     app.command("show", help=said("Show a case, what was done in it, and verify that.",
                                   "查看案件及办理过程，并核验。"))(_shower(workflow))  # fmt: skip
     for step in workflow.steps:
-        help_ = said(f"{step.title.en[:1].upper()}{step.title.en[1:]}.", f"{step.title.zh}。")
-        app.command(step.name, help=help_)(_taker(workflow, step))
+        app.command(step.name, help=str(_about(workflow, step)))(_taker(workflow, step))
+    if any(step.office for step in workflow.steps):
+        app.command("decide", help=said(
+            "As an officer, sign a step's decision offline, into a file, for REST.",
+            "由签批人离线签署某一步的决定并写入文件，供 REST 使用。",
+        ))(_decider(workflow))  # fmt: skip
+
+
+def _about(workflow: Workflow, step: Step) -> Text:
+    """What a step is, who takes it, and from where to where it leads."""
+    titles = [workflow.state(name).title for name in step.before]
+    before = joined(titles, Text(", ", "、")) if titles else Text("new", "新建")
+    after = workflow.state(step.after).title if step.after else before
+    who, what, kind = PARTIES[step.by], step.title, workflow.title
+    return Text(f"{what.en[:1].upper()}{what.en[1:]}.\n\n{kind.en[:1].upper()}{kind.en[1:]}: "
+                f"{before.en} → {after.en}. By {who.en}.",
+                f"{what.zh}。\n\n{kind.zh}：{before.zh} → {after.zh}。"
+                f"办理人：{who.zh}。")  # fmt: skip
 
 
 def _finder(workflow: Workflow) -> Callable[..., None]:
@@ -123,6 +140,71 @@ def _described(options: dict[str, tuple[Any, Any, str, str]]) -> dict[str, tuple
     }
 
 
+def _decider(workflow: Workflow) -> Callable[..., None]:
+    officers = {step.name: step for step in workflow.steps if step.office}
+
+    def decide(**given: Any) -> None:  # noqa: ANN401 - as Typer reads them
+        from catalog.client.cases.deciding import signed_decision
+        from catalog.client.cases.evidence import read_evidence
+        from catalog.client.cases.show import show_asked
+        from protos import terminal
+        from protos.bounded_file import read_bounded
+        from protos.faults import InputError
+        from protos.keyfile import write_private
+        from protos.strict_json import read_strict
+
+        events, step, output = given["events"], given["step"], given["output"]
+        wanted = officers.get(step)
+        if wanted is None:
+            raise InputError(
+                Text(f"{step!r} is no step that an officer signs", f"“{step}”不是须签批的步骤"),
+                remedy=Text(f"one of {', '.join(officers)}", f"可用：{'、'.join(officers)}"),
+                code="case.step",
+            )
+        try:
+            body = read_strict(read_bounded(events, _MOST_BYTES), most=_MOST_BYTES)
+        except ValueError as error:
+            raise InputError(
+                Text(f"{events} is no case", f"{events} 不是案件记录"),
+                remedy=Text(f"write what GET /api/{workflow.kind}/ID/events gives into it",
+                            f"请存入 GET /api/{workflow.kind}/编号/events 的应答"),
+                code="case.file",
+            ) from error  # fmt: skip
+        evidence = read_evidence(body, workflow, "", key=given["catalog_key"])
+        document = signed_decision(evidence, wanted, given["sign_with"], given["reasons"])
+        write_private(output, document.encode())
+        show_asked(workflow, evidence)
+        terminal.done(
+            Text(f'Signed into {output}: {wanted.title.en}. Send it as "decision" to '
+                 f'POST /api/{evidence.asked.case}/{step}, with "revision": '
+                 f"{len(evidence.events)}",
+                 f'已签名并写入 {output}：{wanted.title.zh}。作为 "decision" 提交至 '
+                 f'POST /api/{evidence.asked.case}/{step}，"revision" 为 '
+                 f"{len(evidence.events)}")
+        )  # fmt: skip
+
+    file = typer.Argument(help=said("The case, as GET …/events has given it.",
+                                    "由 GET …/events 取得的案件记录。"))  # fmt: skip
+    which = typer.Option(help=said(f"Which: {', '.join(officers)}.",
+                                   f"步骤：{'、'.join(officers)}。"))  # fmt: skip
+    new = typer.Option(help=said("The decision's new file.", "决定文件（新建）。"))
+    options = {
+        "catalog_key": (str, "", "The catalog's fingerprint, as its operator has told it.",
+                        "目录运维员告知的目录指纹。"),
+    }  # fmt: skip
+    return _signed(
+        decide,
+        {
+            "events": (Annotated[Path, file], ...),
+            "step": (Annotated[str, which], ...),
+            "sign_with": (SignWith, ...),
+            "output": (Annotated[Path, new], ...),
+            "reasons": (Reasons, ""),
+        }
+        | _described(options),
+    )
+
+
 def _taker(workflow: Workflow, step: Step) -> Callable[..., None]:
     def take(**given: Any) -> None:  # noqa: ANN401 - as Typer reads them
         from catalog.client.cases.show import show_case
@@ -151,8 +233,11 @@ def _take(
     if step.office:
         from catalog.client.cases.deciding import signed_decision
         from catalog.client.cases.evidence import fetch
+        from catalog.client.cases.show import show_statements
 
         evidence = fetch(made, workflow, case)
+        if not given["as_json"]:
+            show_statements(evidence.asked.fields.get("statements", ()))
         body["decision"] = signed_decision(evidence, step, given["sign_with"], given["reasons"])
     return made.send("POST", f"/api/{workflow.kind}/{case}/{step.name}", body)
 
@@ -173,8 +258,8 @@ def _parameters(step: Step) -> dict[str, tuple[Any, Any]]:
         name, kind, default = option(field)
         found[name] = (kind, default)
     if step.office:
-        found["sign_with"] = (_SIGN, ...)
-        found["reasons"] = (_REASONS, "" if step.verdict == "approve" else ...)
+        found["sign_with"] = (SignWith, ...)
+        found["reasons"] = (Reasons, "" if step.verdict == "approve" else ...)
     return found | _COMMON
 
 

@@ -76,11 +76,35 @@ def fetch(
         VeilError: What the server said.
     """
     body = connection.get(f"/api/{workflow.kind}/{identifier}/events")
+    return read_evidence(body, workflow, identifier, key=key, policy=policy)
+
+
+def read_evidence(
+    body: Any,  # noqa: ANN401 - JSON
+    workflow: Workflow,
+    identifier: str,
+    *,
+    key: str = "",
+    policy: LogPolicy | None = None,
+) -> Evidence:
+    """Verifies the events of a case that were read from a server, or from a file of it.
+
+    Args:
+        body: As ``GET /api/…/events`` gives it.
+        workflow: The case's.
+        identifier: The case's id; "" takes the one that the events name.
+        key: See `fetch`.
+        policy: See `fetch`.
+
+    Raises:
+        TrustError: Something does not hold; names the first event.
+    """
     try:
         signer = PublicIdentity.from_jwk(body["signer"])
         events = [_kept(each) for each in body["events"]]
         proofs = [str(each["proof"]) for each in body["events"]]
-        named = bool(events) and events[0].said.case == f"{workflow.kind}/{identifier}"
+        kind, _, case = events[0].said.case.partition("/") if events else ("", "", "")
+        named = kind == workflow.kind and case == (identifier or case)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _strange(str(error)) from error
     if not named:

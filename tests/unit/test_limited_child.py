@@ -1,0 +1,43 @@
+"""A child process whose engine has not enough memory gets another try with one thread."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from desensitize.engines.child import call
+from desensitize.engines.snapshot import LoadLimits
+from protos.faults import UnavailableError
+from protos.language import Text
+
+
+@pytest.mark.parametrize(("processors", "tried"), [(64, [8, 1]), (2, [2, 1]), (1, [1])])
+def test_memory_that_is_too_little_for_many_threads_may_suffice_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, tried: list[int]
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    source, scratch = tmp_path / "t.csv", tmp_path / "scratch"
+    source.touch()
+
+    def asked(sheet: str) -> tuple[list[int], dict[str, object]]:
+        seen: list[int] = []
+        scratch.mkdir()
+        try:
+            answer = call(
+                "tests.limited_child", source, {"sheet": sheet}, scratch=scratch,
+                limits=LoadLimits(), program=Text("reader", "读取程序"),
+                progress=lambda threads, _: seen.append(threads),
+            )  # fmt: skip
+        except UnavailableError as error:
+            answer = {"code": error.code, "detail": error.detail}
+        return seen, answer
+
+    assert asked("") == (tried, {"threads": 1, "found": []})  # nothing is left of the first try
+    assert source.exists()
+    for path in (scratch / "spill" / "rows", scratch / "source.parquet"):
+        path.unlink()
+    (scratch / "spill").rmdir()
+    scratch.rmdir()
+    assert asked("endless") == (tried, {"code": "source.limits", "detail": "spill"})
