@@ -25,6 +25,7 @@ from desensitize.releasing.facts import (
     write_manifest,
 )
 from desensitize.releasing.files import placed
+from desensitize.releasing.headers import check_headers
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
 from desensitize.salt import check_beside, new_salt, place_of_salt, read_salt, write_salt
@@ -85,15 +86,16 @@ def run(
         InputError: The policy, the keys, the salt or the data are wrong, ``out`` exists, or an
             earlier release is of another dataset.
         TrustError: The file of keys or of the salt is open to others, or a key is weak.
-        PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
-            or an attack defeats it: nothing is published. Or the gate refuses what was made: the
-            directory stays, without an attestation.
+        PolicyError: A name of a column is somebody's value, the scan of the output found a direct
+            identifier, a model does not hold of it, or an attack defeats it: nothing is published.
+            Or the gate refuses what was made: the directory stays, without an attestation.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
     rules = policy if isinstance(policy, PublishPolicy) else read_policy(policy)
     keys = token_keys if isinstance(token_keys, TokenKeys) else TokenKeys()
     if isinstance(token_keys, str | os.PathLike):
         keys = read_keys(Path(token_keys))
+    check_headers(rules)
     keys.check(rules.domains)
     if signing_key is not None:
         read_signing_key(Path(signing_key))  # said before the work, not after it
