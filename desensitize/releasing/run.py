@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
+from desensitize.attesting.gate import gate
 from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, read_keys
@@ -28,14 +28,10 @@ from desensitize.releasing.files import placed
 from desensitize.releasing.headers import check_headers
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
+from desensitize.releasing.stages import ATTACKING, MEASURING, SCANNING, Stages
 from desensitize.salt import check_beside, new_salt, place_of_salt, read_salt, write_salt
 from protos.faults import PolicyError
 from protos.language import Text
-
-Stages = Callable[[Text], Progress | None]
-SCANNING: Final = Text("Scanning the output", "正在复扫输出")
-MEASURING: Final = Text("Measuring its risk", "正在度量风险")
-ATTACKING: Final = Text("Attacking it", "正在进行攻击测试")
 
 
 def run(
@@ -139,8 +135,6 @@ def run(
         if known is None:  # before the release has its name: one without a salt is worth nothing
             write_salt(secret, salt_file)
     if signing_key is not None:
-        from desensitize.attesting.gate import gate  # which knows what a release is
-
         gated = gate(
             out, original=data, signing_key=signing_key, earlier=earlier, valid_days=valid_days,
             policy=None if isinstance(policy, PublishPolicy) else policy,

@@ -29,7 +29,7 @@ from desensitize.releasing.facts import (
 from desensitize.releasing.headers import check_headers
 from desensitize.releasing.reading import in_child, opened, unchanged
 from desensitize.releasing.record import versions
-from desensitize.releasing.run import SCANNING, Stages
+from desensitize.releasing.stages import SCANNING, Stages
 from desensitize.synthesis.facts import StewardFigures, Synthesised
 from desensitize.synthesis.spec import asked
 from desensitize.synthesis.write import write_synthetic
