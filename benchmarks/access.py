@@ -31,6 +31,7 @@ from catalog.access.keys import Wish
 from catalog.access.principal import Principal
 from catalog.registry.registry import create
 from catalog.web.app import create_app
+from catalog.web.doorkeeper import DOWNLOADS
 from catalog.web.guard import May
 from catalog.web.server import HttpServer
 from catalog.web.services import services
@@ -64,7 +65,7 @@ def serve(directory: Path, pipe: Connection) -> None:
         app = create_app(found)
         app.include_router(router)
         app.router.routes.insert(0, app.router.routes.pop())  # where the data's own routes stand
-        server = HttpServer(app, "127.0.0.1:0")
+        server = HttpServer(app, "127.0.0.1:0", limits=DOWNLOADS)
         server.start()
         pipe.send((server.port, key))
         while pipe.recv():

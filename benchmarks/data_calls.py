@@ -36,6 +36,7 @@ from catalog.access.principal import Principal
 from catalog.datastore.datastore import datastore
 from catalog.registry.registry import create, opened
 from catalog.web.app import create_app
+from catalog.web.doorkeeper import DOWNLOADS
 from catalog.web.server import HttpServer
 from catalog.web.services import services
 from catalog.web.siblings import Siblings
@@ -136,7 +137,7 @@ def ours(directory: Path, table: pa.Table, processes: int) -> Iterator[Server]:
 def serve(directory: Path, address: str, siblings: int = 0) -> None:
     """A server's process, as `veil exchange serve --catalog` has one, and others beside it."""
     with services(directory, public=False) as found:
-        server = HttpServer(create_app(found), address, shared=True)
+        server = HttpServer(create_app(found), address, shared=True, limits=DOWNLOADS)
         server.start()
         others = Siblings(siblings, serve, directory, f"127.0.0.1:{server.port}")
         others.start()

@@ -17,6 +17,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 
+from catalog.access.accounts import Account, Accounts
 from catalog.access.principal import Principal
 from catalog.certificates.decisions import Office, Verdict, decide
 from catalog.certificates.grants import GrantRequest, issue_grant, read_granted, sign_request
@@ -264,6 +265,8 @@ def _template() -> tuple[Path, dict[str, Ed25519PrivateKey], IdentityKey]:
         for name, (department, role) in OFFICERS.items():
             did = did_of(keys[name].public_key())
             signers.enrol(registry, department, did, role=role, name=name, by="数据局", days=7200)
+        accounts = Accounts(found.database, lambda: START)
+        accounts.add(Account("citizen", subject=PEOPLE["citizen"].subject))
     pins.add("department", HEALTH.code, node.public.fingerprint)
     pins.save(directory / PINS)
     return directory, keys, node

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from catalog.access import tokens
 from catalog.access.accounts import COLUMNS, Account, account_of
@@ -103,6 +103,8 @@ class ApiKeys:
     def add(self, maker: Principal, wish: Wish) -> tuple[ApiKey, str]:
         """Makes a key for its maker.
 
+        One that is made by another key holds no longer and calls no more often than that one.
+
         Returns:
             What is known of it, and the key: it is shown once.
 
@@ -125,6 +127,7 @@ class ApiKeys:
                     remedy=Text("revoke one that is not used", "请先吊销不用的密钥"),
                     code="key.most",
                 )
+            wish = self._within(db, maker, wish, now)
             last = db.execute(select(func.max(ApiKeyRow.number))).scalar_one() or 0
             db.execute(insert(ApiKeyRow).values(
                 number=last + 1, account=maker.account, hash=tokens.hashed(key),
@@ -134,6 +137,17 @@ class ApiKeys:
             ))  # fmt: skip
             row = db.execute(select(*_COLUMNS).where(ApiKeyRow.number == last + 1)).one()
         return _key_of(row), key
+
+    def _within(self, db: Connection, maker: Principal, wish: Wish, now: int) -> Wish:
+        """What may be had of a wish, by the key that the maker calls with."""
+        if not maker.key:
+            return wish
+        held = _key_of(db.execute(select(*_COLUMNS).where(ApiKeyRow.number == maker.key)).one())
+        return replace(
+            wish, lasts_s=max(0, min(wish.lasts_s, held.expires_at - now)),
+            per_minute=min(wish.per_minute, held.per_minute),
+            per_day=min(wish.per_day, held.per_day),
+        )  # fmt: skip
 
     def find(self, key: str) -> tuple[ApiKey, Account] | None:
         """Returns a key that holds and its account; None if it does not, or there is none."""

@@ -15,7 +15,7 @@ from catalog.access.accounts import Account, Accounts
 from catalog.access.audit import Audit
 from catalog.access.passwords import Passwords
 from catalog.access.second_factor import SecondFactors
-from catalog.access.slowdown import Slowdown
+from catalog.access.slowdown import Shown, Slowdown
 from catalog.access.vault import Vault
 from protos.faults import LoginError
 from protos.language import Text
@@ -89,7 +89,7 @@ class Logins:
         attempt = self._slowdown.begin(
             name, typed.source,
             browser=self.known_browser(name, typed.browser),
-            code=held and self._factors.matches(name, typed.code),
+            shown=self._shown(name, typed.code) if held and typed.code else None,
         )  # fmt: skip
         good = self._passwords.verify(kept, typed.password)
         good = good and account is not None and account.enabled
@@ -135,6 +135,9 @@ class Logins:
             return ""
         passwords.check(new, name)
         return self._passwords.hash(new)
+
+    def _shown(self, name: str, code: str) -> Shown:
+        return Shown(self._factors.guessable(code), lambda: self._factors.matches(name, code))
 
     def browser_cookie(self, account: Account) -> str:
         """Returns the cookie by which a browser is known again at this account's next login."""

@@ -112,7 +112,8 @@ class OpenId:
             "state": state, "nonce": nonce, "code_challenge_method": "S256",
             "code_challenge": base64.urlsafe_b64encode(challenge).decode("ascii").rstrip("="),
         }  # fmt: skip
-        at = provider.metadata().authorization
+        with provider.turn():
+            at = provider.metadata().authorization
         kept = json.dumps([state, nonce, verifier, self._clock(), onward])
         return Departure(
             f"{at}{'&' if '?' in at else '?'}{urlencode(query)}",
@@ -134,7 +135,9 @@ class OpenId:
         account, onward = None, "/"
         try:
             nonce, verifier, onward = self._kept(name, returned)
-            account = self._account(self._identity(provider, returned, nonce, verifier))
+            with provider.turn():
+                who = self._identity(provider, returned, nonce, verifier)
+            account = self._account(who)
             if not account.enabled:
                 raise refused("the account is disabled")
         finally:

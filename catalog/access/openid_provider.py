@@ -11,7 +11,8 @@ import base64
 import json
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -30,6 +31,8 @@ _TIMEOUT_S: Final = 10.0
 _LONGEST: Final = 256 * 1024
 _KEPT_S: Final = 3600
 _PAUSE_S: Final = 60
+_AT_ONCE: Final = 4  # threads of this server that one provider may hold up
+_PATIENCE_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,23 @@ class Provider:
         self._clock = clock
         self._transport = transport
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Lends one of a few turns to speak to it: one that hangs must not hang this server.
+
+        Raises:
+            UnavailableError: All are taken.
+        """
+        if not self._turns.acquire(timeout=_PATIENCE_S):
+            raise self._useless(f"{_AT_ONCE} wait for it already")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def metadata(self) -> Metadata:
         """Returns what it says about itself, not older than an hour.

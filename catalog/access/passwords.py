@@ -27,6 +27,7 @@ LONGEST: Final = 200
 _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 _AT_ONCE: Final = 2  # each takes 64 MiB
 _PATIENCE_S: Final = 10.0
+_WAITING: Final = 16  # who guesses from many places must not hold up who only reads
 
 
 class Passwords:
@@ -38,7 +39,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._turns = _Turns()
 
     @cached_property
     def _nobody(self) -> str:
@@ -47,7 +48,7 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Returns what is kept of a password; `check` it first."""
-        with _Turn(self._turns):
+        with self._turns:
             return self._hasher.hash(_normal(password))
 
     def verify(self, kept: str, password: str) -> bool:
@@ -60,7 +61,7 @@ class Passwords:
         Raises:
             LimitError: Too many people log in at once.
         """
-        with _Turn(self._turns):
+        with self._turns:
             nobody = self._nobody  # made at the first login, whoever it is
             try:
                 self._hasher.verify(kept or nobody, _normal(password[:LONGEST]))
@@ -73,20 +74,31 @@ class Passwords:
         return self._hasher.check_needs_rehash(kept)
 
 
-class _Turn:
-    def __init__(self, turns: threading.BoundedSemaphore) -> None:
-        self._turns = turns
+class _Turns:
+    """Turns to hash, and a room of a few seats to wait for one."""
+
+    def __init__(self) -> None:
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._seats = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
 
     def __enter__(self) -> None:
+        if not self._seats.acquire(blocking=False):
+            raise _busy()
         if not self._turns.acquire(timeout=_PATIENCE_S):
-            raise LimitError(
-                Text("too many people log in at once", "当前登录人数过多"),
-                remedy=Text("try again in a moment", "请稍后重试"),
-                code="login.busy", retry_after_s=5,
-            )  # fmt: skip
+            self._seats.release()
+            raise _busy()
 
     def __exit__(self, *_: object) -> None:
         self._turns.release()
+        self._seats.release()
+
+
+def _busy() -> LimitError:
+    return LimitError(
+        Text("too many people log in at once", "当前登录人数过多"),
+        remedy=Text("try again in a moment", "请稍后重试"),
+        code="login.busy", retry_after_s=5,
+    )  # fmt: skip
 
 
 def check(password: str, *names: str) -> None:

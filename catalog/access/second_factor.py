@@ -129,6 +129,10 @@ class SecondFactors:
         with self._database.read() as db:
             return _confirmed(db, account) is not None
 
+    def guessable(self, code: str) -> bool:
+        """Whether a code is one of an app: a million of them are all."""
+        return _digits(code) is not None
+
     def matches(self, account: str, code: str) -> bool:
         """Whether a code would be taken now; it is not used up."""
         if not code:
@@ -164,8 +168,8 @@ class SecondFactors:
 
     def _step(self, account: str, sealed: str, code: str) -> int | None:
         """The time step whose code this is; None if it is of none near now."""
-        digits = code.replace(" ", "")
-        if len(digits) != _DIGITS or not (digits.isascii() and digits.isdigit()):
+        digits = _digits(code)
+        if digits is None:
             return None
         totp = _totp(self._vault.open("second factor", sealed, bound=account))
         now = int(self._clock()) // STEP_S
@@ -173,6 +177,12 @@ class SecondFactors:
             if pyotp.utils.strings_equal(digits, totp.generate_otp(step)):
                 return step
         return None
+
+
+def _digits(code: str) -> str | None:
+    digits = code.replace(" ", "")
+    good = len(digits) == _DIGITS and digits.isascii() and digits.isdigit()
+    return digits if good else None
 
 
 def _totp(text: str) -> pyotp.TOTP:

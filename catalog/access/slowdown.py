@@ -4,7 +4,11 @@ An attempt counts against the pair of account and source, against the source, an
 account, and each waits longer with every failure beyond what people need to remember a password.
 The third stops guessing from many sources, and could be used to shut out the owner. So who shows
 something that a guesser has not (the cookie of a browser in which this account has logged in
-before, or a one-time code that is right) is counted by that alone (OWASP, "device cookies").
+before, or, while it would have to wait, a one-time code that is right) is counted by that alone
+(OWASP, "device cookies").
+
+Six digits can be guessed, and whoever waits is told whether they were right: so showing one counts,
+too, before it is compared. A recovery code has 80 random bits; guessing it is nobody's way in.
 
 Attempts count as failed when they begin, or a hundred at once would all find the door open.
 Names that nobody has are counted like others: the answer tells nothing.
@@ -21,12 +25,16 @@ from typing import Final, Literal
 from protos.faults import LimitError
 from protos.language import Text
 
-Kind = Literal["pair", "source", "account", "browser", "code"]
-FREE: Final[dict[Kind, int]] = {"pair": 5, "source": 20, "account": 30, "browser": 5, "code": 10}
+Kind = Literal["pair", "source", "account", "browser", "code", "shown", "shown anywhere"]
+FREE: Final[dict[Kind, int]] = {
+    "pair": 5, "source": 20, "account": 30, "browser": 5, "code": 10, "shown": 5,
+    "shown anywhere": 30,
+}  # fmt: skip
 """Failures that cost no time."""
 LONGEST_S: Final = 900
 FORGOTTEN_S: Final = 24 * 3600
 _MOST: Final = 100_000  # counters; the one that was used longest ago is dropped
+_OF_OTHERS: Final[frozenset[Kind]] = frozenset({"source", "account", "shown anywhere"})
 Key = tuple[Kind, str, str]
 
 
@@ -47,6 +55,19 @@ class Attempt:
     keys: tuple[Key, ...]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A one-time code that an attempt shows.
+
+    Attributes:
+        guessable: Whether it has so few digits that it could be found by trying.
+        right: Says whether it would be taken now.
+    """
+
+    guessable: bool
+    right: Callable[[], bool]
+
+
 class Slowdown:
     """Counts failures, in memory.
 
@@ -59,36 +80,28 @@ class Slowdown:
         self._lock = threading.Lock()
         self._counters: OrderedDict[Key, _Counter] = OrderedDict()
 
-    def begin(self, account: str, source: str, *, browser: str = "", code: bool = False) -> Attempt:
+    def begin(
+        self, account: str, source: str, *, browser: str = "", shown: Shown | None = None
+    ) -> Attempt:
         """Begins an attempt.
 
         Args:
             account: As typed, folded.
             source: Where it comes from.
             browser: Number of a browser that has logged in to this account before; "" if none.
-            code: Whether it shows a one-time code of this account that is right.
+            shown: The one-time code that it shows; None for none, or of an account without.
 
         Raises:
             LimitError: It must wait; says how long.
         """
-        keys: tuple[Key, ...]
-        if code:
-            keys = (("code", account, ""),)
-        elif browser:
-            keys = (("browser", account, browser),)
-        else:
+        keys: tuple[Key, ...] = (("browser", account, browser),)
+        if not browser:
             keys = (("pair", account, source), ("source", source, ""), ("account", account, ""))
-        now = self._clock()
-        with self._lock:
-            wait = max(self._wait(key, now) for key in keys)
-            if wait > 0:
-                raise _wait(int(wait) + 1)
-            for key in keys:
-                counter = self._counter(key, now)
-                counter.failures += 1
-                counter.last = now
-            while len(self._counters) > _MOST:
-                self._counters.popitem(last=False)
+        wait = self._count(keys)
+        if wait > 0:
+            keys = self._instead(account, source, shown)
+            if not keys:
+                raise _wait(int(wait) + 1)  # the same, whatever was shown
         return Attempt(keys)
 
     def succeeded(self, attempt: Attempt) -> None:
@@ -98,10 +111,37 @@ class Slowdown:
                 counter = self._counters.get(key)
                 if counter is None:
                     continue
-                if key[0] in {"source", "account"}:  # others may be guessing there, too
+                if key[0] in _OF_OTHERS:  # others may be guessing there, too
                     counter.failures -= 1
                 else:
                     del self._counters[key]
+
+    def _instead(self, account: str, source: str, shown: Shown | None) -> tuple[Key, ...]:
+        """What an attempt that would have to wait counts against instead; nothing if it waits."""
+        if shown is None:
+            return ()
+        tries: tuple[Key, ...] = ()
+        if shown.guessable:
+            tries = (("shown", account, source), ("shown anywhere", account, ""))
+        right: tuple[Key, ...] = (("code", account, ""),)
+        if (tries and self._count(tries) > 0) or not shown.right() or self._count(right) > 0:
+            return ()
+        return right + tries
+
+    def _count(self, keys: tuple[Key, ...]) -> float:
+        """Counts an attempt as failed, unless it must wait; returns how long, seconds."""
+        now = self._clock()
+        with self._lock:
+            wait = max(self._wait(key, now) for key in keys)
+            if wait > 0:
+                return wait
+            for key in keys:
+                counter = self._counter(key, now)
+                counter.failures += 1
+                counter.last = now
+            while len(self._counters) > _MOST:
+                self._counters.popitem(last=False)
+        return 0.0
 
     def _counter(self, key: Key, now: float) -> _Counter:
         counter = self._counters.get(key)

@@ -30,6 +30,7 @@ from catalog.workflows.cases import Wanted
 from catalog.workflows.fields import MOST, Field
 from catalog.workflows.finding import Filter, find
 from catalog.workflows.model import Step, Workflow
+from catalog.workflows.statements import computed
 from protos.faults import LoginError, VeilError
 from protos.language import Text
 
@@ -176,10 +177,8 @@ def _stepping(workflow: Workflow, step: Step) -> Callable[..., Response]:
         typed: Typed,
     ) -> Response:
         def take() -> Case:
-            revision = str(typed.get("revision", ""))
-            wanted = Wanted(
-                _said(step, typed), revision=int(revision) if revision.isdecimal() else 0
-            )
+            revision = _number(str(typed.get("revision", "")))
+            wanted = Wanted(_said(step, typed), revision=revision or 0)
             return visit.services.cases.act(workflow, case, step, visit.caller, wanted)
 
         return _taken(
@@ -274,7 +273,13 @@ def _asked(workflow: Workflow, said: Mapping[str, Any]) -> list[tuple[Field, Any
 
 def _told(fields: Iterable[Field], said: Mapping[str, Any]) -> list[tuple[Field, Any]]:
     """What was said, in the words of a step: another step's field of that name is another thing."""
-    return [(field, said[field.name]) for field in fields if field.name in said]
+    return [(field, _shown(field, said[field.name])) for field in fields if field.name in said]
+
+
+def _shown(field: Field, value: Any) -> Any:  # noqa: ANN401 - JSON types
+    if field.form != "statements":
+        return value
+    return [each | {"computed": computed(each["grant_request"])} for each in value]
 
 
 def _said(step: Step, typed: FormData) -> dict[str, Any]:
@@ -292,8 +297,14 @@ def _value(field: Field, text: str) -> Any:  # noqa: ANN401 - JSON types
     if field.form in _LISTS:
         return lines
     if field.form == "number":
-        return int(text) if text.isdecimal() and len(text) < 10 else text
+        number = _number(text)
+        return text if number is None else number
     return text
+
+
+def _number(text: str) -> int | None:
+    """Reads a number; None if it is none, or longer than any that is asked for."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 for each in WORKFLOWS:

@@ -72,3 +72,12 @@ def _ended(each: Publication) -> Text:
 
 def _day(second: int) -> str:
     return f"{dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%d}"
+
+
+def say_gone(gone: Sequence[Publication]) -> None:
+    """Says which versions are public no more."""
+    for each in gone:
+        terminal.say(
+            Text(f"{each.identifier} version {each.number} is no longer public.",
+                 f"{each.identifier} 版本 {each.number} 已撤下。")
+        )  # fmt: skip

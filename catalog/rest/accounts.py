@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from catalog.access.accounts import MOST, NAME, Account, read_roles
 from catalog.access.principal import Principal
 from catalog.rest.login import MOST_BYTES
-from catalog.web.guard import Doors, May
+from catalog.web.guard import Doors, Everything, May
+from catalog.web.services import Services
+from protos.canonical import canonical
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"], max_body_size=MOST_BYTES)
 Reader = Annotated[Principal, Depends(May("account.read"))]
@@ -72,12 +74,13 @@ def find(
 
 
 @router.post("", status_code=201)
-def add(doors: Doors, _: Writer, body: NewAccount) -> dict[str, Any]:
+def add(services: Everything, doors: Doors, caller: Writer, body: NewAccount) -> dict[str, Any]:
     """Adds an account."""
     kept = doors.logins.new_password(body.name, body.password)
     account = Account(
         body.name, body.title, read_roles(body.roles), body.department, body.subject
     )  # fmt: skip
+    _write_down(services, caller, body.name, body.model_dump(exclude={"name", "password"}))
     return doors.accounts.add(account, password=kept).to_dict()
 
 
@@ -88,9 +91,13 @@ def show(doors: Doors, _: Reader, name: Name) -> dict[str, Any]:
 
 
 @router.patch("/{name}")
-def change(doors: Doors, _: Writer, name: Name, body: Changes) -> dict[str, Any]:
+def change(
+    services: Everything, doors: Doors, caller: Writer, name: Name, body: Changes
+) -> dict[str, Any]:
     """Changes an account; sessions that began with other rights are over."""
-    return doors.accounts.change(name, body.values()).to_dict()
+    changes = body.values()
+    _write_down(services, caller, name, body.model_dump(exclude_none=True))
+    return doors.accounts.change(name, changes).to_dict()
 
 
 @router.put("/{name}/password", status_code=204)
@@ -103,3 +110,11 @@ def set_password(doors: Doors, _: Writer, name: Name, body: Password) -> None:
 def remove_second_factor(doors: Doors, _: Writer, name: Name) -> None:
     """Takes a second factor away that somebody has lost."""
     doors.factors.remove(doors.accounts.get(name).name)
+
+
+def _write_down(services: Services, caller: Principal, name: str, changes: dict[str, Any]) -> None:
+    """Writes to the audit journal who is to be what: an address alone does not say it."""
+    services.audit.write({
+        "action": "account.write", "account": caller.account, "key": caller.key,
+        "changed": name, "changes": canonical(changes).decode("utf-8"),
+    })  # fmt: skip

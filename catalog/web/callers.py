@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +12,7 @@ from catalog.access.gate import Gate
 from catalog.access.login import BROWSER_S
 from catalog.access.principal import Principal
 from catalog.access.tokens import KEY_PREFIX
+from catalog.web.sources import source_name
 from protos.faults import LoginError
 from protos.language import Text
 
@@ -92,20 +92,8 @@ def end_session(request: Request, response: Response, gate: Gate) -> None:
 
 
 def source_of(request: Request) -> str:
-    """Returns where a request comes from: an IPv4 address, or the /64 of an IPv6 address.
-
-    A provider gives each customer a /64 at least: single addresses are free to whoever guesses.
-    """
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    return str(address)
+    """Returns where a request comes from; see `sources.source_name`."""
+    return source_name(request.client.host if request.client else "")
 
 
 def _set(response: Response, name: str, value: str, max_age: int | None = None) -> None:

@@ -1,19 +1,22 @@
-"""TLS for strangers: bounded from the first byte on, before any certificate or request.
+"""Strangers: bounded from the first byte on, before any certificate or request.
 
 asyncio gives each TLS connection 256 KiB when its handshake begins, and waits a minute for it;
 a few thousand silent connections would take gigabytes. So the doorkeeper accepts plain TCP,
-counts, starts a clock, and only then begins TLS. When there are too many, the oldest gives way:
-an honest request takes milliseconds, a slow one is there on purpose.
+counts, starts a clock, and only then begins TLS, or at once the protocol where there is none. When
+there are too many, the oldest of the address that has most gives way: an honest request takes
+milliseconds, a slow one is there on purpose, and whoever opens hundreds ends nobody's download.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+
+from catalog.web.sources import source_name
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class DoorLimits:
     Attributes:
         connection_s: Longest life of a connection, handshake included, seconds; enough for one
             slow request.
-        connections: Most connections at once; one more ends the oldest.
+        connections: Most connections at once; one more ends the oldest of who has most.
         handshake_s: Longest time until it speaks TLS, seconds.
     """
 
@@ -42,17 +45,23 @@ class OpenDoors:
     def __init__(self, limits: DoorLimits) -> None:
         self.limits = limits
         self._transports: OrderedDict[Doorkeeper, asyncio.Transport] = OrderedDict()
+        self._sources: dict[Doorkeeper, str] = {}
 
     def add(self, doorkeeper: Doorkeeper, transport: asyncio.Transport) -> None:
-        """Notes a connection; ends the oldest when there are too many."""
+        """Notes a connection; ends the oldest of the busiest address when there are too many."""
         self._transports[doorkeeper] = transport
+        self._sources[doorkeeper] = _source(transport)
         if len(self._transports) > self.limits.connections:
-            _, oldest = self._transports.popitem(last=False)
-            oldest.abort()
+            [(busiest, _)] = Counter(self._sources.values()).most_common(1)
+            oldest = next(each for each in self._transports if self._sources[each] == busiest)
+            ended = self._transports[oldest]
+            self.remove(oldest)
+            ended.abort()
 
     def remove(self, doorkeeper: Doorkeeper) -> None:
         """Forgets a connection that has ended."""
         self._transports.pop(doorkeeper, None)
+        self._sources.pop(doorkeeper, None)
 
     def hang_up(self) -> None:
         """Ends every connection."""
@@ -61,20 +70,20 @@ class OpenDoors:
 
 
 class Doorkeeper(asyncio.Protocol):
-    """One connection: plain at first, then TLS, then the protocol that it was for.
+    """One connection: plain at first, then TLS if there is any, then the protocol it was for.
 
     Args:
         loop: The running loop.
         doors: All connections.
-        context: The server's TLS.
-        inside: Makes the protocol that speaks after the handshake.
+        context: The server's TLS; None for none.
+        inside: Makes the protocol that speaks behind the door.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         doors: OpenDoors,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         inside: Callable[[], asyncio.Protocol],
     ) -> None:
         self._loop = loop
@@ -91,7 +100,11 @@ class Doorkeeper(asyncio.Protocol):
         limits = self._doors.limits
         self._doors.add(self, transport)
         self._end_of_life = self._loop.call_later(limits.connection_s, transport.abort)
-        self._handshake = self._loop.create_task(self._upgrade(transport))
+        if self._context is not None:
+            self._handshake = self._loop.create_task(self._upgrade(transport, self._context))
+            return
+        self._inner = self._inside()
+        self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Passes on what was decrypted."""
@@ -120,7 +133,7 @@ class Doorkeeper(asyncio.Protocol):
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
-    async def _upgrade(self, transport: asyncio.Transport) -> None:
+    async def _upgrade(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         if transport.is_closing():
             return  # it gave way to newer ones before its turn came; no memory for it
         limits = self._doors.limits
@@ -128,7 +141,7 @@ class Doorkeeper(asyncio.Protocol):
             secure = await self._loop.start_tls(
                 transport,
                 self,
-                self._context,
+                context,
                 server_side=True,
                 ssl_handshake_timeout=min(limits.handshake_s, limits.connection_s),
             )
@@ -151,7 +164,7 @@ class Doorkeeper(asyncio.Protocol):
 
 
 class DoorLoop(asyncio.SelectorEventLoop):
-    """A loop whose TLS servers have a doorkeeper; uvicorn has no setting for it."""
+    """A loop whose servers have a doorkeeper; uvicorn has no setting for it."""
 
     def __init__(self, doors: OpenDoors) -> None:
         super().__init__()
@@ -164,12 +177,15 @@ class DoorLoop(asyncio.SelectorEventLoop):
         ssl: ssl.SSLContext | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> asyncio.Server:
-        """Listens; with TLS, every connection goes through a `Doorkeeper`."""
-        factory = protocol_factory
-        if ssl is not None:
-            context = ssl
+        """Listens; every connection goes through a `Doorkeeper`."""
+        context = ssl
 
-            def factory() -> asyncio.Protocol:
-                return Doorkeeper(self, self._doors, context, protocol_factory)
+        def factory() -> asyncio.Protocol:
+            return Doorkeeper(self, self._doors, context, protocol_factory)
 
         return await super().create_server(factory, *args, **kwargs)
+
+
+def _source(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    return source_name(str(peer[0])) if peer else ""

@@ -95,10 +95,15 @@ def describe(app: FastAPI) -> None:
 def problem_of(error: VeilError) -> Problem:
     """Returns what may be said of an error: never its private detail."""
     return Problem(
-        type=f"urn:veil:problem:{error.code}", title=error.said.en,
-        status=STATUS.get(error.kind, 500), detail=error.advice.en, code=error.code,
-        title_zh=error.said.zh, detail_zh=error.advice.zh,
+        type=f"urn:veil:problem:{error.code}", title=_whole(error.said.en),
+        status=STATUS.get(error.kind, 500), detail=_whole(error.advice.en), code=error.code,
+        title_zh=_whole(error.said.zh), detail_zh=_whole(error.advice.zh),
     )  # fmt: skip
+
+
+def _whole(text: str) -> str:
+    """A text that can be sent: what was typed may hold half of a character (a lone surrogate)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def answer(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:

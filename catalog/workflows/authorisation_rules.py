@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from catalog.access.tables import AccountRow
 from catalog.workflows.case import Case, case_of, history
 from catalog.workflows.lookups import department, provides
 from catalog.workflows.market_rules import circulation
@@ -67,6 +68,13 @@ def used(at: Situation) -> Change:
     last time uses the authorisation up.
     """
     case, said = at.opened(), at.asked().fields
+    if not _stands_for(at.connection, case.owner, case.subject):
+        raise refused(
+            "subject",
+            Text("the account that authorised it stands for this person or firm no more",
+                 "授权账户已不再代表该数据主体"),
+            Text("have the person or firm authorise it again", "请由数据主体重新授权"),
+        )  # fmt: skip
     at.until(said["until"])
     for name, title in (
         ("operation", Text("operation", "操作")),
@@ -101,7 +109,11 @@ def used(at: Situation) -> Change:
 
 
 def allowing(connection: Connection, subject: str, use: Use, today: dt.date) -> Case | None:
-    """Returns an authorisation that allows a use today; None if there is none."""
+    """Returns an authorisation that allows a use today; None if there is none.
+
+    What an account has authorised counts while it stands for the subject: one that was linked by
+    mistake, or stolen and shut out, authorises nothing from then on.
+    """
     rows = connection.execute(
         select(CaseRow.__table__)
         .where(
@@ -118,8 +130,17 @@ def allowing(connection: Connection, subject: str, use: Use, today: dt.date) -> 
         dataset = {"source": use.dataset[0], "identifier": use.dataset[1]}
         if (
             subject
+            and _stands_for(connection, case.owner, subject)
             and said["datasets"] == [dataset]
             and (said["operation"], said["purpose"]) == (use.operation, use.purpose)
         ):
             return case
     return None
+
+
+def _stands_for(connection: Connection, account: str, subject: str) -> bool:
+    """Whether an account may act, and stands for a person or firm, now."""
+    standing = select(AccountRow.name).where(
+        AccountRow.name == account, AccountRow.subject == subject, AccountRow.enabled
+    )
+    return connection.execute(standing).first() is not None

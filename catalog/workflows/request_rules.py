@@ -13,9 +13,11 @@ from catalog.certificates.grants import (
     read_grant,
     read_granted,
 )
+from catalog.registry.entries import Entry
 from catalog.workflows.lookups import provider, registered
 from catalog.workflows.node_pins import PINS
 from catalog.workflows.situation import Change, Situation, refused
+from catalog.workflows.statements import beside
 from protos.cards import Pins
 from protos.faults import TrustError
 from protos.language import Text
@@ -47,7 +49,7 @@ def asked(at: Situation) -> Change:
             Text("veil catalog show lists them", "用 veil catalog show 查看"),
         )  # fmt: skip
     at.until(at.said["until"])
-    _statements(at)
+    _statements(at, entries)
     return Change(
         title=at.said["title"], department=department, datasets=at.said["datasets"],
         asked=1 if at.case is None else at.case.revision + 1,
@@ -113,16 +115,18 @@ def granted(at: Situation) -> Change:
     return Change()
 
 
-def _statements(at: Situation) -> None:
+def _statements(at: Situation, entries: list[Entry]) -> None:
     seen: set[str] = set()
     for number, each in enumerate(at.said["statements"], 1):
         request, digest = read_granted(each["grant_request"]), request_digest(each["grant_request"])
-        if why := _differs(at, each["sql"], request):
+        why = _differs(at, each["sql"], request)
+        if why := why or beside(at.connection, request, entries, at.said["columns"]):
             raise refused(
                 "statement",
                 Text(f"statement {number}: its signed request {why.en}",
                      f"第 {number} 条语句：签名申请{why.zh}"),
-                Text("sign it again: veil grant request", "请重新签署：veil grant request"),
+                Text("sign it again (veil grant request), or name all of it in the case",
+                     "请重新签署（veil grant request），或在本案中列全"),
             )  # fmt: skip
         if digest in seen:
             raise refused(

@@ -10,6 +10,7 @@ from catalog.workflows.case import Case, Kept
 from catalog.workflows.cases import Cases
 from catalog.workflows.events import Event
 from catalog.workflows.model import Step, Workflow
+from catalog.workflows.statements import computed
 from catalog.workflows.taking import check_caller, check_clock, insider, visible
 from protos.faults import InputError, MissingError, VeilError
 from protos.language import Text
@@ -39,9 +40,11 @@ def whole(cases: Cases, workflow: Workflow, case: Case, caller: Principal) -> di
     said = facts(workflow, case, [kept.said for kept in cases.history(case)], inside=inside)
     if not inside and "datasets" in said:
         said["datasets"] = [each for each in said["datasets"] if _open(cases, each)]
+    statements = said.get("statements", ())
     return {
         **brief(cases, workflow, case, caller),
         "said": said,
+        **({"computed": [computed(e["grant_request"]) for e in statements]} if statements else {}),
         "steps": [
             _step(step)
             for step in possible(cases, workflow, case, caller)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 import pytest
@@ -135,6 +137,28 @@ def test_guessing_from_everywhere_is_slowed_and_shuts_nobody_out(world: World) -
     assert login(known, "root", PASSWORD, totp.at(world.now())).status_code == 200
 
 
+def test_whoever_has_the_password_does_not_try_all_codes_while_slowed_down(world: World) -> None:
+    totp, recovery = world.second_factor("root")
+    world.later[0] += 90
+    world.gate.logins._slowdown._clock = lambda: 0.0  # a slow machine gives no time to try more
+    thief = TestClient(world.client.app, base_url=HOST, client=("203.0.113.7", 1))
+    right = totp.at(world.now())
+    good = {totp.at(world.now() + 30 * step) for step in range(-3, 4)}
+    wrong = [code for n in range(67) if (code := f"{n:06}") not in good][:60]
+    tried = [login(thief, "root", PASSWORD, code) for code in wrong]
+    assert [each.status_code for each in tried[FREE["pair"] :]] == [429] * 55
+    answer = login(thief, "root", PASSWORD, right)
+    assert answer.status_code == 429, "the right one is no better among so many"
+    assert answer.json().keys() == tried[-1].json().keys()
+    # From everywhere, too; and the owner is not shut out: a recovery code cannot be tried.
+    for n in range(FREE["account"] + FREE["shown anywhere"]):
+        other = TestClient(world.client.app, base_url=HOST, client=(f"198.51.100.{n}", 1))
+        login(other, "root", PASSWORD, wrong[n % len(wrong)])
+    other = TestClient(world.client.app, base_url=HOST, client=("198.51.100.250", 1))
+    assert login(other, "root", PASSWORD, right).status_code == 429
+    assert login(other, "root", PASSWORD, recovery[0]).status_code == 200
+
+
 def test_a_browser_that_has_logged_in_gets_through_and_only_for_its_account(world: World) -> None:
     known = logged_in(world, "root")
     assert BROWSER in known.cookies
@@ -166,6 +190,33 @@ def test_a_stolen_session_does_not_guess_the_password(world: World) -> None:
     body = {"password": WRONG, "new": "the words of a thief"}
     statuses = [thief.post("/api/me/password", json=body).status_code for _ in range(8)]
     assert statuses == [401] * FREE["pair"] + [429] * (8 - FREE["pair"])
+
+
+def test_guessing_from_everywhere_leaves_room_for_who_only_reads() -> None:
+    slow = threading.Event()
+
+    class Slow(PasswordHasher):
+        def verify(self, *_: object) -> Literal[True]:
+            slow.wait(30)
+            return True
+
+    made = passwords.Passwords(Slow(1, 8, 1))
+
+    def guess_one(_: int) -> bool:
+        try:
+            return made.verify("kept", "x")
+        except LimitError as error:
+            assert error.code == "login.busy"
+            return False
+
+    with ThreadPoolExecutor(40) as pool:
+        guesses = [pool.submit(guess_one, n) for n in range(40)]
+        done, _ = wait(guesses, timeout=30, return_when=FIRST_COMPLETED)
+        assert done, "there is no room to wait: it is said at once"
+        while sum(each.done() for each in guesses) < 40 - 18:
+            time.sleep(0.01)
+        slow.set()
+        assert sum(each.result() for each in guesses) == 18
 
 
 # ---- passwords -------------------------------------------------------------------------------
@@ -425,6 +476,26 @@ def test_expired_and_revoked_keys_and_those_of_disabled_accounts(world: World) -
     assert world.program(key).get(path).status_code == 401
 
 
+def test_a_key_makes_no_key_that_outlives_it_or_calls_more_often(world: World) -> None:
+    _, maker = world.key("root", "key.write", lasts_s=3600, per_minute=50, per_day=60)
+    body = {"label": "x", "scopes": ["key.write"], "lasts_days": 366, "per_minute": 10**6,
+            "per_day": 10**9}  # fmt: skip
+    made = world.program(maker).post("/api/keys", json=body).json()
+    assert made["expires_at"] - world.now() <= 3600
+    assert (made["per_minute"], made["per_day"]) == (50, 60)
+
+
+def test_half_a_character_in_an_error_is_no_mistake_of_the_server(world: World) -> None:
+    root = logged_in(world, "root")
+    for path, body in (("accounts", '{"name":"abc","roles":["\\ud800"]}'),
+                       ("keys", '{"label":"x","scopes":["\\ud800"]}')):  # fmt: skip
+        answer = root.post(
+            f"/api/{path}", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 400, answer.text
+        assert {"?", "\\"} & set(answer.json()["title"])
+
+
 def test_scopes_do_not_widen(world: World) -> None:
     li = world.gate.accounts.get("li").principal()
     with pytest.raises(PolicyError) as raised:
@@ -521,6 +592,25 @@ def test_line_breaks_in_a_call_do_not_make_entries(world: World) -> None:
     (entry,) = [each for each in world.audit() if each["action"] == "account.write"]
     assert entry["path"] == f"/api/accounts/{name}"
     assert (entry["account"], entry["query"]) == ("root", "x=%0d%0aforged")
+
+
+def test_an_administrator_who_becomes_auditor_for_a_moment_stands_in_the_journal(
+    world: World,
+) -> None:
+    root = logged_in(world, "root")
+    roles = ["administrator", "auditor"]
+    assert root.patch("/api/accounts/root", json={"roles": roles}).status_code == 200
+    root = logged_in(world, "root")
+    assert root.patch("/api/accounts/root", json={"roles": roles[:1]}).status_code == 200
+    root = logged_in(world, "root")
+    new = {"name": "ghost", "roles": ["auditor"], "password": PASSWORD}
+    assert root.post("/api/accounts", json=new).status_code == 201
+    told = [each for each in reversed(world.audit()) if "changed" in each]
+    assert [(each["account"], each["changed"]) for each in told] == [
+        ("root", "root"), ("root", "root"), ("root", "ghost"),
+    ]  # fmt: skip
+    assert ["auditor" in each["changes"] for each in told] == [True, False, True]
+    assert PASSWORD not in str(told)
 
 
 def test_what_was_typed_is_not_written_down(world: World) -> None:

@@ -7,8 +7,10 @@ import hashlib
 import hmac
 import json
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -346,6 +348,32 @@ def test_a_provider_that_says_odd_things(provider: TestProvider) -> None:
         )
         with pytest.raises(UnavailableError):  # fmt: skip
             odd_one.metadata()
+
+
+def test_a_provider_that_hangs_holds_up_a_few_and_not_the_server(provider: TestProvider) -> None:
+    held = threading.Event()
+
+    def hanging(_: httpx2.Request) -> httpx2.Response:
+        held.wait(30)
+        return httpx2.Response(500)
+
+    client = openid_settings.Client("gov", "T", provider.issuer, "veil", "", None, REDIRECT)
+    slow = Provider(client, time.time, httpx2.MockTransport(hanging))
+
+    def begin(_: int) -> str:
+        try:
+            with slow.turn():
+                slow.metadata()
+        except UnavailableError as error:
+            return str(error.detail)
+        return ""
+
+    with ThreadPoolExecutor(12) as pool:
+        begun = [pool.submit(begin, n) for n in range(12)]
+        while sum(each.done() for each in begun) < 8:
+            time.sleep(0.01)
+        held.set()
+        assert sum("wait for it" in each.result() for each in begun) == 8
 
 
 def test_a_provider_with_another_certificate_is_not_spoken_to(provider: TestProvider) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
 import sqlite3
 import subprocess
@@ -17,9 +18,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from catalog.access.accounts import Accounts
+from catalog.algebra import Aggregate, ColumnRef, Compare, Constant, Measure
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.publishing import signers
+from catalog.registry.record import Item
 from catalog.registry.registry import opened
 from catalog.web.services import services
 from catalog.workflows import cases as cases_module
@@ -31,9 +35,9 @@ from catalog.workflows.events import unverified_event
 from catalog.workflows.verifying import BrokenCaseError, verify_all
 from protos.faults import ConflictError, PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
-from tests.catalog_world import HEALTH, POLICE
+from tests.catalog_world import CLOSED, HEALTH, POLICE, record
 from tests.certificate_world import ExactJob
-from tests.workflow_world import PEOPLE, World, issuing, workflows
+from tests.workflow_world import PEOPLE, SQL, World, issuing, workflows
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +173,40 @@ def test_a_decision_serves_for_nothing_else(world: World) -> None:
         signed = world.decision(case, "steward", "approve", by=by)
         assert world.code("steward", case, "review", decision=signed) == (403, "case.officer")
     assert world.revision(case) == 1
+
+
+def test_officers_see_what_is_computed_and_not_only_what_the_analyst_writes(world: World) -> None:
+    """Harmless SQL beside a signed request that adds up something else."""
+    other = Aggregate("visits", None, (), (Measure("sum", ColumnRef("income")),))
+    token = world.grant_request(aggregate=other)
+    case = world.request(statements=[{"sql": SQL, "grant_request": token}])
+    [said] = world.get("steward", case)["computed"]
+    assert said == "SELECT SUM(income) FROM visits [health → li]"
+    page = world.client.get(f"/en/workbench/{case}", headers={"X-As": "chief"}).text
+    assert page.index("SELECT SUM(income) FROM visits") < page.index(html.escape(SQL))
+
+
+def test_a_statement_stays_within_what_its_case_names(fresh: World) -> None:
+    items = (Item("age", "integer", grade=3), Item("income", "integer", grade=4))
+    held = record("health/visits", source="nodes", items=items, opening=CLOSED)
+    fresh.registry.register([held])
+    said = fresh.asked()
+    answer = fresh.call("li", "POST", "requests", said)
+    assert (answer.status_code, answer.json()["code"]) == (400, "case.statement")
+    assert "nodes:health/visits" in answer.json()["title"]
+    where = Compare(">", ColumnRef("income"), Constant(1, "integer"))
+    token = fresh.grant_request(aggregate=Aggregate("visits", where, (), (Measure("rows"),)))
+    said |= {
+        "datasets": [{"source": "nodes", "identifier": "health/visits"}], "columns": ["age"],
+        "statements": [{"sql": SQL, "grant_request": token}],
+    }  # fmt: skip
+    answer = fresh.call("li", "POST", "requests", said)
+    assert answer.json()["code"] == "case.statement"
+    assert "income" in answer.json()["title"]
+    assert fresh.call("li", "POST", "requests", said | {"columns": ["income"]}).status_code == 201
+    token = fresh.grant_request(dataset="births")
+    said["statements"] = [{"sql": SQL, "grant_request": token}]
+    assert "two datasets" in fresh.call("li", "POST", "requests", said).json()["title"]
 
 
 def test_an_officer_who_left_decides_no_more(fresh: World) -> None:
@@ -483,6 +521,24 @@ def test_one_subject_s_data_is_not_used_without_its_authorisation(fresh: World) 
     assert not authorised(cases, "", LOOKUP)
     fresh.act("citizen", case, "withdraw")
     assert not authorised(cases, subject, LOOKUP)
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"subject": "440103198001011234"}])
+def test_an_account_that_was_shut_out_or_linked_by_mistake_authorises_nothing_more(
+    fresh: World, change: dict[str, object]
+) -> None:
+    cases, subject = fresh.services.cases, PEOPLE["citizen"].subject
+    case = authorisation(fresh)
+    accounts = Accounts(fresh.registry.database, fresh.clock)
+    accounts.change("citizen", change)
+    assert not authorised(cases, subject, LOOKUP)
+    with pytest.raises(PolicyError) as raised:
+        use(cases, subject, LOOKUP, "job-1")
+    assert raised.value.code == "consent.missing"
+    # Nor at the last moment, in the transaction that notes the use.
+    assert fresh.code("admin", case, "use", **USED) == (400, "case.subject")
+    accounts.change("citizen", {"enabled": True, "subject": subject})
+    assert authorised(cases, subject, LOOKUP)
 
 
 def test_an_authorisation_for_one_use_serves_once_also_at_the_same_moment(fresh: World) -> None:

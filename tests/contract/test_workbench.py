@@ -146,6 +146,14 @@ def test_a_page_that_is_out_of_date_changes_nothing(world: World) -> None:
     assert "已受理" in state
 
 
+def test_a_revision_without_end_is_a_page_of_before(world: World) -> None:
+    case = demanded(world)
+    page = get(world, "steward", case).text
+    odd = page.replace('name="revision" value="1"', f'name="revision" value="{"9" * 5000}"')
+    assert odd != page
+    assert post(world, "steward", f"{case}/accept", odd).status_code == 409
+
+
 def test_another_s_case_looks_like_none(world: World) -> None:
     case = demanded(world)
     for who in ("other", "police", "broker"):

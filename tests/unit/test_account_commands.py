@@ -12,7 +12,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from catalog.access import cli as account
+from catalog.cli import account
 from catalog.client import profile
 from catalog.client.cli import login, logout
 from catalog.client.connection import Connection
@@ -121,6 +121,7 @@ def test_keys_by_the_operator(say: Say, directory: Path, tmp_path: Path) -> None
         records = [entry.record for entry in found.audit.before(None, 500)]
     commands = [record["command"] for record in records]
     assert f"veil account keys robot --revoke {made['number']}" in commands
+    assert any("roles='analyst'" in command for command in commands), "which role was given"
     assert PASSWORD not in str(records)
     assert all(record["operator"] for record in records)
 

@@ -113,7 +113,8 @@ def test_a_request_by_commands_from_draft_to_granted(
                 token_file(tmp_path, "draft.jwt", draft), "--json")  # fmt: skip
     case = made["id"]
     for step, name in (("review", "steward"), ("approve", "chief")):
-        veil(name, "request", step, case, "--sign-with", key_file(world, tmp_path, name))
+        said = veil(name, "request", step, case, "--sign-with", key_file(world, tmp_path, name))
+        assert "Nodes compute: SELECT COUNT(*) FROM visits [health → li]" in said
     out = tmp_path / "decisions.json"
     veil("li", "request", "decisions", case, "--out", str(out))
     assert all(each.covers(draft) for each in read_decision_file(out.read_bytes()))

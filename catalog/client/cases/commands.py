@@ -234,8 +234,11 @@ def _take(
     if step.office:
         from catalog.client.cases.deciding import signed_decision
         from catalog.client.cases.evidence import fetch
+        from catalog.client.cases.show import show_statements
 
         evidence = fetch(made, workflow, case)
+        if not given["as_json"]:
+            show_statements(evidence.asked.fields.get("statements", ()))
         body["decision"] = signed_decision(evidence, step, given["sign_with"], given["reasons"])
     return made.send("POST", f"/api/{workflow.kind}/{case}/{step.name}", body)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Final
 
 from catalog.client.cases.evidence import Evidence
 from catalog.workflows.model import PARTIES, Step, Workflow
+from catalog.workflows.statements import computed
 from protos import terminal
 from protos.identity import show_fingerprint
 from protos.language import Text, joined
@@ -47,7 +49,10 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
     steps = sorted(workflow.steps, key=lambda step: step.asks)
     titles = {field.name: field.title for step in steps for field in step.fields}
     for name, value in case["said"].items():
-        _field(titles.get(name, Text(name, name)), value)
+        if name == "statements":
+            show_statements(value)
+        else:
+            _field(titles.get(name, Text(name, name)), value)
     if not case.get("on_market", True):
         terminal.say(Text("Not on the market: not listed, or its broker has no licence in force",
                           "不在市：未上架，或经纪人资质已失效"), indent=2)  # fmt: skip
@@ -57,6 +62,18 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
     if case["steps"]:
         possible = joined([each["step"] for each in case["steps"]], Text(", ", "、"))
         terminal.say(Text(f"You can: {possible.en}", f"您可执行：{possible.zh}"), indent=2)
+
+
+def show_statements(statements: Sequence[dict[str, str]]) -> None:
+    """Prints what nodes would compute, whole, and how the analyst puts it.
+
+    It is read from what the analyst signed, on this machine: the server is not asked.
+    """
+    for each in statements:
+        said = computed(each.get("grant_request", ""))
+        terminal.say(Text(f"Nodes compute: {said}", f"节点实际计算：{said}"), indent=2, hang=2)
+        terminal.say(Text(f"In the analyst's words: {each.get('sql')}",
+                          f"分析员的表述：{each.get('sql')}"), indent=4, hang=2)  # fmt: skip
 
 
 def show_history(workflow: Workflow, evidence: Evidence) -> None:
@@ -116,7 +133,7 @@ def _field(title: Text, value: object, indent: int = 2) -> None:
             _field(title, each, indent)
         return
     if isinstance(value, dict):
-        value = value.get("sql") or f"{value.get('source')}:{value.get('identifier')}"
+        value = f"{value.get('source')}:{value.get('identifier')}"
     text = str(value)
     text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     terminal.say(Text(f"{title.en}: {text}", f"{title.zh}：{text}"), indent=indent, hang=2)

@@ -6,7 +6,7 @@ the audit journal like calls from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,11 +62,13 @@ def add(
     from protos import terminal
 
     roles = read_roles(role or [])
-    with _opened(directory, f"add {name}") as gate:
+    account = Account(name, title, roles, department, subject)
+    told = _told({"roles": roles, "department": department, "subject": subject})
+    with _opened(directory, f"add {name}: {told}") as gate:
         kept = ""
         if not without_password:
             kept = gate.logins.new_password(name, _new_password(password_file))
-        gate.accounts.add(Account(name, title, roles, department, subject), password=kept)
+        gate.accounts.add(account, password=kept)
     terminal.done(Text(f"Account {name} is there.", f"账号 {name} 已创建。"))
 
 
@@ -258,9 +260,18 @@ def key(
 def _change(directory: Path, name: str, changes: dict[str, object], done: Text) -> None:
     from protos import terminal
 
-    with _opened(directory, f"change {name}: {', '.join(sorted(changes))}") as gate:
+    with _opened(directory, f"change {name}: {_told(changes)}") as gate:
         gate.accounts.change(name, changes, anyway=True)
     terminal.done(Text(f"{name}: {done.en}.", f"{name}：{done.zh}。"))
+
+
+def _told(changes: Mapping[str, object]) -> str:
+    """Returns what is to be changed into what, for the journal."""
+    said = {
+        name: " ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+        for name, value in changes.items()
+    }
+    return ", ".join(f"{name}={value!r}" for name, value in sorted(said.items()))
 
 
 @contextmanager
