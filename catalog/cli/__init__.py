@@ -1,12 +1,23 @@
-"""``veil catalog``: which data there is, who answers for it, and how it gets in and out."""
+"""Commands that work in a catalog's own directory: ``veil catalog``, ``account`` and ``portal``.
+
+Commands that speak to a served catalog stand in `catalog.client`.
+"""
 
 from __future__ import annotations
 
 import typer
 
-from catalog.cli import decisions, entries, files, search, upkeep, workflows
-from catalog.harvest import cli as harvest
-from catalog.publishing import cli as publishing
+from catalog.cli import (
+    decisions,
+    entries,
+    files,
+    harvest,
+    publishing,
+    search,
+    signers,
+    upkeep,
+    workflows,
+)
 from protos.language import Text
 
 app = typer.Typer(
@@ -21,17 +32,10 @@ app = typer.Typer(
         )
     ),
 )
-_publishing = typer.Typer()
-publishing.add_to(_publishing)
 # In the order of a catalog's life, which is the order of ``--help``.
-for room in (
-    upkeep.app,
-    files.app,
-    search.app,
-    entries.app,
-    decisions.app,
-    _publishing,
-    workflows.app,
-):
-    app.add_typer(room)
+for room in (upkeep, files, search, entries, decisions):
+    app.add_typer(room.app)
+app.add_typer(publishing.app)
+app.add_typer(signers.app, name="signers")
+app.add_typer(workflows.app)
 app.add_typer(harvest.app, name="harvest")

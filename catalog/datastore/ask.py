@@ -85,17 +85,27 @@ class Made:
 
     Attributes:
         columns: Of the answer: name → type.
-        rows: FROM and what follows, without WHERE's values.
+        source: FROM and WHERE, without its values.
+        part: Which of these rows, and in which order; empty for all, in the file's order.
         values: For the parameters.
     """
 
     columns: Mapping[str, str]
-    rows: str
+    source: str
+    part: str
     values: tuple[Value, ...]
+
+    @property
+    def rows(self) -> str:
+        """FROM and all that follows."""
+        return self.source + self.part
 
 
 def made(ask: Ask, table: Mapping[str, str]) -> Made:
     """Turns what is asked into SQL over the table ``data``.
+
+    Rows lie in the order of their numbers, and the engine keeps it (`tables`): nothing is sorted
+    that nobody asks to be sorted, so a page ends as soon as it has its rows.
 
     Args:
         ask: What.
@@ -128,21 +138,22 @@ def made(ask: Ask, table: Mapping[str, str]) -> Made:
         source, where, by = f"({inner}) AS data", [], "ALL"
         order = order or [by]
     elif ask.whole and not ask.sort:
-        # Rows lie in the order of their numbers: a far page costs as much as the first.
+        # A range of numbers: a far page costs as much as the first.
         end = "" if ask.limit is None else f" AND {by} <= {ask.offset + ask.limit}"
-        return Made(columns, f"FROM data WHERE {by} > {ask.offset}{end}", ())
-    else:
+        return Made(columns, f"FROM data WHERE {by} > {ask.offset}{end}", "", ())
+    elif order:
         order.append(by)
-    limit = "" if ask.limit is None else f" LIMIT {ask.limit}"
-    tail = f" ORDER BY {', '.join(order)}{limit} OFFSET {ask.offset}"
-    return Made(columns, f"FROM {source}{_where(where)}{tail}", tuple(values))
+    part = f" ORDER BY {', '.join(order)}" if order else ""
+    part += "" if ask.limit is None else f" LIMIT {ask.limit}"
+    part += f" OFFSET {ask.offset}" if ask.offset else ""
+    return Made(columns, f"FROM {source}{_where(where)}", part, tuple(values))
 
 
 def counting(ask: Ask, table: Mapping[str, str]) -> Made:
     """Returns SQL that yields as many rows as there are in all, whatever page is asked for."""
     everything = Ask(ask.fields, ask.filters, ask.words, ask.words_of, (), ask.distinct, 0, None)
     whole = made(everything, table)
-    return Made(whole.columns, whole.rows.partition(" ORDER BY ")[0], whole.values)
+    return Made(whole.columns, whole.source, "", whole.values)
 
 
 def read_sort(text: str) -> tuple[tuple[str, bool], ...]:

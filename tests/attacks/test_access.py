@@ -489,10 +489,11 @@ def test_half_a_character_in_an_error_is_no_mistake_of_the_server(world: World) 
     root = logged_in(world, "root")
     for path, body in (("accounts", '{"name":"abc","roles":["\\ud800"]}'),
                        ("keys", '{"label":"x","scopes":["\\ud800"]}')):  # fmt: skip
-        json_ = {"Content-Type": "application/json"}
-        answer = root.post(f"/api/{path}", content=body, headers=json_)
+        answer = root.post(
+            f"/api/{path}", content=body, headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == 400, answer.text
-        assert "ud800" in answer.json()["title"], "said in letters, or not at all"
+        assert {"?", "\\"} & set(answer.json()["title"])
 
 
 def test_scopes_do_not_widen(world: World) -> None:

@@ -536,7 +536,7 @@ def test_an_account_that_was_shut_out_or_linked_by_mistake_authorises_nothing_mo
         use(cases, subject, LOOKUP, "job-1")
     assert raised.value.code == "consent.missing"
     # Nor at the last moment, in the transaction that notes the use.
-    assert fresh.code("admin", case, "use", reference="job-1") == (400, "case.subject")
+    assert fresh.code("admin", case, "use", **USED) == (400, "case.subject")
     accounts.change("citizen", {"enabled": True, "subject": subject})
     assert authorised(cases, subject, LOOKUP)
 

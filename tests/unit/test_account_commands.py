@@ -12,7 +12,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from catalog.access import cli as account
+from catalog.cli import account
 from catalog.client import profile
 from catalog.client.cli import login, logout
 from catalog.client.connection import Connection

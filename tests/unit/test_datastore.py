@@ -11,8 +11,10 @@ import json
 import math
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,9 +23,10 @@ import pytest
 from catalog.datastore.ask import Ask, AskError, read_sort
 from catalog.datastore.convert_child import number_name
 from catalog.datastore.datastore import Datastore, datastore
+from catalog.datastore.deadlines import Deadlines
 from catalog.datastore.dumps import FORMATS, dump
 from catalog.datastore.resources import Resource
-from catalog.datastore.tables import Table
+from catalog.datastore.tables import ReadLimits, Table
 from catalog.datastore.texts import csv_line, json_array, json_object
 from catalog.interchange.ckan import slug_of
 from catalog.publishing.store import sweep_copies
@@ -138,6 +141,32 @@ def test_pages_filters_words_and_order(table: Table) -> None:
     assert table.total(Ask((district,), distinct=True)) == 4
     page = table.page(Ask(filters={district: "荔湾"}), json_object, ",")
     assert table.total(Ask(filters={district: "荔湾"}), page) == page.rows == 2
+
+
+def test_filtered_rows_come_in_the_order_of_the_file_without_a_sort(tmp_path: Path) -> None:
+    path, odd = tmp_path / "t.duckdb", 'x" ORDER BY y'
+    with duckdb.connect() as made:  # many small groups of rows, each of which holds all values
+        made.execute(f"ATTACH '{path}' AS t (ROW_GROUP_SIZE 2048)")
+        made.execute(
+            "CREATE TABLE t.data AS SELECT n AS _id, (n * 7919) % 5 AS v, 'a' AS "
+            """"x"" ORDER BY y" FROM range(1, 30001) r(n)"""
+        )
+    deadlines = Deadlines()
+    table = Table(path, ReadLimits(), deadlines)
+    numbers = [n for n in range(1, 30_001) if n * 7919 % 5 == 3]
+
+    def ids(offset: int, limit: int | None) -> list[int]:
+        wanted = Ask(("_id",), {"v": 3, odd: "a"}, offset=offset, limit=limit)
+        page = table.page(wanted, json_array, ",")
+        assert table.total(wanted, page) == len(numbers)
+        return [number for (number,) in json.loads(f"[{page.text}]")]
+
+    assert ids(0, None) == numbers
+    paged = [n for at in range(0, len(numbers), 1000) for n in ids(at, 1000)]
+    assert paged == numbers
+    assert ids(len(numbers), 10) == []
+    table.close()
+    deadlines.close()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""Commands of ``veil catalog`` about what is public, and who may sign for it."""
+"""``veil catalog publish`` and what belongs to it: what is public, and how it gets in and out."""
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
@@ -23,14 +22,7 @@ from catalog.cli_options import (
 )
 from protos.language import Text
 
-signers_app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help=said(
-        "Keys that may sign for a department: attestations, and officers' sign-offs.",
-        "可代表部门签署的密钥：签署证明，以及负责人签批。",
-    ),
-)
+app = typer.Typer()
 Release = Annotated[
     Path,
     typer.Argument(help=said("Directory of an attested release.", "已签署证明的发布目录。")),
@@ -40,137 +32,12 @@ DatasetOption = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Adds the commands to those of ``veil catalog``."""
-    app.add_typer(signers_app, name="signers")
-    app.command(
-        help=said(
-            "Make an attested release public, if every rule holds; else say all that is missing.",
-            "在全部规则满足时公开已签署证明的发布；否则列出全部缺项。",
-        )
-    )(publish)
-    app.command(
-        name="sign-off",
-        help=said(
-            "As an officer, sign that exactly these bytes may be published as this dataset.",
-            "由负责人签批：同意将这份数据作为该数据资源公开。",
-        ),
-    )(sign_off)
-    app.command(help=said("What is public, and what was.", "查看已公开和曾公开的数据。"))(published)
-    app.command(
-        help=said(
-            "Remove public bytes; the record stays, with a signed tombstone.",
-            "撤下公开数据；记录和签名的撤下凭证将永久留存。",
-        )
-    )(unpublish)
-    app.command(
-        help=said(
-            "Take note that a signer took an attestation back; unpublish what rests on it.",
-            "登记签署者的撤销声明，并撤下据此公开的数据。",
-        )
-    )(revoked)
-    app.command(
-        help=said(
-            "Keep public bytes elsewhere than in the catalog's own folder.",
-            "将公开数据存放到目录库之外的存储。",
-        )
-    )(store)
-
-
-# ---- signers -----------------------------------------------------------------------------------
-
-
-@signers_app.command(help=said("Enrol a key for a department.", "为部门登记密钥。"))
-def add(
-    key: Annotated[
-        str,
-        typer.Argument(
-            help=said(
-                "did:key:z6Mk…, or the fingerprint that its owner has told.",
-                "did:key:z6Mk…，或持有人告知的指纹。",
-            )
-        ),
-    ],
-    department: Annotated[str, typer.Option(help=said("Code of the department.", "部门代码。"))],
-    name: Annotated[str, typer.Option(help=said("Whose key it is.", "密钥持有人。"))],
-    by: ByOption,
-    role: Annotated[
-        str,
-        typer.Option(
-            help=said(
-                "signer (of attestations), steward or chief (data officer).",
-                "signer（证明签署人）、steward（数据专员）或 chief（首席数据官）。",
-            )
-        ),
-    ] = "signer",
-    until: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            help=said("Last day (UTC); a year by default.", "最后一天（UTC）；缺省一年。"),
-        ),
-    ] = None,
-    directory: CatalogDirectory = DEFAULT,
-) -> None:
-    """Enrols a key."""
-    from catalog.publishing.signers import ROLES, enrol
-    from protos import terminal
-
-    with opened(directory) as registry:
-        made = enrol(
-            registry, department, key, role=role, name=name, by=by,
-            until=None if until is None else until.date(),
-        )  # fmt: skip
-    title = ROLES.terms[made.role]
-    terminal.done(
-        Text(
-            f"Signer {made.number}: {made.name}, {title.en} of {department}.",
-            f"签署人 {made.number}：{made.name}，{department} 的{title.zh}。",
-        )
+@app.command(
+    help=said(
+        "Make an attested release public, if every rule holds; else say all that is missing.",
+        "在全部规则满足时公开已签署证明的发布；否则列出全部缺项。",
     )
-
-
-@signers_app.command(name="list", help=said("Who may sign, and who might.", "查看签署人。"))
-def list_(
-    department: Annotated[
-        str, typer.Option(help=said("Only of this department.", "仅此部门。"))
-    ] = "",
-    directory: CatalogDirectory = DEFAULT,
-    as_json: AsJson = False,
-) -> None:
-    """Lists enrolments, also those that ended."""
-    from dataclasses import asdict
-
-    from catalog.publishing.show import show_signers
-    from catalog.publishing.signers import signers
-
-    with opened(directory) as registry, registry.database.read() as connection:
-        found, now = signers(connection, department=department), registry.now()
-    if as_json:
-        print_json([asdict(each) for each in found])
-    else:
-        show_signers(found, now)
-
-
-@signers_app.command(help=said("End an enrolment; its record stays.", "移除签署人；记录留存。"))
-def remove(
-    number: Annotated[int, typer.Argument(help=said("As listed.", "列表中的编号。"))],
-    by: ByOption,
-    reason: ReasonOption,
-    directory: CatalogDirectory = DEFAULT,
-) -> None:
-    """Removes a signer."""
-    from catalog.publishing import signers
-    from protos import terminal
-
-    with opened(directory) as registry:
-        signers.remove(registry, number, by=by, reason=reason)
-    terminal.done(Text(f"Signer {number} signs no more.", f"签署人 {number} 已移除。"))
-
-
-# ---- in and out --------------------------------------------------------------------------------
-
-
+)
 def publish(
     release: Release,
     dataset: DatasetOption,
@@ -225,6 +92,13 @@ def publish(
     )
 
 
+@app.command(
+    name="sign-off",
+    help=said(
+        "As an officer, sign that exactly these bytes may be published as this dataset.",
+        "由负责人签批：同意将这份数据作为该数据资源公开。",
+    ),
+)
 def sign_off(
     release: Release,
     dataset: DatasetOption,
@@ -254,6 +128,7 @@ def sign_off(
     )
 
 
+@app.command(help=said("What is public, and what was.", "查看已公开和曾公开的数据。"))
 def published(
     directory: CatalogDirectory = DEFAULT,
     dataset: Annotated[str, typer.Option(help=said("Only of this code.", "仅此代码。"))] = "",
@@ -279,6 +154,12 @@ def published(
         terminal.say(Text("Nothing was ever public.", "尚无公开数据。"))
 
 
+@app.command(
+    help=said(
+        "Remove public bytes; the record stays, with a signed tombstone.",
+        "撤下公开数据；记录和签名的撤下凭证将永久留存。",
+    )
+)
 def unpublish(
     identifier: Identifier,
     version: Annotated[int, typer.Argument(help=said("Of the publication.", "发布版本。"))],
@@ -303,6 +184,12 @@ def unpublish(
     typer.echo(token)
 
 
+@app.command(
+    help=said(
+        "Take note that a signer took an attestation back; unpublish what rests on it.",
+        "登记签署者的撤销声明，并撤下据此公开的数据。",
+    )
+)
 def revoked(
     file: Annotated[
         Path,
@@ -318,6 +205,7 @@ def revoked(
 ) -> None:
     """Keeps a statement, and unpublishes."""
     from catalog.publishing.revoked import take_revocation
+    from catalog.publishing.show import say_gone
     from protos import terminal
 
     with opened(directory) as registry:
@@ -326,13 +214,15 @@ def revoked(
         Text("Noted: nothing is published on that attestation any more.",
              "已登记：今后不再据此证明公开数据。")
     )  # fmt: skip
-    for each in gone:
-        terminal.say(
-            Text(f"{each.identifier} version {each.number} is no longer public.",
-                 f"{each.identifier} 版本 {each.number} 已撤下。")
-        )  # fmt: skip
+    say_gone(gone)
 
 
+@app.command(
+    help=said(
+        "Keep public bytes elsewhere than in the catalog's own folder.",
+        "将公开数据存放到目录库之外的存储。",
+    )
+)
 def store(
     file: Annotated[
         Path,
