@@ -172,9 +172,9 @@ def _decider(workflow: Workflow) -> Callable[..., None]:
                 code="case.file",
             ) from error  # fmt: skip
         evidence = read_evidence(body, workflow, "", key=given["catalog_key"])
+        show_asked(workflow, evidence)
         document = signed_decision(evidence, wanted, given["sign_with"], given["reasons"])
         write_private(output, document.encode())
-        show_asked(workflow, evidence)
         terminal.done(
             Text(f'Signed into {output}: {wanted.title.en}. Send it as "decision" to '
                  f'POST /api/{evidence.asked.case}/{step}, with "revision": '
