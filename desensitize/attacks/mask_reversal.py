@@ -32,7 +32,7 @@ _YEARS: Final = 90
 _SAMPLE: Final = 5_000
 _MOSTLY: Final = 0.8
 _WORST: Final = 5_000
-_NO_CELLS: Final = pa.table({"mask": pa.array([], pa.string())})
+_NO_CELLS: Final = pa.table({"mask": pa.nulls(0, pa.string())})  # made without pandas
 _MEASURES: Final = Text(
     "fewest values that one masked cell could have been", "单个掩码值最少可能对应的原值数"
 )

@@ -8,6 +8,7 @@ their parts. A name in a sentence has no form of its own, so free text needs a c
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -29,16 +30,20 @@ _H: Final = "[一-鿿]"
 _COMPOUND: Final = "|".join(COMPOUND_SURNAMES)
 _NAME: Final = f"(?:(?:{_COMPOUND}){_H}{{1,2}}|[{SURNAMES}]{_H}{{1,2}})"
 _MINORITY: Final = f"{_H}{{2,10}}(?:[·•]{_H}{{2,10}}){{1,3}}"
-_BEGINNINGS: Final = pa.array(sorted(NOT_BEGINNINGS), pa.string())
-_WORDS: Final = pa.array(sorted(NOT_NAMES), pa.string())
 _CUES: Final = "|".join(sorted(CUES, key=len, reverse=True))
+
+
+@cache
+def _listed(words: frozenset[str]) -> pa.StringArray:
+    """Made when it is needed: the first array that is made of Python's values imports pandas."""
+    return pa.array(sorted(words), pa.string())
 
 
 def check(values: pa.StringArray) -> Mask:
     """Which values are no word of the lists, and begin and end like none."""
-    words = pc.is_in(values, _WORDS).to_numpy(zero_copy_only=False)
+    words = pc.is_in(values, _listed(NOT_NAMES)).to_numpy(zero_copy_only=False)
     ends = pc.match_substring_regex(values, f"[{NOT_LAST}]$").to_numpy(zero_copy_only=False)
-    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), _BEGINNINGS)
+    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), _listed(NOT_BEGINNINGS))
     return np.asarray(~words & ~ends & ~begins.to_numpy(zero_copy_only=False))
 
 
