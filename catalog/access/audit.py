@@ -1,17 +1,22 @@
 """The audit journal: who set out to do what, on disk before it is done.
 
 A call waits until its entry is on disk, and is refused when it cannot be written. That must not
-cost one disk sync a call: whoever comes first writes for all who wait meanwhile (group commit).
-Entries are canonical JSON in a chain of hashes (`catalog.journal`), so a line break in a path is
-an escape in a string and never a second entry. The file stands beside the catalog, and several
-processes may write it.
+cost one disk sync a call, nor one thread that waits: a single writer takes all that has come
+meanwhile into one transaction (group commit), and wakes each event loop once. Entries are
+canonical JSON in a chain of hashes (`catalog.journal`), so a line break in a path is an escape in
+a string and never a second entry. The file stands beside the catalog, and several processes may
+write it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,11 +34,10 @@ _CHAIN: Final = HashChain("audit")
 _END: Final = 2**53 - 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Waiting:
     text: str
-    done: bool = False
-    failure: VeilError | None = field(default=None)
+    done: Future[None] | asyncio.Future[None]
 
 
 class Audit:
@@ -48,21 +52,31 @@ class Audit:
         self._clock_ms = clock_ms
         self._writing = Database(directory / FILE, _CHAIN.schema)
         self._reading = Database(directory / FILE, "")  # nobody who reads holds up who acts
-        self._lock = threading.Lock()
-        self._queue_lock = threading.Lock()
         self._queue: list[_Waiting] = []
+        self._changed = threading.Condition()
+        self._closing = False
+        self._writer: threading.Thread | None = None
 
     def open(self) -> None:
-        """Opens the file.
+        """Opens the file, and starts who writes it.
 
         Raises:
             UnavailableError: It cannot be opened or written.
         """
         self._writing.open()
         self._reading.open()
+        self._closing = False
+        self._writer = threading.Thread(target=self._write_on, name="audit", daemon=True)
+        self._writer.start()
 
     def close(self) -> None:
-        """Closes the file; closing twice is harmless."""
+        """Writes what waits and closes the file; closing twice is harmless."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
         self._writing.close()
         self._reading.close()
 
@@ -75,18 +89,15 @@ class Audit:
         Raises:
             UnavailableError: It could not be written: then the thing must not be done.
         """
-        body = {
-            name: value[:_LONGEST] if isinstance(value, str) else value
-            for name, value in record.items()
-        }
-        mine = _Waiting(canonical(body | {"at": self._clock_ms()}).decode("utf-8"))
-        with self._queue_lock:
-            self._queue.append(mine)
-        with self._lock:  # who waits here is written by somebody else meanwhile
-            if not mine.done:
-                self._write_all()
-        if mine.failure is not None:
-            raise mine.failure
+        done: Future[None] = Future()
+        self._add(record, done)
+        done.result()
+
+    async def written(self, record: Mapping[str, str | int]) -> None:
+        """As `write`, where no thread can wait."""
+        done = asyncio.get_running_loop().create_future()
+        self._add(record, done)
+        await done
 
     def before(self, index: int | None, limit: int) -> list[Entry]:
         """Returns the entries before an index (the last ones if None), the newest first."""
@@ -110,19 +121,65 @@ class Audit:
             finally:
                 db.rollback()
 
-    def _write_all(self) -> None:
-        with self._queue_lock:
-            batch, self._queue = self._queue, []
-        failure: VeilError | None = _failed("the writer was interrupted")
+    def _add(
+        self, record: Mapping[str, str | int], done: Future[None] | asyncio.Future[None]
+    ) -> None:
+        body = {
+            name: value[:_LONGEST] if isinstance(value, str) else value
+            for name, value in record.items()
+        }
+        text = canonical(body | {"at": self._clock_ms()}).decode("utf-8")
+        with self._changed:
+            if self._closing or self._writer is None:
+                raise _failed("the journal is closed")
+            self._queue.append(_Waiting(text, done))
+            self._changed.notify()
+
+    def _write_on(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._closing:
+                    self._changed.wait()
+                batch, self._queue = self._queue, []
+            if not batch:
+                return
+            _tell(batch, self._failure([each.text for each in batch]))
+
+    def _failure(self, texts: Sequence[str]) -> VeilError | None:
+        """Writes entries; returns why they could not be."""
         try:
             with self._writing.write() as db:
-                _CHAIN.extend(db, [each.text for each in batch])
-            failure = None
+                _CHAIN.extend(db, texts)
         except UnavailableError as error:
-            failure = _failed(error.detail)
-        finally:
-            for each in batch:
-                each.done, each.failure = True, failure
+            return _failed(error.detail)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, and the writer goes on
+            return _failed(repr(error))
+        return None
+
+
+def _tell(batch: Sequence[_Waiting], failure: VeilError | None) -> None:
+    """Lets those go on whose entries are written, or cannot be."""
+    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
+    for each in batch:
+        if isinstance(each.done, asyncio.Future):
+            loops[each.done.get_loop()].append(each.done)
+        else:
+            _settle([each.done], failure)
+    for loop, waiting in loops.items():
+        with suppress(RuntimeError):  # it is closed: nobody waits
+            loop.call_soon_threadsafe(_settle, waiting, failure)
+
+
+def _settle(
+    waiting: Sequence[Future[None] | asyncio.Future[None]], failure: VeilError | None
+) -> None:
+    for each in waiting:
+        if each.done():  # its call was cancelled
+            continue
+        if failure is None:
+            each.set_result(None)
+        else:
+            each.set_exception(failure)
 
 
 def _failed(detail: str) -> UnavailableError:

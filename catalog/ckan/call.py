@@ -14,8 +14,9 @@ from catalog.access.principal import Principal
 from catalog.ckan.arguments import Arguments
 from catalog.ckan.catalogue import View
 from catalog.ckan.matches import Matches
+from catalog.datastore.places import Asker
 from catalog.datastore.resources import Scope
-from catalog.rest.requests import data_scope
+from catalog.rest.requests import asker_of, data_scope
 from catalog.web.services import Services
 
 
@@ -32,6 +33,15 @@ class Call:
     request: Request
     services: Services
     caller: Principal
+
+    @property
+    def asker(self) -> Asker:
+        """By whom places are counted."""
+        return asker_of(self.request, self.caller)
+
+    def place(self) -> Callable[[], None]:
+        """Takes a place for a long answer; returns what gives it back."""
+        return self.services.datastore.stream(self.asker)
 
     @property
     def site(self) -> str:

@@ -47,16 +47,21 @@ def datastore_search(call: Call, asked: DatastoreSearch) -> Response:
         result["total"] = found.publication.rows if wanted.whole else table.total(wanted, page)
     text_only = asked.records_format in {"csv", "tsv"}
     records = json.dumps(page.text) if text_only else f"[{page.text}]"
-    return wrapped(call.request, result, records, call.services.datastore.stream)
+    return wrapped(call.request, result, records, call.place)
 
 
 def datastore_search_sql(call: Call, asked: DatastoreSearchSql) -> Response:
     """Runs one SELECT; its tables are ids of resources in double quotes."""
-    answer = call.services.datastore.sql(asked.sql, call.scope)
+    answer = call.services.datastore.sql(asked.sql, call.scope, asker=call.asker)
     result: dict[str, Any] = {"sql": asked.sql, "fields": fields_of(answer.columns)}
     if answer.cut:
         result["records_truncated"] = True
-    return wrapped(call.request, result, f"[{answer.records}]", call.services.datastore.stream)
+    return wrapped(
+        call.request,
+        result,
+        f"[{answer.records}]",
+        call.place,
+    )
 
 
 def datastore_info(call: Call, asked: DatastoreInfo) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""``conflicts`` and ``withdraw``: what somebody decides, with a reason that is kept."""
+"""``conflicts``, ``withdraw``, ``undeclared``: what somebody decides, and why."""
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -118,3 +119,36 @@ def withdraw(
         )
     terminal.done(Text(f"{identifier} is withdrawn.", f"{identifier} 已撤回。"))
     typer.echo(token)
+
+
+@app.command(
+    help=said(
+        "What nodes declared once and do not any more: withdraw it, or ask the department.",
+        "节点曾申报、现不再申报的数据资源：请撤回，或向部门核实。",
+    )
+)
+def undeclared(directory: CatalogDirectory = DEFAULT, as_json: AsJson = False) -> None:
+    """Lists what waits for a decision, each with the command that withdraws it."""
+    from dataclasses import asdict
+
+    from catalog.registry.undeclared import undeclared as waiting
+    from catalog.show.words import day
+    from protos import terminal
+
+    with opened(directory) as registry, registry.database.read() as connection:
+        found = waiting(connection)
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    if not found:
+        terminal.done(Text("Nodes declare all that they ever did.", "各节点仍申报其全部数据资源。"))
+    for each in found:
+        when = day(each.since)
+        terminal.say(
+            Text(f"{each.identifier}, {each.name}: not declared since {when} ({each.provider})",
+                 f"{each.identifier}，{each.name}：自 {when} 起不再申报（{each.provider}）")
+        )  # fmt: skip
+        terminal.say(
+            f"→ veil catalog withdraw {shlex.quote(each.identifier)} --source {each.source} "
+            f"--by … --reason …", indent=2,
+        )  # fmt: skip

@@ -205,6 +205,7 @@ def revoked(
 ) -> None:
     """Keeps a statement, and unpublishes."""
     from catalog.publishing.revoked import take_revocation
+    from catalog.publishing.show import say_gone
     from protos import terminal
 
     with opened(directory) as registry:
@@ -213,11 +214,7 @@ def revoked(
         Text("Noted: nothing is published on that attestation any more.",
              "已登记：今后不再据此证明公开数据。")
     )  # fmt: skip
-    for each in gone:
-        terminal.say(
-            Text(f"{each.identifier} version {each.number} is no longer public.",
-                 f"{each.identifier} 版本 {each.number} 已撤下。")
-        )  # fmt: skip
+    say_gone(gone)
 
 
 @app.command(

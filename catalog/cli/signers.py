@@ -101,17 +101,59 @@ def list_(
         show_signers(found, now)
 
 
-@app.command(help=said("End an enrolment; its record stays.", "移除签署人；记录留存。"))
+@app.command(
+    help=said(
+        "End an enrolment; its record stays, and what was published on it. A compromised key ends "
+        "everywhere, and what became public on it is unpublished.",
+        "移除签署人；其记录和已公开的数据保留。密钥泄露时，在所有部门移除该密钥并撤下据其公开的数据。",
+    )
+)
 def remove(
     number: Annotated[int, typer.Argument(help=said("As listed.", "列表中的编号。"))],
     by: ByOption,
     reason: ReasonOption,
+    compromised: Annotated[
+        bool,
+        typer.Option(
+            "--compromised",
+            help=said("Somebody else may hold the key.", "密钥可能为他人持有。"),
+        ),
+    ] = False,
+    since: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help=said(
+                "With --compromised: what became public before this day (UTC) stays public.",
+                "与 --compromised 合用：此日（UTC）之前公开的数据保留。",
+            ),
+        ),
+    ] = None,
     directory: CatalogDirectory = DEFAULT,
 ) -> None:
-    """Removes a signer."""
+    """Removes a signer, or a key that is compromised with all that rests on it."""
     from catalog.publishing import signers
+    from catalog.publishing.compromised import compromised as end_key
+    from catalog.publishing.show import say_gone
     from protos import terminal
+    from protos.faults import InputError
 
+    if since is not None and not compromised:
+        raise InputError(
+            Text("--since goes with --compromised", "--since 须与 --compromised 合用"),
+            remedy=Text("give both, or none: who leaves unpublishes nothing",
+                        "请同时指定或都不指定：人员离任不会撤下数据"),
+            code="signer.since",
+        )  # fmt: skip
     with opened(directory) as registry:
-        signers.remove(registry, number, by=by, reason=reason)
-    terminal.done(Text(f"Signer {number} signs no more.", f"签署人 {number} 已移除。"))
+        if not compromised:
+            signers.remove(registry, number, by=by, reason=reason)
+            terminal.done(Text(f"Signer {number} signs no more.", f"签署人 {number} 已移除。"))
+            return
+        second = 0 if since is None else int(since.replace(tzinfo=dt.UTC).timestamp())
+        gone = end_key(registry, number, by=by, reason=reason, since=second)
+    terminal.done(
+        Text(f"The key of signer {number} signs no more, for anybody.",
+             f"签署人 {number} 的密钥已全部移除。")
+    )  # fmt: skip
+    say_gone(gone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import IO, Final
 
 from sqlalchemy import select
 
+from catalog.datastore.places import HERE, Asker, Places
 from catalog.datastore.resources import FRESH_S, Resource, Resources, Scope
 from catalog.datastore.snapshots import LIMITS, Snapshots
 from catalog.datastore.sql import MOST_ROWS, govern
@@ -26,6 +26,8 @@ from protos.language import Text
 
 MOST_STREAMS: Final = 32
 """Downloads at once; each holds some megabytes and an engine's cursor."""
+_KEPT: Final = 4  # of them, for members where there are some
+_SHARE: Final = 8  # of one visitor's network, or one member
 
 
 class Datastore:
@@ -38,6 +40,7 @@ class Datastore:
         sql: What a statement may use.
         loading: What making a table's database may use.
         fresh_s: Seconds until the end of a publication is noticed.
+        members: Whether some of the callers may have logged in, for whom places are kept.
 
     Attributes:
         resources: What there is.
@@ -53,15 +56,16 @@ class Datastore:
         sql: SqlLimits | None = None,
         loading: LoadLimits = LIMITS,
         fresh_s: float = FRESH_S,
+        members: bool = False,
     ) -> None:
         self._registry = registry
-        self._streams = threading.BoundedSemaphore(MOST_STREAMS)
+        self._streams = Places(MOST_STREAMS, kept=_KEPT if members else 0, share=_SHARE)
         self.resources = Resources(registry.database, fresh_s)
         self.uses = Uses(registry)
         self.verified = Verified(store or open_store(registry.directory))
         self._snapshots = Snapshots(registry.directory, self.verified, loading)
         self._tables = Tables(reading or ReadLimits())
-        self._sql = SqlTables(sql or SqlLimits(), self._path)
+        self._sql = SqlTables(sql or SqlLimits(), self._path, members=members)
 
     def table(self, resource: Resource) -> Table:
         """Opens the rows of a resource.
@@ -72,21 +76,25 @@ class Datastore:
         """
         return self._tables.open(self._path(resource))
 
-    def sql(self, text: str, scope: Scope, most_rows: int = MOST_ROWS) -> SqlAnswer:
+    def sql(
+        self, text: str, scope: Scope, most_rows: int = MOST_ROWS, asker: Asker = HERE
+    ) -> SqlAnswer:
         """Runs one SELECT over public tables and counts it as a use of each.
 
         Args:
             text: As it was written.
             scope: Which tables it may know of.
             most_rows: That the answer may have.
+            asker: Who asks.
 
         Raises:
             SqlError: It is none, or more than is allowed.
+            LimitError: Too many wait already, or nobody's statement ended in time.
             InputError: The engine understands it otherwise.
             UnavailableError: It needs more time, memory or room than it may.
         """
         governed = govern(text, lambda name: self.resources.find(name, scope), most_rows)
-        answer = self._sql.run(governed, most_rows)
+        answer = self._sql.run(governed, most_rows, asker)
         for resource in governed.tables.values():
             self.count(resource)
         return answer
@@ -118,19 +126,19 @@ class Datastore:
         with self._registry.database.read() as connection:
             return str(connection.execute(select(PublicationRow.attestation).where(this)).scalar())
 
-    def stream(self) -> Callable[[], None]:
+    def stream(self, asker: Asker = HERE) -> Callable[[], None]:
         """Takes a place for one stream; returns what gives it back.
 
         Raises:
-            LimitError: There are as many as this server sends at once.
+            LimitError: There are as many as this server sends at once, or sends there.
         """
-        if not self._streams.acquire(blocking=False):
+        if (ends := self._streams.take(asker)) is None:
             raise LimitError(
                 Text("too many downloads run at once", "同时下载的数量已达上限"),
                 remedy=Text("try again in a minute", "请稍后重试"),
                 code="datastore.streams",
             )
-        return self._streams.release
+        return ends
 
     def count(self, resource: Resource) -> None:
         """Counts one use of a dataset."""
@@ -151,13 +159,20 @@ class Datastore:
 
 
 @contextmanager
-def datastore(registry: Registry, store: Store | None = None) -> Iterator[Datastore]:
+def datastore(
+    registry: Registry, store: Store | None = None, *, members: bool = False
+) -> Iterator[Datastore]:
     """Opens the public rows of a catalog.
+
+    Args:
+        registry: The catalog.
+        store: Where public bytes lie; the catalog's own by default.
+        members: Whether some of the callers may have logged in.
 
     Raises:
         UnavailableError: The store cannot be reached.
     """
-    found = Datastore(registry, store=store)
+    found = Datastore(registry, store=store, members=members)
     try:
         yield found
     finally:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from catalog.datastore.places import Asker, Places
 from catalog.datastore.resources import Resource
 from catalog.datastore.sql import Governed
 from catalog.datastore.texts import json_object
 from desensitize.engines.worker import QueryPool, QueryTask
-from protos.faults import InputError, UnavailableError
+from protos.faults import InputError, LimitError, UnavailableError
 from protos.language import Text
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ class SqlLimits:
         deadline_s: Seconds until it is killed, waiting for a place included.
         result_mib: Of what it returns, MiB.
         json_mib: Of the same as JSON, MiB.
-        at_once: Statements that run at the same time.
+        at_once: Statements that run at the same time; visitors leave one place to members.
+        in_line: Statements that run or wait; visitors leave half of it to members.
+        share: Of one visitor's network, or one member, in the line.
     """
 
     memory_mib: int = 512
@@ -53,6 +57,8 @@ class SqlLimits:
     result_mib: int = 32
     json_mib: int = 64
     at_once: int = 2
+    in_line: int = 16
+    share: int = 4
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,15 @@ class SqlTables:
     Args:
         limits: For each of them.
         path: Returns the database of a resource.
+        members: Whether some of the callers may have logged in, for whom places are kept.
     """
 
-    def __init__(self, limits: SqlLimits, path: Callable[[Resource], Path]) -> None:
+    def __init__(
+        self, limits: SqlLimits, path: Callable[[Resource], Path], *, members: bool
+    ) -> None:
+        kept, half = (1, limits.in_line // 2) if members else (0, 0)
+        self._places = Places(limits.at_once, kept=kept, share=limits.at_once)
+        self._line = Places(limits.in_line, kept=half, share=limits.share)
         self._limits = limits
         self._path = path
         self._pool = QueryPool(
@@ -101,19 +113,32 @@ class SqlTables:
                 self._pool.start()
                 self._started = True
 
-    def run(self, governed: Governed, most_rows: int) -> SqlAnswer:
+    def run(self, governed: Governed, most_rows: int, asker: Asker) -> SqlAnswer:
         """Runs one statement.
 
         Raises:
             InputError: The engine understands it otherwise than its writer.
+            LimitError: Too many wait already, or nobody's statement ended in time.
             UnavailableError: It needs more time, memory or room than it may.
         """
+        end = time.monotonic() + self._limits.deadline_s
+        if (leave := self._line.take(asker)) is None:
+            raise _busy()
+        try:
+            if (ends := self._places.take(asker, self._limits.deadline_s)) is None:
+                raise _busy()
+            try:
+                return self._run(governed, most_rows, end - time.monotonic())
+            finally:
+                ends()
+        finally:
+            leave()
+
+    def _run(self, governed: Governed, most_rows: int, within_s: float) -> SqlAnswer:
         self.start()
         (_, first), *others = [(name, self._path(of)) for name, of in governed.tables.items()]
         try:
-            found = self._pool.run(
-                QueryTask(first, governed.sql, tuple(others)), self._limits.deadline_s
-            )
+            found = self._pool.run(QueryTask(first, governed.sql, tuple(others)), within_s)
         except UnavailableError as error:
             raise _told(error, self._limits) from error
         return self._answer(found, most_rows)
@@ -173,6 +198,15 @@ def _unique(names: list[str]) -> list[str]:
         taken.add(called.casefold())
         unique.append(called)
     return unique
+
+
+def _busy() -> LimitError:
+    return LimitError(
+        Text("too many statements run at once", "同时运行的查询语句已达上限"),
+        remedy=Text("try again in a moment; who has logged in has places of their own",
+                    "请稍后重试；登录用户另有保留名额"),
+        code="sql.busy",
+    )  # fmt: skip
 
 
 def _told(error: UnavailableError, limits: SqlLimits) -> Exception:

@@ -23,6 +23,7 @@ from catalog.declaration import NODES, Declaration, Held
 from catalog.registry.record import Access, Department, Item, Record
 from catalog.registry.registry import Registry
 from catalog.registry.tables import DatasetRow
+from catalog.registry.undeclared import mark_undeclared
 from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import read_toml, refused
@@ -75,7 +76,8 @@ def register_declared(
     """Registers what a node has declared; what is unchanged is not touched.
 
     Only datasets of which the department is a member count, under their names. What was withdrawn
-    from the catalog stays so, whatever a node says again, and keeps nothing else out.
+    from the catalog stays so, whatever a node says again, and keeps nothing else out. What the node
+    declared before and does not now is marked, and stays.
 
     Args:
         registry: The catalog.
@@ -100,6 +102,9 @@ def register_declared(
     gone = _withdrawn(registry)
     records = [record for record in records if record.identifier not in gone]
     outcomes = registry.register(records).outcomes if records else {}
+    mark_undeclared(
+        registry, SOURCE, declaration.department, {each.name for each in declaration.holds}
+    )
     folder = registry.directory / DECLARATIONS
     folder.mkdir(mode=0o700, exist_ok=True)
     write_whole(folder / f"{declaration.department}.jwt", token.encode("ascii"))

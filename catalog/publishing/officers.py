@@ -37,7 +37,9 @@ def enrolment(
             return signer.number, []
     who = ROLES.terms[role]
     removed = bool(here) and all(s.removed_at is not None for s in here)
-    if removed:
+    if any(s.compromised_from is not None for s in mine):
+        why = Text("is compromised", "已泄露")
+    elif removed:
         why = Text("was removed", "已被移除")
     elif here:
         why = Text("is out of its term", "不在有效期内")

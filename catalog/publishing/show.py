@@ -35,6 +35,9 @@ def show_signers(found: Sequence[Signer], now: int) -> None:
 def _state(signer: Signer, now: int) -> Text:
     if signer.removed_at is not None:
         when, by, why = _day(signer.removed_at), signer.removed_by, signer.removed_reason
+        if signer.compromised_from is not None:
+            return Text(f"compromised; removed on {when} by {by}: {why}",
+                        f"密钥泄露；{when} 由{by}移除：{why}")  # fmt: skip
         return Text(f"removed on {when} by {by}: {why}", f"{when} 由{by}移除：{why}")
     return Text("enrolled", "在册") if signer.valid(now) else Text("expired", "已过期")
 
@@ -69,3 +72,12 @@ def _ended(each: Publication) -> Text:
 
 def _day(second: int) -> str:
     return f"{dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%d}"
+
+
+def say_gone(gone: Sequence[Publication]) -> None:
+    """Says which versions are public no more."""
+    for each in gone:
+        terminal.say(
+            Text(f"{each.identifier} version {each.number} is no longer public.",
+                 f"{each.identifier} 版本 {each.number} 已撤下。")
+        )  # fmt: skip

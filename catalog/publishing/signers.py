@@ -1,7 +1,8 @@
 """Who may sign for a department: keys by fingerprint, each with one role, a term and a record.
 
 Enrolment is the catalog's word, not the signer's: anybody can make a key. A key that is removed
-signs nothing more from that moment, whatever it signed before; its row stays.
+signs nothing more from that moment, whatever it signed before; its row stays. What was published on
+its word stays, too, for people leave; of a key that somebody else may hold see `compromised`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Signer:
         removed_at: Unix seconds; None while it stands.
         removed_by: Who removed it; None while it stands.
         removed_reason: Why; None while it stands.
+        compromised_from: Second from which somebody else may have held the key; None if nobody
+            says so.
     """
 
     number: int
@@ -63,6 +66,7 @@ class Signer:
     removed_at: int | None
     removed_by: str | None
     removed_reason: str | None
+    compromised_from: int | None
 
     def valid(self, now: int) -> bool:
         """Whether it may sign at a time, Unix seconds."""
@@ -93,10 +97,11 @@ def enrol(
         days: Length of the term if no last day is given.
 
     Raises:
-        InputError: The department is unknown, the key is enrolled already, or the term is over.
+        InputError: The department is unknown, the key is enrolled already or compromised, or the
+            term is over.
         TrustError: ``key`` is neither a DID nor a fingerprint.
     """
-    name, by = _line(name), _line(by)
+    name, by = line(name), line(by)
     role, fingerprint, now = ROLES.read(role), _fingerprint(key), registry.now()
     end = now + days * 86_400 if until is None else _end_of(until)
     if end <= now:
@@ -117,6 +122,14 @@ def enrol(
                 ),
                 code="signer.department",
             )
+        if any(s.compromised_from is not None for s in signers(connection, key=fingerprint)):
+            raise InputError(
+                Text("this key is compromised: somebody else may hold it",
+                     "该密钥已泄露：可能为他人持有"),
+                remedy=Text("its owner makes a new one: veil desensitize keys signing",
+                            "请持有人生成新密钥：veil desensitize keys signing"),
+                code="signer.compromised",
+            )  # fmt: skip
         for other in signers(connection, department=department):
             if other.fingerprint == fingerprint and other.removed_at is None:
                 raise InputError(
@@ -149,7 +162,7 @@ def remove(registry: Registry, number: int, *, by: str, reason: str) -> None:
     Raises:
         InputError: There is none of this number, or it ended before.
     """
-    by, reason = _line(by), _line(reason)
+    by, reason = line(by), line(reason)
     with registry.database.write() as (connection, _):
         done = connection.execute(
             update(SignerRow)
@@ -157,28 +170,36 @@ def remove(registry: Registry, number: int, *, by: str, reason: str) -> None:
             .values(removed_at=registry.now(), removed_by=by, removed_reason=reason)
         )
         if done.rowcount != 1:
-            raise InputError(
-                Text(f"no signer {number} is enrolled", f"没有编号为 {number} 的在册签署人"),
-                remedy=Text(
-                    "veil catalog signers list shows them", "用 veil catalog signers list 查看"
-                ),
-                code="signer.unknown",
-            )
+            raise unknown(number)
 
 
-def signers(connection: Connection, *, department: str = "", number: int = 0) -> list[Signer]:
+def unknown(number: int) -> InputError:
+    """Returns the error for an enrolment that there is not."""
+    return InputError(
+        Text(f"no signer {number} is enrolled", f"没有编号为 {number} 的在册签署人"),
+        remedy=Text("veil catalog signers list shows them", "用 veil catalog signers list 查看"),
+        code="signer.unknown",
+    )
+
+
+def signers(
+    connection: Connection, *, department: str = "", number: int = 0, key: str = ""
+) -> list[Signer]:
     """Returns enrolments, also those that ended, in the order in which they were made.
 
     Args:
         connection: To read with.
         department: Only of this one; empty for all.
         number: Only this one; 0 for all.
+        key: Only of this fingerprint; empty for all.
     """
     statement = select(SignerRow.__table__).order_by(SignerRow.id)
     if department:
         statement = statement.where(SignerRow.department == department)
     if number:
         statement = statement.where(SignerRow.id == number)
+    if key:
+        statement = statement.where(SignerRow.fingerprint == key)
     return [Signer(*row) for row in connection.execute(statement)]
 
 
@@ -197,7 +218,12 @@ def _fingerprint(key: str) -> str:
     return "-".join(digits[i : i + 4] for i in range(0, 32, 4))
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
+    """Returns a name or a reason without space around it.
+
+    Raises:
+        InputError: It is none of one line.
+    """
     text = text.strip()
     if not text or len(text) > _LONGEST or not text.isprintable():
         raise InputError(

@@ -75,6 +75,8 @@ class Entry:
         versions: Newest first.
         neighbours: Both ways.
         tombstone: Signed; empty while it is registered.
+        undeclared_since: Unix seconds since when its node no longer declares it; None if it does,
+            or no node ever did.
     """
 
     number: int
@@ -87,6 +89,7 @@ class Entry:
     versions: tuple[PastVersion, ...]
     neighbours: tuple[Neighbour, ...]
     tombstone: str
+    undeclared_since: int | None
 
 
 def entry(connection: Connection, source: str, identifier: str) -> Entry:
@@ -98,7 +101,7 @@ def entry(connection: Connection, source: str, identifier: str) -> Entry:
     row = connection.execute(
         select(
             DatasetRow.id, DatasetRow.state, DatasetRow.registered_at, DatasetRow.changed_at,
-            DatasetRow.usage,
+            DatasetRow.usage, DatasetRow.undeclared_since,
         ).where(DatasetRow.source == source, DatasetRow.identifier == identifier)
     ).first()  # fmt: skip
     if row is None:
@@ -118,6 +121,7 @@ def entry(connection: Connection, source: str, identifier: str) -> Entry:
         tuple(_versions(connection, row.id)),
         tuple(_neighbours(connection, row.id, record)),
         tombstone or "",
+        row.undeclared_since,
     )  # fmt: skip
 
 

@@ -47,4 +47,5 @@ def entry_dict(entry: Entry, quality: Quality) -> dict[str, Any]:
             ],
         },
         "tombstone": entry.tombstone,
+        "undeclared_since": entry.undeclared_since,
     }  # fmt: skip

@@ -108,6 +108,7 @@ class DatasetRow(Base):
     updated: Mapped[dt.date | None]
     system: Mapped[str]
     grade: Mapped[int]
+    undeclared_since: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class DataRow(Base):
@@ -297,6 +298,7 @@ class SignerRow(Base):
     removed_at: Mapped[int | None] = mapped_column(BigInteger)
     removed_by: Mapped[str | None]
     removed_reason: Mapped[str | None]
+    compromised_from: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class PublicationRow(Base):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
@@ -14,7 +15,7 @@ from catalog.datastore import ask
 from catalog.datastore.dumps import FORMATS
 from catalog.datastore.resources import Resource
 from catalog.datastore.texts import json_object
-from catalog.rest.requests import asked, data_scope, fields_of, with_records
+from catalog.rest.requests import asked, asker_of, data_scope, fields_of, with_records
 from catalog.sql_gate import MAX_BYTES
 from catalog.web.guard import Everything, May
 from catalog.web.services import Services
@@ -82,6 +83,7 @@ class Statement(BaseModel):
 
 @router.get("/api/data/{id}", response_model=Rows)
 def rows(
+    request: Request,
     services: Everything,
     caller: Reader,
     id: Id,  # noqa: A002 - the parameter's name
@@ -104,7 +106,8 @@ def rows(
         "resource_id": found.id, "fields": fields_of(page.columns), "total": total,
         "offset": offset, "next": end if limit and end < total else None,
     }  # fmt: skip
-    return with_records(around, page.text, services.datastore.stream)
+    place = partial(services.datastore.stream, asker_of(request, caller))
+    return with_records(around, page.text, place)
 
 
 @router.get("/api/data/{id}/info")
@@ -139,19 +142,23 @@ def attested(services: Services, found: Resource) -> dict[str, Any]:
 
 @router.get("/api/sql", response_model=SqlRows)
 def run_given(
-    services: Everything, caller: Reader, sql: Annotated[str, Query(max_length=MAX_BYTES)]
+    request: Request,
+    services: Everything,
+    caller: Reader,
+    sql: Annotated[str, Query(max_length=MAX_BYTES)],
 ) -> Response:
     """Runs one SELECT over public data."""
-    return _run(services, caller, sql)
+    return _run(request, services, caller, sql)
 
 
 @router.post("/api/sql", response_model=SqlRows)
-def run_sent(services: Everything, caller: Reader, body: Statement) -> Response:
+def run_sent(request: Request, services: Everything, caller: Reader, body: Statement) -> Response:
     """Runs one SELECT over public data."""
-    return _run(services, caller, body.sql)
+    return _run(request, services, caller, body.sql)
 
 
-def _run(services: Services, caller: Principal, sql: str) -> Response:
-    answer = services.datastore.sql(sql, data_scope(caller))
+def _run(request: Request, services: Services, caller: Principal, sql: str) -> Response:
+    asker = asker_of(request, caller)
+    answer = services.datastore.sql(sql, data_scope(caller), asker=asker)
     around = {"fields": fields_of(answer.columns), "records_truncated": answer.cut}
-    return with_records(around, answer.records, services.datastore.stream)
+    return with_records(around, answer.records, partial(services.datastore.stream, asker))

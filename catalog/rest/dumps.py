@@ -6,15 +6,16 @@ import re
 from functools import partial
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response
 
 from catalog.access.principal import Principal
 from catalog.datastore import ask
 from catalog.datastore.ask import AskError
 from catalog.datastore.dumps import MEDIA_TYPES, Format, dump, parts
+from catalog.datastore.places import Asker
 from catalog.datastore.resources import Resource
-from catalog.rest.requests import asked, data_scope
+from catalog.rest.requests import asked, asker_of, data_scope
 from catalog.rest.streams import Stream
 from catalog.web.guard import Everything, May
 from catalog.web.services import Services
@@ -37,6 +38,7 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
     },
 )
 def dump_rows(
+    request: Request,
     services: Everything,
     caller: Reader,
     id: Annotated[str, Path(max_length=120)],  # noqa: A002 - the parameter's name
@@ -74,9 +76,9 @@ def dump_rows(
                 "所证明的文件须整体下载，请去掉筛选与分页参数",
             ))  # fmt: skip
         part = range if not if_range or if_range == tag else ""
-        return _file(services, found, headers, part)
+        return _file(services, found, headers, part, asker_of(request, caller))
     wanted = asked(fields=fields, filters=filters, q=q, sort=sort, offset=offset, limit=limit)
-    ends = services.datastore.stream()
+    ends = services.datastore.stream(asker_of(request, caller))
     try:
         pieces = dump(services.datastore.table(found), wanted, format, bom=bom)
     except BaseException:
@@ -87,7 +89,7 @@ def dump_rows(
 
 
 def _file(
-    services: Services, found: Resource, headers: dict[str, str], asked_range: str
+    services: Services, found: Resource, headers: dict[str, str], asked_range: str, asker: Asker
 ) -> Response:
     size = found.publication.bytes
     headers |= {"Accept-Ranges": "bytes"}
@@ -102,7 +104,7 @@ def _file(
             return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
         status, headers = 206, headers | {"Content-Range": f"bytes {first}-{last}/{size}"}
     headers |= {"Content-Length": str(last - first + 1)}
-    ends = services.datastore.stream()
+    ends = services.datastore.stream(asker)
     try:
         file = services.datastore.file(found)
     except BaseException:

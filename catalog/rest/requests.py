@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from catalog.access.principal import Principal
 from catalog.datastore.ask import Ask, AskError, read_sort, read_words
+from catalog.datastore.places import Asker
 from catalog.datastore.resources import Scope
 from catalog.datastore.texts import ckan_type
 from catalog.rest.streams import json_answer
+from catalog.web.callers import source_of
 from protos.language import Text
 
 _LONGEST: Final = 100_000  # characters of filters
@@ -21,6 +24,20 @@ _LONGEST: Final = 100_000  # characters of filters
 def data_scope(caller: Principal) -> Scope:
     """Returns whose public rows a caller may know of."""
     return "all" if caller.reach("data.use") == "all" else "open"
+
+
+def asker_of(request: Request, caller: Principal) -> Asker:
+    """Returns by whom places are counted: a member's account, or where a visitor comes from.
+
+    What comes from this machine has no share of its own: a proxy on it stands for many.
+    """
+    if caller.account:
+        return Asker(caller.account, member=True)
+    source = source_of(request)
+    here = source.startswith("127.") or (
+        request.client is not None and request.client.host == "::1"
+    )
+    return Asker("" if here else source)
 
 
 def read_filters(text: str) -> dict[str, Any]:

@@ -40,6 +40,15 @@ def show_entry(entry: Entry, quality: Quality, tombstone: Mapping[str, Any] | No
             ),
             style=terminal.BAD,
         )
+    elif entry.undeclared_since is not None:
+        when = day(entry.undeclared_since)
+        terminal.say(
+            Text(
+                f"Its department's node no longer declares it since {when}.",
+                f"部门节点自 {when} 起不再申报该数据资源。",
+            ),
+            style=terminal.WARN,
+        )
     if record.abstract:
         terminal.say(record.abstract)
     for name, value in _facts(entry):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 
 from catalog.access.gate import Gate
@@ -67,22 +68,22 @@ class May:
     def __init__(self, action: Action) -> None:
         self.action = action
 
-    def __call__(self, request: Request) -> Principal:
-        """Returns the caller.
+    async def __call__(self, request: Request) -> Principal:
+        """Returns the caller; no thread waits for the disk.
 
         Raises:
             LoginError: It has not logged in, and somebody who has might.
             PolicyError: It may not.
             UnavailableError: The call cannot be written to the audit journal.
         """
-        caller = principal_of(request)
+        caller = await run_in_threadpool(principal_of, request)
         try:
             caller.require(self.action)
         except PolicyError:
-            _write(request, caller, self.action, outcome="refused")
+            await _write(request, caller, self.action, outcome="refused")
             raise
         if audited(self.action):
-            _write(request, caller, self.action)
+            await _write(request, caller, self.action)
         return caller
 
 
@@ -92,11 +93,11 @@ def actions_of(dependant: Dependant) -> list[Action]:
     return found + [action for inner in dependant.dependencies for action in actions_of(inner)]
 
 
-def _write(request: Request, caller: Principal, action: Action, **more: str) -> None:
+async def _write(request: Request, caller: Principal, action: Action, **more: str) -> None:
     """Writes a call to the audit journal; a login's own words stay out of it."""
     raw: bytes = request.scope.get("raw_path") or b""  # as sent: percent signs, no line breaks
     query: bytes = b"" if action.startswith("login.") else request.scope["query_string"]
-    services_of(request).audit.write({
+    await services_of(request).audit.written({
         "action": action, "account": caller.account, "key": caller.key,
         "method": request.method, "path": raw.decode("latin-1"), "query": query.decode("latin-1"),
         "source": source_of(request), **more,

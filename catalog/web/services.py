@@ -94,7 +94,8 @@ def services(
         stack.callback(audit.close)
         certificates = stack.enter_context(offices)
         cases = Cases(registry, certificates, WORKFLOWS)
-        rows, search = stack.enter_context(datastore(registry)), Search(registry.database)
+        rows = stack.enter_context(datastore(registry, members=not public))
+        search = Search(registry.database)
         found = Services(
             registry, search, public, audit, cases, rows, Catalogue(search),
             site=read_site(directory), office=certificates,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import resource
 import sqlite3
 import threading
@@ -9,11 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from catalog.access.audit import FILE, Audit
-from catalog.journal import Head
+from catalog.journal import HashChain, Head
 from protos.faults import TrustError, UnavailableError
 
 
@@ -34,23 +37,72 @@ def test_many_at_once_are_all_there_once(audit: Audit) -> None:
     assert audit.verify().entries == 400
 
 
-def test_who_waits_is_written_together(audit: Audit) -> None:
-    commits = 0
+def test_who_waits_is_written_together(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits, added = 0, 0
+    add = audit._add
 
     def count(statement: str) -> None:
         nonlocal commits
         commits += statement == "COMMIT"
 
+    def adding(*told: object) -> None:
+        nonlocal added
+        add(*told)  # type: ignore[arg-type]
+        added += 1
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(audit.written({"n": n}) for n in range(100)))
+
+    monkeypatch.setattr(audit, "_add", adding)
     audit._writing._open_connection().set_trace_callback(count)
-    assert audit._lock.acquire()
-    with ThreadPoolExecutor(16) as pool:
-        waiting = [pool.submit(audit.write, {"n": n}) for n in range(16)]
-        while len(audit._queue) < len(waiting):
-            threading.Event().wait(0.001)
-        audit._lock.release()
+    with ThreadPoolExecutor(9) as pool:
+        with audit._writing._lock:  # the writer waits with those that it has taken
+            waiting = [pool.submit(audit.write, {"n": n}) for n in range(8)]
+            waiting.append(pool.submit(asyncio.run, all_at_once()))
+            while added < 108:
+                threading.Event().wait(0.001)
         for each in waiting:
             each.result()
-    assert commits == 1
+    assert commits <= 2
+    assert audit.verify().entries == 108
+
+
+def test_nobody_goes_on_before_the_commit(audit: Audit, tmp_path: Path) -> None:
+    async def call(n: int) -> None:
+        await audit.written({"n": n})
+        with closing(sqlite3.connect(tmp_path / FILE)) as db:  # as who comes after a crash
+            written = db.execute("SELECT record FROM audit").fetchall()
+        assert n in {json.loads(text)["n"] for (text,) in written}
+
+    async def calls() -> None:
+        given_up = asyncio.create_task(call(100))
+        await asyncio.sleep(0)
+        given_up.cancel()  # whoever hangs up holds up nobody
+        await asyncio.gather(*map(call, range(40)))
+
+    asyncio.run(calls())
+    assert audit.verify().entries == 41
+
+
+def test_a_failure_is_everybodys_and_not_the_next_ones(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def calls() -> list[Any]:
+        waiting = (audit.written({"n": n}) for n in range(10))
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(HashChain, "extend", full)
+        failures = asyncio.run(calls())
+    assert [getattr(each, "code", None) for each in failures] == ["audit.failed"] * 10
+    assert asyncio.run(calls()) == [None] * 10
+    assert audit.verify().entries == 10
+    audit.close()
+    with pytest.raises(UnavailableError):
+        audit.write({"n": 11})
 
 
 def test_line_breaks_do_not_make_entries(audit: Audit, tmp_path: Path) -> None:

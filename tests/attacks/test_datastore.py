@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, update
 
@@ -26,6 +27,7 @@ from catalog.access.principal import Principal
 from catalog.datastore.ask import Ask
 from catalog.datastore.datastore import MOST_STREAMS, Datastore, datastore
 from catalog.datastore.dumps import parts
+from catalog.datastore.places import Asker, Places
 from catalog.datastore.resources import Resource, missing
 from catalog.datastore.sql import govern
 from catalog.datastore.sql_tables import SqlLimits
@@ -34,10 +36,11 @@ from catalog.datastore.texts import json_object
 from catalog.publishing.listing import Publication
 from catalog.registry.registry import Registry, create, opened
 from catalog.registry.tables import PublicationRow
+from catalog.rest.requests import asker_of
 from catalog.rest.streams import LONG
 from catalog.web.services import Services
 from desensitize.engines.snapshot import LoadLimits
-from protos.faults import InputError, SqlError, TrustError, UnavailableError, VeilError
+from protos.faults import InputError, LimitError, SqlError, TrustError, UnavailableError, VeilError
 from tests.catalog_world import CLOSED, record
 from tests.datastore_world import make_public
 from tests.web_world import served
@@ -554,12 +557,68 @@ def test_downloads_have_places_and_give_them_back(
         assert client.get(f"/datastore/dump/{name}", params={"limit": 1}).status_code == 200
         assert client.get(f"/datastore/dump/{name}?format=parquet").status_code == 200
         assert client.get(f"/datastore/dump/{name}", params={"sort": "x"}).status_code == 400
-    monkeypatch.setattr(rows, "_streams", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(rows, "_streams", Places(1, kept=0, share=1))
     ends = rows.stream()
     refused = client.get(f"/datastore/dump/{name}")
     assert (refused.status_code, refused.json()["code"]) == (429, "datastore.streams")
     ends()
     assert client.get(f"/datastore/dump/{name}").status_code == 200
+
+
+def test_visitors_leave_places_to_members_and_one_network_to_others(
+    world: tuple[TestClient, Services],
+) -> None:
+    registry = world[1].registry
+    busy, quiet, li = Asker("192.0.2.1"), Asker("2001:db8::/64"), Asker("li", member=True)
+    rows = Datastore(registry, members=True)
+    taken = [rows.stream(busy) for _ in range(8)]
+    with pytest.raises(LimitError):
+        rows.stream(busy)
+    taken += [rows.stream(Asker(f"192.0.2.{n // 8 + 2}")) for n in range(20)]
+    with pytest.raises(LimitError):  # all that visitors have
+        rows.stream(quiet)
+    taken.append(rows.stream(li))
+    taken.pop(0)()  # whoever ends gives it to others
+    taken.append(rows.stream(quiet))
+    for ends in taken:
+        ends()
+    assert rows._sql._places.take(busy) is not None
+    assert rows._sql._places.take(quiet) is None, "visitors have one place of the two"
+    for _ in range(4):
+        assert rows._sql._line.take(busy) is not None
+    statement = f'SELECT 1 AS n FROM "{of(rows, "A/1").id}" LIMIT 1'
+    with pytest.raises(LimitError) as caught:
+        rows.sql(statement, "open", asker=busy)
+    assert caught.value.code == "sql.busy"
+    assert rows.sql(statement, "all", asker=li).rows == 1
+    rows.close()
+    # Where nobody logs in, nothing is kept; a proxy on this machine stands for many.
+    with_all = Places(2, kept=0, share=2)
+    assert all(with_all.take(who) for who in (busy, quiet))
+    many = Places(9, kept=0, share=1)
+    assert all(many.take(Asker("")) for _ in range(9))
+
+
+def test_places_are_counted_by_account_or_network(world: tuple[TestClient, Services]) -> None:
+    def asker(host: str, account: str = "") -> Asker:
+        scope = {"type": "http", "client": (host, 1), "headers": []}
+        return asker_of(Request(scope), Principal(account))
+
+    assert asker("198.51.100.7") == Asker("198.51.100.7")
+    assert asker("2001:db8::1") == asker("2001:db8::2") != asker("2001:db8:0:1::1")
+    assert asker("127.0.0.1") == asker("::1") == Asker("")
+    assert asker("198.51.100.7", "li") == Asker("li", member=True)
+    client, services = world
+    rows = services.datastore
+    name = of(rows, "A/1").id
+    here = Asker("testclient")  # as the test client calls itself
+    taken = [rows.stream(here) for _ in range(8)]
+    try:
+        for door in (f"/datastore/dump/{name}", f"/datastore/dump/{name}?format=parquet"):
+            assert client.get(door).status_code == 429
+    finally:
+        for ends in taken:
+            ends()
 
 
 def test_long_answers_have_places_like_downloads(world: tuple[TestClient, Services]) -> None:

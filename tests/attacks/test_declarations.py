@@ -24,6 +24,9 @@ from catalog.declaration import (
 from catalog.interchange.declared import DECLARATIONS, register_declared
 from catalog.registry.record import Access, Item
 from catalog.registry.registry import Registry, create, opened
+from catalog.registry.undeclared import undeclared
+from catalog.search.find import Search
+from catalog.search.query import Query
 from catalog.workflows.node_pins import PINS
 from exchange.holdings import Holdings
 from exchange.ports import Registration
@@ -165,6 +168,50 @@ def test_a_tombstone_stands_and_keeps_nothing_else_out(world: World, registry: R
     assert register_declared(registry, *declared(world, holds(world), again), both) == 1
     assert registry.entry("nodes", "mid/visits").state == "withdrawn"
     assert registry.entry("nodes", "mid/second").state == "registered"
+
+
+def test_a_node_that_declares_no_longer_erases_nothing(
+    world: World, registry: Registry, tmp_path: Path
+) -> None:
+    second = replace(world.dataset, name="second")
+    known = digests(world) | {dataset_digest(second): second}
+    more = replace(holds(world), name="second", dataset_digest=dataset_digest(second))
+    register_declared(registry, *declared(world, holds(world), more), known)
+    register_declared(registry, *declared(world, name="east"), known)
+    # A name that begins as another's does is another's.
+    registry.register([record(source="nodes", identifier="mid/x/visits")])
+
+    def marked() -> list[str]:
+        with registry.database.read() as connection:
+            return [each.identifier for each in undeclared(connection)]
+
+    assert marked() == []
+    register_declared(registry, *declared(world, holds(world), at=NOW + 5), known)
+    assert marked() == ["mid/second"]
+    entry = registry.entry("nodes", "mid/second")
+    assert entry.state == "registered"
+    assert entry.undeclared_since is not None
+    assert registry.count() == 4
+    assert Search(registry.database).find(Query("")).total == 4
+    # The same word again is no write; all of it gone is all of it marked, of this node alone.
+    before = registry.database.revision(), entry
+    register_declared(registry, *declared(world, holds(world), at=NOW + 6), known)
+    assert registry.entry("nodes", "mid/second") == before[1]
+    key = world.people["mid"].key
+    nothing = declare(key, "mid", [], NOW + 7)
+    register_declared(registry, read_declaration(nothing, "mid", key.public), nothing, known)
+    assert set(marked()) == {"mid/second", "mid/visits"}
+    said = " ".join(
+        CliRunner().invoke(app, ["undeclared", "--dir", str(tmp_path / "c")]).output.split()
+    )
+    assert "veil catalog withdraw mid/second --source nodes" in said
+    said = CliRunner().invoke(app, ["show", "mid/visits", "--dir", str(tmp_path / "c")]).output
+    assert "no longer declares it since" in said
+    # The catalog decides; what is declared again is marked no longer.
+    registry.withdraw("nodes", "mid/second", reason="不再持有", who="数据局")
+    register_declared(registry, *declared(world, holds(world), at=NOW + 8), known)
+    assert marked() == []
+    assert registry.entry("nodes", "mid/visits").undeclared_since is None
 
 
 def test_the_latest_word_counts_and_a_bad_one_stops_no_other(

@@ -21,8 +21,10 @@ import pytest
 from pyarrow import fs
 
 import desensitize
+from catalog.publishing import compromised as compromised_module
 from catalog.publishing import publish as publish_module
 from catalog.publishing import signers
+from catalog.publishing.compromised import compromised
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
 from catalog.publishing.revoked import take_revocation
@@ -34,6 +36,7 @@ from catalog.registry.entries import entry
 from catalog.registry.registry import Registry, create, opened
 from desensitize.attesting.synthetic import TYPES as SYNTHETIC
 from protos.data_integrity import secure
+from protos.did_key import fingerprint_of
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, POLICE, record
@@ -253,6 +256,62 @@ def test_a_removed_signer_has_not_signed(catalog: Registry, publishing: World) -
         signers.remove(catalog, 1, by="x", reason="x")
     enrol(catalog, HEALTH.code, publishing.dids["signer"], "signer")
     assert publish(catalog, publishing.release, "local", "YL/001").number == 1
+
+
+def test_a_compromised_key_takes_with_it_what_rests_on_it(
+    catalog: Registry, publishing: World, release: Path, tmp_path: Path
+) -> None:
+    # One version on its attestation, one on its sign-off; the key serves the police, too.
+    publish(catalog, publishing.release, "local", "YL/001")
+    enrol(catalog, POLICE.code, publishing.dids["steward"], "steward")
+    named(publishing, release, "YL/003")
+    publish(catalog, release, "local", "YL/003", sign_offs=[publishing.sign_off(tmp_path / "s")])
+    both = [("YL/001", 1, "published"), ("YL/003", 1, "published")]
+    # Who leaves has signed in good faith.
+    signers.remove(catalog, 1, by="数据局", reason="离职")
+    signers.remove(catalog, 2, by="数据局", reason="离职")
+    assert public(catalog) == both
+    # The steward's key was stolen; it is heard of after he left. What was public before stays.
+    later = catalog.now() + 60
+    assert compromised(catalog, 2, by="数据局", reason="被盗", since=later) == []
+    assert public(catalog) == both
+    [gone] = compromised(catalog, 2, by="数据局", reason="被盗")
+    assert gone.identifier == "YL/003"
+    assert public(catalog) == [both[0], ("YL/003", 1, "unpublished")]
+    assert compromised(catalog, 2, by="数据局", reason="被盗", since=later) == []
+    with catalog.database.read() as connection:
+        mine = signers.signers(connection, key=fingerprint_of(publishing.dids["steward"]))
+        [first] = signers.signers(connection, number=1)
+    assert [(s.department, s.compromised_from, s.removed_at is None) for s in mine] == [
+        (HEALTH.code, 0, False), (POLICE.code, 0, False),
+    ]  # fmt: skip
+    assert first.compromised_from is None
+    # For good, for everybody.
+    for department in (HEALTH.code, POLICE.code):
+        with pytest.raises(InputError, match="compromised"):
+            enrol(catalog, department, publishing.dids["steward"], "steward")
+    [gone] = compromised(catalog, 1, by="数据局", reason="被盗")
+    assert (gone.identifier, objects(catalog)) == ("YL/001", [])
+    assert "publish.signer" in refused(catalog, publishing.release)
+    with pytest.raises(InputError, match="no signer 99"):
+        compromised(catalog, 99, by="数据局", reason="被盗")
+
+
+def test_killed_between_the_key_and_the_bytes_it_is_run_again(
+    catalog: Registry, publishing: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(catalog, publishing.release, "local", "YL/001")
+
+    def killed(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compromised_module, "unpublish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            compromised(catalog, 1, by="数据局", reason="被盗")
+    assert "publish.signer" in refused(catalog, publishing.release)
+    assert len(compromised(catalog, 1, by="数据局", reason="被盗")) == 1
+    assert objects(catalog) == []
 
 
 def test_a_signer_out_of_his_term(catalog: Registry, publishing: World) -> None:

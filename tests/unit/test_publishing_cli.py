@@ -48,8 +48,13 @@ def test_signers_come_and_go_and_are_listed(publishing: World, tmp_path: Path) -
     assert [(each["role"], each["removed_reason"]) for each in found] == [
         ("signer", "离职"), ("steward", None), ("chief", None), ("signer", None),
     ]  # fmt: skip
+    say("signers", "remove", 2, "--by", "数据局", "--reason", "被盗", "--compromised", *catalog)
     said = say("signers", "list", *catalog)
     assert "离职" in said
+    assert "compromised" in said
+    with pytest.raises(InputError, match="--since goes with --compromised"):
+        say("signers", "remove", 3, "--by", "我", "--reason", "x", "--since", "2026-01-01",
+            *catalog)  # fmt: skip
     assert "enrolled" in said
 
 
