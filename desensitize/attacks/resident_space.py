@@ -18,7 +18,6 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from desensitize.divisions import divisions
 from desensitize.recognisers.digits import Bytes, Ints, Mask
@@ -119,6 +118,8 @@ def _place_of_check() -> Ints:
 
 def _distinct(*columns: Ints) -> tuple[Ints, Ints]:
     """First place of each distinct row, and which of these each row is."""
+    import pandas as pd  # here, not for everybody who only names an attack
+
     member, width = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:
         codes, values = pd.factorize(column)

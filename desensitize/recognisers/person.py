@@ -8,6 +8,7 @@ their parts. A name in a sentence has no form of its own, so free text needs a c
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -29,16 +30,22 @@ _H: Final = "[一-鿿]"
 _COMPOUND: Final = "|".join(COMPOUND_SURNAMES)
 _NAME: Final = f"(?:(?:{_COMPOUND}){_H}{{1,2}}|[{SURNAMES}]{_H}{{1,2}})"
 _MINORITY: Final = f"{_H}{{2,10}}(?:[·•]{_H}{{2,10}}){{1,3}}"
-_BEGINNINGS: Final = pa.array(sorted(NOT_BEGINNINGS), pa.string())
-_WORDS: Final = pa.array(sorted(NOT_NAMES), pa.string())
 _CUES: Final = "|".join(sorted(CUES, key=len, reverse=True))
+
+
+@cache  # not at import: pyarrow's first array imports pandas, for 0.2 s
+def _lists() -> tuple[pa.StringArray, pa.StringArray]:
+    """Words that are no names, and beginnings of such."""
+    words, beginnings = sorted(NOT_NAMES), sorted(NOT_BEGINNINGS)
+    return pa.array(words, pa.string()), pa.array(beginnings, pa.string())
 
 
 def check(values: pa.StringArray) -> Mask:
     """Which values are no word of the lists, and begin and end like none."""
-    words = pc.is_in(values, _WORDS).to_numpy(zero_copy_only=False)
+    no_names, beginnings = _lists()
+    words = pc.is_in(values, no_names).to_numpy(zero_copy_only=False)
     ends = pc.match_substring_regex(values, f"[{NOT_LAST}]$").to_numpy(zero_copy_only=False)
-    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), _BEGINNINGS)
+    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), beginnings)
     return np.asarray(~words & ~ends & ~begins.to_numpy(zero_copy_only=False))
 
 
