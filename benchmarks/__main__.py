@@ -26,6 +26,7 @@ BENCHMARKS = (
     ("masking", "a policy of 12 columns beside polars and presidio-anonymizer"),
     ("catalog_search", "search of the catalog beside FTS5's tokenizers and tantivy"),
     ("portal", "pages of the portal over a catalog of a province"),
+    ("harvest", "feeds and their harvest beside a plain rdflib loop"),
     ("access", "data calls that are authorised and audited"),
     ("growth", "every verb of the pipeline from ten thousand rows to a million"),
     ("generalise", "levels of least loss beside pandas and ARX's recorded figures"),

@@ -29,7 +29,8 @@ from desensitize.policy import PublishPolicy
 from desensitize.policy_file import parse_policy, read_policy
 from desensitize.proposal import proposal
 from desensitize.releasing.facts import read_copy
-from desensitize.releasing.run import Stages, run
+from desensitize.releasing.run import run
+from desensitize.releasing.stages import Stages
 from desensitize.releasing.synthetic import synthesise
 from desensitize.reporting.write import report
 from desensitize.risks import RiskReport, measure

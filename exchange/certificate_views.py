@@ -18,7 +18,7 @@ from protos import terminal
 from protos.bounded_file import read_bounded
 from protos.faults import UnavailableError
 from protos.identity import unverified_claims
-from protos.language import Text
+from protos.language import Text, joined
 
 MOST_BYTES: Final = 64 << 20
 
@@ -102,7 +102,11 @@ def show_verification(report: Report, *, ours: bool = True) -> None:
         ours: Whether it is a bundle.
     """
     show_checks(report, _BROKEN)
-    if report.ok:
+    if report.ok and report.lacking:
+        lacking = joined((check.name for check in report.lacking), Text(" · ", "、"))
+        said = Text(f"– {_INCOMPLETE.en}: {lacking.en}", f"– {_INCOMPLETE.zh}：{lacking.zh}")
+        terminal.say(said, style=terminal.BAD, hang=2)
+    elif report.ok:
         unasked = any(check.ok is None for check in report.checks)
         terminal.done(_HOLDS_PARTLY if unasked else _HOLDS)
     terminal.say(_SCOPE if ours else _FOREIGN_SCOPE, style=terminal.SOFT)
@@ -168,6 +172,12 @@ _SEEN: Final = Text("Has seen", "已见条目数")
 _COSIGNED: Final = Text("Cosigned this one", "会签本检查点")
 _NOT_YET: Final = Text("not yet", "尚未")
 _NOT_YET_ISSUED: Final = Text("not yet its turn", "待签发")
+_INCOMPLETE: Final = Text(
+    "Incomplete, the file lacks what the certificate names (ask for the one that show --linked "
+    "writes, or be content with --partial)",
+    "不完整，文件缺少证书所指明的内容"
+    "（请索取以 show --linked 写出的文件，或加 --partial 接受部分核验）",
+)
 _BROKEN: Final = Text("The certificate does not hold", "证书不成立")
 _HOLDS: Final = Text("Everything holds.", "全部成立。")
 _HOLDS_PARTLY: Final = Text(

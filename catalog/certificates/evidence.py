@@ -26,6 +26,13 @@ class NotAskedError(Exception):
         self.said = said
 
 
+class AbsentError(NotAskedError):
+    """A check that cannot be made, as the file lacks what its certificate names.
+
+    A reader who brings no key knows it; what is left out was decided by whoever handed the file in.
+    """
+
+
 @dataclass(frozen=True)
 class Trust:
     """What a reader brings: public keys, and the time.

@@ -16,12 +16,14 @@ class Check:
         ok: True, False, or None where it could not be asked.
         what: What was found, or what is wrong and where, or why it was not asked.
         remark: Whether it holds, and a reader must know something nevertheless.
+        absent: Whether it could not be asked as the file lacks what it names.
     """
 
     name: Text
     ok: bool | None
     what: Words
     remark: bool = False
+    absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Report:
     def complete(self) -> bool:
         """Whether every question was asked and answered well, without a remark."""
         return all(check.ok and not check.remark for check in self.checks)
+
+    @property
+    def lacking(self) -> tuple[Check, ...]:
+        """The checks that could not be made, as the file lacks what it names."""
+        return tuple(check for check in self.checks if check.absent)
 
     @property
     def failures(self) -> tuple[Check, ...]:

@@ -11,7 +11,14 @@ from typing import Final
 
 from catalog.certificates import envelope
 from catalog.certificates.bundle import Bundle
-from catalog.certificates.evidence import NO_POLICY, Evidence, NotAskedError, Trust, day
+from catalog.certificates.evidence import (
+    NO_POLICY,
+    AbsentError,
+    Evidence,
+    NotAskedError,
+    Trust,
+    day,
+)
 from catalog.certificates.grants import SKEW_S
 from catalog.certificates.kinds import (
     KINDS,
@@ -78,7 +85,7 @@ def _ask(name: Text, question: Callable[[Evidence], Words], evidence: Evidence) 
     try:
         return Check(name, ok=True, what=question(evidence))
     except NotAskedError as reason:
-        return Check(name, ok=None, what=reason.said)
+        return Check(name, ok=None, what=reason.said, absent=isinstance(reason, AbsentError))
     except VeilError as error:
         return Check(name, ok=False, what=error.said)
 
@@ -162,7 +169,7 @@ def _about(evidence: Evidence) -> Words:
     if not isinstance(evidence.subject, Authorisation | Circulation):
         return Text("it is about no other document", "不涉及其他文件")
     if not evidence.bundle.document:
-        raise NotAskedError(Text("the document is not in the bundle", "证书文件中没有附带该文件"))
+        raise AbsentError(Text("the document is not in the bundle", "证书文件中没有附带该文件"))
     mine, document = evidence.credential, check_source(evidence.subject, evidence.bundle.document)
     times = (document.valid_from, document.valid_until)
     if isinstance(evidence.subject, Authorisation) and (mine.valid_from, mine.valid_until) != times:
@@ -185,10 +192,13 @@ def _linked(evidence: Evidence) -> Words:
     wanted = set(subject.registrations)
     wanted |= set(subject.authorisations) if isinstance(subject, Circulation) else set()
     held: dict[str, Authorisation | Registration] = {}
+    bare: set[str] = set()
     made = _made_at(evidence)
     for bundle in evidence.bundle.linked:
         there = _held(bundle, evidence.trust, made)
         held[there.credential.id] = _linked_as(subject, there)
+        if _lacks_document(there):
+            bare.add(there.credential.id)
     granted = [each.grant.issuer for each in held.values() if isinstance(each, Authorisation)]
     if len(set(granted)) != len(granted):
         raise TrustError(
@@ -197,8 +207,15 @@ def _linked(evidence: Evidence) -> Words:
         )
     missing = sorted(wanted - held.keys())
     if missing:
-        raise NotAskedError(
+        raise AbsentError(
             Text(f"not in the bundle: {', '.join(missing)}", f"未附带：{'、'.join(missing)}")
+        )
+    if bare:  # unseen, it may be no grant at all, or one that ended otherwise
+        raise AbsentError(
+            Text(
+                f"without its document: {', '.join(sorted(bare))}",
+                f"未附其文件：{'、'.join(sorted(bare))}",
+            )
         )
     titles = {identifier: TITLES[kind_of(each)] for identifier, each in held.items()}
     return joined(
@@ -208,6 +225,10 @@ def _linked(evidence: Evidence) -> Words:
         ),
         Text(", ", "，"),
     )
+
+
+def _lacks_document(evidence: Evidence) -> bool:
+    return isinstance(evidence.subject, Authorisation) and not evidence.bundle.document
 
 
 def _held(bundle: Bundle, trust: Trust, used_at: int) -> Evidence:

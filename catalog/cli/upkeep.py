@@ -55,8 +55,10 @@ def upgrade(directory: CatalogDirectory = DEFAULT) -> None:
 
 @app.command(
     help=said(
-        "Fill a catalog with a made-up province: 21 cities, 41,600 datasets.",
-        "用虚构省份的目录填充：21 个地市、41,600 个数据资源。",
+        "Fill a catalog with a made-up province: 21 cities, 41,600 datasets; and two more with "
+        "public rows, which pass the publishing gate as everybody's do.",
+        "用虚构省份的目录填充：21 个地市、41,600 个数据资源；另有两个含公开数据的资源，"
+        "与任何数据一样须通过发布门禁。",
     )
 )
 def sample(
@@ -67,6 +69,10 @@ def sample(
     seed: Annotated[
         int, typer.Option(help=said("Another seed, other datasets.", "随机种子。"))
     ] = 1,
+    rows: Annotated[
+        bool,
+        typer.Option(help=said("Whether to publish rows.", "是否公开示例数据。")),
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +86,7 @@ def sample(
     """Makes the province's records and registers them, or writes them to a file."""
     from catalog.interchange.exporting import export_file
     from catalog.province.build import province, uses_of
+    from catalog.province.opening import Opening
     from catalog.registry.registry import create
     from protos import terminal
 
@@ -91,8 +98,10 @@ def sample(
     title = Text("Registering the province …", "正在登记示例省份……")
     with opened(directory) as registry, terminal.row_progress(title) as told:
         records = list(province(datasets, seed))
-        registry.register(records, told)
-        registry.count_uses(uses_of(records, seed))
+        with Opening(registry, seed if rows else None) as opening:
+            registry.register([*records, *opening.records], told)
+            registry.count_uses(uses_of(records, seed))
+            opening.publish()
     total, offices = len(records), len({record.provider for record in records})
     terminal.done(
         Text(
@@ -102,6 +111,15 @@ def sample(
             f"试试检索：veil catalog search 医疗 --dir {directory}",
         )
     )
+    if opening.records:
+        terminal.say(
+            Text(
+                f"Public rows: {len(opening.records)} datasets. "
+                f"See them: veil catalog published --dir {directory}",
+                f"已公开数据的资源：{len(opening.records)} 个。"
+                f"查看：veil catalog published --dir {directory}",
+            )
+        )
 
 
 @app.command(help=said("Make the search index anew.", "重建检索索引。"))

@@ -10,7 +10,7 @@ page shows the command to run there.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -35,8 +35,6 @@ from protos.faults import LoginError, VeilError
 from protos.language import Text
 
 router = APIRouter(include_in_schema=False)
-_SHOWN: Final = 100
-"""Cases of a kind that are looked at for what waits."""
 _FORM_BYTES: Final = 512 << 10
 _LISTS: Final = frozenset({"names", "datasets", "tokens"})
 """Forms of fields that are typed one a line."""
@@ -54,6 +52,21 @@ class Line:
 
     workflow: Workflow
     case: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Some:
+    """The newest cases of a kind.
+
+    Attributes:
+        workflow: Their kind.
+        total: How many there are.
+        lines: The newest.
+    """
+
+    workflow: Workflow
+    total: int
+    lines: list[Line]
 
 
 @dataclass(frozen=True)
@@ -84,8 +97,8 @@ def workbench(visit: Annotated[Visit, Depends(visiting("me.read"))]) -> Response
     readable = [each for each in WORKFLOWS if visit.caller.reach(each.read) not in {None, "open"}]
     return visit.page(
         "workbench",
-        waiting=[line for each in readable for line in _waiting(visit, each)],
-        mine=[line for each in readable for line in _lines(visit, each, Filter(mine=True))],
+        waiting=_some(visit, readable, Filter(waiting=True)),
+        mine=_some(visit, readable, Filter(mine=True)),
         kinds=readable,
         openable=[each for each in WORKFLOWS if visit.caller.reach(each.first.action) is not None],
         department=_department(visit, visit.caller.department),
@@ -93,23 +106,13 @@ def workbench(visit: Annotated[Visit, Depends(visiting("me.read"))]) -> Response
     )
 
 
-def _waiting(visit: Visit, workflow: Workflow) -> Iterator[Line]:
-    cases, caller = visit.services.cases, visit.caller
-    found = find(cases.registry, cases.clocks, workflow, caller, Filter(limit=_SHOWN))
-    for case in found.cases:
-        turn = workflow.state(case.state).turn
-        mine = {"owner": case.owner, "counterpart": case.counterpart}.get(turn or "")
-        ours = turn == "department" and case.department == caller.department
-        if (mine or None) == caller.account or (ours and any(_doings(workflow, case, visit))):
-            yield Line(workflow, views.brief(cases, workflow, case, caller))
-
-
-def _lines(visit: Visit, workflow: Workflow, wanted: Filter) -> list[Line]:
-    cases = visit.services.cases
-    found = find(cases.registry, cases.clocks, workflow, visit.caller, wanted)
-    return [
-        Line(workflow, views.brief(cases, workflow, case, visit.caller)) for case in found.cases
-    ]
+def _some(visit: Visit, kinds: Iterable[Workflow], wanted: Filter) -> list[Some]:
+    cases, found = visit.services.cases, []
+    for each in kinds:
+        page = find(cases.registry, cases.clocks, each, visit.caller, wanted)
+        lines = [Line(each, views.brief(cases, each, c, visit.caller)) for c in page.cases]
+        found.append(Some(each, page.total, lines))
+    return found
 
 
 def _doings(workflow: Workflow, case: Case, visit: Visit) -> Iterator[Doing]:
@@ -125,15 +128,18 @@ def _pages(workflow: Workflow) -> None:
     def listed(
         visit: Annotated[Visit, Depends(visiting(workflow.read))],
         state: Annotated[str, Query(max_length=32)] = "",
+        only: Literal["", "waiting", "mine"] = "",
         cursor: Annotated[str, Query(pattern="^([0-9a-f]{16})?$")] = "",
     ) -> Response:
         cases = visit.services.cases
-        wanted = Filter(state=state, cursor=cursor)
+        wanted = Filter(state=state, waiting=only == "waiting", mine=only == "mine", cursor=cursor)
         found = find(cases.registry, cases.clocks, workflow, visit.caller, wanted)
         lines = [
             Line(workflow, views.brief(cases, workflow, each, visit.caller)) for each in found.cases
         ]
-        return visit.page("cases", workflow=workflow, lines=lines, found=found, state=state)
+        return visit.page(
+            "cases", workflow=workflow, lines=lines, found=found, state=state, only=only
+        )
 
     def show(
         case: Identifier, visit: Annotated[Visit, Depends(visiting(workflow.read))]

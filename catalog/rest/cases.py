@@ -53,12 +53,13 @@ def reading(workflow: Workflow) -> APIRouter:
         identifier: Word = "",
         overdue: bool = False,
         mine: bool = False,
+        waiting: bool = False,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 20,
         cursor: Annotated[str, Query(pattern="^([0-9a-f]{16})?$")] = "",
     ) -> dict[str, Any]:
         """Lists cases, the newest first; with source and identifier those about a dataset."""
         dataset = (source, identifier) if source and identifier else None
-        wanted = Filter(state, department, dataset, overdue, mine, limit, cursor)
+        wanted = Filter(state, department, dataset, overdue, mine, waiting, limit, cursor)
         found = find(services.registry, services.cases.clocks, workflow, caller, wanted)
         return {
             "total": found.total,

@@ -15,6 +15,7 @@ from catalog.workflows.case import Case, case_of
 from catalog.workflows.clocks import Clocks
 from catalog.workflows.model import Workflow
 from catalog.workflows.tables import CaseDatasetRow, CaseRow
+from catalog.workflows.waiting import waits_for
 from protos.faults import InputError, MissingError
 from protos.language import Text
 
@@ -31,6 +32,7 @@ class Filter:
         dataset: Source and identifier of a dataset that they are about.
         overdue: Only those whose days are over.
         mine: Only those that the caller has opened, or is the other side of.
+        waiting: Only those that wait for the caller.
         limit: Most on a page.
         cursor: From the page before.
     """
@@ -40,6 +42,7 @@ class Filter:
     dataset: tuple[str, str] | None = None
     overdue: bool = False
     mine: bool = False
+    waiting: bool = False
     limit: int = 20
     cursor: str = ""
 
@@ -152,6 +155,8 @@ def _filters(
         found.append(CaseRow.department == wanted.department)
     if wanted.mine:
         found.append(_mine(caller))
+    if wanted.waiting:
+        found.append(waits_for(workflow, clocks, caller, now))
     if wanted.dataset is not None:
         source, identifier = wanted.dataset
         found.append(exists().where(

@@ -29,7 +29,7 @@ from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, Release, read_copy
 from desensitize.releasing.files import at, population_of
 from desensitize.releasing.originals import original as opened_original
-from desensitize.releasing.run import ATTACKING, MEASURING, SCANNING, Stages
+from desensitize.releasing.stages import ATTACKING, MEASURING, SCANNING, Stages
 from desensitize.salt import Salt, salt_of
 from protos.faults import TrustError
 from protos.language import Text

@@ -67,7 +67,8 @@ _LIKE_NAMES: Final = (
     "宁夏 甘肃 广州 贵州 海南 湖南 河南 陕西 吉林 石家庄 乌鲁木齐 华为 金融 "
     "初中 初级 康复 温度 湿度 花卉 暴雨 冷冻 冷藏 米饭 牛肉 牛奶 鱼类 水产 "
     "麻醉 皮肤 步骤 查询 来源 来访 查看 边境 古代 房产 房屋 车间 祖国 卫生 "
-    "山地 经办 经手 容量 容器 花费 明天 全天 全日制 关注 万元 万人 万能"
+    "山地 经办 经手 容量 容器 花费 明天 全天 全日制 关注 万元 万人 万能 "
+    "司机 董事 商家 商户 别名 游客 车牌 党员 干部 家属"
 )
 NOT_NAMES: Final = frozenset(_LIKE_NAMES.split())
 """Words that begin with a surname's character and have the length of a name."""

@@ -23,6 +23,7 @@ from desensitize.releasing.facts import (
     RescanFacts,
 )
 from desensitize.releasing.files import names
+from desensitize.releasing.headers import values_in
 from desensitize.releasing.masked import ORIGINAL, Masked
 from desensitize.risks import RiskReport, asked
 from desensitize.scanning.finder import find
@@ -85,10 +86,12 @@ def _listed(directory: Path, policy: PublishPolicy) -> dict[str, dict[str, int]]
         if (directory / name).is_file()  # synthetic rows bring none along
     }
     found: dict[str, dict[str, int]] = {}
-    for name, listed in {**texts, POLICY: tuple(policy.columns)}.items():
+    for name, listed in texts.items():
         hits = [hit for hit in find(listed) if hit.recogniser.role == "direct"]
         if cells := {(hit.cell, hit.recogniser.name) for hit in hits}:
             found[name] = dict(Counter(kind for _, kind in cells))
+    if headers := values_in(policy):
+        found[POLICY] = dict(Counter(headers.values()))
     return found
 
 

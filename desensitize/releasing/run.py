@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
+from desensitize.attesting.gate import gate
 from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, read_keys
@@ -25,16 +25,13 @@ from desensitize.releasing.facts import (
     write_manifest,
 )
 from desensitize.releasing.files import placed
+from desensitize.releasing.headers import check_headers
 from desensitize.releasing.masked import from_file, from_object
 from desensitize.releasing.record import record
+from desensitize.releasing.stages import ATTACKING, MEASURING, SCANNING, Stages
 from desensitize.salt import check_beside, new_salt, place_of_salt, read_salt, write_salt
 from protos.faults import PolicyError
 from protos.language import Text
-
-Stages = Callable[[Text], Progress | None]
-SCANNING: Final = Text("Scanning the output", "正在复扫输出")
-MEASURING: Final = Text("Measuring its risk", "正在度量风险")
-ATTACKING: Final = Text("Attacking it", "正在进行攻击测试")
 
 
 def run(
@@ -85,15 +82,16 @@ def run(
         InputError: The policy, the keys, the salt or the data are wrong, ``out`` exists, or an
             earlier release is of another dataset.
         TrustError: The file of keys or of the salt is open to others, or a key is weak.
-        PolicyError: The scan of the output found a direct identifier, a model does not hold of it,
-            or an attack defeats it: nothing is published. Or the gate refuses what was made: the
-            directory stays, without an attestation.
+        PolicyError: A name of a column is somebody's value, the scan of the output found a direct
+            identifier, a model does not hold of it, or an attack defeats it: nothing is published.
+            Or the gate refuses what was made: the directory stays, without an attestation.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
     rules = policy if isinstance(policy, PublishPolicy) else read_policy(policy)
     keys = token_keys if isinstance(token_keys, TokenKeys) else TokenKeys()
     if isinstance(token_keys, str | os.PathLike):
         keys = read_keys(Path(token_keys))
+    check_headers(rules)
     keys.check(rules.domains)
     if signing_key is not None:
         read_signing_key(Path(signing_key))  # said before the work, not after it
@@ -137,8 +135,6 @@ def run(
         if known is None:  # before the release has its name: one without a salt is worth nothing
             write_salt(secret, salt_file)
     if signing_key is not None:
-        from desensitize.attesting.gate import gate  # which knows what a release is
-
         gated = gate(
             out, original=data, signing_key=signing_key, earlier=earlier, valid_days=valid_days,
             policy=None if isinstance(policy, PublishPolicy) else policy,

@@ -26,9 +26,10 @@ from desensitize.releasing.facts import (
     sha256_of,
     write_manifest,
 )
+from desensitize.releasing.headers import check_headers
 from desensitize.releasing.reading import in_child, opened, unchanged
 from desensitize.releasing.record import versions
-from desensitize.releasing.run import SCANNING, Stages
+from desensitize.releasing.stages import SCANNING, Stages
 from desensitize.synthesis.facts import StewardFigures, Synthesised
 from desensitize.synthesis.spec import asked
 from desensitize.synthesis.write import write_synthetic
@@ -105,6 +106,7 @@ def synthesise(
     rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
     wanted = asked(rules.synthesis, epsilon, delta, rows)
     final = Path(out)
+    check_headers(rules)
     check_final(final)
     key = None if signing_key is None else read_signing_key(Path(signing_key))
     begins = stages or (lambda _: None)

@@ -15,7 +15,7 @@ from exchange.cluster import PEOPLE, Running
 from exchange.federation import Federation
 from exchange.processes import alive
 from protos import terminal
-from protos.language import Text, both, joined
+from protos.language import Text, both, joined, language
 
 _NAME = Text("Name", "名称")
 _STATE = Text("State", "状态")
@@ -82,6 +82,24 @@ def show_people(running: Sequence[Running], directory: Path, department: str) ->
         f"veil demand submit --key-file {people / 'wang.key'} --department {department} "
         f'--title "{_TITLE}" --text "{_WANTED}"'
     )
+
+
+def show_rows(running: Sequence[Running], catalog: Path) -> None:
+    """The pages of what is public in the catalog."""
+    from catalog.portal.links import link
+    from catalog.publishing.listing import publications
+    from catalog.registry.registry import opened
+
+    (server,) = [part.catalog for part in running if part.catalog]
+    with opened(catalog) as registry, registry.database.read() as connection:
+        public = publications(connection)
+    terminal.say(
+        Text("Data with rows, to look at, to download and to query:",
+             "含公开数据的资源，可预览、下载和查询：")
+    )  # fmt: skip
+    for each in public:
+        page = link(language(), "dataset", each.source, each.identifier)
+        typer.echo(f"{server}{page}  {each.name}")
 
 
 def show_federation(federation: Federation) -> None:

@@ -58,7 +58,7 @@ def up(
     from catalog.sample_catalog import fill
     from exchange.cluster import CATALOG, Cluster
     from exchange.cluster_config import load_cluster_config
-    from exchange.commands.tables import show_cluster, show_people
+    from exchange.commands.tables import show_cluster, show_people, show_rows
     from protos import terminal
 
     cluster = Cluster(directory)
@@ -98,6 +98,7 @@ def up(
                 f"登录工作台前先建账号：veil account add 账号 --role administrator --dir {people}",
             )
         )
+        show_rows(running, people)
         show_people(running, directory, wanted.department[0].name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from protos.language import Text
 if TYPE_CHECKING:
     from catalog.certificates.report import Report
     from protos.cards import Pins
+
+INCOMPLETE: Final = 3
 
 app = typer.Typer(add_completion=False)
 
@@ -61,8 +63,24 @@ def verify(
             )
         ),
     ] = None,
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help=str(
+                Text(
+                    "Accept a certificate whose file lacks what it names.",
+                    "证书文件缺少其所指明的内容时也予以接受。",
+                )
+            ),
+        ),
+    ] = False,
 ) -> None:
-    """Checks every signature and figure, and says what failed and where."""
+    """Checks every signature and figure, and says what failed and where.
+
+    Exit codes: 0 if nothing is wrong; 1 if something does not hold; 3 if a bundle lacks what its
+    certificate names, as whoever hands it in must not decide what is looked at.
+    """
     document, content = _read(file)
     trusted = _pins(pins)
     if isinstance(document, dict) and document.get("type") == "veil-certificate-bundle":
@@ -73,6 +91,8 @@ def verify(
         report = _receipt(document, trusted, table)
     if not report.ok:
         raise typer.Exit(1)
+    if report.lacking and not partial:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _receipt(document: object, pins: Pins | None, table: Path | None) -> Report:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from catalog.certificates import status
 from catalog.certificates.bundle import Bundle
@@ -20,6 +22,7 @@ from catalog.certificates.verification import verify, verify_bundle
 from catalog.transparency.checkpoints import cosigned, read_proof
 from catalog.transparency.notes import LOG, read_note
 from catalog.transparency.policy import NONE
+from exchange.commands.verify import INCOMPLETE, app
 from protos.canonical import canonical
 from protos.faults import TrustError
 from protos.signing import IdentityKey, Pins
@@ -255,6 +258,32 @@ def test_a_linked_certificate_of_another_dataset_does_not_count(tmp_path: Path) 
     report = verify(revoked, office.trust())
     assert failed(report) == ["Certificates it leads to"]
     assert "revoked" in str(report.failures[0].what)
+
+
+def test_what_was_left_out_of_a_bundle_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = Office(tmp_path)
+    _, _, result = office.chain()
+    office.cosign()
+    whole = office.office.bundle(result, linked=True)
+    assert verify(whole, office.trust()).complete
+    bare = tuple(replace(each, document="") for each in whole.linked)
+    for stripped, question in (
+        (replace(whole, document=""), "Fits what it is about"),
+        (replace(whole, linked=()), "Certificates it leads to"),
+        (replace(whole, linked=whole.linked[1:]), "Certificates it leads to"),
+        (replace(whole, linked=bare), "Certificates it leads to"),
+    ):
+        report = verify(stripped, office.trust())
+        assert [check.name.en for check in report.lacking] == [question]
+    monkeypatch.setattr("time.time", lambda: NOW)
+    (tmp_path / "stripped.json").write_bytes(replace(whole, document="", linked=()).to_bytes())
+    (tmp_path / "whole.json").write_bytes(whole.to_bytes())
+    run = partial(typer.main.get_command(app), standalone_mode=False)
+    assert run([str(tmp_path / "stripped.json")]) == INCOMPLETE
+    assert not run([str(tmp_path / "stripped.json"), "--partial"])
+    assert not run([str(tmp_path / "whole.json")])  # without keys: that is the reader's choice
 
 
 def test_every_changed_character_is_found(office: Office) -> None:

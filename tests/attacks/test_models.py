@@ -57,6 +57,13 @@ def test_four_alike_who_have_the_same_are_no_secret() -> None:
 
 
 SPELT = ["HIV", "hiv", "Ｈｉｖ ", "H.I.V.", "hiv", "HIV"]
+GROUPED = ["12,000", "12000", "12 000", "１２０００", "12，000", "12'000"]
+
+
+def test_one_sum_in_six_spellings_is_no_diversity() -> None:
+    people = pd.DataFrame({"q": list("aaaaaabbbbbb"), "s": GROUPED + ["5", "6", "7"] * 2})
+    [income] = desensitize.risk(people, ["q"], ["s"]).sensitive
+    assert (income.l, income.homogeneous_rows) == (1, 6)
 
 
 def test_one_illness_in_six_spellings_is_no_diversity(tmp_path: Path) -> None:

@@ -524,3 +524,35 @@ def test_headers_that_nobody_mentions_are_not_told_if_they_may_be_values(tmp_pat
     published = (tmp_path / "out" / "manifest.json").read_text("utf-8")
     for value in ("张伟", "440106199003071231", "8000"):
         assert not tells(published, value)
+
+
+HEADLESS = """dataset = "t"
+[columns.x]
+[columns."张伟"]
+type = "cn_person"
+role = "direct"
+[columns."欧阳娜娜"]
+role = "direct"
+[columns."440106199003071231"]
+[columns."司机"]
+type = "cn_person"
+role = "direct"
+[columns."成本"]
+[publish]
+methods = { x = "keep", "张伟" = { token = "ids" }, "成本" = "keep" }
+"""
+
+
+def test_headers_that_are_values_are_not_published_with_the_policy(tmp_path: Path) -> None:
+    """The policy names the first person, as `plan` wrote it: by a place only is it told."""
+    values = ("张伟", "欧阳娜娜", "440106199003071231")
+    table = pa.table({"x": ["a"], "成本": [7], "司机": ["王五"]} | {v: ["李四"] for v in values})
+    with pytest.raises(PolicyError, match=r"column 2 \(.*column 3 \(.*column 4 \(") as caught:
+        desensitize.run(table, policy=parse_policy(HEADLESS), out=tmp_path / "out", token_keys=KEYS)
+    assert caught.value.code == "release.header"
+    said = f"{caught.value} {caught.value.public} {caught.value.remedy}"
+    assert not [value for value in (*values, "column 5", "column 6") if value in said]
+    assert not list(tmp_path.iterdir())  # nothing at all, and no draft of it
+    told = HEADLESS + '[publish.gate]\nrescan = "report"\n'
+    made = desensitize.run(table, policy=parse_policy(told), out=tmp_path / "told", token_keys=KEYS)
+    assert made.rescan.hits["policy.toml"] == {"cn_person": 2, "cn_resident_id": 1}

@@ -29,7 +29,7 @@ from catalog.interchange.ckan import package
 from catalog.interchange.exporting import export_file
 from catalog.interchange.importing import import_file
 from catalog.province.build import province as made_up
-from catalog.registry.record import Relation
+from catalog.registry.record import Record, Relation
 from catalog.registry.registry import Registry
 from catalog.registry.withdrawal import read_tombstone
 from protos.faults import ConflictError, InputError, MissingError, UnavailableError, VeilError
@@ -126,6 +126,25 @@ def test_one_datum_one_source_holds_for_what_is_harvested(here: Registry, tmp_pa
     assert run.new == 1
     [conflict] = here.conflicts()
     assert conflict.claimant.code == HEALTH.code
+
+
+def test_our_own_feed_and_our_own_ckan_api_say_the_same(here: Registry, tmp_path: Path) -> None:
+    """Both are what other provinces read: one catalog, two doors, the same records."""
+    records = [replace(r, source="local") for r in made_up(30, 4)]
+    records.append(record("closed/1", "名单", opening=CLOSED))
+    with city(tmp_path / "city", records) as (url, registry):
+        by_feed, _ = read(here, harvest(here, f"{url}/catalog.jsonld?limit=10", "feed"))
+        by_ckan, _ = read(here, harvest(here, url, "ckan", dialect="ckan"))
+        known = {key for _, key in open_ones(registry)}
+    assert (by_feed.state, by_ckan.state) == ("complete", "complete")
+    assert by_feed.total == by_ckan.total == len(known)
+    assert problems_of(here, "feed") == problems_of(here, "ckan") == []
+    found: dict[str, dict[str, Record]] = {"feed": {}, "ckan": {}}
+    for each in here.records():
+        named = tuple(replace(r, source="x") for r in each.relations)
+        found[each.source][each.identifier] = replace(each, source="x", relations=named)
+    assert found["feed"].keys() == found["ckan"].keys() == known
+    assert found["feed"] == found["ckan"]
 
 
 @pytest.mark.parametrize("form", ["ttl", "jsonld", "xml"])

@@ -85,6 +85,26 @@ def test_a_demand_goes_from_form_to_answer(world: World) -> None:
     assert "<dt>答复内容</dt>" in shown, "the words of the step, not of the demand"
 
 
+def test_what_waits_is_found_however_old_it_is_and_counted(world: World) -> None:
+    oldest = demanded(world, title="最早的")
+    for _ in range(25):
+        demanded(world)
+    total = world.get("steward", "demands", waiting=True)["total"]
+    assert total >= 26
+    page = get(world, "steward", "").text
+    assert f'待我办理 <span class="soft">{total}</span>' in page
+    assert "demands?only=waiting" in page
+    assert "全部" in page
+    seen, path = "", "/demands?only=waiting"
+    while path:
+        text = get(world, "steward", path).text
+        seen += text
+        following = re.search(r'href="/zh/workbench(/demands[?][^"]*cursor=[^"]*)"', text)
+        path = html.unescape(following[1]) if following else ""
+    assert oldest in seen
+    assert world.get("li", "demands", waiting=True)["total"] == 0
+
+
 def test_what_an_officer_signs_has_a_command_and_no_form(world: World) -> None:
     case = demanded(world)
     page = get(world, "steward", case).text

@@ -36,7 +36,7 @@ def test_the_guide_does_what_it_says(
             if "province-pg" in words:
                 continue  # needs a server; tests/contract/test_registry.py has one
             if words[0] == "sample":
-                words += ["--datasets", "300"]
+                words += ["--datasets", "300", "--no-rows"]
             result = CliRunner().invoke(app, words)
             assert result.exit_code == 0, (line, result.output, result.exception)
             said += result.output

@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from catalog.workflows import taking, views
 from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.case import case_of
 from catalog.workflows.demands import DEMANDS
+from catalog.workflows.finding import Filter, find
+from catalog.workflows.tables import CaseRow
 from catalog.workflows.verifying import verify_all
 from tests.catalog_world import HEALTH, POLICE
+from tests.workflow_world import PEOPLE as PEOPLE_OF
 from tests.workflow_world import World, workflows
 
 PEOPLE = ("citizen", "other", "steward", "chief", "police", "admin", "")
@@ -78,3 +84,52 @@ def test_a_walk(world: World, steps: list[tuple[str, str]]) -> None:
         assert shown["department"] == department
         state = shown["state"]
     assert verify_all(world.registry, world.office, WORKFLOWS) >= revision
+
+
+def expected(world: World, who: str) -> set[str]:
+    """What waits for somebody, case by case, by what `views` says of each."""
+    cases, caller, found = world.services.cases, PEOPLE_OF[who], set()
+    for workflow in WORKFLOWS:
+        with world.registry.database.read() as connection:
+            rows = connection.execute(
+                select(CaseRow.__table__).where(CaseRow.kind == workflow.kind)
+            ).all()
+        for case in map(case_of, rows):
+            turn = workflow.state(case.state).turn
+            if not taking.insider(workflow, case, caller):
+                continue
+            mine = {"owner": case.owner, "counterpart": case.counterpart}.get(turn or "")
+            doings = [s for s in views.possible(cases, workflow, case, caller) if s.by == turn]
+            ours = turn == "exchange" or (
+                turn == "department" and case.department == caller.department
+            )
+            if (caller.account and mine == caller.account) or (ours and doings):
+                found.add(case.name)
+    return found
+
+
+def test_what_waits_is_the_same_by_query_and_case_by_case(tmp_path: Path) -> None:
+    with workflows(tmp_path / "c") as world:
+        world.demand()
+        world.request()
+        world.asset("YL/1")
+        world.noticed("YL/2")
+        world.licensed()
+        world.open("broker2", "licences", title="另一家", text="两名数据工程师")
+        product = world.product().partition("/")[2]
+        world.open("li", "orders", product=product, purpose="研究")
+        some = 0
+        for days in (0, 8, 30):
+            world.clock.days(days)
+            for who, caller in PEOPLE_OF.items():
+                found = {
+                    case.name
+                    for workflow in WORKFLOWS
+                    for case in find(
+                        world.registry, world.services.cases.clocks, workflow, caller,
+                        Filter(waiting=True),
+                    ).cases
+                }  # fmt: skip
+                assert found == expected(world, who), (who, days)
+                some += len(found)
+        assert some > 20

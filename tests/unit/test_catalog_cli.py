@@ -7,12 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
+import desensitize
 from catalog.cli import app
 from catalog.province.build import province
+from catalog.publishing.listing import publications
 from catalog.registry.registry import opened
+from catalog.registry.tables import SignOffRow
 from protos.faults import InputError, MissingError, VeilError
 from tests.catalog_world import CLOSED, HEALTH, POLICE, citizen_item, record
 
@@ -158,7 +163,7 @@ def test_withdrawal_prints_its_tombstone(say: Say) -> None:
 
 def test_a_sample_is_a_catalog_at_once(tmp_path: Path) -> None:
     where = ["--dir", str(tmp_path / "s")]
-    result = CliRunner().invoke(app, ["sample", "--datasets", "120", *where])
+    result = CliRunner().invoke(app, ["sample", "--datasets", "120", "--no-rows", *where])
     assert "120 datasets" in result.output
     found = CliRunner().invoke(app, ["search", "人口", "--json", *where])
     assert json.loads(found.output)["total"] > 0
@@ -169,14 +174,38 @@ def test_a_sample_is_a_catalog_at_once(tmp_path: Path) -> None:
     assert out.read_text("utf-8-sig").startswith("信息资源分类-类")
 
 
+def test_the_samples_rows_are_public_because_the_gate_let_them_through(tmp_path: Path) -> None:
+    where = ["--dir", str(tmp_path / "s")]
+    result = CliRunner().invoke(app, ["sample", "--datasets", "1", *where])
+    assert result.exit_code == 0, result.output
+    with opened(tmp_path / "s") as registry, registry.database.read() as connection:
+        places, survey = publications(connection)
+        officers = connection.execute(select(SignOffRow.dataset)).all()
+    assert (places.state, survey.state) == ("published", "published")
+    assert len(officers) == 1, "the survey is L3: a data steward has signed"
+    rows = pq.read_table(tmp_path / "s" / "public" / survey.object)
+    like = rows.group_by(["性别", "出生日期", "居住区"]).aggregate([([], "count_all")])
+    assert min(like["count_all"].to_pylist()) >= 20
+    assert not {"姓名", "手机号码"} & set(rows.column_names)
+    for release in ("open01", "open02"):
+        (folder,) = (tmp_path / "s" / "sample").glob(f"*_{release}")
+        assert desensitize.verify(folder, signer=survey.signer).valid
+    again = CliRunner().invoke(app, ["sample", "--datasets", "1", *where])
+    assert again.exit_code == 0, again.output
+    with opened(tmp_path / "s") as registry, registry.database.read() as connection:
+        assert publications(connection) == [places, survey], "nothing is opened twice"
+
+
 def test_another_sample_brings_nothing_back_that_was_withdrawn(tmp_path: Path) -> None:
     where = ["--dir", str(tmp_path / "c")]
-    CliRunner().invoke(app, ["sample", "--datasets", "120", *where])
+    CliRunner().invoke(app, ["sample", "--datasets", "120", "--no-rows", *where])
     with opened(tmp_path / "c") as registry:
         there = {record.key for record in province(120, seed=2)}
         key = next(record.key for record in registry.records() if record.key in there)
         registry.withdraw(*key, reason="有误", who="数据局")
-    again = CliRunner().invoke(app, ["sample", "--datasets", "120", "--seed", "2", *where])
+    again = CliRunner().invoke(
+        app, ["sample", "--datasets", "120", "--seed", "2", "--no-rows", *where]
+    )
     assert isinstance(again.exception, InputError)
     assert "withdrawn" in str(again.exception)
     with opened(tmp_path / "c") as registry:

@@ -14,7 +14,8 @@ from desensitize.spelling import plain, plain_sql
     ("one", "other"),
     [("HIV", "hiv"), ("ＨＩＶ＋", "HIV +"), ("Never-married", "never married"),
      ("（高血压）", "高血压"), ("COVID-19", "covid 19"), ("Ph.D.", "PhD"),
-     ("肝炎，乙型", "肝炎 乙型"), ("a_b", "A-B")],
+     ("肝炎，乙型", "肝炎 乙型"), ("a_b", "A-B"), ("1,000", "1000"),
+     ("1 000", "１０００"), ("¥1，234，567", "¥1'234'567")],
 )  # fmt: skip
 def test_one_value_in_two_ways(one: str, other: str) -> None:
     assert len(set(plain([one, other]))) == 1
@@ -23,7 +24,7 @@ def test_one_value_in_two_ways(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [("HIV+", "HIV-"), ("1.5mg", "15mg"), (">50K", "<=50K"), ("-5", "5"), ("1/2", "12"),
-     ("RH-", "RH+"), ("甲肝", "乙肝")],
+     ("RH-", "RH+"), ("1,5", "15"), ("甲肝", "乙肝")],
 )  # fmt: skip
 def test_two_values(one: str, other: str) -> None:
     assert len(set(plain([one, other]))) == 2

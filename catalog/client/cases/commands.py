@@ -75,7 +75,7 @@ def _finder(workflow: Workflow) -> Callable[..., None]:
         source, colon, code = given["dataset"].rpartition(":")
         names = ("state", "department", "limit", "cursor")
         asked = {name: given[name] for name in names}
-        asked |= {name: given[name] or None for name in ("overdue", "mine")}
+        asked |= {name: given[name] or None for name in ("overdue", "mine", "waiting")}
         asked |= {"source": (source if colon else "local") if code else "", "identifier": code}
         with connection(given["server"], given["key_file"]) as made:
             page = made.get(f"/api/{workflow.kind}", **asked)
@@ -92,6 +92,7 @@ def _finder(workflow: Workflow) -> Callable[..., None]:
                     "仅涉及此数据资源，[来源:]代码。"),
         "overdue": (bool, False, "Only what is late.", "仅已逾期的。"),
         "mine": (bool, False, "Only your own.", "仅本人的。"),
+        "waiting": (bool, False, "Only what waits for you.", "仅待本人办理的。"),
         "limit": (int, 20, "Cases on a page.", "每页件数。"),
         "cursor": (str, "", "From the page before.", "上一页给出的游标。"),
     }  # fmt: skip
