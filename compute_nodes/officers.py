@@ -20,27 +20,19 @@ from pydantic import (
 )
 
 from catalog.certificates.decisions import Office
-from protos.did_key import fingerprint_of
+from protos.did_key import read_fingerprint
 from protos.faults import TrustError
 from protos.language import Text
 
 EVERY = "*"
-_ANY = "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
 
 
 def _fingerprint(key: str) -> str:
     """Reads a key by did:key or fingerprint; as eight groups of four digits."""
-    from protos.did_key import is_signer
-
-    key = key.strip()
-    if key.startswith("did:"):
-        return fingerprint_of(key)
     try:
-        is_signer(_ANY, key)  # something to compare with: it is the spelling that is checked
+        return read_fingerprint(key)
     except TrustError as error:
         raise ValueError(error.said) from error
-    digits = key.replace("-", "").replace(" ", "").lower()
-    return "-".join(digits[i : i + 4] for i in range(0, 32, 4))
 
 
 class _Strict(BaseModel):

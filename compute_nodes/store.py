@@ -423,11 +423,6 @@ class NodeStore:
             ).fetchall()
         return [read_decision(row[0]) for row in rows]
 
-    def answer_request(self, request: str, state: str, answer: str) -> None:
-        """Keeps the owner's answer: ``granted`` with the grant, or ``denied`` with the reason."""
-        with self.db.write() as db:
-            self.keep_answer(db, request, state, answer)
-
     def keep_answer(self, db: sqlite3.Connection, request: str, state: str, answer: str) -> None:
         """Keeps the owner's answer as part of a transaction."""
         db.execute(

@@ -171,7 +171,6 @@ _WITNESS: Final = Text("Witness", "见证方")
 _SEEN: Final = Text("Has seen", "已见条目数")
 _COSIGNED: Final = Text("Cosigned this one", "会签本检查点")
 _NOT_YET: Final = Text("not yet", "尚未")
-_NOT_YET_ISSUED: Final = Text("not yet its turn", "待签发")
 _INCOMPLETE: Final = Text(
     "Incomplete, the file lacks what the certificate names (ask for the one that show --linked "
     "writes, or be content with --partial)",

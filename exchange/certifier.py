@@ -40,9 +40,7 @@ MOST_DUE: Final = 1000  # results and grants without a certificate; then no new 
 BATCH: Final = 200
 MISTAKES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
                    ValueError)  # fmt: skip
-LOOK_S: Final = (
-    5.0  # for declarations that were added meanwhile, and for a disk that has room again
-)
+LOOK_S: Final = 5.0  # for declarations that were added meanwhile, and a disk that has room again
 GATHER_S: Final = 0.05  # whoever waits for an answer has it by then; several share one sync
 _GRADES: Final[dict[int, Grade]] = {1: "L1", 2: "L2", 3: "L3", 4: "L4"}
 T = TypeVar("T", DueGrant, DueResult)
@@ -267,10 +265,12 @@ class Certifier:
             self._archive.certified(due.job)
 
 
-def waiting(archive: Archive, desk: GrantDesk, most: int = 1000) -> list[Waiting]:
+def waiting(archive: Archive, desk: GrantDesk) -> list[Waiting]:
     """Returns what has no certificate yet, and why."""
-    grants = [Waiting("VeilAuthorisation", _owner(each), each.problem) for each in desk.due(most)]
-    results = [Waiting("VeilCirculation", each.job, each.problem) for each in archive.due(most)]
+    grants = [
+        Waiting("VeilAuthorisation", _owner(each), each.problem) for each in desk.due(MOST_DUE)
+    ]
+    results = [Waiting("VeilCirculation", each.job, each.problem) for each in archive.due(MOST_DUE)]
     return grants + results
 
 

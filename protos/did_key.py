@@ -78,8 +78,25 @@ def fingerprint_of(did: str) -> str:
     Raises:
         ValueError: It is no did:key of an Ed25519 key.
     """
-    digits = hashlib.sha256(key_of(did).public_bytes_raw()).hexdigest()[:32]
-    return "-".join(digits[i : i + 4] for i in range(0, 32, 4))
+    return _grouped(hashlib.sha256(key_of(did).public_bytes_raw()).hexdigest()[:32])
+
+
+def read_fingerprint(named: str) -> str:
+    """Returns the fingerprint of the key that somebody named by DID or by fingerprint.
+
+    Raises:
+        TrustError: What was named is neither.
+    """
+    named = named.strip()
+    if named.startswith(_PREFIX):
+        try:
+            return fingerprint_of(named)
+        except ValueError as error:
+            raise _unreadable() from error
+    digits = named.replace("-", "").replace(" ", "").lower()
+    if len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
+        raise _unreadable()
+    return _grouped(digits)
 
 
 def is_signer(did: str, named: str) -> bool:
@@ -88,16 +105,12 @@ def is_signer(did: str, named: str) -> bool:
     Raises:
         TrustError: What was named is neither.
     """
-    if named.startswith(_PREFIX):
-        try:
-            key_of(named)
-        except ValueError as error:
-            raise _unreadable() from error
-        return named == did
-    digits = named.strip().replace("-", "").replace(" ", "").lower()
-    if len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
-        raise _unreadable()
-    return digits == fingerprint_of(did).replace("-", "")
+    shown = read_fingerprint(named)
+    return named == did if named.startswith(_PREFIX) else shown == fingerprint_of(did)
+
+
+def _grouped(digits: str) -> str:
+    return "-".join(digits[i : i + 4] for i in range(0, len(digits), 4))
 
 
 def _unreadable() -> TrustError:

@@ -20,7 +20,6 @@ from protos.faults import InputError, TrustError
 from protos.language import Text
 from protos.names import Role, check_name, check_role
 
-SECRET_BYTES: Final = 32
 _PREFIX: Final = "veil1."
 _MAX_CHARACTERS: Final = 8192
 _FIELDS: Final = {"url", "ca", "secret", "role", "name"}

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from catalog.registry.registry import Registry
 from catalog.registry.tables import DepartmentRow, SignerRow
 from catalog.registry.vocabulary import Vocabulary
-from protos.did_key import fingerprint_of, is_signer
+from protos.did_key import read_fingerprint
 from protos.faults import InputError
 from protos.language import Text
 
@@ -28,8 +28,6 @@ ROLES: Final = Vocabulary(
         "chief": Text("chief data officer", "首席数据官"),
     },
 )
-_ANY: Final = "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
-"""Something to compare a fingerprint with: it is the spelling that is checked."""
 _LONGEST: Final = 200  # characters of a name or a reason
 
 
@@ -102,7 +100,7 @@ def enrol(
         TrustError: ``key`` is neither a DID nor a fingerprint.
     """
     name, by = line(name), line(by)
-    role, fingerprint, now = ROLES.read(role), _fingerprint(key), registry.now()
+    role, fingerprint, now = ROLES.read(role), read_fingerprint(key), registry.now()
     end = now + days * 86_400 if until is None else _end_of(until)
     if end <= now:
         raise InputError(
@@ -206,16 +204,6 @@ def signers(
 def _known(connection: Connection, department: str) -> bool:
     found = select(DepartmentRow.code).where(DepartmentRow.code == department)
     return connection.execute(found).first() is not None
-
-
-def _fingerprint(key: str) -> str:
-    key = key.strip()
-    if key.startswith("did:"):
-        is_signer(key, key)  # raises for what is none
-        return fingerprint_of(key)
-    is_signer(_ANY, key)
-    digits = key.replace("-", "").replace(" ", "").lower()
-    return "-".join(digits[i : i + 4] for i in range(0, 32, 4))
 
 
 def line(text: str) -> str:

@@ -31,7 +31,7 @@ from desensitize.releasing.facts import (
 from desensitize.risks import from_dict as risk_from
 from desensitize.synthesis.facts import SynthesisFacts
 from protos.data_integrity import CONTEXTS, Proof, check, read_time
-from protos.did_key import fingerprint_of, is_signer
+from protos.did_key import fingerprint_of, is_signer, read_fingerprint
 from protos.faults import VeilError
 from protos.language import Text
 from protos.strict_json import read_strict
@@ -102,7 +102,7 @@ def verify(
         TrustError: ``signer`` is neither a did:key nor a fingerprint.
     """
     if signer:
-        is_signer("did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2", signer)
+        read_fingerprint(signer)
     path = Path(attestation)
     if path.is_dir():
         path /= ATTESTATION

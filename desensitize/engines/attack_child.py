@@ -73,4 +73,4 @@ def run(task: AttackTask) -> AttackReport:
 
 
 if __name__ == "__main__":
-    serve(AttackTask, lambda task: run(task).to_dict())
+    serve(AttackTask, lambda task: run(task).to_dict(), pandas=True)

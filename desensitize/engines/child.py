@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn, TypeVar
 
-from desensitize.engines.limits import bind
+from desensitize.engines.limits import bind, without_pandas
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import InputError, UnavailableError, VeilError, from_public
 from protos.language import Text
@@ -213,13 +213,18 @@ class Task:
         return Path(self.source)
 
 
-def serve(kind: type[Told], run: Callable[[Told], dict[str, Any]]) -> NoReturn:
+def serve(
+    kind: type[Told], run: Callable[[Told], dict[str, Any]], *, pandas: bool = False
+) -> NoReturn:
     """Takes a task from standard input, runs it within its limits, answers, and ends the process.
 
     Args:
         kind: Of the task.
         run: Returns JSON types.
+        pandas: Whether the work needs it.
     """
+    if not pandas:
+        without_pandas()
     task = kind(**json.load(sys.stdin))
     bind(task.memory_bytes, task.disk_bytes, task.cpu_s)
     try:

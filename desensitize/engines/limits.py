@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import resource
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,20 @@ def isolate() -> None:
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class _NoPandas:
+    """Says that there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+def without_pandas() -> None:
+    """Keeps pyarrow from importing pandas with its first array: 0.2 s and 33 MB, for nothing."""
+    sys.meta_path.insert(0, _NoPandas)
 
 
 def die_with_parent() -> None:

@@ -65,4 +65,4 @@ def run(task: UtilityTask) -> UtilityReport:
 
 
 if __name__ == "__main__":
-    serve(UtilityTask, lambda task: run(task).to_dict())
+    serve(UtilityTask, lambda task: run(task).to_dict(), pandas=True)

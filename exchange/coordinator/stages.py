@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,6 @@ from protos.identity import PublicIdentity
 from protos.language import Text
 
 Sign = Callable[[str, dict[str, Any]], str]
-FIRST: Final = {"adhoc": MAIN, "exact": COUNTS}
 
 
 @dataclass(frozen=True)

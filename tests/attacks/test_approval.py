@@ -74,7 +74,8 @@ class Desk:
         token = token or sign_request(self.world.analyst.key, request)
         self.store.add_request(request.id, token, self.now)
         if state != "waiting":
-            self.store.answer_request(request.id, state, "grant")
+            with self.store.db.write() as db:
+                self.store.keep_answer(db, request.id, state, "grant")
         return request.id
 
     def considered(self, request: GrantRequest) -> Considered:
@@ -157,7 +158,8 @@ def test_a_denial_after_the_grant_changes_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = desk.store.request(desk.keep(desk.request()))
-    desk.store.answer_request(row.id, "granted", "grant")
+    with desk.store.db.write() as db:
+        desk.store.keep_answer(db, row.id, "granted", "grant")
     # Another process granted it after this one had read the row.
     with monkeypatch.context() as stale:
         stale.setattr(NodeStore, "request", lambda *_: row)

@@ -301,7 +301,8 @@ def test_a_no_stands_until_the_same_officer_says_yes(node: Node) -> None:
 def test_what_was_denied_by_hand_is_not_granted_by_replaying_decisions(node: Node) -> None:
     token = node.sign(node.request())
     node.deliver(token)
-    node.store.answer_request(request_digest(token), "denied", "no")
+    with node.store.db.write() as db:
+        node.store.keep_answer(db, request_digest(token), "denied", "no")
     assert node.deliver(token, *both(token)).kind == "received"
     assert node.store.request(request_digest(token)).state == "denied"
 

@@ -56,9 +56,20 @@ def test_the_layers_are_those_of_the_architecture(root: Path) -> None:
     (layers,) = (
         contract
         for contract in config["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "layers"
+        if contract["type"] == "layers" and "containers" not in contract
     )
     assert layers["layers"] == LAYERS
+
+
+def test_every_room_of_the_catalog_has_its_place_in_the_order(root: Path) -> None:
+    config = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    (order,) = (
+        contract
+        for contract in config["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == ["catalog"]
+    )
+    placed = [room for layer in order["layers"] for room in layer.split(" | ")]
+    assert sorted(placed) == sorted(p.parent.name for p in (root / "catalog").glob("*/__init__.py"))
 
 
 @pytest.mark.parametrize("layer", LAYERS)

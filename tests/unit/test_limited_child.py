@@ -1,8 +1,11 @@
-"""A child process whose engine has not enough memory gets another try with one thread."""
+"""Children that read foreign files: another try where memory was short, and a light start."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import UnavailableError
 from protos.language import Text
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.mark.parametrize(("processors", "tried"), [(64, [8, 1]), (2, [2, 1]), (1, [1])])
@@ -41,3 +46,17 @@ def test_memory_that_is_too_little_for_many_threads_may_suffice_for_one(
     (scratch / "spill").rmdir()
     scratch.rmdir()
     assert asked("endless") == (tried, {"code": "source.limits", "detail": "spill"})
+
+
+def test_pandas_is_not_loaded_for_nothing(run: Run) -> None:
+    code = (
+        "import sys, desensitize.verbs\n"
+        "assert 'pandas' not in sys.modules, 'by naming the verbs'\n"
+        "from desensitize.engines.limits import without_pandas\n"
+        "without_pandas()\n"
+        "import pyarrow as pa\n"
+        "assert pa.array(['x']).to_numpy(zero_copy_only=False)[0] == 'x'\n"
+        "assert 'pandas' not in sys.modules, 'by the first array of a child'\n"
+    )
+    said = run(sys.executable, "-c", code)
+    assert said.returncode == 0, said.stderr
