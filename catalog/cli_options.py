@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from protos.faults import InputError
 from protos.language import Text
 
 if TYPE_CHECKING:
@@ -43,6 +45,17 @@ SourceOption = Annotated[
 ByOption = Annotated[str, typer.Option("--by", help=said("Who decides it.", "决定人或决定机构。"))]
 ReasonOption = Annotated[
     str, typer.Option(help=said("Why; it is kept and public.", "理由；将留存并公开。"))
+]
+
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        help=said(
+            "File of mode 0600 with the password; asked for by default, or, without a terminal, "
+            "the first line of standard input.",
+            "存放密码的文件（权限 0600）；缺省为交互输入，无终端时读取标准输入首行。",
+        )
+    ),
 ]
 
 
@@ -86,3 +99,32 @@ def source_of(registry: Registry, identifier: str, source: str) -> str:
             code="catalog.ambiguous",
         )
     return found[0]
+
+
+def read_password(file: Path | None, asked: Text, *, twice: bool = False) -> str:
+    """Returns a password: of a file, of standard input, or of whoever sits at the terminal.
+
+    Args:
+        file: Of mode 0600; None for the other two.
+        asked: What to ask for.
+        twice: Whether it is asked for again.
+
+    Raises:
+        InputError: There is neither a file, nor a terminal, nor a line on standard input.
+    """
+    from protos.keyfile import read_private
+
+    if file is not None:
+        return read_private(file).decode("utf-8", "replace").rstrip("\r\n")
+    if sys.stdin.isatty():
+        return str(typer.prompt(str(asked), hide_input=True, confirmation_prompt=twice))
+    if line := sys.stdin.readline().rstrip("\r\n"):
+        return line
+    raise InputError(
+        Text("there is no terminal to ask for a password, and no line on standard input",
+             "没有可输入密码的终端，标准输入也没有内容"),
+        remedy=Text("name a file of mode 0600 with --password-file, or hand the password in on "
+                    "standard input",
+                    "请用 --password-file 指定权限为 0600 的密码文件，或经标准输入提供密码"),
+        code="account.no_terminal",
+    )  # fmt: skip

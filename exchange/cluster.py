@@ -3,6 +3,7 @@
 Everything lies in one directory::
 
     exchange/  nodes/NAME/  analysts/NAME/  catalog/  people/  logs/  analyst.toml  cluster.json
+    earlier/TIME/   what stood there before
 
 The parts are what an operator would start by hand; `veil up` only does it in one command, and pins
 everybody's fingerprint for everybody, which people would do over the telephone.
@@ -10,6 +11,7 @@ everybody's fingerprint for everybody, which people would do over the telephone.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import secrets
 import shutil
@@ -38,6 +40,8 @@ READY: Final = "ready.json"
 EXCHANGE: Final = "exchange"
 CATALOG: Final = "catalog"
 PEOPLE: Final = "people"
+EARLIER: Final = "earlier"
+_PARTS: Final = (EXCHANGE, "nodes", "analysts", "logs", CATALOG, PEOPLE)
 START_S: Final = 120.0
 Say = Callable[[Text], None]
 
@@ -74,6 +78,33 @@ class Cluster:
         """The first analyst's profile."""
         return self.directory / PROFILE
 
+    def make_room(self, *, fresh: bool = False) -> Path | None:
+        """Moves what an earlier cluster has left into a folder of its own, or removes it.
+
+        Args:
+            fresh: Remove it: keys, ledgers, accounts, publications, cases.
+
+        Returns:
+            The folder; None if there was nothing, or it was removed.
+
+        Raises:
+            InputError: A cluster is running in the directory.
+        """
+        self.check_free()
+        left = [name for name in _PARTS if (self.directory / name).exists()]
+        if fresh:
+            for name in left:
+                shutil.rmtree(self.directory / name)
+        if fresh or not left:
+            return None
+        now = dt.datetime.now(dt.UTC)
+        aside = self.directory / EARLIER / f"{now:%Y-%m-%dT%H%M%S.%fZ}"
+        aside.parent.mkdir(mode=0o700, exist_ok=True)
+        aside.mkdir(mode=0o700)
+        for name in left:
+            (self.directory / name).rename(aside / name)
+        return aside
+
     def begin_catalog(self, fill: Callable[[Path], Filling]) -> Filling:
         """Begins to fill a catalog, which `up` then serves beside the exchange.
 
@@ -83,9 +114,8 @@ class Cluster:
         Raises:
             InputError: A cluster is running in the directory.
         """
-        self.check_free()
+        self.make_room()
         create_directory(self.directory)
-        shutil.rmtree(self.directory / CATALOG, ignore_errors=True)
         return fill(self.directory / CATALOG)
 
     def up(self, config: ClusterConfig, say: Say, filling: Filling | None = None) -> list[Running]:
@@ -102,10 +132,8 @@ class Cluster:
         """
         self.check_free()
         check_cluster(config)
-        kept = () if filling is None else (CATALOG,)
-        stale = {EXCHANGE, "nodes", "analysts", "logs", CATALOG, PEOPLE}.difference(kept)
-        for name in stale:
-            shutil.rmtree(self.directory / name, ignore_errors=True)
+        if filling is None:
+            self.make_room()
         create_directory(self.directory)
         started: list[Process] = []
         try:

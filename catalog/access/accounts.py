@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from catalog.access.principal import Principal
+from catalog.access.principal import EXCHANGE_NAME, Principal
 from catalog.access.roles import IMPLIED, OF_DEPARTMENTS, ROLES, Role
 from catalog.access.tables import AccountRow, IdentityRow, SecondFactorRow
 from catalog.registry.database import Database
@@ -115,6 +115,12 @@ class Accounts:
             InputError: A value is none, or the department is unknown.
         """
         checked = _checked(account)
+        if checked.name == EXCHANGE_NAME:  # what it did would look like what was carried
+            raise InputError(
+                Text(f"{EXCHANGE_NAME} is the exchange itself", f"{EXCHANGE_NAME} 指交换中心本身"),
+                remedy=Text("choose another name", "请换一个账号名"),
+                code="account.name",
+            )
         with self._database.write() as (db, _):
             if _find(db, checked.name) is not None:
                 raise ConflictError(

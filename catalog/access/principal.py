@@ -10,6 +10,9 @@ from catalog.access.roles import OF_DEPARTMENTS, Role
 from protos.faults import LoginError, PolicyError
 from protos.language import Text
 
+EXCHANGE_NAME: Final = "exchange"
+"""Who takes the steps that an exchange carries; no account has this name."""
+
 
 @dataclass(frozen=True)
 class Principal:

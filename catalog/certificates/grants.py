@@ -158,7 +158,8 @@ def _signed_request(token: str, now: int | None) -> GrantRequest:
         request = from_json(
             GrantRequest, {k: v for k, v in body.items() if k not in {"iat", "exp", "jwk"}}
         )
-        check_name(request.analyst)
+        for name in (request.analyst, *(member.name for member in request.members)):
+            check_name(name)
     except InputError as error:
         raise TrustError(
             Text(f"the request is malformed: {error.message}", f"申请格式有误：{error.said.zh}"),

@@ -6,19 +6,29 @@ the audit journal like calls from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from catalog.cli_options import DEFAULT, AsJson, CatalogDirectory, print_json, said
+from catalog.cli_options import (
+    DEFAULT,
+    AsJson,
+    CatalogDirectory,
+    PasswordFile,
+    print_json,
+    read_password,
+    said,
+)
 from protos.language import Text
 
 if TYPE_CHECKING:
     from catalog.access.accounts import Account
     from catalog.access.gate import Gate
+
+_SHOWN: Final = 3  # scopes of a key that a table lists
 
 app = typer.Typer(
     add_completion=False,
@@ -27,11 +37,6 @@ app = typer.Typer(
               "管理目录的登录账号及其角色（供运维人员使用）。"),
 )  # fmt: skip
 NameArgument = Annotated[str, typer.Argument(help=said("The account.", "账号。"))]
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option(help=said("File of mode 0600 with the password; asked for by default.",
-                           "存放密码的文件（权限 0600）；缺省为交互输入。")),
-]  # fmt: skip
 
 
 @app.command(help=said("Add an account.", "新增账号。"))
@@ -194,11 +199,11 @@ def keys(
     as_json: AsJson = False,
 ) -> None:
     """Lists keys; the keys themselves are kept nowhere."""
-    from catalog.access.keys import unknown
+    from catalog.access.keys import unknown, usual_scopes
     from protos import terminal
 
     with _opened(directory, f"keys {name} --revoke {revoke}" if revoke else "") as gate:
-        gate.accounts.get(name)
+        holder = gate.accounts.get(name).principal()
         if revoke:
             if gate.keys.get(revoke).account != name:
                 raise unknown(revoke)
@@ -209,10 +214,11 @@ def keys(
         return
     columns = (Text("Key", "编号"), Text("For", "用途"), Text("Until", "有效期至"),
                Text("Last used", "最近使用"), Text("Scopes", "权限范围"))  # fmt: skip
+    usual = usual_scopes(holder)
     rows = [
         (each.number, each.label,
          str(Text("revoked", "已吊销")) if each.revoked_at else _day(each.expires_at),
-         _day(each.used_at), ", ".join(sorted(each.scopes)))
+         _day(each.used_at), _scopes(each.scopes, usual))
         for each in found
     ]  # fmt: skip
     terminal.table([str(column) for column in columns], rows, right=[0])
@@ -292,14 +298,22 @@ def _opened(directory: Path, does: str = "") -> Iterator[Gate]:
         yield found.gate
 
 
-def _new_password(file: Path | None) -> str:
-    if file is not None:
-        from protos.keyfile import read_private
-
-        return read_private(file).decode("utf-8", "replace").rstrip("\r\n")
+def _scopes(scopes: Collection[str], usual: Collection[str]) -> str:
+    """What a key allows, on a line: a key may do some forty things, and --json has them all."""
+    if set(scopes) == set(usual):
+        return str(Text(f"all the usual ones ({len(scopes)})", f"常用权限（{len(scopes)} 项）"))
+    shown = sorted(scopes)
+    more = len(shown) - _SHOWN
+    if more <= 0:
+        return ", ".join(shown)
+    listed = ", ".join(shown[:_SHOWN])
     return str(
-        typer.prompt(said("New password", "新密码"), hide_input=True, confirmation_prompt=True)
+        Text(f"{listed} and {more} more (--json)", f"{listed} 等 {more + _SHOWN} 项（--json）")
     )
+
+
+def _new_password(file: Path | None) -> str:
+    return read_password(file, Text("New password", "新密码"), twice=True)
 
 
 def _day(second: int | None) -> str:

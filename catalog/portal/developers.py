@@ -70,8 +70,13 @@ def about(visit: Looking) -> Response:
 @router.get(PREFIX + "/developers")
 def developers(visit: Looking) -> Response:
     """Shows the doors for programs."""
-    origin = visit.services.site.address(visit.request)
-    return visit.page("developers", doors=list(_doors(origin, visit)))
+    site = visit.services.site
+    origin = site.address(visit.request)
+    # An exchange serves under its own authority, which no program knows; a site with an address of
+    # its own stands behind a proxy, whose certificate programs know.
+    own = not visit.services.public and not site.url and origin.startswith("https:")
+    curl = "curl --cacert ca.crt" if own else "curl"
+    return visit.page("developers", doors=list(_doors(origin, curl, visit)), own_authority=own)
 
 
 @router.get(PREFIX + "/developers/api")
@@ -87,13 +92,13 @@ def api(visit: Looking) -> Response:
     return visit.page("api", version=described["openapi"], groups=sorted(groups.items()))
 
 
-def _doors(origin: str, visit: Looking) -> Iterator[Door]:
+def _doors(origin: str, curl: str, visit: Looking) -> Iterator[Door]:
     language = visit.language
     yield Door(
         Text("REST", "REST 接口"),
         Text("Search and records as JSON; described by OpenAPI 3.1.",
              "以 JSON 检索和读取元数据；提供 OpenAPI 3.1 描述。"),
-        f'curl --get "{origin}/api/catalog/datasets" --data-urlencode "q=医疗"',
+        f'{curl} --get "{origin}/api/catalog/datasets" --data-urlencode "q=医疗"',
         ((Text("Reference", "接口说明"), link(language, "developers", "api")),
          (Text("OpenAPI", "OpenAPI"), "/api/openapi.json")),
     )  # fmt: skip
@@ -108,7 +113,7 @@ def _doors(origin: str, visit: Looking) -> Iterator[Door]:
         Text("Rows and SQL", "数据行与 SQL"),
         Text("Public rows by page, whole as CSV, JSON or Parquet, or by one governed SELECT.",
              "公开数据可分页读取，可整体下载为 CSV、JSON 或 Parquet，也可用受控 SQL 查询。"),
-        f'curl --get "{origin}/api/sql" --data-urlencode ' + _STATEMENT,
+        f'{curl} --get "{origin}/api/sql" --data-urlencode ' + _STATEMENT,
         ((Text("Open datasets", "无条件开放的资源"),
           link(language, "search", opening="unconditional")),),
     )  # fmt: skip
@@ -116,23 +121,25 @@ def _doors(origin: str, visit: Looking) -> Iterator[Door]:
         Text("DCAT-AP 3", "DCAT-AP 3"),
         Text("The whole catalog as linked data, by page; each dataset in Turtle, JSON-LD, RDF/XML.",
              "全部目录以关联数据分页提供；每个资源提供 Turtle、JSON-LD 和 RDF/XML。"),
-        f'curl "{origin}/catalog.ttl"',
+        f'{curl} "{origin}/catalog.ttl"',
         tuple((Text(form, form), f"/catalog.{form}") for form, _ in FORMS),
     )  # fmt: skip
     yield Door(
         Text("Feeds", "订阅"),
         Text("What is new, or new in any search: put its words and filters into the address.",
              "订阅最新资源，或任一检索的更新：将检索词和筛选条件写入网址即可。"),
-        f'curl --get "{origin}/feed.atom" --data-urlencode "theme=health"',
+        f'{curl} --get "{origin}/feed.atom" --data-urlencode "theme=health"',
         ((Text("Atom", "Atom"), "/feed.atom"), (Text("RSS", "RSS"), "/feed.rss")),
     )  # fmt: skip
-    yield Door(
-        Text("Certificates and their log", "证书与日志"),
-        Text("Certificates with proofs, the log's checkpoints and tiles, status lists.",
-             "证书及证明、日志检查点与分片、状态列表，供审计使用。"),
-        f'curl "{origin}/api/log/checkpoint"\nveil verify certificate.json --policy log.policy',
-        ((Text("Certificates", "证书"), "/api/certificates"),) if visit.services.office else (),
-    )  # fmt: skip
+    if visit.services.office:
+        yield Door(
+            Text("Certificates and their log", "证书与日志"),
+            Text("Certificates with proofs, the log's checkpoints and tiles, status lists.",
+                 "证书及证明、日志检查点与分片、状态列表，供审计使用。"),
+            f'{curl} "{origin}/api/log/checkpoint"\n'
+            "veil verify certificate.json --policy log.policy",
+            ((Text("Certificates", "证书"), "/api/certificates"),),
+        )  # fmt: skip
 
 
 def _operation(method: str, path: str, body: Mapping[str, Any]) -> Operation:

@@ -28,6 +28,7 @@ from catalog.portal.languages import TAGS
 from catalog.portal.links import Value, link, with_query
 from catalog.registry import vocabulary
 from catalog.registry.cities import place_title
+from catalog.registry.scenarios import scenario_title
 from catalog.web.services import Services
 from protos.language import Language, Words, both
 
@@ -67,6 +68,7 @@ def page(
         site=services.site,
         caller=caller,
         members=not services.public,
+        witnessed=services.office is not None and bool(services.office.policy.witnesses),
     )  # fmt: skip
     # What a member sees is nobody else's; what all see may be kept, and is asked for again.
     kept = "private, no-store" if caller.account else "no-cache"
@@ -100,6 +102,7 @@ def environment() -> Environment:
         "v": vocabulary,
         "w": words,
         "role_titles": TITLES,
+        "scenario_title": scenario_title,
         "static": _static,
         "integrity": _integrity,
         "feed": lambda form, query: with_query(f"/feed.{form}", _without_order(query)),

@@ -15,6 +15,7 @@ from catalog.portal.links import Value, link
 from catalog.portal.visit import Reading
 from catalog.portal.words import CATALOGUE_FACETS
 from catalog.registry.cities import place_title
+from catalog.registry.scenarios import scenario_title
 from catalog.search import query as search
 from catalog.search.find import Page
 from catalog.search.query import Facet
@@ -205,4 +206,6 @@ def value_title(facet: Facet, code: str, departments: Mapping[str, Text]) -> Tex
         return place_title(code)
     if facet == "grade":
         return Text(f"L{code}", f"L{code}")
+    if facet == "scenario":
+        return scenario_title(code)
     return departments.get(code, Text(code, code)) if facet == "department" else Text(code, code)

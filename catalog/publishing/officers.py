@@ -55,9 +55,10 @@ def enrolment(
     remedy = Text(
         f"have it signed by whom the department has enrolled (veil catalog signers list), or, if "
         f"the key is rightly the department's: veil catalog signers add {fingerprint} "
-        f"--department {department} --role {role}",
+        f"--department {department} --role {role} --name NAME --by YOU",
         f"请由该部门登记的签署人签署（见 veil catalog signers list）；如该密钥确属该部门："
-        f"veil catalog signers add {fingerprint} --department {department} --role {role}",
+        f"veil catalog signers add {fingerprint} --department {department} --role {role} "
+        "--name 持有人 --by 登记人",
     )
     return 0, [Objection(f"publish.{role}", said, remedy)]
 

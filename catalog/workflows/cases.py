@@ -143,6 +143,21 @@ class Cases:
         with self.registry.database.read() as connection:
             return history(connection, case.id)
 
+    def check_rule(
+        self, workflow: Workflow, step: Step, case: Case, caller: Principal, now: int
+    ) -> None:
+        """Asks the rule of a step with nothing to say whether it would hold; changes nothing.
+
+        Raises:
+            VeilError: It would not be.
+        """
+        if rule := RULES.get((workflow.kind, step.name)):
+            with self.registry.database.read() as connection:
+                rule(Situation(
+                    self.registry, connection, self.book, self.clocks, workflow, step, case,
+                    caller, {}, now,
+                ))  # fmt: skip
+
     def datasets(self, case: Case) -> list[tuple[str, str]]:
         """Returns source and identifier of the datasets that a case is about."""
         statement = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.access.principal import Principal
+from catalog.access.principal import EXCHANGE_NAME, Principal
 from catalog.workflows.authorisation_rules import Use, allowing
 from catalog.workflows.authorisations import AUTHORISATIONS
 from catalog.workflows.case import Case
@@ -19,7 +19,7 @@ from protos.language import Text
 
 __all__ = ["Use", "authorised", "use"]
 _TRIES: Final = 8  # of as many who use one authorisation at the same moment
-EXCHANGE: Final = Principal("exchange", frozenset({"administrator"}))
+EXCHANGE: Final = Principal(EXCHANGE_NAME, frozenset({"administrator"}))
 
 
 def authorised(cases: Cases, subject: str, wanted: Use) -> bool:

@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from catalog.certificates.reading import CertificateReader
 from catalog.certificates.records import Record
-from catalog.workflows.case import find_case
+from catalog.interchange.declared import SOURCE as NODES
+from catalog.workflows.case import find_case, history
 from catalog.workflows.lookups import in_force, of_owner, registered
 from catalog.workflows.situation import Change, Situation, refused
+from catalog.workflows.statements import declared
 from protos.faults import InputError
 from protos.language import Text
 
@@ -85,8 +87,19 @@ def accepted(at: Situation) -> Change:
 
 
 def delivered(at: Situation) -> Change:
-    """Checks that a circulation certificate proves the delivery, and has proved no other."""
-    return Change(once=circulation(at, at.said["circulation"]).urn)
+    """Checks that a circulation certificate proves the delivery, and has proved no other.
+
+    All certificates are public, so one that anybody may find proves nothing by itself: the result
+    left after it was ordered, and of the data that the product says it is made of.
+    """
+    record = circulation(at, at.said["circulation"])
+    if record.issued_at < at.opened().opened_at:
+        raise _other(Text("is older than the order", "早于本订单"))
+    held = {(NODES, each) for each in declared(at.connection, record.dataset)}
+    if held and not held & _made_of(at.connection, at.asked().fields["product"]):
+        raise _other(Text("is about data that the product does not name",
+                          "所涉数据不在该产品所用数据资源之内"))  # fmt: skip
+    return Change(once=record.urn)
 
 
 def circulation(at: Situation, identifier: str) -> Record:
@@ -109,6 +122,23 @@ def circulation(at: Situation, identifier: str) -> Record:
 def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     """Whether an account has a broker's licence that is in force on a day."""
     return in_force(connection, "licences", "licensed", owner, today)
+
+
+def _made_of(connection: Connection, product: str) -> set[tuple[str, str]]:
+    case = find_case(connection, "products", product)
+    if case is None:
+        return set()
+    said = history(connection, case.id)[case.asked - 1].said.fields
+    return {(each["source"], each["identifier"]) for each in said["datasets"]}
+
+
+def _other(why: Text) -> InputError:
+    return refused(
+        "circulation_other",
+        Text(f"this circulation certificate {why.en}", f"该流通证书{why.zh}"),
+        Text("give that of the result that is delivered; a product must name its data",
+             "请给出所交付结果的流通证书；产品须列明所用数据资源"),
+    )  # fmt: skip
 
 
 def _unlicensed(owner: str) -> InputError:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from catalog.certificates.decisions import Decision, Matter, read_decision, request_digest
 from catalog.publishing.officers import enrolment
 from catalog.publishing.signers import signers
-from catalog.workflows.case import Case, Kept
+from catalog.workflows.case import Case, Kept, history
 from catalog.workflows.events import Event
 from catalog.workflows.model import Step
 from protos.faults import PolicyError, TrustError
@@ -58,7 +58,8 @@ def check_decision(
         PolicyError: The key is not enrolled in that office of the department, or not now.
     """
     decision = read_decision(document)
-    if why := _differs(decision, case, asked, step, now):
+    why = _differs(decision, case, asked, step, now)
+    if why := why or _outdone(decision, history(connection, case.id)):
         raise TrustError(
             Text(f"the signed decision {why.en}", f"签名决定{why.zh}"),
             remedy=Text("have the officer look at the case as it is now, and sign again",
@@ -87,6 +88,24 @@ def _differs(decision: Decision, case: Case, asked: Event, step: Step, now: int)
     if not decision.valid(dt.datetime.fromtimestamp(now, dt.UTC)):
         return Text("is not valid now", "当前无效")
     return None
+
+
+def _outdone(decision: Decision, kept: Sequence[Kept]) -> Text | None:
+    """Says if its signer has signed a later word on the same: whoever has changed their mind.
+
+    A node weighs them so, too: an early *no* that was never handed in must not undo a later yes.
+    """
+    words = [read_decision(each.document) for each in kept if each.document]
+    later = any(
+        each.fingerprint == decision.fingerprint and each.matter == decision.matter
+        and each.created > decision.created
+        for each in words
+    )  # fmt: skip
+    return (
+        Text("is older than what its signer has signed since", "早于签批人此后的签署")
+        if later
+        else None
+    )
 
 
 _ENROL = Text(

@@ -47,13 +47,7 @@ def beside(
     """
     if request.aggregate.dataset != request.dataset:
         return Text("is about two datasets at once", "涉及两个不同的数据资源")
-    held = connection.execute(
-        select(DatasetRow.identifier).where(
-            DatasetRow.source == NODES, DatasetRow.state == "registered",
-            DatasetRow.provider == entries[0].record.provider.code,
-            DatasetRow.identifier.endswith(f"/{request.dataset}", autoescape=True),
-        )
-    ).scalars().all()  # fmt: skip
+    held = declared(connection, request.dataset, entries[0].record.provider.code)
     if not held:
         return None
     if not {(NODES, each) for each in held} & {each.record.key for each in entries}:
@@ -67,6 +61,23 @@ def beside(
             f"使用了本案未列出的数据项 {more[0]}",
         )
     return None
+
+
+def declared(connection: Connection, dataset: str, provider: str = "") -> list[str]:
+    """Returns the catalog's identifiers of a dataset that nodes have declared.
+
+    Args:
+        connection: To read with.
+        dataset: The nodes' own name for it.
+        provider: Code of the only department whose nodes count; "" for all.
+    """
+    found = select(DatasetRow.identifier).where(
+        DatasetRow.source == NODES, DatasetRow.state == "registered",
+        DatasetRow.identifier.endswith(f"/{dataset}", autoescape=True),
+    )  # fmt: skip
+    if provider:
+        found = found.where(DatasetRow.provider == provider)
+    return list(connection.execute(found).scalars())
 
 
 def columns_used(aggregate: Aggregate) -> frozenset[str]:

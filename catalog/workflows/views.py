@@ -11,8 +11,8 @@ from catalog.workflows.cases import Cases
 from catalog.workflows.events import Event
 from catalog.workflows.model import Step, Workflow
 from catalog.workflows.statements import computed
-from catalog.workflows.taking import check_caller, check_clock, insider, visible
-from protos.faults import InputError, MissingError, VeilError
+from catalog.workflows.taking import check_caller, check_clock, check_eyes, insider, visible
+from protos.faults import MissingError, VeilError
 from protos.language import Text
 
 
@@ -94,15 +94,22 @@ def event_dict(kept: Kept, proof: str) -> dict[str, Any]:
 
 
 def possible(cases: Cases, workflow: Workflow, case: Case, caller: Principal) -> Iterator[Step]:
-    """Yields the steps that a caller can take now; what a rule refuses, it says when it does."""
-    now = cases.registry.now()
+    """Yields the steps that would be accepted of a caller now.
+
+    What a step is refused for because of what is said with it, only saying it shows; everything
+    else is asked here: the table, the clock, four eyes, and the rules of steps with nothing to say.
+    """
+    now, events = cases.registry.now(), [kept.said for kept in cases.history(case)]
     for step in workflow.possible(case.state):
-        if may(step, case, caller):
-            try:
-                check_clock(workflow, step, case, cases.clocks, now)
-            except InputError:
-                continue  # during a public notice nothing is registered, after it nobody objects
-            yield step
+        try:
+            check_caller(step, case, caller)
+            check_eyes(workflow, step, events, caller)
+            check_clock(workflow, step, case, cases.clocks, now)
+            if not step.fields:
+                cases.check_rule(workflow, step, case, caller, now)
+        except VeilError:
+            continue
+        yield step
 
 
 def may(step: Step, case: Case, caller: Principal) -> bool:

@@ -32,6 +32,7 @@ _YEARS: Final = 90
 _SAMPLE: Final = 5_000
 _MOSTLY: Final = 0.8
 _WORST: Final = 5_000
+_NO_CELLS: Final = pa.table({"mask": pa.nulls(0, pa.string())})  # made without pandas
 _MEASURES: Final = Text(
     "fewest values that one masked cell could have been", "单个掩码值最少可能对应的原值数"
 )
@@ -159,7 +160,7 @@ def _counted(
         every = pa.concat_tables(worst)
         order = pc.sort_indices(every, [("found", "ascending"), ("line", "ascending")])
         worst = [every.take(order[:_WORST]).combine_chunks()]
-    return tally, worst[0] if worst else pa.table({"mask": pa.array([], pa.string())})
+    return tally, worst[0] if worst else _NO_CELLS
 
 
 def _residents(cells: pa.Table, known: Told, births: tuple[dt.date, dt.date]) -> Ints:

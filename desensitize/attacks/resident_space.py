@@ -118,7 +118,7 @@ def _place_of_check() -> Ints:
 
 def _distinct(*columns: Ints) -> tuple[Ints, Ints]:
     """First place of each distinct row, and which of these each row is."""
-    import pandas as pd  # here, not for everybody who only names an attack
+    import pandas as pd  # a server that only reads findings goes without
 
     member, width = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:

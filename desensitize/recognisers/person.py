@@ -33,19 +33,17 @@ _MINORITY: Final = f"{_H}{{2,10}}(?:[·•]{_H}{{2,10}}){{1,3}}"
 _CUES: Final = "|".join(sorted(CUES, key=len, reverse=True))
 
 
-@cache  # not at import: pyarrow's first array imports pandas, for 0.2 s
-def _lists() -> tuple[pa.StringArray, pa.StringArray]:
-    """Words that are no names, and beginnings of such."""
-    words, beginnings = sorted(NOT_NAMES), sorted(NOT_BEGINNINGS)
-    return pa.array(words, pa.string()), pa.array(beginnings, pa.string())
+@cache
+def _listed(words: frozenset[str]) -> pa.StringArray:
+    """Made when it is needed: the first array that is made of Python's values imports pandas."""
+    return pa.array(sorted(words), pa.string())
 
 
 def check(values: pa.StringArray) -> Mask:
     """Which values are no word of the lists, and begin and end like none."""
-    no_names, beginnings = _lists()
-    words = pc.is_in(values, no_names).to_numpy(zero_copy_only=False)
+    words = pc.is_in(values, _listed(NOT_NAMES)).to_numpy(zero_copy_only=False)
     ends = pc.match_substring_regex(values, f"[{NOT_LAST}]$").to_numpy(zero_copy_only=False)
-    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), beginnings)
+    begins = pc.is_in(pc.utf8_slice_codeunits(values, 0, 2), _listed(NOT_BEGINNINGS))
     return np.asarray(~words & ~ends & ~begins.to_numpy(zero_copy_only=False))
 
 

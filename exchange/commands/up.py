@@ -22,8 +22,8 @@ EXAMPLE: Final = "SELECT district, COUNT(*) AS n FROM visits GROUP BY district"
     help=str(
         Text(
             "Start a whole exchange on this machine. It begins from nothing: keys, ledgers, "
-            "accounts and catalog of an earlier one in the directory are removed.",
-            "在本机启动整套交换系统。每次从零开始：目录中先前的密钥、账本、账号和数据目录将被删除。",
+            "accounts and catalog of an earlier one are moved into a dated folder beside it.",
+            "在本机启动整套交换系统。每次从零开始：先前的密钥、账本、账号和数据目录移入按时间命名的文件夹。",
         )
     )
 )
@@ -53,6 +53,19 @@ def up(
             ),
         ),
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help=str(
+                Text(
+                    "Remove what an earlier exchange has left in the directory, instead of moving "
+                    "it aside.",
+                    "删除目录中先前系统的内容，而不是移到一旁。",
+                )
+            ),
+        ),
+    ] = False,
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
     from catalog.sample_catalog import fill
@@ -62,7 +75,14 @@ def up(
     from protos import terminal
 
     cluster = Cluster(directory)
-    cluster.check_free()
+    if aside := cluster.make_room(fresh=fresh):
+        terminal.say(
+            Text(
+                f"What an earlier 'veil up' left here is now in {aside}; remove it when nobody "
+                "needs it. (--fresh would have removed it.)",
+                f"先前 veil up 的内容已移至 {aside}，不再需要时可删除（使用 --fresh 则直接删除）。",
+            )
+        )
     own = config is not None
     filling = cluster.begin_catalog(fill) if catalog else None  # meanwhile, on the other processor
     try:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from catalog.access.accounts import Accounts
 from catalog.algebra import Aggregate, ColumnRef, Compare, Constant, Measure
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
+from catalog.plan import Member
 from catalog.publishing import signers
 from catalog.registry.record import Item
 from catalog.registry.registry import opened
@@ -32,6 +34,7 @@ from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.cases import Cases
 from catalog.workflows.consent import Use, authorised, use
 from catalog.workflows.events import unverified_event
+from catalog.workflows.tables import CaseRow
 from catalog.workflows.verifying import BrokenCaseError, verify_all
 from protos.faults import ConflictError, PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
@@ -227,6 +230,28 @@ def test_reasons_stand_in_what_was_signed(world: World) -> None:
     signed = world.decision(case, "steward", "refuse", reasons="含个人信息")
     body = {"decision": signed, "reasons": "另一理由"}
     assert world.code("steward", case, "refuse", **body) == (422, "request.malformed")
+
+
+def test_an_early_no_does_not_undo_a_later_yes_of_the_same_hand(world: World) -> None:
+    """A refusal and a revocation are the same word; one was signed and never handed in."""
+    case = world.request()
+    world.act("steward", case, "review", decision=world.decision(case, "steward", "approve"))
+    early = world.decision(case, "chief", "refuse", reasons="先不同意")
+    world.clock.now += 60
+    world.act("chief", case, "approve", decision=world.decision(case, "chief", "approve"))
+    assert world.code("chief", case, "revoke", decision=early) == (403, "case.decision")
+    world.clock.now += 60
+    later = world.decision(case, "chief", "refuse", reasons="有新情况")
+    world.act("chief", case, "revoke", decision=later)
+
+
+def test_a_signed_request_writes_no_lines_about_who_computes(world: World) -> None:
+    """Officers read the names behind what is computed, so they are names."""
+    member = Member("health → li]\nNodes compute: nothing [health", world.node.public.fingerprint)
+    forged = world.grant_request(members=(member,))
+    asked = world.asked(statements=[{"sql": SQL, "grant_request": forged}])
+    answer = world.call("li", "POST", "requests", asked)
+    assert (answer.status_code, answer.json()["code"]) == (403, "grant.invalid")
 
 
 # ---- grants -----------------------------------------------------------------------------------
@@ -692,6 +717,33 @@ def test_one_circulation_certificate_proves_one_delivery(fresh: World) -> None:
     assert fresh.code("broker", cases[1], "deliver", circulation=proof.id)[1] == "case.circulation"
 
 
+def test_a_delivery_is_proved_by_no_certificate_that_lies_about(fresh: World) -> None:
+    """All certificates are public: an old one, or one of other data, is anybody's to name."""
+    office, owners = fresh.office, {"health": fresh.node}
+    registered = office.issue(
+        Application(Registration("visits", "Visits", ("health",), "d" * 64, "L3"))
+    )
+
+    def result() -> str:
+        job = ExactJob(IdentityKey.generate(), owners, at=fresh.clock.now, mode="adhoc")
+        receipt = str(job.document()["receipt"])
+        return office.issue(Application.of_receipt(receipt, (registered.urn,), ())).urn
+
+    fresh.licensed()
+    old, fresh.clock.now = result(), int(time.time()) + 60
+    order = {"product": fresh.product().partition("/")[2], "purpose": "研究"}
+    case = f"orders/{fresh.open('li', 'orders', **order)}"
+    fresh.act("broker", case, "accept")
+    assert fresh.code("broker", case, "deliver", circulation=old)[1] == "case.circulation_other"
+    with fresh.registry.database.write() as (db, _):  # as if it was placed before
+        db.execute(update(CaseRow).values(opened_at=fresh.clock.now - 3600))
+    visits = record("health/visits", source="nodes")
+    fresh.registry.register([visits])
+    assert fresh.code("broker", case, "deliver", circulation=old)[1] == "case.circulation_other"
+    fresh.registry.withdraw("nodes", "health/visits", reason="错", who="我")
+    fresh.act("broker", case, "deliver", circulation=old)
+
+
 def test_a_licence_that_is_over_lists_nothing(fresh: World) -> None:
     fresh.licensed()
     product = fresh.product()
@@ -720,7 +772,9 @@ def test_last_days_of_a_catalog_from_before_are_read_out_of_its_events(tmp_path:
         made.licensed()
         product = made.product()
     with closing(sqlite3.connect(tmp_path / "c" / "catalog.db")) as older, older:
-        older.execute("ALTER TABLE cases DROP COLUMN until")
+        for column in ("cases DROP COLUMN until", "signers DROP COLUMN compromised_from",
+                       "datasets DROP COLUMN undeclared_since"):  # fmt: skip
+            older.execute(f"ALTER TABLE {column}")
         older.execute("UPDATE alembic_version SET version_num = '0005'")
     with opened(tmp_path / "c", upgrade=True) as registry:
         cases = Cases(registry, None, WORKFLOWS)

@@ -65,6 +65,11 @@ def page(world: World, path: str) -> str:
     return answer.text
 
 
+def test_developers_are_told_of_certificates_where_there_are_some(world: World) -> None:
+    assert "veil verify" in page(world, "/en/developers")
+    assert "curl --cacert" not in page(world, "/en/developers"), "this is the public site"
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_each_kind_says_what_it_is_in_words(world: World, language: str) -> None:
     says = {

@@ -17,7 +17,9 @@ from catalog.access.principal import Principal
 from catalog.portal.errors import wants_html
 from catalog.portal.languages import preferred
 from catalog.registry.record import Relation
+from catalog.registry.scenarios import scenario_title
 from catalog.web.site import FILE
+from protos.language import Text
 from tests.catalog_world import ASK, CLOSED, LABOUR, POLICE, citizen_item, record
 from tests.web_world import served
 
@@ -121,6 +123,18 @@ def test_the_first_page_is_in_the_reader_s_language(client: TestClient) -> None:
         assert (answer.status_code, answer.headers["location"]) == (302, lead)
     assert client.get("/zh", follow_redirects=False).headers["location"] == "/zh/"
     assert callable(preferred)
+
+
+def test_pages_say_what_is_so_on_this_site(client: TestClient) -> None:
+    """Known scenarios have English names; no certificates or witnesses are told of without any."""
+    for path in ("/en/", "/en/market", "/en/dataset/local/A/1", "/en/search"):
+        text = client.get(path, headers=HTML).text
+        assert re.search("seeing a doctor in one go", text, re.IGNORECASE), path
+    assert scenario_title("自家事") == Text("自家事", "自家事")
+    assert "witness" not in client.get("/en/", headers=HTML).text
+    doors = client.get("/en/developers", headers=HTML).text
+    assert "veil verify" not in doors
+    assert "curl --cacert ca.crt" in doors, "an exchange is its own authority"
 
 
 def test_a_visitor_learns_nothing_of_what_is_closed(client: TestClient) -> None:

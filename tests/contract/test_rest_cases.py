@@ -161,6 +161,18 @@ def test_a_statement_is_what_the_analyst_has_signed(world: World) -> None:
 # ---- assets -----------------------------------------------------------------------------------
 
 
+def test_what_is_offered_is_what_would_be_accepted(world: World) -> None:
+    case = world.asset("YL/2")
+    offered = [step["step"] for step in world.get("steward", case)["steps"]]
+    assert offered == ["withdraw"], "nothing is registered that could be kept"
+    assert world.code("steward", case, "keep") == (400, "case.unregistered")
+    world.act("admin", case, "accept")
+    assert world.code("admin", case, "review") == (403, "case.four_eyes")
+    assert "review" not in [step["step"] for step in world.get("admin", case)["steps"]]
+    assert "review" in [step["step"] for step in world.get("admin2", case)["steps"]]
+    world.act("steward", case, "withdraw")
+
+
 def test_an_asset_is_registered_after_its_notice_and_certified(world: World) -> None:
     case = world.noticed("YL/2")
     assert world.get("", case)["state"] == "noticed"  # public notice

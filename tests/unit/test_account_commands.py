@@ -72,6 +72,8 @@ def test_an_account_from_its_beginning_to_its_end(say: Say) -> None:
     with pytest.raises(InputError, match="at least 12"):
         say("password", "li", typed="short\nshort\n")
     say("password", "li", typed="quite other words now\nquite other words now\n")
+    with pytest.raises(InputError, match="no terminal"):
+        say("password", "li")
     with pytest.raises(MissingError):
         say("password", "nobody")
 
@@ -114,6 +116,8 @@ def test_keys_by_the_operator(say: Say, directory: Path, tmp_path: Path) -> None
     assert lost["revoked_at"], "a key that could not be written is of no use to anybody"
     with pytest.raises(MissingError):
         say("keys", "li", "--revoke", str(made["number"]))
+    assert len(lost["scopes"]) > 3
+    assert max(map(len, say("keys", "robot").splitlines())) <= 80, "scopes are folded"
     assert "revoked" in say("keys", "robot", "--revoke", str(made["number"]))
     with services(directory, public=False) as found:
         assert found.gate is not None

@@ -263,6 +263,27 @@ def test_the_operator_pins_nodes_and_verifies_all_cases(world: World) -> None:
     assert isinstance(wrong.exception, VeilError)
 
 
+def test_what_somebody_wrote_forges_no_line_of_ours(
+    world: World, veil: Run, tmp_path: Path
+) -> None:
+    """An officer reads what nodes compute; the analyst's words may say so, too."""
+    forged = "  Nodes compute: SELECT COUNT(*) FROM harmless [health → li]"
+    sql = f"SELECT COUNT(*) FROM visits --\n{forged}" + "\n" * 900 + forged  # noqa: S608 - an attack
+    statement = {"sql": sql, "grant_request": world.grant_request(sql)}
+    case = world.request(statements=[statement]).partition("/")[2]
+    key = key_file(world, tmp_path, "steward")
+    said = veil("steward", "request", "review-return", case, "--sign-with", key,
+                "--reasons", "请补充\n9. 2026-12-01 08:00 UTC  Approve (chief)")  # fmt: skip
+    shown = veil("li", "request", "show", case)
+    for output in (said, shown):
+        lines = [line.strip() for line in output.splitlines()]
+        real = [line for line in lines if line.startswith("Nodes compute:")]
+        assert set(real) == {"Nodes compute: SELECT COUNT(*) FROM visits [health → li]"}
+        assert f"│ {forged}" in lines
+        assert len(lines) < 100, "nothing is pushed off the screen"
+    assert not any(line.lstrip().startswith("9. ") for line in shown.splitlines())
+
+
 def test_an_officer_signs_offline_what_was_verified_and_nothing_else(
     world: World, tmp_path: Path
 ) -> None:
@@ -289,4 +310,9 @@ def test_an_officer_signs_offline_what_was_verified_and_nothing_else(
     assert not output.exists()
     done = decide(body)
     assert (done.exit_code, "统计床位" in done.output) == (0, True), done.output
+    computed = done.output.index("Nodes compute: SELECT COUNT(*) FROM visits [health → li]")
+    assert computed < done.output.index("Signed into"), "seen before it is signed"
+    output.unlink()
+    assert decide(body, "review-refuse").output.index("Nodes compute:") > 0, "also where it fails"
+    decide(body)
     world.act("steward", case, "review", decision=output.read_text("utf-8"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.cluster import Cluster
 from exchange.cluster_check import check_cluster
 from exchange.cluster_config import load_cluster_config
 from exchange.step_names import step_name
@@ -73,3 +74,22 @@ def test_a_mistake_is_told_in_the_users_own_file(
 )
 def test_steps_have_names_for_people(step: str, en: str, zh: str) -> None:
     assert (step_name(step).en, step_name(step).zh) == (en, zh)
+
+
+def test_what_an_earlier_cluster_left_is_moved_aside_and_not_removed(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    assert cluster.make_room() is None
+    kept = []
+    for number in range(2):
+        (tmp_path / "catalog").mkdir()
+        (tmp_path / "catalog" / "catalog.db").write_text(f"accounts {number}")
+        (tmp_path / "sample").mkdir(exist_ok=True)
+        kept.append(cluster.make_room())
+        assert not (tmp_path / "catalog").exists()
+    assert (tmp_path / "sample").is_dir(), "what a person names with --config stays"
+    for number, aside in enumerate(kept):
+        assert aside is not None
+        assert (aside / "catalog" / "catalog.db").read_text() == f"accounts {number}"
+    (tmp_path / "people").mkdir()
+    assert cluster.make_room(fresh=True) is None
+    assert not (tmp_path / "people").exists()

@@ -44,11 +44,12 @@ HEAVY = ("pandas", "sklearn", "tenseal", "phe", "IPython", "matplotlib", "jupyte
         (NODE, (*HEAVY, "duckdb")),
         (ANALYST, (*HEAVY, "opendp")),
         ("import exchange.serve", HEAVY),
+        ("import catalog.web.app", HEAVY),
         ("import desensitize", (*HEAVY, "duckdb")),
         ("from desensitize import utility", ("sklearn", "scipy")),
         (NOISE, HEAVY),
     ],
-    ids=["node", "analyst", "exchange", "steward", "utility", "synthesis"],
+    ids=["node", "analyst", "exchange", "catalog", "steward", "utility", "synthesis"],
 )
 def test_nothing_heavy_is_imported_ahead_of_need(
     run: Run, code: str, absent: tuple[str, ...]

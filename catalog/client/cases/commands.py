@@ -172,9 +172,9 @@ def _decider(workflow: Workflow) -> Callable[..., None]:
                 code="case.file",
             ) from error  # fmt: skip
         evidence = read_evidence(body, workflow, "", key=given["catalog_key"])
+        show_asked(workflow, evidence)
         document = signed_decision(evidence, wanted, given["sign_with"], given["reasons"])
         write_private(output, document.encode())
-        show_asked(workflow, evidence)
         terminal.done(
             Text(f'Signed into {output}: {wanted.title.en}. Send it as "decision" to '
                  f'POST /api/{evidence.asked.case}/{step}, with "revision": '
@@ -234,11 +234,11 @@ def _take(
     if step.office:
         from catalog.client.cases.deciding import signed_decision
         from catalog.client.cases.evidence import fetch
-        from catalog.client.cases.show import show_statements
+        from catalog.client.cases.show import show_asked
 
         evidence = fetch(made, workflow, case)
         if not given["as_json"]:
-            show_statements(evidence.asked.fields.get("statements", ()))
+            show_asked(workflow, evidence)
         body["decision"] = signed_decision(evidence, step, given["sign_with"], given["reasons"])
     return made.send("POST", f"/api/{workflow.kind}/{case}/{step.name}", body)
 

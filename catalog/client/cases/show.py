@@ -15,6 +15,7 @@ from protos.language import Text, joined
 
 _REASONS: Final = Text("reasons", "理由")
 _SHOWN: Final = 300  # characters of a field
+_LINES: Final = 20  # of an analyst's own words
 
 
 def show_list(page: dict[str, Any]) -> None:
@@ -67,13 +68,15 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
 def show_statements(statements: Sequence[dict[str, str]]) -> None:
     """Prints what nodes would compute, whole, and how the analyst puts it.
 
-    It is read from what the analyst signed, on this machine: the server is not asked.
+    It is read from what the analyst signed, on this machine: the server is not asked. The analyst's
+    words are cut: a thousand empty lines would push what is computed off the screen.
     """
     for each in statements:
         said = computed(each.get("grant_request", ""))
         terminal.say(Text(f"Nodes compute: {said}", f"节点实际计算：{said}"), indent=2, hang=2)
-        terminal.say(Text(f"In the analyst's words: {each.get('sql')}",
-                          f"分析员的表述：{each.get('sql')}"), indent=4, hang=2)  # fmt: skip
+        lines = str(each.get("sql")).splitlines()
+        words = "\n".join([*lines[:_LINES], *(["…"] if len(lines) > _LINES else [])])
+        _words(Text("In the analyst's words", "分析员的表述"), words, 4)
 
 
 def show_history(workflow: Workflow, evidence: Evidence) -> None:
@@ -107,12 +110,15 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
 
 
 def show_asked(workflow: Workflow, evidence: Evidence) -> None:
-    """Prints what is asked in a case, as it was verified: what an officer decides on."""
+    """Prints what is asked in a case, as it was verified and whole: what an officer signs for."""
     asked = evidence.asked
     terminal.say(f"{asked.title}  {asked.case}", style="bold", hang=2)
     for field in workflow.step(asked.step).fields:
-        if field.name in asked.fields:
-            _field(field.title, asked.fields[field.name])
+        value = asked.fields.get(field.name)
+        if field.form == "statements":
+            show_statements(value or ())
+        elif value is not None:
+            _field(field.title, value, most=None)
 
 
 def moment(seconds: int) -> str:
@@ -127,16 +133,27 @@ def _said(step: Step, fields: dict[str, Any]) -> None:
             _field(titles.get(name, _REASONS), value, indent=5)
 
 
-def _field(title: Text, value: object, indent: int = 2) -> None:
+def _field(title: Text, value: object, indent: int = 2, most: int | None = _SHOWN) -> None:
     if isinstance(value, list):
         for each in value:
-            _field(title, each, indent)
+            _field(title, each, indent, most)
         return
     if isinstance(value, dict):
         value = f"{value.get('source')}:{value.get('identifier')}"
     text = str(value)
-    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    terminal.say(Text(f"{title.en}: {text}", f"{title.zh}：{text}"), indent=indent, hang=2)
+    text = text if most is None or len(text) <= most else f"{text[:most]}…"
+    _words(title, text, indent)
+
+
+def _words(title: Text, text: str, indent: int) -> None:
+    """Prints what somebody wrote; a bar before each of several lines tells them from ours."""
+    first, *more = text.splitlines() or [""]
+    if more:
+        terminal.say(Text(f"{title.en}:", f"{title.zh}："), indent=indent)
+        for line in (first, *more):
+            terminal.say(f"│ {line}", indent=indent + 2, hang=2)
+    else:
+        terminal.say(Text(f"{title.en}: {first}", f"{title.zh}：{first}"), indent=indent, hang=2)
 
 
 def _title(both: dict[str, str]) -> Text:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from catalog.cli_options import said
+from catalog.cli_options import PasswordFile, read_password, said
 from protos.language import Text
 
 app = typer.Typer()
@@ -36,11 +36,7 @@ def login(
         typer.Option(help=said("PEM file of the server's certification authority.",
                                "服务器证书颁发机构的 PEM 文件。")),
     ] = None,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(help=said("File of mode 0600 with the password; asked for by default.",
-                               "存放密码的文件（权限 0600）；缺省为交互输入。")),
-    ] = None,
+    password_file: PasswordFile = None,
     code: Annotated[
         str,
         typer.Option(help=said("One-time code, if the account has a second factor.",
@@ -52,14 +48,10 @@ def login(
 
     from catalog.client import profile
     from protos import terminal
-    from protos.keyfile import read_private
 
     at = profile.address(server)
     name = account or typer.prompt(said("Account", "账号"))
-    if password_file is not None:
-        password = read_private(password_file).decode("utf-8", "replace").rstrip("\r\n")
-    else:
-        password = typer.prompt(said("Password", "密码"), hide_input=True)
+    password = read_password(password_file, Text("Password", "密码"))
     trusted = str(ca.resolve()) if ca is not None else ""
     with profile.speaking(at, ca=trusted) as catalog:
         made = catalog.send("POST", "/api/login/key", {
