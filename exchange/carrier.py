@@ -26,10 +26,9 @@ from catalog.workflows.finding import MOST, Filter, find
 from catalog.workflows.node_pins import PINS
 from catalog.workflows.requests import REQUESTS
 from catalog.workflows.signatures import approvals
-from exchange.certifier import MISTAKES
 from exchange.ports import Caller
 from protos.cards import Pins
-from protos.faults import ConflictError, VeilError
+from protos.faults import MISTAKES, ConflictError, VeilError
 
 LOG: Final = logging.getLogger("veil.exchange")
 LOOK_S: Final = 30.0  # for what could not be carried before, and pins that were confirmed meanwhile

@@ -31,15 +31,13 @@ from exchange.coordinator.archive import Archive, DueResult
 from exchange.desk import DueGrant, GrantDesk
 from exchange.shelf import DatasetShelf
 from protos.canonical import digest
-from protos.faults import InputError, TrustError, UnavailableError, VeilError
+from protos.faults import MISTAKES, InputError, TrustError, UnavailableError, VeilError
 from protos.identity import unverified_claims
 from protos.language import Text
 
 LOG: Final = logging.getLogger("veil.exchange")
 MOST_DUE: Final = 1000  # results and grants without a certificate; then no new job is taken
 BATCH: Final = 200
-MISTAKES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
-                   ValueError)  # fmt: skip
 LOOK_S: Final = 5.0  # for declarations that were added meanwhile, and a disk that has room again
 GATHER_S: Final = 0.05  # whoever waits for an answer has it by then; several share one sync
 _GRADES: Final[dict[int, Grade]] = {1: "L1", 2: "L2", 3: "L3", 4: "L4"}

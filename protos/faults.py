@@ -26,6 +26,10 @@ from typing import Final
 
 from protos.language import Text, Words, both
 
+MISTAKES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+                   ValueError)  # fmt: skip
+"""What a mistake of ours raises: a loop that serves everybody survives one, and says so."""
+
 
 class VeilError(Exception):
     """Base of every error that Veil raises on purpose.

@@ -23,7 +23,7 @@ from typing import Final
 from catalog.identity.database import Database
 from catalog.journal import Entry, HashChain, Head
 from protos.canonical import canonical
-from protos.faults import UnavailableError, VeilError
+from protos.faults import MISTAKES, UnavailableError, VeilError
 from protos.language import Text
 
 FILE: Final = "audit.db"
@@ -152,7 +152,7 @@ class Audit:
                 _CHAIN.extend(db, texts)
         except UnavailableError as error:
             return _failed(error.detail)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, and the writer goes on
+        except MISTAKES as error:  # whoever waits is told, and the writer goes on
             return _failed(repr(error))
         return None
 
