@@ -10,6 +10,9 @@ MAKEFLAGS += --no-print-directory
 # Use the Python that is here; never download another.
 export UV_PYTHON_DOWNLOADS := never
 
+# Where an environment forbids it, each of hundreds of processes would compile all our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV := $(shell command -v uv || echo .tools/bin/uv)
 UV_VERSION := 0.13.9
 BIN := .venv/bin

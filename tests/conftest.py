@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from tests.publishing_world import World
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Some environments forbid it; each of our many child processes would compile every module anew,
+# which costs two to three times what it does otherwise.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The same examples in every run: a red build can be repeated by anybody.
 settings.register_profile("veil", deadline=None, max_examples=60, derandomize=True, database=None)
