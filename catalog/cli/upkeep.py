@@ -96,28 +96,29 @@ def sample(
         return
     create(directory)
     title = Text("Registering the province …", "正在登记示例省份……")
-    with opened(directory) as registry, terminal.row_progress(title) as told:
+    with opened(directory) as registry:
         records = list(province(datasets, seed))
         with Opening(registry, seed if rows else None) as opening:
-            registry.register([*records, *opening.records], told)
+            with terminal.row_progress(title) as told:
+                registry.register([*records, *opening.records], told)
             registry.count_uses(uses_of(records, seed))
+            total, offices = len(records), len({record.provider for record in records})
+            terminal.done(  # whoever waits for this line may serve the catalog from now on
+                Text(
+                    f"{directory}: {total:,} datasets of {offices:,} departments. "
+                    f"Look for some: veil catalog search 医疗 --dir {directory}",
+                    f"{directory}：{offices:,} 个部门的 {total:,} 个数据资源。"
+                    f"试试检索：veil catalog search 医疗 --dir {directory}",
+                )
+            )
             opening.publish()
-    total, offices = len(records), len({record.provider for record in records})
-    terminal.done(
-        Text(
-            f"{directory}: {total:,} datasets of {offices:,} departments. "
-            f"Look for some: veil catalog search 医疗 --dir {directory}",
-            f"{directory}：{offices:,} 个部门的 {total:,} 个数据资源。"
-            f"试试检索：veil catalog search 医疗 --dir {directory}",
-        )
-    )
     if opening.records:
-        terminal.say(
+        terminal.done(
             Text(
-                f"Public rows: {len(opening.records)} datasets. "
-                f"See them: veil catalog published --dir {directory}",
-                f"已公开数据的资源：{len(opening.records)} 个。"
-                f"查看：veil catalog published --dir {directory}",
+                f"{len(opening.records)} more have public rows: "
+                f"veil catalog published --dir {directory}",
+                f"另有 {len(opening.records)} 个资源已公开数据："
+                f"veil catalog published --dir {directory}",
             )
         )
 

@@ -11,6 +11,7 @@ from exchange.commands.options import DEFAULT_DIRECTORY, Directory
 from protos.language import Text
 
 if TYPE_CHECKING:
+    from catalog.sample_catalog import Filling
     from exchange.cluster import Cluster
 
 app = typer.Typer(add_completion=False)
@@ -94,7 +95,7 @@ def up(
         with terminal.progress(Text("Starting", "启动中")) as progress:
             running = cluster.up(wanted, progress.update, filling)
             if filling is not None:
-                _make_people(cluster, wanted.department[0].name)
+                _make_people(cluster, wanted.department[0].name, filling)
     except BaseException:
         if filling is not None:
             filling.stop()
@@ -122,13 +123,14 @@ def up(
         show_people(running, directory, wanted.department[0].name)
 
 
-def _make_people(cluster: Cluster, department: str) -> None:
-    """Makes people for the catalog; if it cannot, nothing stays up."""
+def _make_people(cluster: Cluster, department: str, filling: Filling) -> None:
+    """Makes people for the catalog, and waits for its rows; if it cannot, nothing stays up."""
     from exchange.cluster import CATALOG
     from exchange.sample_people import make_people
 
     try:
         make_people(cluster.directory, cluster.directory / CATALOG, department)
+        filling.finish()
     except BaseException:
         cluster.down()
         raise

@@ -91,6 +91,11 @@ class Walker:
         [exported] = re.findall(r"^export (.*)$", done.stdout, re.MULTILINE)
         self.env = dict(word.split("=", 1) for word in shlex.split(exported))
         os.environ.update(self.env)
+        pages = re.findall(r"^https://\S+/dataset/\S+", done.stdout, re.MULTILINE)
+        assert len(pages) == 2, "data with rows, public before the command ends"
+        trusted = ssl.create_default_context(cafile=self.env["VEIL_CA"])
+        for page in pages:
+            assert "format=parquet" in httpx2.get(page, verify=trusted).text
         first = done.stdout.splitlines()[-1]
         assert first.startswith("veil demand submit"), "the next command to type"
         self.printed += done.stdout.splitlines()
