@@ -115,7 +115,12 @@ def unknown(source: str, identifier: str) -> MissingError:
             f"there is no dataset {identifier[:80]!r}{of.en}",
             f"没有代码为“{identifier[:80]}”的数据资源{of.zh}",
         ),
-        remedy=Text("veil catalog search finds it", "用 veil catalog search 查找"),
+        remedy=Text(
+            "veil catalog search finds it, veil catalog show names its source; what is not of "
+            "'local' is written SOURCE:CODE",
+            "用 veil catalog search 查找，用 veil catalog show 查看来源；"
+            "来源不是 local 的请写作 来源:代码",
+        ),
         code="catalog.unknown",
     )
 
