@@ -29,6 +29,7 @@ GRANT_KIND: Final = "VeilGrant"
 USES: Final = "one release per data snapshot"
 SKEW_S: Final = 60
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_LAST: Final = 253_402_300_799 - 86_400  # Unix seconds; 9999-12-30, also where the day is another
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _signed_request(token: str, now: int | None) -> GrantRequest:
     if (
         (body.get("iat"), body.get("exp")) != (request.issued_at, request.expires_at)
         or not _ID.fullmatch(request.id)
+        or not 0 <= request.issued_at < request.expires_at <= _LAST
         or request.recipient != identity.fingerprint
     ):
         raise TrustError(

@@ -21,6 +21,7 @@ from sqlalchemy import text, update
 
 from catalog.access.accounts import Accounts
 from catalog.algebra import Aggregate, ColumnRef, Compare, Constant, Measure
+from catalog.certificates.grants import REQUEST_TYPE
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application, CertificateOffice
 from catalog.plan import Member
@@ -37,7 +38,7 @@ from catalog.workflows.events import unverified_event
 from catalog.workflows.tables import CaseRow
 from catalog.workflows.verifying import BrokenCaseError, verify_all
 from protos.faults import ConflictError, PolicyError, TrustError, UnavailableError
-from protos.signing import IdentityKey
+from protos.signing import IdentityKey, unverified_claims
 from tests.catalog_world import CLOSED, HEALTH, POLICE, record
 from tests.certificate_world import ExactJob
 from tests.workflow_world import PEOPLE, SQL, World, issuing, workflows
@@ -254,6 +255,18 @@ def test_a_signed_request_writes_no_lines_about_who_computes(world: World) -> No
     assert (answer.status_code, answer.json()["code"]) == (403, "grant.invalid")
 
 
+def test_a_signed_request_ends_on_a_day_that_there_is(world: World) -> None:
+    """Else whoever compares or shows the day makes a mistake of ours of it."""
+    soon = world.clock.now + 86_400
+    for times in ({"expires_at": 253_402_300_800}, {"expires_at": 2**53 - 1},
+                  {"issued_at": soon, "expires_at": soon - 1}, {"issued_at": -1}):  # fmt: skip
+        plain = unverified_claims(world.grant_request()) | times
+        plain |= {"iat": plain["issued_at"], "exp": plain["expires_at"]}
+        statement = {"sql": SQL, "grant_request": world.analyst.sign(REQUEST_TYPE, plain)}
+        answer = world.call("li", "POST", "requests", world.asked(statements=[statement]))
+        assert (answer.status_code, answer.json()["code"]) == (403, "grant.invalid"), times
+
+
 # ---- grants -----------------------------------------------------------------------------------
 
 
@@ -282,8 +295,6 @@ def test_a_grant_says_what_was_approved(world: World) -> None:
 
 
 def _id_of(token: str) -> str:
-    from protos.signing import unverified_claims
-
     return str(unverified_claims(token)["id"])
 
 
