@@ -25,9 +25,7 @@ LICENCE_TITLES: Final[Mapping[str, str]] = {
 _AT_ONCE: Final = 300  # keys in one statement
 
 
-def packages(
-    view: View, places: Ints, published: Resources, site: str, *, with_items: bool = True
-) -> list[dict[str, Any]]:
+def packages(view: View, places: Ints, published: Resources, site: str) -> list[dict[str, Any]]:
     """Returns datasets as packages, in the order of their places.
 
     Args:
@@ -35,10 +33,9 @@ def packages(
         places: Of the datasets.
         published: Public rows.
         site: Address of this server, for links.
-        with_items: Whether the data items are wanted.
     """
     numbers = view.names.ids[places].tolist()
-    found = dict(records(view.connection, numbers, with_items=with_items))
+    found = dict(records(view.connection, numbers))
     if view.scope == "open":
         found = _among_open(view.connection, found)
     themes = {group.code: group for group in groups(view, "group")}

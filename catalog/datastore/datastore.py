@@ -159,20 +159,17 @@ class Datastore:
 
 
 @contextmanager
-def datastore(
-    registry: Registry, store: Store | None = None, *, members: bool = False
-) -> Iterator[Datastore]:
+def datastore(registry: Registry, *, members: bool = False) -> Iterator[Datastore]:
     """Opens the public rows of a catalog.
 
     Args:
         registry: The catalog.
-        store: Where public bytes lie; the catalog's own by default.
         members: Whether some of the callers may have logged in.
 
     Raises:
         UnavailableError: The store cannot be reached.
     """
-    found = Datastore(registry, store=store, members=members)
+    found = Datastore(registry, members=members)
     try:
         yield found
     finally:

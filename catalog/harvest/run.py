@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 
 from catalog.harvest.dialects import DIALECTS, Page
 from catalog.harvest.entering import confirm, enter, save, tags
-from catalog.harvest.fetching import Answer, Fetcher, FetchLimits, read_url
+from catalog.harvest.fetching import Answer, Fetcher, read_url
 from catalog.harvest.networks import read_network
 from catalog.harvest.sources import Harvest, Run, last_run
 from catalog.harvest.tables import HarvestRecordRow, HarvestRunRow
@@ -36,7 +36,7 @@ READER: Final = version("veil-exchange")
 """Another version may understand a page in another way, so it reads all of them again."""
 
 
-def fetcher(harvest: Harvest, limits: FetchLimits | None = None) -> Fetcher:
+def fetcher(harvest: Harvest) -> Fetcher:
     """Returns what fetches a harvest's pages.
 
     Raises:
@@ -44,7 +44,6 @@ def fetcher(harvest: Harvest, limits: FetchLimits | None = None) -> Fetcher:
     """
     return Fetcher(
         [read_network(network) for network in harvest.networks],
-        limits=limits,
         authorities=Path(harvest.authorities) if harvest.authorities else None,
     )
 

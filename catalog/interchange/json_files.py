@@ -68,14 +68,14 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
         ) from error
 
 
-def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - any JSON value
+def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     """Returns what a JSON file says.
 
     Raises:
         InputError: As `read_text`, or it is no JSON, or too deep.
         UnavailableError: It cannot be read.
     """
-    text = read_text(path, most_bytes)
+    text = read_text(path)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

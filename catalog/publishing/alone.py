@@ -24,20 +24,19 @@ _LOOK_S: Final = 0.1
 
 
 @contextmanager
-def alone(registry: Registry, store: Store, *, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+def alone(registry: Registry, store: Store) -> Iterator[None]:
     """Waits for whoever publishes now, then sweeps; the system frees the lock of a killed process.
 
     Args:
         registry: The catalog.
         store: Where its public bytes lie.
-        patience_s: Seconds to wait.
 
     Raises:
-        UnavailableError: Another process publishes for longer than that.
+        UnavailableError: Another process publishes for more than two minutes.
     """
     descriptor = os.open(registry.directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + _PATIENCE_S
         while not _taken(descriptor):
             if time.monotonic() >= end:
                 raise UnavailableError(
