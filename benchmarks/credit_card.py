@@ -19,9 +19,9 @@ import pandas as pd
 
 from compute_nodes.approval import approve
 from compute_nodes.store import NodeStore
-from exchange.client import Veil, connect
-from exchange.cluster import Cluster
-from exchange.cluster_config import load_cluster_config
+from exchange.analyst.client import Veil, connect
+from exchange.cluster.cluster import Cluster
+from exchange.cluster.config import load_cluster_config
 
 DEPARTMENTS = ("north", "east", "south", "west", "centre")
 EXACT = """

@@ -27,9 +27,9 @@ from benchmarks import summary
 from benchmarks.processes import Cost, costs
 from catalog import sample_files
 from catalog.sample import visits
-from exchange.client import Veil, connect
-from exchange.cluster import Cluster
-from exchange.cluster_config import load_cluster_config
+from exchange.analyst.client import Veil, connect
+from exchange.cluster.cluster import Cluster
+from exchange.cluster.config import load_cluster_config
 from exchange.ports import Progress
 
 STATEMENT: Final = (

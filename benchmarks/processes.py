@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from exchange.processes import Process
+from exchange.cluster.processes import Process
 
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 WORKERS: Final = "spare workers"

@@ -95,7 +95,7 @@ def scatter(
 
     Returns:
         The totals measure-major over the surviving cells in *declared* order, and for every
-        cell in declared order whether it survived: what ``exchange.finalise`` takes.
+        cell in declared order whether it survived: what ``exchange.analyst.finalise`` takes.
 
     Raises:
         ProtocolError: The lengths do not fit together.

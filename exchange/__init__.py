@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exchange.client import Job, Veil, connect
+    from exchange.analyst.client import Job, Veil, connect
 
 __all__ = ["Job", "Veil", "connect"]
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> object:
     """Imports the SDK when one of its names is asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module 'exchange' has no attribute {name!r}")
-    from exchange import client
+    from exchange.analyst import client
 
     return getattr(client, name)
 

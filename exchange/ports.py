@@ -14,10 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from compute_nodes.rpc.delivery import Delivery
 from protos.names import Role
+
+MOST_REQUEST_CHARACTERS: Final = 100_000
+"""Of a grant request or an answer to one; each owner is sent a copy."""
+MOST_DECISION_BYTES: Final = 256 << 10
+"""Of one file of officers' decisions; each owner is sent a copy."""
 
 __all__ = ["Alive", "Caller", "Delivery", "Hub", "Progress", "Registration"]
 
@@ -88,7 +93,7 @@ class Hub(Protocol):
             wait_s: Longest wait, seconds.
             alive: See `Alive`.
             session: Changes when the node has restarted or lost a reply; all that is
-                unanswered is then offered again (see `exchange.inbox`).
+                unanswered is then offered again (see `exchange.serving.inbox`).
         """
         ...
 

@@ -30,7 +30,7 @@ from catalog.plan import Member, Mode, Plan
 from catalog.transparency.notes import LOG, WITNESS, NoteSigner
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.witness import Submission, Witness
-from exchange.receipt import make_document
+from exchange.proof.receipt import make_document
 from protos.names import Role
 from protos.signing import IdentityKey, Pins, SealingKey, make_card
 

@@ -23,19 +23,19 @@ from compute_nodes.ledger import Spent
 from compute_nodes.rpc.link import ExchangeLink
 from compute_nodes.rpc.membership import TlsFiles
 from compute_nodes.store import NodeStore
-from exchange.client import Options, Veil, connect
-from exchange.cluster import Cluster
-from exchange.cluster_config import load_cluster_config
-from exchange.federation import Federation
+from exchange.analyst.client import Options, Veil, connect
+from exchange.analyst.federation import Federation
+from exchange.cluster.cluster import Cluster
+from exchange.cluster.config import load_cluster_config
+from exchange.cluster.processes import Process, alive, save, spawn, stop, wait_for
 from exchange.ports import Progress
-from exchange.processes import Process, alive, save, spawn, stop, wait_for
-from exchange.serve import read_addresses
+from exchange.serving.serve import read_addresses
 from protos.faults import VeilError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from exchange.answer import Answer
+    from exchange.analyst.answer import Answer
 
 ROWS = 500
 LISTEN = "0A"  # TCP_LISTEN, include/net/tcp_states.h

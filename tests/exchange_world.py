@@ -19,12 +19,12 @@ from compute_nodes.rpc.backoff import Backoff
 from compute_nodes.rpc.enrol import enroll
 from compute_nodes.rpc.link import ExchangeLink
 from compute_nodes.rpc.membership import TlsFiles
-from exchange.admission import Limits
-from exchange.enrolment import EnrolmentServer
-from exchange.inbox import Inbox
+from exchange.analyst.transport import AnalystLink
 from exchange.ports import Alive, Caller, Delivery, Hub, Progress, Registration
-from exchange.server import ExchangeServer
-from exchange.transport import AnalystLink
+from exchange.serving.admission import Limits
+from exchange.serving.enrolment import EnrolmentServer
+from exchange.serving.inbox import Inbox
+from exchange.serving.server import ExchangeServer
 from protos.faults import JobError
 from protos.names import Role
 

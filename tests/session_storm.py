@@ -23,9 +23,9 @@ from compute_nodes.jobs.runs import is_homomorphic
 from compute_nodes.protocols.simulation import Dice, Weather
 from compute_nodes.rpc import wire
 from compute_nodes.rpc.delivery import Delivery
-from exchange.coordinator.outcome import Aggregate, read_aggregate, read_outcome
-from exchange.federation import Federation
-from exchange.opening import OpeningKeys, open_aggregate
+from exchange.analyst.federation import Federation
+from exchange.analyst.opening import OpeningKeys, open_aggregate
+from exchange.outcome import Aggregate, read_aggregate, read_outcome
 from exchange.submission import Submission
 from protos.cards import Card, read_card
 from protos.faults import ProtocolError, TrustError, VeilError

@@ -137,7 +137,7 @@ def authorisation(
     directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Issues one authorisation for each grant that has none yet."""
-    from exchange.certifying import certify_grants, verified_receipt
+    from exchange.proof.certifying import certify_grants, verified_receipt
     from protos import terminal
 
     document = verified_receipt(receipt, pins)
@@ -160,7 +160,7 @@ def circulation(
     directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Issues a circulation that leads to registration and authorisations."""
-    from exchange.certifying import certify_result, verified_receipt
+    from exchange.proof.certifying import certify_result, verified_receipt
 
     document = verified_receipt(receipt, pins)
     with opened(directory) as office:
@@ -181,7 +181,7 @@ def list_(
     directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Lists certificates."""
-    from exchange.certificate_views import show_records
+    from exchange.proof.certificate_views import show_records
 
     with opened(directory) as office:
         records = office.listed(None if kind is None else _KINDS[kind], dataset)
@@ -223,7 +223,7 @@ def show(
     directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Shows a certificate with what it leads to, and what leads to it."""
-    from exchange.certificate_views import show_record
+    from exchange.proof.certificate_views import show_record
 
     with opened(directory) as office:
         record = office.find(certificate)
@@ -266,7 +266,7 @@ def _write(
     *,
     linked: bool,
 ) -> None:
-    from exchange.certificate_views import write_file
+    from exchange.proof.files import write_file
     from protos import terminal
 
     if bundle is not None:

@@ -27,7 +27,7 @@ app = typer.Typer(
 def show(directory: OfficeDirectory = DEFAULT) -> None:
     """Shows size, root, witnesses."""
     from catalog.certificates.office_files import OfficeFiles
-    from exchange.certificate_views import show_log
+    from exchange.proof.certificate_views import show_log
 
     with opened(directory) as office, office.db.read() as db:
         policy = OfficeFiles(directory).policy()
@@ -78,7 +78,7 @@ def submit(
     directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Writes the body of an add-checkpoint request (C2SP tlog-witness)."""
-    from exchange.certificate_views import write_file
+    from exchange.proof.files import write_file
     from protos import terminal
 
     with opened(directory) as office:
@@ -101,7 +101,7 @@ def cosign(
 ) -> None:
     """Checks the cosignatures and keeps them."""
     from catalog.certificates.office_files import OfficeFiles
-    from exchange.certificate_views import read_file
+    from exchange.proof.files import read_file
     from protos import terminal
 
     policy = OfficeFiles(directory).policy()
@@ -120,7 +120,7 @@ def copy(
 ) -> None:
     """Writes every entry and the latest checkpoint: commitments, nothing personal."""
     from catalog.transparency.audit import write_copy
-    from exchange.certificate_views import write_file
+    from exchange.proof.files import write_file
     from protos import terminal
 
     with opened(directory) as office, office.db.read() as db:
@@ -169,7 +169,7 @@ def verify(
     directory: OfficeDirectory = DEFAULT,
 ) -> None:
     """Audits a log; exit code 1 if anything is wrong."""
-    from exchange.auditing import audit_copy, audit_office
+    from exchange.proof.auditing import audit_copy, audit_office
     from protos import terminal
 
     if log_copy is None:

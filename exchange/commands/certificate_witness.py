@@ -43,7 +43,7 @@ def init(
     directory: WitnessDirectory = Path("veil-witness"),
 ) -> None:
     """Makes the directory."""
-    from exchange.witness_files import WitnessFiles
+    from exchange.proof.witness_files import WitnessFiles
     from protos import terminal
 
     key = WitnessFiles(directory).create(name)
@@ -79,8 +79,8 @@ def sign(
 
     from catalog.transparency.policy import LogPolicy
     from catalog.transparency.witness import Submission
-    from exchange.certificate_views import read_file, write_file
-    from exchange.witness_files import WitnessFiles
+    from exchange.proof.files import read_file, write_file
+    from exchange.proof.witness_files import WitnessFiles
     from protos import terminal
 
     with WitnessFiles(directory).witness(LogPolicy.load(policy)) as witness:

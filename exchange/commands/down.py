@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 @app.command(help=str(Text("Stop what 'veil up' started.", "停止由 veil up 启动的系统。")))
 def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
     """Stops every process of the cluster; keys, ledgers and logs stay."""
-    from exchange.cluster import Cluster
+    from exchange.cluster.cluster import Cluster
     from protos import terminal
 
     stopped = Cluster(directory).down()

@@ -107,14 +107,14 @@ def serve(
     import logging
 
     from exchange.coordinator.session import Clocks
-    from exchange.serve import ExchangeProcess
+    from exchange.serving.serve import ExchangeProcess
     from protos import terminal
     from protos.signals import wait_for_signal
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     served = None
     if catalog is not None:
-        from exchange.catalog_service import ServedCatalog
+        from exchange.serving.catalog_service import ServedCatalog
 
         served = ServedCatalog(catalog, http)
     process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s), served)
@@ -139,7 +139,7 @@ def invite(
     import secrets
 
     from catalog.identity.registry import ExchangeIdentity
-    from exchange.serve import read_addresses
+    from exchange.serving.serve import read_addresses
     from protos import terminal
     from protos.faults import UnavailableError
 
@@ -193,10 +193,10 @@ def revoke(
 @app.command(help=str(Text("What has no certificate yet, and why.", "尚无证书的事项及原因。")))
 def due(directory: ExchangeDirectory = DEFAULT) -> None:
     """Lists grants and results whose certificates are not issued."""
-    from exchange.certificate_views import show_waiting
-    from exchange.certifier import waiting
     from exchange.coordinator.archive import Archive
-    from exchange.desk import GrantDesk
+    from exchange.proof.certificate_views import show_waiting
+    from exchange.serving.certifier import waiting
+    from exchange.serving.desk import GrantDesk
 
     archive, desk = Archive(directory / "jobs.sqlite"), GrantDesk(directory / "grants.sqlite")
     desk.open()
@@ -213,7 +213,7 @@ def dataset_add(
     directory: ExchangeDirectory = DEFAULT,
 ) -> None:
     """Checks a declaration and puts it on the exchange's shelf; no restart is needed."""
-    from exchange.shelf import DatasetShelf
+    from exchange.serving.shelf import DatasetShelf
     from protos import terminal
 
     dataset = DatasetShelf(directory / "datasets").add(file)

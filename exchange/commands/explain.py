@@ -33,8 +33,8 @@ def explain(
     wait_s: WaitSeconds = None,
 ) -> None:
     """Plans the question and prints what each party would learn, its cost, and its bytes."""
-    from exchange.client import connect
-    from exchange.views import show_explanation
+    from exchange.analyst.client import connect
+    from exchange.analyst.views import show_explanation
 
     with connect(profile) as veil:
         show_explanation(

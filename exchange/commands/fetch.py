@@ -38,9 +38,9 @@ def fetch(
     certificate: CertificateFile = None,
 ) -> None:
     """Waits for a job's answer as ``veil sql`` does; Ctrl-C cancels it here, too."""
-    from exchange.client import connect
+    from exchange.analyst.client import connect
+    from exchange.analyst.saving import check_places
     from exchange.commands.following import deliver
-    from exchange.saving import check_places
 
     check_places(output, receipt, certificate)
     with connect(profile) as veil:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 # Slow to import, and so imported before anything is asked: Ctrl-C must not fall in between.
-from exchange.saving import save
-from exchange.views import show_answer
-from exchange.waiting import local_time
+from exchange.analyst.saving import save
+from exchange.analyst.views import show_answer
+from exchange.analyst.waiting import local_time
 from protos import terminal
 from protos.faults import VeilError
 from protos.language import Text
 
 if TYPE_CHECKING:
-    from exchange.answer import Answer
-    from exchange.client import Job, Veil
+    from exchange.analyst.answer import Answer
+    from exchange.analyst.client import Job, Veil
     from exchange.ports import Progress
 
 # What a log of a pipe needs: the rounds, and everything that went otherwise.
@@ -50,7 +50,7 @@ def deliver(
 def _certified(veil: Veil, job: Job, file: Path | None) -> None:
     """Says which certificate the result has, and writes it if a file is named."""
     from catalog.certificates.bundle import Bundle
-    from exchange.certificate_views import write_file
+    from exchange.proof.files import write_file
     from protos.identity import unverified_claims
 
     try:

@@ -65,8 +65,8 @@ def request(
     profile: ProfileFile = None,
 ) -> None:
     """Signs a request and leaves it with every owner, with decisions on it if there are any."""
-    from exchange.client import connect
-    from exchange.grant_files import read_decisions, read_signed, write_draft
+    from exchange.analyst.client import connect
+    from exchange.analyst.grant_files import read_decisions, read_signed, write_draft
     from protos import terminal
 
     given = None if signed is None else read_signed(signed, statement=statement, draft=draft)
@@ -136,7 +136,7 @@ def decide(
     reasons: Annotated[str, typer.Option(help=str(Text("Why.", "理由。")))] = "",
 ) -> None:
     """Shows what is asked, and signs yes or no."""
-    from exchange.grant_files import read_signed, sign_decision
+    from exchange.analyst.grant_files import read_signed, sign_decision
     from protos import terminal
 
     token = read_signed(file)
@@ -155,7 +155,7 @@ def decide(
 def list_(profile: ProfileFile = None) -> None:
     """Shows every request with each owner's answer."""
     from compute_nodes.state_names import state_name
-    from exchange.client import connect
+    from exchange.analyst.client import connect
     from protos import terminal
 
     with connect(profile) as veil:

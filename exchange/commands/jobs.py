@@ -10,7 +10,7 @@ from exchange.commands.options import ProfileFile
 from protos.language import Text
 
 if TYPE_CHECKING:
-    from exchange.job import Job, State
+    from exchange.analyst.job import Job, State
 
 app = typer.Typer()
 
@@ -25,8 +25,8 @@ app = typer.Typer()
 )
 def jobs(profile: ProfileFile = None) -> None:
     """Lists what was asked and not fetched yet; what has failed is shown once."""
-    from exchange.client import connect
-    from exchange.waiting import local_time
+    from exchange.analyst.client import connect
+    from exchange.analyst.waiting import local_time
     from protos import terminal
 
     with connect(profile) as veil:
@@ -57,7 +57,7 @@ def jobs(profile: ProfileFile = None) -> None:
 
 
 def _said(job: Job, state: State) -> Text:
-    from exchange.waiting import local_time
+    from exchange.analyst.waiting import local_time
 
     if state.what == "failed" and state.error is not None:
         why = state.error.message

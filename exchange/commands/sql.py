@@ -52,9 +52,9 @@ def sql(
     certificate: CertificateFile = None,
 ) -> None:
     """Asks, shows progress by round, and prints the answer with its error bars."""
-    from exchange.client import connect
+    from exchange.analyst.client import connect
+    from exchange.analyst.saving import check_places
     from exchange.commands.following import deliver
-    from exchange.saving import check_places
     from protos import terminal
 
     check_places(output, receipt, certificate)

@@ -18,8 +18,8 @@ def status(directory: Directory = DEFAULT_DIRECTORY, profile: ProfileFile = None
 
     An analyst whose exchange runs elsewhere sees the datasets, through the profile.
     """
-    from exchange.client import connect
-    from exchange.cluster import Cluster
+    from exchange.analyst.client import connect
+    from exchange.cluster.cluster import Cluster
     from exchange.commands.tables import show_cluster, show_federation
     from protos import terminal
 

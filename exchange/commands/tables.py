@@ -11,9 +11,9 @@ import typer
 
 from catalog.typing_rules import EPOCH
 from desensitize.column import Column
-from exchange.cluster import PEOPLE, Running
-from exchange.federation import Federation
-from exchange.processes import alive
+from exchange.analyst.federation import Federation
+from exchange.cluster.cluster import PEOPLE, Running
+from exchange.cluster.processes import alive
 from protos import terminal
 from protos.language import Text, both, joined, language
 

@@ -12,7 +12,7 @@ from protos.language import Text
 
 if TYPE_CHECKING:
     from catalog.sample_catalog import Filling
-    from exchange.cluster import Cluster
+    from exchange.cluster.cluster import Cluster
 
 app = typer.Typer(add_completion=False)
 
@@ -70,8 +70,8 @@ def up(
 ) -> None:
     """Starts the exchange and every node, waits until they are ready, and says who is where."""
     from catalog.sample_catalog import fill
-    from exchange.cluster import CATALOG, Cluster
-    from exchange.cluster_config import load_cluster_config
+    from exchange.cluster.cluster import CATALOG, Cluster
+    from exchange.cluster.config import load_cluster_config
     from exchange.commands.tables import show_cluster, show_people, show_rows
     from protos import terminal
 
@@ -125,8 +125,8 @@ def up(
 
 def _make_people(cluster: Cluster, department: str, filling: Filling) -> None:
     """Makes people for the catalog, and waits for its rows; if it cannot, nothing stays up."""
-    from exchange.cluster import CATALOG
-    from exchange.sample_people import make_people
+    from exchange.cluster.cluster import CATALOG
+    from exchange.cluster.sample_people import make_people
 
     try:
         make_people(cluster.directory, cluster.directory / CATALOG, department)

@@ -96,8 +96,8 @@ def verify(
 
 
 def _receipt(document: object, pins: Pins | None, table: Path | None) -> Report:
-    from exchange.receipt import verify_receipt
-    from exchange.views import show_report
+    from exchange.proof.receipt import verify_receipt
+    from exchange.proof.receipt_views import show_report
 
     body = None if table is None else _bytes(table)
     report = verify_receipt(document, pins=pins, table=body)
@@ -114,7 +114,7 @@ def _certificate(
     from catalog.certificates.evidence import Trust
     from catalog.certificates.verification import verify_bundle
     from catalog.transparency.policy import LogPolicy
-    from exchange.certificate_views import show_verification
+    from exchange.proof.certificate_views import show_verification
 
     newer = [token for path in status for token in Bundle.from_bytes(_bytes(path)).status]
     trust = Trust(
@@ -130,7 +130,7 @@ def _foreign(content: bytes) -> Report:
 
     from catalog.certificates.bundle import MOST_BYTES
     from catalog.certificates.foreign import verify_foreign
-    from exchange.certificate_views import show_verification
+    from exchange.proof.certificate_views import show_verification
     from protos.faults import InputError
     from protos.strict_json import read_strict
 

@@ -3,7 +3,7 @@
 An outcome is kept so that the same analyst gets the same bytes again without a new charge (only
 the analyst's key opens them). What a running job has taken in is in its journal
 (``exchange.coordinator.journal``). In the same transaction as an outcome stands that a certificate
-is due for it (``exchange.certifier``).
+is due for it (``exchange.serving.certifier``).
 """
 
 from __future__ import annotations

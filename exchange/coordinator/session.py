@@ -23,9 +23,9 @@ from catalog.certificates.receipts import statements_needed
 from compute_nodes.jobs.runs import BITMAP_ROUND, CANCEL_ROUND, PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.protocols.base import Message, Step
 from exchange.coordinator.inputs import Input
-from exchange.coordinator.outcome import Aggregate
 from exchange.coordinator.stages import Stage, StagePlan, aggregate_of, first_stage, next_stage
 from exchange.coordinator.statements import take_statement
+from exchange.outcome import Aggregate
 from protos.canonical import canonical
 from protos.faults import JobError, ProtocolError, UnavailableError, VeilError, from_public
 from protos.language import Text

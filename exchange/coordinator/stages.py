@@ -23,7 +23,7 @@ from compute_nodes.jobs.setups import coordinator_for, counts_setup, values_setu
 from compute_nodes.protocols.base import Coordinator, Setup, Step, Verify
 from compute_nodes.protocols.masked_sum.total import MaskedTotal
 from compute_nodes.protocols.sealed import SealedVector
-from exchange.coordinator.outcome import Aggregate
+from exchange.outcome import Aggregate
 from protos.faults import JobError, ProtocolError
 from protos.identity import PublicIdentity
 from protos.language import Text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from catalog.calibration import calibrate
 from catalog.certificates.receipts import Facts, Statement, read_statement
-from exchange.coordinator.outcome import Aggregate
 from exchange.coordinator.stages import StagePlan
+from exchange.outcome import Aggregate
 from protos.faults import TrustError
 from protos.language import Text
 

@@ -15,7 +15,7 @@ from protos.faults import InputError, JobError, PolicyError, TrustError
 from protos.language import Text
 
 if TYPE_CHECKING:
-    from exchange.answer import Answer
+    from exchange.analyst.answer import Answer
     from exchange.ports import Progress
 
 
@@ -149,8 +149,8 @@ def refuse(stage: Stage) -> None:
 
 def check_receipt(stage: Stage) -> None:
     """Verifies the answer's receipt, then an altered copy of it."""
-    from exchange.receipt import verify_receipt
-    from exchange.views import show_report
+    from exchange.proof.receipt import verify_receipt
+    from exchange.proof.receipt_views import show_report
 
     answer = _stored(stage, ADULTS)
     profile = stage.veil.profile

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.notebook_view import Figure
+from exchange.analyst.notebook_view import Figure
 from protos.canonical import canonical
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from exchange.answer import Answer
+    from exchange.analyst.answer import Answer
 
 # 95 % intervals miss the truth once in twenty by design. Three times as wide, Gaussian noise
 # leaves them once in 10**8 figures: then something is broken.

@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.cluster import Cluster, Running, Say
+from exchange.cluster.cluster import Cluster, Running, Say
 from exchange.demo.province import Province
 from protos.faults import UnavailableError
 from protos.language import Text
 
 if TYPE_CHECKING:
-    from exchange.answer import Answer
-    from exchange.client import Veil
+    from exchange.analyst.answer import Answer
+    from exchange.analyst.client import Veil
 
 REQUEST_S: Final = 20.0  # how long a grant request may take to every owner
 
@@ -46,8 +46,8 @@ class Stage:
     def start(self, say: Say) -> list[Running]:
         """Writes the data, starts every process and connects the analyst."""
         from catalog.sample_files import write_cluster
-        from exchange.client import connect
-        from exchange.cluster_config import load_cluster_config
+        from exchange.analyst.client import connect
+        from exchange.cluster.config import load_cluster_config
 
         say(
             Text(
@@ -96,9 +96,9 @@ class Stage:
         from catalog.certificates.receipts import PLAN_TYPE
         from catalog.codec import to_json
         from compute_nodes.rpc.membership import TlsFiles
-        from exchange.client import Question
+        from exchange.analyst.client import Question
+        from exchange.analyst.transport import AnalystLink
         from exchange.submission import Submission
-        from exchange.transport import AnalystLink
         from protos.faults import VeilError
 
         question = Question(statement, epsilon=epsilon, protocol="masked_sum")
@@ -120,7 +120,7 @@ class Stage:
 
     def save(self, answer: Answer, name: str) -> tuple[bytes, dict[str, Any]]:
         """Writes an answer's table and the receipt that is bound to it; returns both."""
-        from exchange.saving import save
+        from exchange.analyst.saving import save
 
         table = self.directory / f"{name}.csv"
         document = save(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from exchange.analyst.notebook_view import figure, plain
 from exchange.demo.proof import Compared, Group
 from exchange.demo.questions import Question
-from exchange.notebook_view import figure, plain
 from protos import terminal
 from protos.faults import JobError
 from protos.language import Text

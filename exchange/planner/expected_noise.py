@@ -17,8 +17,8 @@ from sqlglot import exp
 from catalog.algebra_text import expr_text
 from catalog.plan import Plan
 from catalog.typing_rules import value_bound
-from exchange.intervals import Z, margin
 from exchange.planner.bound import Bound, Output
+from exchange.planner.intervals import Z, margin
 from protos.language import Text
 
 if TYPE_CHECKING:

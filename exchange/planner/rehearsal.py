@@ -11,8 +11,8 @@ from typing import Final
 
 from catalog.algebra import Key
 from catalog.typing_rules import type_of
-from exchange.local_engine import TABLE, local_engine
 from exchange.planner.bound import Bound, Output
+from exchange.planner.local_engine import TABLE, local_engine
 from protos.faults import SqlError
 from protos.language import Text
 

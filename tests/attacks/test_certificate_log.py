@@ -33,7 +33,7 @@ from catalog.transparency.notes import LOG, WITNESS, read_note, signed
 from catalog.transparency.policy import LogPolicy
 from catalog.transparency.tiles import Tiles
 from catalog.transparency.witness import ConflictError, Submission
-from exchange.auditing import audit_copy, audit_office
+from exchange.proof.auditing import audit_copy, audit_office
 from protos.compact_jws import unverified_payload
 from protos.faults import InputError, MissingError, TrustError
 from tests.certificate_world import CITIES, VISITS, Office, ed25519, failed

@@ -14,7 +14,7 @@ from catalog.plan import Member
 from catalog.sql_gate import parse
 from compute_nodes.jobs.opening import write_opening
 from compute_nodes.jobs.runs import PLAN_ROUND
-from exchange.federation import read_federation
+from exchange.analyst.federation import read_federation
 from exchange.planner.bind import Bound, bind
 from exchange.planner.draft import draft
 from protos.cards import read_card

@@ -24,7 +24,7 @@ from compute_nodes.jobs.part import Computed
 from compute_nodes.jobs.runs import PLAN_ROUND, RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
 from exchange.coordinator import stages
-from exchange.coordinator.outcome import Outcome, read_aggregate
+from exchange.outcome import Outcome, read_aggregate
 from protos.canonical import canonical
 from protos.faults import JobError
 from protos.names import Role

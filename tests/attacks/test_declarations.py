@@ -28,8 +28,8 @@ from catalog.registry.undeclared import undeclared
 from catalog.search.find import Search
 from catalog.search.query import Query
 from catalog.workflows.node_pins import PINS
-from exchange.holdings import Holdings
 from exchange.ports import Registration
+from exchange.serving.holdings import Holdings
 from protos.cards import Pins
 from protos.faults import InputError, PolicyError, TrustError
 from protos.identity import show_fingerprint

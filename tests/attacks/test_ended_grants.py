@@ -19,7 +19,7 @@ from compute_nodes.jobs.job import PLAN_ROUND
 from compute_nodes.jobs.requests import ENDING
 from compute_nodes.rpc.delivery import Delivery
 from compute_nodes.rpc.membership import Membership
-from exchange.desk import ending_round
+from exchange.serving.desk import ending_round
 from protos.faults import InputError, TrustError, UnavailableError, VeilError
 from protos.identity import IdentityKey
 from tests.attacks.test_decided_grants import (

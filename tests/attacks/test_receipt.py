@@ -27,7 +27,7 @@ from catalog.certificates.receipts import (
 )
 from catalog.codec import to_json
 from catalog.plan import Member, Plan
-from exchange.receipt import Report, bind_release, make_document, verify_receipt
+from exchange.proof.receipt import Report, bind_release, make_document, verify_receipt
 from protos.names import Role
 from protos.signing import IdentityKey, Pins, SealingKey, make_card
 

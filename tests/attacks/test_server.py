@@ -20,7 +20,7 @@ import pytest
 
 from catalog.identity.authority import CertificateAuthority, TlsKey
 from compute_nodes.rpc.membership import TlsFiles
-from exchange.admission import Limits
+from exchange.serving.admission import Limits
 from protos.faults import JobError, ProtocolError, TrustError, UnavailableError, VeilError
 from protos.frames import SMALL_BYTES
 from protos.grpc_faults import to_fault

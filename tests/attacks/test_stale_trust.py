@@ -12,8 +12,8 @@ import pytest
 from catalog.codec import policy_version
 from compute_nodes.jobs.runs import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
-from exchange.client import Veil
-from exchange.profile import Profile
+from exchange.analyst.client import Veil
+from exchange.analyst.profile import Profile
 from protos.canonical import canonical
 from protos.cards import Pins
 from protos.faults import TrustError

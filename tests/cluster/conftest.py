@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.client import Veil
+from exchange.analyst.client import Veil
 from tests.cluster_world import TestCluster
 
 

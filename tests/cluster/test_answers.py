@@ -9,8 +9,8 @@ import pytest
 from catalog.certificates.receipts import PLAN_TYPE
 from catalog.codec import to_json
 from compute_nodes.approval import approve, deny
-from exchange.client import Question, Veil
-from exchange.receipt import verify_receipt
+from exchange.analyst.client import Question, Veil
+from exchange.proof.receipt import verify_receipt
 from exchange.submission import Submission
 from protos.cards import Pins
 from protos.faults import BudgetError, InputError, PolicyError, TrustError

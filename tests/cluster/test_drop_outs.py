@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange.answer import Answer
-from exchange.client import Veil
-from exchange.receipt import verify_receipt
+from exchange.analyst.answer import Answer
+from exchange.analyst.client import Veil
+from exchange.proof.receipt import verify_receipt
 from protos.faults import JobError
 from tests.cluster_world import COUNT, ROUNDS, Asking, TestCluster, held_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.client import Veil
+from exchange.analyst.client import Veil
 from protos.faults import JobError
 from tests.cluster.test_drop_outs import near
 from tests.cluster_world import COUNT, ROUNDS, Asking, TestCluster, eventually, held_in

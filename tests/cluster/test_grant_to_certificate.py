@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from catalog.certificates.bundle import Bundle
 from catalog.certificates.decisions import Matter, decide, decision_file, request_digest
 from catalog.certificates.office_files import OfficeFiles
-from exchange.client import Veil
+from exchange.analyst.client import Veil
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError
 from protos.identity import unverified_claims

@@ -15,11 +15,11 @@ import grpc
 import pytest
 
 from compute_nodes.rpc.membership import TlsFiles
-from exchange.client import Veil
-from exchange.processes import alive
-from exchange.profile import load_profile
-from exchange.serve import read_addresses
-from exchange.transport import AnalystLink
+from exchange.analyst.client import Veil
+from exchange.analyst.profile import load_profile
+from exchange.analyst.transport import AnalystLink
+from exchange.cluster.processes import alive
+from exchange.serving.serve import read_addresses
 from protos.faults import JobError, TrustError, UnavailableError, VeilError
 from tests.attacks.test_server import GARBAGE, header
 from tests.cluster.test_drop_outs import near

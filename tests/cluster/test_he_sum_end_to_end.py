@@ -13,9 +13,9 @@ from catalog.codec import to_json
 from catalog.plan import Plan, Protocol
 from compute_nodes.jobs.sizes import predicted_bytes
 from compute_nodes.protocols.he_sum import generate_bfv_key
-from exchange.answer import Answer
-from exchange.client import Question, Veil
-from exchange.receipt import verify_receipt
+from exchange.analyst.answer import Answer
+from exchange.analyst.client import Question, Veil
+from exchange.proof.receipt import verify_receipt
 from exchange.submission import Submission
 from protos.faults import JobError, TrustError
 from tests.cluster_world import COUNT, Asking, TestCluster, eventually

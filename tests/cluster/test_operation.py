@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from catalog.identity.registry import ExchangeIdentity
-from exchange.client import Veil
-from exchange.processes import alive
-from exchange.serve import read_addresses
+from exchange.analyst.client import Veil
+from exchange.cluster.processes import alive
+from exchange.serving.serve import read_addresses
 from protos.faults import InputError, TrustError, VeilError
 from tests.cluster_world import (
     COUNT,

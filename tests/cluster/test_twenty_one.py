@@ -11,8 +11,8 @@ import pytest
 from catalog import sample_files
 from catalog.sample import visits
 from catalog.sample_lists import CITIES
-from exchange.answer import Answer
-from exchange.cluster import Cluster
+from exchange.analyst.answer import Answer
+from exchange.cluster.cluster import Cluster
 from protos.faults import JobError
 from tests.cluster_world import COUNT, TestCluster
 

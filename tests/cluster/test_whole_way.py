@@ -20,9 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from catalog.sample_files import write_cluster
+from exchange.analyst.client import connect
 from exchange.cli import app
-from exchange.client import connect
-from exchange.cluster import Cluster
+from exchange.cluster.cluster import Cluster
 from protos.faults import InputError, PolicyError
 from tests.cluster_world import eventually
 

@@ -16,7 +16,7 @@ from catalog.identity.certificate import load_certificate, read_certificate
 from catalog.identity.invite import Invite, read_invite
 from compute_nodes.rpc.enrol import enroll, renew, renewal_due
 from compute_nodes.rpc.membership import Membership
-from exchange.enrolment import MAX_BODY_BYTES, EnrolmentServer
+from exchange.serving.enrolment import MAX_BODY_BYTES, EnrolmentServer
 from protos.cards import read_card
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.signing import IdentityKey, SealingKey

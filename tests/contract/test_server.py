@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange.admission import Limits
 from exchange.ports import Progress
-from exchange.server import ExchangeServer
+from exchange.serving.admission import Limits
+from exchange.serving.server import ExchangeServer
 from protos.faults import InputError, JobError, TrustError, UnavailableError, VeilError
 from protos.frames import SMALL_BYTES, messages
 from protos.v1 import veil_pb2

@@ -24,7 +24,7 @@ from desensitize.masking import KINDS
 from desensitize.masking.dates import Unit
 from desensitize.policy_file import parse_policy
 from exchange.cli import app
-from exchange.cluster_config import ClusterConfig
+from exchange.cluster.config import ClusterConfig
 from protos.keyfile import write_private
 from tests.certificate_world import ExactJob, Office
 

@@ -12,8 +12,8 @@ import pytest
 from nbclient import NotebookClient
 
 from catalog.sample_files import write_cluster
-from exchange.cluster import Cluster
-from exchange.cluster_config import load_cluster_config
+from exchange.cluster.cluster import Cluster
+from exchange.cluster.config import load_cluster_config
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 # Jupyter's own libraries; nothing of ours warns.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange import intervals as iv
+from exchange.planner import intervals as iv
 
 DRAWS = 20_000
 # Five standard deviations of a binomial rate with p = 0.95.

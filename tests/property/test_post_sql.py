@@ -20,7 +20,7 @@ from catalog.plan import Mode
 from catalog.sql_gate import parse
 from catalog.typing_rules import type_of
 from compute_nodes.engines.render import render, to_vector
-from exchange.finalise import finalise
+from exchange.analyst.finalise import finalise
 from exchange.planner.bind import Bound, Output, bind
 from tests.sql_world import COLUMNS, DATASET, EPOCH, Row, planned, random_rows, value_of
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from compute_nodes.cli import app
-from exchange.cluster_config import load_cluster_config
+from exchange.cluster.config import load_cluster_config
 from protos.cards import Pins
 from protos.faults import InputError, TrustError
 

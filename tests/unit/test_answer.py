@@ -10,10 +10,10 @@ from catalog.algebra import Aggregate, ColumnRef, Key, Measure
 from catalog.dataset import Dataset
 from catalog.plan import Member
 from desensitize.column import Column
-from exchange.answer import Answer, make_answer
-from exchange.finalise import Released
+from exchange.analyst.answer import Answer, make_answer
+from exchange.analyst.finalise import Released
+from exchange.analyst.postprocess import Processed
 from exchange.planner.bound import Bound, Output
-from exchange.postprocess import Processed
 
 NASTY = "<script>alert('x')</script>"
 DATA = Dataset(

@@ -20,7 +20,7 @@ from catalog.dataset import Dataset
 from catalog.sample import CITIES, visits
 from catalog.sample_files import dataset_toml
 from catalog.sql_gate import parse
-from exchange.answer import Answer, make_answer
+from exchange.analyst.answer import Answer, make_answer
 from exchange.planner.bind import bind
 from exchange.planner.evaluate import evaluate, holds
 

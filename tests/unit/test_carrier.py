@@ -10,8 +10,8 @@ import pytest
 
 from catalog.certificates.decisions import read_decision_file, request_digest
 from catalog.workflows.node_pins import PINS
-from exchange.carrier import Carrier
 from exchange.ports import Caller
+from exchange.serving.carrier import Carrier
 from protos.faults import TrustError
 from protos.signing import IdentityKey
 from tests.workflow_world import SQL, World, workflows

@@ -18,10 +18,10 @@ from catalog.certificates.records import Record
 from catalog.certificates.verification import verify_bundle
 from catalog.plan import Plan
 from compute_nodes.rpc.delivery import Delivery
-from exchange import certifier as module
 from exchange.cli import app
 from exchange.coordinator.archive import DueResult
 from exchange.ports import Caller
+from exchange.serving import certifier as module
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError
 from protos.signing import IdentityKey
 from tests.job_world import JOB, World

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange.cluster import Cluster
-from exchange.cluster_check import check_cluster
-from exchange.cluster_config import load_cluster_config
+from exchange.cluster.check import check_cluster
+from exchange.cluster.cluster import Cluster
+from exchange.cluster.config import load_cluster_config
 from exchange.step_names import step_name
 from protos.faults import InputError
 

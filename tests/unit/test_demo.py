@@ -11,7 +11,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 
-from exchange.answer import Answer
+from exchange.analyst.answer import Answer
 from exchange.commands.demo import at_most, undisturbed
 from exchange.demo import acts, questions
 from exchange.demo.proof import Compared, altered, compare

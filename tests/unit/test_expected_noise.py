@@ -9,9 +9,9 @@ import pytest
 
 from catalog.calibration import calibrate
 from catalog.sql_gate import parse
-from exchange.intervals import Z, ratio
 from exchange.planner.bind import bind
 from exchange.planner.expected_noise import column_names, expected_noise, rounded
+from exchange.planner.intervals import Z, ratio
 from protos.language import Text
 from tests.sql_world import DATASET, planned
 

@@ -15,7 +15,7 @@ from catalog.algebra import Aggregate, ColumnRef, Key, Measure
 from catalog.dataset import Dataset
 from catalog.sample import CITIES, visits
 from desensitize.column import Column
-from exchange.finalise import finalise
+from exchange.analyst.finalise import finalise
 from exchange.planner.bound import Bound, Output, OutputFunction
 from protos.faults import JobError, ProtocolError
 

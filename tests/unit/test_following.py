@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from exchange.analyst.waiting import local_time
 from exchange.commands.following import Following
 from exchange.ports import Progress
-from exchange.waiting import local_time
 from protos.language import Text
 from protos.terminal import Progress as Shown
 

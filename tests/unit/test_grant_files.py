@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from catalog.certificates.decisions import request_digest
 from desensitize.attesting.signing import new_signing_key
+from exchange.analyst.grant_files import read_decisions, read_signed, sign_decision, write_draft
 from exchange.cli import app
-from exchange.grant_files import read_decisions, read_signed, sign_decision, write_draft
 from protos.did_key import fingerprint_of
 from protos.faults import InputError, TrustError, UnavailableError
 from tests.attacks.test_decided_grants import Node, day

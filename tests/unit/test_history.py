@@ -10,8 +10,8 @@ import pytest
 
 from catalog.codec import to_json
 from catalog.plan import Plan
-from exchange.federation import Federation
-from exchange.history import Charge, History, Remembered, question_key
+from exchange.analyst.federation import Federation
+from exchange.analyst.history import Charge, History, Remembered, question_key
 from protos.cards import read_card
 from tests.job_world import COUNT, World
 

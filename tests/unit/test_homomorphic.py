@@ -22,11 +22,11 @@ from compute_nodes.jobs.sizes import predicted_bytes
 from compute_nodes.protocols.base import COORDINATOR, compose
 from compute_nodes.protocols.he_sum import generate_bfv_key
 from compute_nodes.rpc.delivery import Delivery
+from exchange.analyst.federation import Federation
+from exchange.analyst.he_key import load_he_key, make_he_key
+from exchange.analyst.history import History, Remembered
+from exchange.analyst.opening import OpeningKeys, open_aggregate
 from exchange.coordinator.session import Clocks
-from exchange.federation import Federation
-from exchange.he_key import load_he_key, make_he_key
-from exchange.history import History, Remembered
-from exchange.opening import OpeningKeys, open_aggregate
 from protos.cards import Card, read_card
 from protos.faults import InputError, ProtocolError, TrustError
 from tests.he_sum_world import secret_key

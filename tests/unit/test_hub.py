@@ -18,19 +18,19 @@ from catalog.dataset import Dataset
 from catalog.plan import Plan
 from compute_nodes.jobs.runs import RECEIPT_ROUND
 from compute_nodes.rpc.delivery import Delivery
-from exchange.certifier import Certifier
+from exchange.analyst.federation import read_federation
 from exchange.coordinator.archive import Archive
 from exchange.coordinator.journal import Journals
-from exchange.coordinator.outcome import read_aggregate, read_outcome
 from exchange.coordinator.session import Clocks
-from exchange.desk import GrantDesk
-from exchange.federation import read_federation
-from exchange.hub import Hub
-from exchange.inbox import Inbox
+from exchange.outcome import read_aggregate, read_outcome
 from exchange.ports import Caller, Progress, Registration
-from exchange.receipt import make_document, verify_receipt
-from exchange.running_jobs import MOST_JOBS_PER_ANALYST
-from exchange.shelf import DatasetShelf
+from exchange.proof.receipt import make_document, verify_receipt
+from exchange.serving.certifier import Certifier
+from exchange.serving.desk import GrantDesk
+from exchange.serving.hub import Hub
+from exchange.serving.inbox import Inbox
+from exchange.serving.running_jobs import MOST_JOBS_PER_ANALYST
+from exchange.serving.shelf import DatasetShelf
 from exchange.submission import Submission
 from protos.faults import (
     InputError,

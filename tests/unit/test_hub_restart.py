@@ -11,8 +11,8 @@ import pytest
 
 from catalog.plan import Plan
 from compute_nodes.rpc.delivery import Delivery
-from exchange.coordinator.outcome import read_aggregate, read_outcome
-from exchange.receipt import make_document, verify_receipt
+from exchange.outcome import read_aggregate, read_outcome
+from exchange.proof.receipt import make_document, verify_receipt
 from exchange.submission import Submission
 from protos.faults import InputError, JobError, UnavailableError
 from tests.he_sum_world import bfv_key

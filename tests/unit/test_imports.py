@@ -43,7 +43,7 @@ HEAVY = ("pandas", "sklearn", "tenseal", "phe", "IPython", "matplotlib", "jupyte
     [
         (NODE, (*HEAVY, "duckdb")),
         (ANALYST, (*HEAVY, "opendp")),
-        ("import exchange.serve", HEAVY),
+        ("import exchange.serving.serve", HEAVY),
         ("import catalog.web.app", HEAVY),
         ("import desensitize", (*HEAVY, "duckdb")),
         ("from desensitize import utility", ("sklearn", "scipy")),

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from exchange.inbox import Inbox
+from exchange.serving.inbox import Inbox
 from protos.faults import ProtocolError
 from tests.exchange_world import eventually, message
 

@@ -13,16 +13,16 @@ import pytest
 
 from catalog.certificates.grants import issue_grant, read_request
 from compute_nodes.rpc.delivery import Delivery
-from exchange.answer import Answer
-from exchange.client import Veil
+from exchange.analyst.answer import Answer
+from exchange.analyst.client import Veil
+from exchange.analyst.job import Job
+from exchange.analyst.profile import Profile
+from exchange.analyst.transport import AnalystLink
+from exchange.analyst.waiting import wait_notice
 from exchange.coordinator import session as sessions
-from exchange.coordinator.outcome import Aggregate
-from exchange.job import Job
+from exchange.outcome import Aggregate
 from exchange.ports import Caller, Progress
-from exchange.profile import Profile
-from exchange.running_jobs import MOST_JOBS_PER_ANALYST
-from exchange.transport import AnalystLink
-from exchange.waiting import wait_notice
+from exchange.serving.running_jobs import MOST_JOBS_PER_ANALYST
 from protos.faults import (
     InputError,
     JobError,

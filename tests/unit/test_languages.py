@@ -51,7 +51,7 @@ ENGLISH_ONLY: Final[dict[str, int]] = {
     "compute_nodes/protocols/he_sum/setup.py": 7,
     "compute_nodes/protocols/masked_sum/messages.py": 3,
     "compute_nodes/protocols/masked_sum/party.py": 5,
-    "exchange/he_key.py": 1,
+    "exchange/analyst/he_key.py": 1,
     "protos/canonical.py": 2,
 }
 

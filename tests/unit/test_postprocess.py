@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from exchange.finalise import Released
-from exchange.postprocess import postprocess
+from exchange.analyst.finalise import Released
+from exchange.analyst.postprocess import postprocess
 from protos.faults import InputError
 
 RELEASED = Released(

@@ -21,7 +21,7 @@ from catalog.sample_files import (
     policy_toml,
     write_cluster,
 )
-from exchange.cluster_config import load_cluster_config
+from exchange.cluster.config import load_cluster_config
 from protos.faults import InputError
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"

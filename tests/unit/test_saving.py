@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from exchange.answer import Answer
-from exchange.saving import FORMATS, check_places, save
+from exchange.analyst.answer import Answer
+from exchange.analyst.saving import FORMATS, check_places, save
 from protos.faults import InputError
 from protos.identity import IdentityKey, unverified_claims
 

@@ -8,8 +8,8 @@ import pytest
 
 from catalog.policy import Budget, Policy
 from desensitize.budget import epsilon_for, rho_for
-from exchange.history import CHARGES, Charge, History
-from exchange.spending import running_sum
+from exchange.analyst.history import CHARGES, Charge, History
+from exchange.analyst.spending import running_sum
 
 DELTA = 1e-6
 RHO = rho_for(0.5, DELTA)

@@ -7,12 +7,13 @@ import pytest
 
 from catalog.judge import Verdict
 from catalog.refusal import Refusal
-from exchange.answer import Answer
-from exchange.finalise import Released
+from exchange.analyst.answer import Answer
+from exchange.analyst.finalise import Released
+from exchange.analyst.postprocess import Processed
+from exchange.analyst.views import show_answer, show_explanation
 from exchange.planner.explain import Explanation, Section
-from exchange.postprocess import Processed
-from exchange.receipt import Check, Report
-from exchange.views import show_answer, show_explanation, show_report
+from exchange.proof.receipt import Check, Report
+from exchange.proof.receipt_views import show_report
 from protos.language import Text
 
 
