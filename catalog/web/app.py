@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from catalog.ckan import router as ckan
 from catalog.feeds import graphs, news, packages, pages
+from catalog.portal import account as account_pages
 from catalog.portal import login as login_pages
 from catalog.portal import workbench
 from catalog.portal.errors import error_page
@@ -56,6 +57,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     revoking.router,
     *cases.MEMBERS,
     login_pages.router,
+    account_pages.router,
     workbench.router,
 )
 _MOST_BYTES: Final = 8 << 20
