@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -57,6 +57,9 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
         public = publications(connection, dataset=entry.number)
     resources = visit.services.datastore.resources.of(entry.number, visit.scope)
     gone = entry.state == "withdrawn"
+    preview = _preview(visit, resources[0]) if resources else None
+    if preview and preview.problem:  # it may be mended without any change of the catalog
+        visit = replace(visit, follows=b"")
     return visit.page(
         "dataset",
         status=410 if gone else 200,
@@ -68,7 +71,7 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
         changes={version.number: [change_words(each) for each in version.changes]
                  for version in entry.versions},
         publications=list(reversed(public)),
-        preview=_preview(visit, resources[0]) if resources else None,
+        preview=preview,
         registration=registration_of(visit.services, _names(entry)),
         schema=described(
             visit.services.site.address(visit.request), visit.language, entry, resources
