@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from catalog.datastore.ask import Ask
+from catalog.datastore.glance import Glance
 from catalog.datastore.resources import Resource
 from catalog.portal.certificates import registration_of
 from catalog.portal.languages import PREFIX
@@ -40,12 +41,14 @@ class Preview:
         resource: What they are of.
         columns: Names.
         rows: Cells as text; None is an empty one.
+        glances: What stands in the columns.
         problem: Why there are none to see; None if there are.
     """
 
     resource: Resource
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str | None, ...], ...] = ()
+    glances: tuple[Glance, ...] = ()
     problem: VeilError | None = None
 
 
@@ -107,7 +110,8 @@ def _preview(visit: Visit, resource: Resource) -> Preview:
         table = visit.services.datastore.table(resource)
         names = tuple(table.columns)[1:]
         [some] = list(table.rows(Ask(fields=names, limit=_PREVIEW_ROWS))) or [[]]
-        return Preview(resource, names, tuple(tuple(map(_cell, row)) for row in some))
+        cells = tuple(tuple(map(_cell, row)) for row in some)
+        return Preview(resource, names, cells, visit.services.datastore.glances(resource))
     except VeilError as error:
         _LOG.warning("%s: %r", error.code, error.detail)
         return Preview(resource, problem=error)

@@ -230,8 +230,8 @@ def _survey(draws: Draws) -> Iterator[dict[str, object]]:
             "出生日期": first + dt.timedelta(below(21_000, "born")),
             # Half of a city live in a third of its districts.
             "居住区": districts[min(below(11, "a"), below(11, "b"))],
-            "常去场所": kinds[below(len(kinds), "kind")],
-            "到访频次": _OFTEN[below(len(_OFTEN), "often")],
+            "常去场所": kinds[min(below(len(kinds), "kind"), below(len(kinds), "or"))],
+            "到访频次": _OFTEN[max(below(4, "often"), below(5, "oftener"))],
             "满意度": 1 + max(below(5, "good"), below(5, "better")),
             "年文化消费": 40_000 // (1 + below(400, "spent")),
         }
