@@ -5,7 +5,7 @@ cost one disk sync a call, nor one thread that waits: a single writer takes all 
 meanwhile into one transaction (group commit), and wakes each event loop once. Entries are
 canonical JSON in a chain of hashes (`catalog.journal`), so a line break in a path is an escape in
 a string and never a second entry. The file stands beside the catalog, and several processes may
-write it.
+write it. Strangers have a share of it (`catalog.access.strangers`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from catalog.access.strangers import Share, StrangerLimits, Strangers
 from catalog.identity.database import Database
 from catalog.journal import Entry, HashChain, Head
 from protos.canonical import canonical
@@ -32,6 +33,8 @@ MOST: Final = 500
 _LONGEST: Final = 2000  # characters of one value: a caller must not fill the disk with one call
 _CHAIN: Final = HashChain("audit")
 _END: Final = 2**53 - 1
+_LOOK_S: Final = 10.0
+_MOST_COUNTED: Final = 20_000  # entries about strangers that wait for room on the disk
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,17 @@ class Audit:
     Args:
         directory: The catalog's.
         clock_ms: Unix milliseconds.
+        limits: What callers without a role get of it.
     """
 
-    def __init__(self, directory: Path, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, directory: Path, clock_ms: Callable[[], int], limits: StrangerLimits | None = None
+    ) -> None:
         self._clock_ms = clock_ms
+        self._shares: dict[Share, Strangers] = {
+            "visitors": Strangers(limits), "members": Strangers(limits),
+        }  # fmt: skip
+        self._counted: list[str] = []
         self._writing = Database(directory / FILE, _CHAIN.schema)
         self._reading = Database(directory / FILE, "")  # nobody who reads holds up who acts
         self._queue: list[_Waiting] = []
@@ -80,24 +90,26 @@ class Audit:
         self._writing.close()
         self._reading.close()
 
-    def write(self, record: Mapping[str, str | int]) -> None:
+    def write(self, record: Mapping[str, str | int], *, share: Share | None = None) -> None:
         """Adds an entry, and returns once it is on disk.
 
         Args:
             record: What happens; ``at`` (Unix milliseconds) is added. Long texts are cut.
+            share: Of which share of the journal it is, if somebody does it who has no role here:
+                then it may be counted only.
 
         Raises:
             UnavailableError: It could not be written: then the thing must not be done.
         """
         done: Future[None] = Future()
-        self._add(record, done)
-        done.result()
+        if self._add(record, done, share=share):
+            done.result()
 
-    async def written(self, record: Mapping[str, str | int]) -> None:
+    async def written(self, record: Mapping[str, str | int], *, share: Share | None = None) -> None:
         """As `write`, where no thread can wait."""
         done = asyncio.get_running_loop().create_future()
-        self._add(record, done)
-        await done
+        if self._add(record, done, share=share):
+            await done
 
     def before(self, index: int | None, limit: int) -> list[Entry]:
         """Returns the entries before an index (the last ones if None), the newest first."""
@@ -122,28 +134,61 @@ class Audit:
                 db.rollback()
 
     def _add(
-        self, record: Mapping[str, str | int], done: Future[None] | asyncio.Future[None]
-    ) -> None:
+        self,
+        record: Mapping[str, str | int],
+        done: Future[None] | asyncio.Future[None],
+        *,
+        share: Share | None,
+    ) -> bool:
+        """Puts a record into the line; returns whether it is one that has to be waited for."""
+        with self._changed:
+            if self._closing or self._writer is None:
+                raise _failed("the journal is closed")
+            if share is not None:
+                self._end_windows()
+                admitted = self._shares[share].admit(record, self._clock_ms())
+                if admitted is None:
+                    return False
+                record = admitted
+            self._queue.append(_Waiting(self._text(record), done))
+            self._changed.notify()
+        return True
+
+    def _end_windows(self, *, anyway: bool = False) -> None:
+        """Takes what was counted until now; the writer keeps it until it is on disk."""
+        for share in self._shares.values():
+            self._counted += map(self._text, share.over(self._clock_ms(), anyway=anyway))
+
+    def _text(self, record: Mapping[str, str | int]) -> str:
         body = {
             name: value[:_LONGEST] if isinstance(value, str) else value
             for name, value in record.items()
         }
-        text = canonical(body | {"at": self._clock_ms()}).decode("utf-8")
-        with self._changed:
-            if self._closing or self._writer is None:
-                raise _failed("the journal is closed")
-            self._queue.append(_Waiting(text, done))
-            self._changed.notify()
+        return canonical(body | {"at": self._clock_ms()}).decode("utf-8")
 
     def _write_on(self) -> None:
         while True:
             with self._changed:
                 while not self._queue and not self._closing:
-                    self._changed.wait()
+                    self._changed.wait(_LOOK_S if self._counting() else None)
+                    self._end_windows()
+                    if self._counted:
+                        break
+                self._end_windows(anyway=self._closing)
                 batch, self._queue = self._queue, []
-            if not batch:
+                counted, self._counted = self._counted, []
+            failure = None
+            if batch or counted:
+                failure = self._failure([*counted, *(each.text for each in batch)])
+                _tell(batch, failure)
+            if failure is not None and counted and not self._closing:
+                with self._changed:
+                    self._counted = (counted + self._counted)[-_MOST_COUNTED:]
+            if self._closing and not batch:
                 return
-            _tell(batch, self._failure([each.text for each in batch]))
+
+    def _counting(self) -> bool:
+        return bool(self._counted) or any(each.counting for each in self._shares.values())
 
     def _failure(self, texts: Sequence[str]) -> VeilError | None:
         """Writes entries; returns why they could not be."""

@@ -99,7 +99,7 @@ class Logins:
         self._audit.write({
             "action": "login.enter", "account": name if account is not None else "",
             "source": typed.source, "outcome": "entered" if good else "refused",
-        })  # fmt: skip
+        }, share=None if good else "visitors")  # fmt: skip
         if not good or account is None:
             raise refused()
         self._slowdown.succeeded(attempt)

@@ -146,7 +146,7 @@ class OpenId:
                 "action": "login.enter", "account": "" if account is None else account.name,
                 "source": returned.source, "provider": name,
                 "outcome": "entered" if held else "refused",
-            })  # fmt: skip
+            }, share=None if held else "visitors")  # fmt: skip
         return account, onward
 
     def _identity(

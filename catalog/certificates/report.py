@@ -34,7 +34,16 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong with what could be checked."""
+        """Whether it may be relied on: nothing is wrong, and the file lacks nothing that it names.
+
+        Whoever hands a file in must not decide what is looked at, also not for a program that
+        reads this alone. What the reader did not bring (keys, a policy) is the reader's choice.
+        """
+        return self.sound and not self.lacking
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong with what could be checked, however little that is."""
         return all(check.ok is not False for check in self.checks)
 
     @property

@@ -46,12 +46,21 @@ def serve(
         typer.Option(min=1, max=64, help=said("Processes that serve; one uses one processor.",
                                               "服务进程数；每个进程使用一个处理器。")),
     ] = 1,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help=said(
+            "Address or network of a proxy of yours in front: what it says in X-Forwarded-For or "
+            "Forwarded is believed. May be repeated.",
+            "您部署在前面的代理的地址或网段：采信其 X-Forwarded-For 或 Forwarded 头。可重复。")),
+    ] = None,
 ) -> None:  # fmt: skip
     """Runs in the foreground; SIGTERM and Ctrl-C stop it."""
     from catalog.portal.serving import Portal
+    from catalog.web.proxies import read_networks
     from catalog.web.server import tls_files
     from protos import terminal
     from protos.language import Text
 
-    portal = Portal(directory, address, tls_files(tls_certificate, tls_key), office)
+    proxies = read_networks(trusted_proxy or ())
+    portal = Portal(directory, address, tls_files(tls_certificate, tls_key), office, proxies)
     portal.run(processes, lambda url: terminal.done(Text(f"Portal: {url}", f"门户：{url}")))

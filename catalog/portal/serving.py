@@ -10,6 +10,7 @@ from catalog.certificates.open_office import DIRECTORY, opened_to_read
 from catalog.search.query import Query
 from catalog.web.app import create_app
 from catalog.web.doorkeeper import DOWNLOADS
+from catalog.web.proxies import Network
 from catalog.web.server import HttpServer, Tls
 from catalog.web.services import services
 from catalog.web.siblings import Siblings
@@ -25,12 +26,14 @@ class Portal:
         address: ``host:port``; port 0 takes a free one.
         tls: The certificate; None for plain HTTP.
         office: The exchange's certificates; None for those in the catalog's directory.
+        proxies: Where proxies are that are believed about who stands behind them.
     """
 
     directory: Path
     address: str
     tls: Tls | None = None
     office: Path | None = None
+    proxies: tuple[Network, ...] = ()
 
     def run(self, processes: int, told: Callable[[str], None]) -> None:
         """Serves with several processes until SIGTERM or Ctrl-C; see `serve`."""
@@ -55,8 +58,9 @@ class Portal:
             services(self.directory, public=True, office=certificates) as found,
         ):
             server = HttpServer(
-                create_app(found), self.address, tls=self.tls, limits=DOWNLOADS, shared=shared
-            )
+                create_app(found, self.proxies), self.address,
+                tls=self.tls, limits=DOWNLOADS, shared=shared,
+            )  # fmt: skip
             server.start()
             host = self.address.rpartition(":")[0]
             there = replace(self, address=f"{host}:{server.port}")

@@ -17,15 +17,15 @@ from catalog.access.principal import Principal
 from catalog.certificates.open_office import OpenOffice
 from catalog.certificates.reading import State
 from catalog.certificates.records import Record
-from catalog.certificates.report import Check
 from catalog.certificates.verification import verify_bundle
+from catalog.rest.verification import Verification, verification_of
 from catalog.transparency.tiles import Tile
 from catalog.web.bodies import BodyWithin
 from catalog.web.guard import Everything, May
 from catalog.web.services import Services
 from protos.faults import MissingError
 from protos.identity import unverified_claims
-from protos.language import Text, both
+from protos.language import Text
 
 router = APIRouter(prefix="/api", tags=["certificates"])
 Reader = Annotated[Principal, Depends(May("certificate.read"))]
@@ -160,14 +160,14 @@ def status(services: Everything, _: Reader, identifier: Identifier) -> Response:
 )
 def verify(
     services: Everything, _: Reader, body: Annotated[bytes, Depends(BodyWithin(MOST_BUNDLE))]
-) -> dict[str, Any]:
-    """Checks a bundle as ``veil verify`` does; whoever believes this server needs no more."""
+) -> Verification:
+    """Checks a bundle as ``veil verify`` does; whoever believes this server needs no more.
+
+    ``ok`` is true where ``veil verify`` ends with 0: nothing is wrong, and the bundle lacks nothing
+    that its certificate names. ``lacking`` tells an incomplete bundle from one that does not hold.
+    """
     report = verify_bundle(body, office_of(services).trust(int(time.time())))
-    return {
-        "ok": report.ok,
-        "complete": report.complete,
-        "checks": [_check(each) for each in report.checks],
-    }
+    return verification_of(report)
 
 
 def office_of(services: Services) -> OpenOffice:
@@ -197,14 +197,6 @@ def line(record: Record, state: State) -> dict[str, Any]:
         "revoked": state["revocation"],
         "suspended": state["suspension"],
     }
-
-
-def _check(check: Check) -> dict[str, Any]:
-    what = both(check.what)
-    return {
-        "question": check.name.en, "question_zh": check.name.zh, "ok": check.ok,
-        "found": what.en, "found_zh": what.zh,
-    }  # fmt: skip
 
 
 def _tile(found: Tile) -> Response:

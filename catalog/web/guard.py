@@ -11,6 +11,7 @@ from fastapi.dependencies.models import Dependant
 from catalog.access.gate import Gate
 from catalog.access.permissions import Action, audited
 from catalog.access.principal import NOBODY, Principal
+from catalog.access.strangers import Share
 from catalog.web.callers import source_of
 from catalog.web.services import Services
 from protos.faults import MissingError, PolicyError
@@ -97,11 +98,12 @@ async def _write(request: Request, caller: Principal, action: Action, **more: st
     """Writes a call to the audit journal; a login's own words stay out of it."""
     raw: bytes = request.scope.get("raw_path") or b""  # as sent: percent signs, no line breaks
     query: bytes = b"" if action.startswith("login.") else request.scope["query_string"]
+    share: Share | None = None if caller.roles else "members" if caller.account else "visitors"
     await services_of(request).audit.written({
         "action": action, "account": caller.account, "key": caller.key,
         "method": request.method, "path": raw.decode("latin-1"), "query": query.decode("latin-1"),
         "source": source_of(request), **more,
-    })  # fmt: skip
+    }, share=share)  # fmt: skip
 
 
 Doors = Annotated[Gate, Depends(gate_of)]

@@ -1,7 +1,9 @@
 """An HTTP server in a thread of its own, for any ASGI application.
 
 Everything that a stranger can use up is bounded before a request is read: how many connections
-there are, how long one lives until it speaks TLS (`catalog.web.doorkeeper`), how long headers are.
+there are, how long one lives until it speaks TLS (`catalog.web.doorkeeper`), how long headers are,
+how slowly one may send and read (`catalog.web.protocol`). Nothing of that is logged: a stranger's
+mistakes would fill the disk.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from catalog.web.doorkeeper import DoorLimits, DoorLoop, OpenDoors
+from catalog.web.protocol import HttpProtocol, Pace
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
@@ -49,6 +53,7 @@ class HttpServer:
         limits: Bounds on strangers.
         keep_alive_s: How long a connection may wait for its next request.
         shared: Whether other processes of this user listen on the same address (`siblings`).
+        pace: How slow a client may be.
 
     Attributes:
         port: Where it listens, once started.
@@ -63,6 +68,7 @@ class HttpServer:
         limits: DoorLimits | None = None,
         keep_alive_s: int = 5,
         shared: bool = False,
+        pace: Pace | None = None,
     ) -> None:
         self._app = app
         self._host, _, port = address.rpartition(":")
@@ -70,6 +76,7 @@ class HttpServer:
         self._limits = limits or DoorLimits()
         self._keep_alive_s = keep_alive_s
         self._shared = shared
+        self._pace = pace or Pace()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.port = int(port)
@@ -90,10 +97,11 @@ class HttpServer:
         doors = OpenDoors(self._limits)
         config = uvicorn.Config(
             self._app,
-            http="h11",
+            http=partial(HttpProtocol, pace=self._pace),  # type: ignore[arg-type]  # it makes one
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="error",
             access_log=False,
             server_header=False,
             date_header=False,

@@ -98,6 +98,20 @@ def serve(
     http: Annotated[
         str, typer.Option(help=str(Text("host:port of the catalog.", "目录服务地址 host:port。")))
     ] = "127.0.0.1:8443",
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR",
+            help=str(
+                Text(
+                    "Address or network of a proxy of yours in front of the catalog: what it says "
+                    "in X-Forwarded-For or Forwarded is believed. May be repeated.",
+                    "您部署在目录前面的代理的地址或网段：采信其 X-Forwarded-For 或 Forwarded 头。"
+                    "可重复。",
+                )
+            ),
+        ),
+    ] = None,
     round_s: Annotated[
         float,
         typer.Option(help=str(Text("Longest wait for one round, s.", "单轮最长等待秒数。"))),
@@ -114,9 +128,10 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     served = None
     if catalog is not None:
+        from catalog.web.proxies import read_networks
         from exchange.serving.catalog_service import ServedCatalog
 
-        served = ServedCatalog(catalog, http)
+        served = ServedCatalog(catalog, http, read_networks(trusted_proxy or ()))
     process = ExchangeProcess(directory, address, enrolment, Clocks(round_s=round_s), served)
     addresses = process.start()
     terminal.done(

@@ -89,7 +89,7 @@ def verify(
         report = _foreign(content)
     else:
         report = _receipt(document, trusted, table)
-    if not report.ok:
+    if not report.sound:
         raise typer.Exit(1)
     if report.lacking and not partial:
         raise typer.Exit(INCOMPLETE)

@@ -124,7 +124,7 @@ def show_verification(report: Report, *, ours: bool = True) -> None:
         ours: Whether it is a bundle.
     """
     show_checks(report, _BROKEN)
-    if report.ok and report.lacking:
+    if report.sound and report.lacking:
         lacking = joined((check.name for check in report.lacking), Text(" · ", "、"))
         said = Text(f"– {_INCOMPLETE.en}: {lacking.en}", f"– {_INCOMPLETE.zh}：{lacking.zh}")
         terminal.say(said, style=terminal.BAD, hang=2)

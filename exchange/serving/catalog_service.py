@@ -10,6 +10,7 @@ from catalog.certificates.open_office import OpenOffice
 from catalog.declaration import Declaration
 from catalog.web.app import create_app
 from catalog.web.doorkeeper import DOWNLOADS
+from catalog.web.proxies import Network
 from catalog.web.server import HttpServer, Tls
 from catalog.web.services import services
 from exchange.serving.carrier import Carrier, Nodes
@@ -24,10 +25,12 @@ class ServedCatalog:
     Attributes:
         directory: Made by ``veil catalog init``.
         address: ``host:port``; port 0 takes a free one.
+        proxies: Where proxies are that are believed about who stands behind them.
     """
 
     directory: Path
     address: str
+    proxies: tuple[Network, ...] = ()
 
 
 class CatalogService:
@@ -80,8 +83,9 @@ class CatalogService:
         found.cases.stepped = self._carrier.wake
         self._carrier.start()
         self._server = HttpServer(
-            create_app(found), self._catalog.address, tls=self._tls, limits=DOWNLOADS
-        )
+            create_app(found, self._catalog.proxies), self._catalog.address,
+            tls=self._tls, limits=DOWNLOADS,
+        )  # fmt: skip
         self._server.start()
 
     def stop(self) -> None:

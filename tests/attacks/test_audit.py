@@ -8,7 +8,7 @@ import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from catalog.access.audit import FILE, Audit
+from catalog.access.strangers import StrangerLimits
 from catalog.journal import HashChain, Head
 from protos.faults import TrustError, UnavailableError
 
@@ -45,10 +46,11 @@ def test_who_waits_is_written_together(audit: Audit, monkeypatch: pytest.MonkeyP
         nonlocal commits
         commits += statement == "COMMIT"
 
-    def adding(*told: object) -> None:
+    def adding(record: dict[str, Any], done: Any, *, share: None) -> bool:  # noqa: ANN401
         nonlocal added
-        add(*told)  # type: ignore[arg-type]
+        waits = add(record, done, share=share)
         added += 1
+        return waits
 
     async def all_at_once() -> None:
         await asyncio.gather(*(audit.written({"n": n}) for n in range(100)))
@@ -155,3 +157,106 @@ def test_alterations_are_named(audit: Audit, tmp_path: Path) -> None:
     assert audit.verify() == Head(8, hash_8)  # a cut with a new head: only a noted head tells
     with pytest.raises(TrustError, match="entry 9"):
         audit.verify(noted)
+
+
+# ---- strangers -------------------------------------------------------------------------------
+
+
+class Clock:
+    ms = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+def few(directory: Path, clock: Clock) -> Audit:
+    made = Audit(directory, clock, StrangerLimits(each=3, together=10, sources=5))
+    made.open()
+    return made
+
+
+def guess(audit: Audit, source: str, account: str = "root") -> None:
+    audit.write({"action": "login.enter", "account": account, "source": source,
+                 "outcome": "refused"}, share="visitors")  # fmt: skip
+
+
+def test_what_a_stranger_repeats_is_one_entry_with_a_count_and_two_times(tmp_path: Path) -> None:
+    clock = Clock()
+    audit = few(tmp_path, clock)
+    for _ in range(100):
+        guess(audit, "192.0.2.1")
+        clock.ms += 1
+    guess(audit, "192.0.2.2", "li")
+    audit.write({"action": "login.enter", "account": "root", "source": "192.0.2.1"})
+    records = [each.record for each in reversed(audit.before(None, 500))]
+    assert [each.get("next") for each in records] == [None, None, "counted", None, None]
+    clock.ms += 3_600_000
+    guess(audit, "192.0.2.1")
+    (counted,) = [each.record for each in audit.before(None, 500) if "calls" in each.record]
+    assert counted == {
+        "action": "login.enter", "account": "root", "source": "192.0.2.1", "outcome": "refused",
+        "calls": 97, "first": Clock.ms + 3, "last": Clock.ms + 99, "at": clock.ms,
+    }  # fmt: skip
+    assert audit.verify().entries == 7
+    audit.close()
+
+
+def test_strangers_from_everywhere_fill_no_disk_and_hide_neither_account_nor_member(
+    tmp_path: Path,
+) -> None:
+    audit = few(tmp_path, Clock())
+    for number in range(5000):
+        guess(audit, f"2001:db8:{number:x}::/64", account="" if number % 100 else "root")
+    audit.write({"action": "data.use", "account": "nobody"}, share="members")
+    audit.write({"action": "account.write", "account": "root"})
+    audit.close()  # what was counted is not lost
+    audit.open()
+    records = [each.record for each in audit.before(None, 500)]
+    assert len(records) <= 10 + 2 + 2 * 5 + 2
+    assert sum(int(each.get("calls", 1)) for each in records) == 5002
+    assert "all strangers counted" in {each.get("next") for each in records}
+    assert sum(each.get("calls", 1) for each in records if each["account"] == "root") == 51
+    audit.close()
+
+
+def test_at_full_speed_strangers_need_years_for_a_disk(tmp_path: Path) -> None:
+    """The longest entries, of all strangers together: less than 40 GB a year, of any number."""
+    clock = Clock()
+    audit = Audit(tmp_path, clock)
+    audit.open()
+    sizes = []
+    for hour in range(2):
+        for number in range(2500):
+            record = {"action": "data.use", "path": '"' * 9000, "query": "é" * 9000,
+                      "source": f"2001:db8:{number:x}::/64", "account": "x" * 9000}  # fmt: skip
+            for share in ("visitors", "members"):
+                # As the group commit has it: nobody waits for the one before.
+                audit._add(record, Future(), share=share)  # type: ignore[arg-type]
+        clock.ms += 3_600_001
+        audit.write({"action": "x", "n": hour}, share="visitors")
+        audit._writing.settle()
+        sizes.append((tmp_path / FILE).stat().st_size)
+    assert (sizes[1] - sizes[0]) * 24 * 366 < 40e9
+    audit.close()
+
+
+def test_what_was_counted_waits_for_room_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    clock = Clock()
+    audit = few(tmp_path, clock)
+    for _ in range(50):
+        guess(audit, "192.0.2.1")
+    clock.ms += 3_600_000
+    with monkeypatch.context() as broken:
+        broken.setattr(HashChain, "extend", full)
+        with pytest.raises(UnavailableError):
+            guess(audit, "192.0.2.1")
+    audit.write({"action": "x"})
+    assert [each.record["calls"] for each in audit.before(None, 500) if "calls" in each.record] == [
+        47
+    ]
+    audit.close()

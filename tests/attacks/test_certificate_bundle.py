@@ -277,6 +277,7 @@ def test_what_was_left_out_of_a_bundle_is_not_passed_over(
     ):
         report = verify(stripped, office.trust())
         assert [check.name.en for check in report.lacking] == [question]
+        assert (report.sound, report.ok, report.complete) == (True, False, False)
     monkeypatch.setattr("time.time", lambda: NOW)
     (tmp_path / "stripped.json").write_bytes(replace(whole, document="", linked=()).to_bytes())
     (tmp_path / "whole.json").write_bytes(whole.to_bytes())

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from catalog.rest.streams import Stream
 from catalog.web.doorkeeper import DoorLimits
+from catalog.web.protocol import Pace
 from catalog.web.server import HttpServer
 
 ROOM = 20
@@ -68,3 +72,117 @@ def test_whoever_opens_hundreds_ends_nobody_else_s_connection() -> None:
         honest.settimeout(10)
         assert honest.recv(15) == b"HTTP/1.1 200 OK"
         assert httpx2.get(server.url).text == "here"
+
+
+# ---- who sends or reads slowly; what two readers would cut differently -----------------------
+
+QUICK = Pace(head_s=0.4, body_s=0.4, body_rate=1 << 20, stalled_s=0.4)
+
+
+class Door:
+    """One server with an endless download, a body that is read whole, and a page."""
+
+    def __init__(self) -> None:
+        self.given_back = threading.Semaphore(0)
+        app = Starlette(routes=[
+            Route("/", lambda _: PlainTextResponse("here")),
+            Route("/endless", self._endless),
+            Route("/body", self._body, methods=["POST"]),
+        ])  # fmt: skip
+        limits = DoorLimits(300.0, connections=100)
+        self.server = HttpServer(app, "127.0.0.1:0", limits=limits, pace=QUICK)
+
+    def _endless(self, _: Request) -> Response:
+        return Stream(iter(lambda: b"x" * (1 << 16), b""), self.given_back.release)
+
+    async def _body(self, request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[Door]:
+    made = Door()
+    made.server.start()
+    yield made
+    made.server.stop()
+
+
+def answered(door: Door, sent: bytes) -> bytes:
+    """Returns all that comes back until the server hangs up."""
+    found = bytearray()
+    with socket.create_connection(("127.0.0.1", door.server.port), timeout=10) as connection:
+        connection.sendall(sent)
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65536):
+                found += part
+    return bytes(found)
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+POST = b"POST /body HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET,
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + GET,
+        POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd" + GET,
+        POST + b"Content-Length: 4, 5\r\n\r\nabcd" + GET,
+        POST + b"Content-Length: +4\r\n\r\nabcd" + GET,
+        POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + GET,
+        POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + GET,
+        POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + GET,
+        POST.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET,
+        GET.replace(b"\r\n", b"\n"),
+        GET.replace(b"x\r\n", b"x\nY: z\r\n"),
+        GET.replace(b"x\r\n", b"x\rY: z\r\n"),
+        GET.replace(b"1.1", b"2.0"),
+        GET.replace(b"Host: x", b"Host: x\r\nHost: y"),
+        GET.replace(b"Host: x\r\n", b""),
+    ],
+)
+def test_what_a_proxy_might_cut_differently_is_no_request(door: Door, sent: bytes) -> None:
+    said = answered(door, sent)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1  # nothing behind it was taken for a second request
+
+
+def test_requests_that_are_whole_are_answered(door: Door) -> None:
+    chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\n\n\r\n0\r\n\r\n"
+    said = answered(door, chunked + POST + b"Content-Length: 2\r\n\r\n\n\n" + GET)
+    assert said.count(b"HTTP/1.1 200 OK") == 3
+    assert answered(door, b"GET / HTTP/1.0\r\n\r\n").endswith(b"here")
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET / HTTP/1.1\r\nX: ", POST + b"Content-Length: 9000000\r\n\r\n"]
+)
+def test_headers_and_bodies_that_drip_end_long_before_the_connection(
+    door: Door, begun: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", door.server.port), timeout=10) as dripping:
+        dripping.sendall(begun)
+        with pytest.raises(ConnectionError):
+            for _ in range(500):
+                time.sleep(0.02)
+                dripping.sendall(b"a")
+
+
+def test_who_reads_nothing_gives_the_place_back_and_who_reads_slowly_goes_on(door: Door) -> None:
+    def asking() -> socket.socket:
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        made.settimeout(10)
+        made.connect(("127.0.0.1", door.server.port))
+        made.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        return made
+
+    with asking(), asking() as slow:
+        while not door.given_back.acquire(blocking=False):
+            assert slow.recv(1 << 14)
+            time.sleep(0.01)
+        for _ in range(80):  # twice the time in which the other one was given up
+            assert slow.recv(1 << 14)
+            time.sleep(0.01)
+        assert not door.given_back.acquire(blocking=False)

@@ -141,6 +141,9 @@ def test_a_bundle_is_verified_as_a_file_and_as_text(world: World) -> None:
     typed = world.client.post(where, data={"text": content.decode()}, headers=HTML)
     assert "可核验的各项均成立" in typed.text
     body = json.loads(content)
+    stripped = world.client.post(where, data={"text": json.dumps(body | {"linked": []})})
+    assert "不完整：文件缺少证书所指明的内容" in stripped.text
+    assert "可核验的各项均成立" not in stripped.text
     body["salt"] = "A" * 43 + "="
     altered = world.client.post(where, data={"text": json.dumps(body)}, headers=HTML)
     assert "验证未通过" in altered.text

@@ -116,12 +116,20 @@ def test_a_bundle_from_the_server_verifies_there_and_elsewhere(
     assert len(json.loads(content)["linked"]) == 4
     said = client.post("/api/verify", content=content).json()
     assert said["ok"], [each for each in said["checks"] if each["ok"] is False]
+    assert said["lacking"] == []
     assert "In the log" in [each["question"] for each in said["checks"]]
     altered = content.replace(b'"salt":"', b'"salt":"A', 1)
     for wrong in (altered, b"{}", b"", b"\xff", content[:-1]):
         answer = client.post("/api/verify", content=wrong)
         assert answer.status_code == 200
         assert answer.json()["ok"] is False
+    # Whoever hands it in leaves parts out: a program that reads ``ok`` alone is not deceived.
+    for left_out in ({"document": ""}, {"linked": []}, {"document": "", "linked": []}):
+        stripped = json.dumps(json.loads(content) | left_out)
+        told = client.post("/api/verify", content=stripped).json()
+        assert (told["ok"], told["complete"]) == (False, False)
+        assert len(told["lacking"]) == len(left_out)
+        assert not [each for each in told["checks"] if each["ok"] is False]
     long = client.post("/api/verify", content=b" " * (MOST_BUNDLE + 1))
     assert (long.status_code, long.json()["code"]) == (400, "request.too_long")
 
