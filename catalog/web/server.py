@@ -2,8 +2,8 @@
 
 Everything that a stranger can use up is bounded before a request is read: how many connections
 there are, how long one lives until it speaks TLS (`catalog.web.doorkeeper`), how long headers are,
-how slowly one may send and read (`catalog.web.protocol`). Nothing of that is logged: a stranger's
-mistakes would fill the disk.
+how slowly one may send and read (`catalog.web.protocol`), how much one makes it log
+(`catalog.web.quiet`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from catalog.web.doorkeeper import DoorLimits, DoorLoop, OpenDoors
 from catalog.web.protocol import HttpProtocol, Pace
+from catalog.web.quiet import quieten
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
@@ -94,6 +95,7 @@ class HttpServer:
         """
         listener = _listen(self._host, self.port, shared=self._shared)
         self.port = listener.getsockname()[1]
+        quieten()
         doors = OpenDoors(self._limits)
         config = uvicorn.Config(
             self._app,
