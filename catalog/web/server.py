@@ -12,6 +12,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,9 @@ from starlette.types import ASGIApp
 
 from catalog.web.doorkeeper import DoorLimits, DoorLoop, OpenDoors
 from catalog.web.protocol import HttpProtocol, Pace
+from catalog.web.proxies import BehindProxies, Network
 from catalog.web.quiet import quieten
+from catalog.web.turns import Turns
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
@@ -55,6 +58,7 @@ class HttpServer:
         keep_alive_s: How long a connection may wait for its next request.
         shared: Whether other processes of this user listen on the same address (`siblings`).
         pace: How slow a client may be.
+        proxies: Where proxies are that are believed about who stands behind them.
 
     Attributes:
         port: Where it listens, once started.
@@ -70,8 +74,9 @@ class HttpServer:
         keep_alive_s: int = 5,
         shared: bool = False,
         pace: Pace | None = None,
+        proxies: Sequence[Network] = (),
     ) -> None:
-        self._app = app
+        self._app = BehindProxies(Turns(app), proxies)
         self._host, _, port = address.rpartition(":")
         self._tls = tls
         self._limits = limits or DoorLimits()
