@@ -4,7 +4,7 @@
 
     report = desensitize.scan("people.csv")
     print(report["备注"].evidence)
-    desensitize.run("people.csv", policy=Path("policy.toml"), out=Path("release"))
+    desensitize.run("people.csv", policy="policy.toml", out="release")
 
 A name is imported when it is first used: `import desensitize` alone stays light.
 """

@@ -10,8 +10,7 @@ from pathlib import Path
 from desensitize.attacks.findings import AttackReport
 from desensitize.engines.attack_file import attack_file
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.policy import PublishPolicy
-from desensitize.policy_file import read_policy
+from desensitize.policy_file import GivenPolicy, given_policy
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.releasing.originals import original as opened_original
@@ -27,7 +26,7 @@ def attack(
     original: object,
     release: FilePath,
     *,
-    policy: FilePath | PublishPolicy | None = None,
+    policy: GivenPolicy | None = None,
     auxiliary: FilePath | None = None,
     earlier: Sequence[FilePath] = (),
     today: dt.date | None = None,
@@ -74,7 +73,7 @@ def attack(
             remedy=Text("give --policy, or the release's directory", "请给出 --policy 或发布目录"),
             code="attack.policy",
         )
-    rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
+    rules = given_policy(policy)
     with opened_original(original) as origin:
         return attack_file(
             origin.path,

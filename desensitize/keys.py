@@ -8,6 +8,7 @@ it was made, when it ceased, under which id releases name it.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -136,13 +137,16 @@ def read_keys(path: Path) -> TokenKeys:
     return TokenKeys(keys)
 
 
-def new_keys(path: Path, domains: Iterable[str], *, now: dt.datetime | None = None) -> TokenKeys:
+def new_keys(
+    path: str | os.PathLike[str], domains: Iterable[str], *, now: dt.datetime | None = None
+) -> TokenKeys:
     """Makes a key for each domain, in a new file or added to one.
 
     Raises:
         InputError: A domain has a key already, or its name is malformed.
         UnavailableError: The file cannot be written.
     """
+    path = Path(path)
     known = read_keys(path) if path.exists() else TokenKeys()
     wanted = tuple(dict.fromkeys(domains))
     for domain in wanted:

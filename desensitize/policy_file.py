@@ -6,6 +6,7 @@ alone.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -47,6 +48,8 @@ _WRITE: Final = Text(
     "begin with what 'veil desensitize plan FILE' proposes",
     "可先用 veil desensitize plan FILE 生成建议策略",
 )
+GivenPolicy = str | os.PathLike[str] | PublishPolicy
+"""A policy file, the text of one, or one that was read; see `given_policy`."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -136,6 +139,22 @@ def read_policy(path: Path) -> PublishPolicy:
     read_toml(path, _WRITE, parse_float=Decimal)  # says what is wrong with the file
     # What is applied is what the digest is of, also if somebody saves the file just now.
     return parse_policy(path.read_text("utf-8"), where=path.name, folder=path.parent)
+
+
+def given_policy(given: GivenPolicy) -> PublishPolicy:
+    """Reads a policy as a program gives it: one that was read, a file, or the text of one.
+
+    Text is what has line breaks, as all that `plan` returns: nobody's files have them in their
+    names.
+
+    Raises:
+        InputError: As `read_policy`.
+    """
+    if isinstance(given, PublishPolicy):
+        return given
+    if isinstance(given, str) and "\n" in given:
+        return parse_policy(given)
+    return read_policy(Path(given))
 
 
 def parse_policy(text: str, *, where: str = "policy", folder: Path | None = None) -> PublishPolicy:

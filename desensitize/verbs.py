@@ -25,8 +25,7 @@ from desensitize.engines.snapshot import LoadLimits
 from desensitize.engines.utility_file import utility
 from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
-from desensitize.policy import PublishPolicy
-from desensitize.policy_file import parse_policy, read_policy
+from desensitize.policy_file import GivenPolicy, given_policy, parse_policy
 from desensitize.proposal import proposal
 from desensitize.releasing.facts import read_copy
 from desensitize.releasing.run import run
@@ -109,7 +108,8 @@ def plan(
         stages: Told what begins; returns whom to tell about rows.
 
     Returns:
-        A policy file (TOML) with comments that say why, in the language of this process.
+        The text of a policy file (TOML) with comments that say why, in the language of this
+        process; `run` takes it as it is, or save it and edit it.
 
     Raises:
         InputError: The data cannot be read, or have no rows.
@@ -141,7 +141,7 @@ def plan(
 
 def alternatives(
     data: object,
-    policy: str | os.PathLike[str] | PublishPolicy,
+    policy: GivenPolicy,
     *,
     ks: Sequence[int] = KS,
     sheet: str = "",
@@ -152,7 +152,8 @@ def alternatives(
 
     Args:
         data: As for `scan`.
-        policy: Whose hierarchies and other models are taken; a file, or one that was read.
+        policy: Whose hierarchies and other models are taken; a file, its text, or one that was
+            read.
         ks: To try, each at least 2; the policy's own is added.
         sheet: Sheet of a workbook; empty for the first that has cells.
         limits: What the process that reads a file may use.
@@ -162,7 +163,7 @@ def alternatives(
         InputError: The data cannot be read, or policy and data do not go together.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
+    rules = given_policy(policy)
     if isinstance(data, str | os.PathLike):
         source = Path(os.fspath(data))
         return alternatives_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -192,6 +193,35 @@ class ApiKeys:
                 .values(revoked_at=self._clock())
             )
         return self.get(number)
+
+    def revoke_all(self, account: str) -> int:
+        """Ends every key of an account at once; returns how many held until then."""
+        now = self._clock()
+        with self._database.write() as (db, _):
+            return db.execute(
+                update(ApiKeyRow)
+                .where(ApiKeyRow.account == account, ApiKeyRow.revoked_at.is_(None),
+                       ApiKeyRow.expires_at > now)
+                .values(revoked_at=now)
+            ).rowcount  # fmt: skip
+
+    def ended(self, key: str) -> Text | None:
+        """Says why a key that was once made does not hold; None of what never was a key.
+
+        Only who has the key learns it: nobody guesses 256 bits.
+        """
+        with self._database.look() as db:
+            row = db.execute(_FIND, {"hashed": tokens.hashed(key)}).first()
+        if row is None:
+            return None
+        found, account = _key_of(row[len(COLUMNS) :]), account_of(row)
+        if found.revoked_at is not None:
+            return Text("the API key has been revoked", "API 密钥已被吊销")
+        if not account.enabled:
+            return Text("the account of this API key is disabled", "该 API 密钥所属账号已停用")
+        day = dt.datetime.fromtimestamp(found.expires_at, dt.UTC)
+        return Text(f"the API key expired on {day:%Y-%m-%d %H:%M} UTC",
+                    f"API 密钥已于 {day:%Y-%m-%d %H:%M}（UTC）过期")  # fmt: skip
 
 
 def usual_scopes(maker: Principal) -> list[Action]:

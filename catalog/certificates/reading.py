@@ -122,6 +122,13 @@ class CertificateReader:
         with self.db.read() as db:
             return records.listed(db, kind, dataset, most, before)
 
+    def latest(self) -> int:
+        """Returns the log's entry of the newest certificate or change of status; -1 of none."""
+        with self.db.read() as db:
+            return int(
+                db.execute("SELECT coalesce(max(entry), -1) FROM certificates").fetchone()[0]
+            )
+
     def about(self, source: str) -> Record | None:
         """Returns the certificate about a declaration, grant or receipt with this digest."""
         with self.db.read() as db:

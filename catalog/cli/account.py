@@ -139,17 +139,26 @@ def enable(name: NameArgument, directory: CatalogDirectory = DEFAULT) -> None:
     _change(directory, name, {"enabled": True}, Text("may log in again", "已恢复"))
 
 
-@app.command(help=said("Give an account another password; its sessions end.",
-                       "重设账号密码；其会话随即失效。"))  # fmt: skip
+@app.command(help=said("Give an account another password; its sessions end. Its API keys go on.",
+                       "重设账号密码；其会话随即失效，API 密钥继续有效。"))  # fmt: skip
 def password(
-    name: NameArgument, directory: CatalogDirectory = DEFAULT, password_file: PasswordFile = None
-) -> None:
+    name: NameArgument,
+    directory: CatalogDirectory = DEFAULT,
+    password_file: PasswordFile = None,
+    end_keys: Annotated[
+        bool,
+        typer.Option("--end-keys", help=said("End all its API keys, too.",
+                                             "同时吊销其全部 API 密钥。")),
+    ] = False,
+) -> None:  # fmt: skip
     """Sets a password."""
     from protos import terminal
 
-    with _opened(directory, f"password {name}") as gate:
+    with _opened(directory, f"password {name}{' --end-keys' if end_keys else ''}") as gate:
         gate.accounts.get(name)
         gate.logins.set_password(name, _new_password(password_file))
+        if end_keys:
+            gate.keys.revoke_all(name)
     terminal.done(Text(f"{name} has another password.", f"{name} 的密码已重设。"))
 
 

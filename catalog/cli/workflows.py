@@ -61,9 +61,11 @@ def cases(directory: CatalogDirectory = DEFAULT) -> None:
     """Verifies all cases."""
     from catalog.certificates.open_office import DIRECTORY, opened_to_read
     from catalog.workflows.all import WORKFLOWS
+    from catalog.workflows.clocks import FILE, read_clocks
     from catalog.workflows.verifying import verify_all
     from protos import terminal
 
+    own = len(read_clocks(directory, WORKFLOWS).days)
     with opened(directory) as registry, opened_to_read(directory / DIRECTORY) as office:
         count = verify_all(registry, None if office is None else office.book, WORKFLOWS)
     log = (
@@ -72,3 +74,9 @@ def cases(directory: CatalogDirectory = DEFAULT) -> None:
         else Text("none is missing that the log has", "日志所载无一缺失")
     )
     terminal.done(Text(f"{count} events hold; {log.en}.", f"{count} 条记录核验通过；{log.zh}。"))
+    if (directory / FILE).exists():
+        terminal.say(
+            Text(f"{FILE} is well formed, states with days of its own: {own}. It counts from the "
+                 "server's next start.",
+                 f"{FILE} 格式正确，自定义期限 {own} 项，服务下次启动后生效。")
+        )  # fmt: skip

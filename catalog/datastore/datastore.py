@@ -9,6 +9,7 @@ from typing import IO, Final
 
 from sqlalchemy import select
 
+from catalog.datastore.glance import Glance, Glances
 from catalog.datastore.places import HERE, Asker, Places
 from catalog.datastore.resources import FRESH_S, Resource, Resources, Scope
 from catalog.datastore.snapshots import LIMITS, Snapshots
@@ -65,6 +66,7 @@ class Datastore:
         self.verified = Verified(store or open_store(registry.directory))
         self._snapshots = Snapshots(registry.directory, self.verified, loading)
         self._tables = Tables(reading or ReadLimits())
+        self._glances = Glances()
         self._sql = SqlTables(sql or SqlLimits(), self._path, members=members)
 
     def table(self, resource: Resource) -> Table:
@@ -75,6 +77,11 @@ class Datastore:
             UnavailableError: The store cannot be reached; memory, disk or time did not suffice.
         """
         return self._tables.open(self._path(resource))
+
+    def glances(self, resource: Resource) -> tuple[Glance, ...]:
+        """Returns what stands in the columns of a resource; see `table` for what it raises."""
+        rows = resource.publication.rows
+        return self._glances.of(resource.id, rows, lambda: self.table(resource))
 
     def sql(
         self, text: str, scope: Scope, most_rows: int = MOST_ROWS, asker: Asker = HERE

@@ -155,6 +155,37 @@ class Table:
         [(number,)] = self._all(f"SELECT count(*) {wanted.rows}", wanted.values)
         return int(number)
 
+    def counts(self, column: str, most: int) -> list[tuple[str | None, int]]:
+        """Returns how many rows have each value of a column, the most frequent first.
+
+        Args:
+            column: One of `columns`.
+            most: Values.
+
+        Raises:
+            UnavailableError: Time or memory did not suffice.
+        """
+        name = quoted(column)
+        found = self._all(
+            f"SELECT CAST({name} AS VARCHAR), count(*) FROM data GROUP BY ALL "  # noqa: S608 - quoted
+            f"ORDER BY 2 DESC, 1 LIMIT {int(most)}",
+            (),
+        )
+        return [(value, int(count)) for value, count in found]
+
+    def span(self, column: str) -> tuple[str, ...]:
+        """Returns the least, the middle and the greatest number of a column.
+
+        Raises:
+            UnavailableError: Time or memory did not suffice.
+        """
+        name = quoted(column)
+        [row] = self._all(
+            f"SELECT min({name}), quantile_disc({name}, 0.5), max({name}) FROM data",  # noqa: S608 - quoted
+            (),
+        )
+        return tuple(str(each) for each in row)
+
     def close(self) -> None:
         """Closes the engine; calls that run are interrupted."""
         self._engine.close()

@@ -70,7 +70,7 @@ def site_map(visit: Reading) -> Response:
     pieces = range(last // _PIECE + 1)
     origin = escape(_origin(visit))
     listed = (f"<sitemap><loc>{origin}/sitemap/{number}.xml</loc></sitemap>" for number in pieces)
-    return _xml(f'<sitemapindex xmlns="{_NAMESPACE}">{"".join(listed)}</sitemapindex>')
+    return _xml(visit, f'<sitemapindex xmlns="{_NAMESPACE}">{"".join(listed)}</sitemapindex>')
 
 
 @router.get("/sitemap/{number}.xml")
@@ -89,8 +89,9 @@ def piece(visit: Reading, number: Annotated[int, Path(ge=0, le=10**6)]) -> Respo
         for source, identifier, changed in rows
     ]
     return _xml(
+        visit,
         f'<urlset xmlns="{_NAMESPACE}" xmlns:xhtml="http://www.w3.org/1999/xhtml">'
-        f"{''.join(parts)}</urlset>"
+        f"{''.join(parts)}</urlset>",
     )
 
 
@@ -117,9 +118,8 @@ def _page(origin: str, parts: tuple[str, ...], changed: int | None = None) -> st
     )
 
 
-def _xml(body: str) -> Response:
-    return Response(
-        f'<?xml version="1.0" encoding="UTF-8"?>\n{body}',
-        media_type="application/xml",
-        headers=_KEPT,
-    )
+def _xml(visit: Reading, body: str) -> Response:
+    made = Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{body}', media_type="application/xml")
+    made = visit.compared(made)
+    made.headers.update(_KEPT)
+    return made

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from catalog.datastore.ask import Ask
+from catalog.datastore.glance import Glance
 from catalog.datastore.resources import Resource
 from catalog.portal.certificates import registration_of
 from catalog.portal.languages import PREFIX
@@ -40,12 +41,14 @@ class Preview:
         resource: What they are of.
         columns: Names.
         rows: Cells as text; None is an empty one.
+        glances: What stands in the columns.
         problem: Why there are none to see; None if there are.
     """
 
     resource: Resource
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str | None, ...], ...] = ()
+    glances: tuple[Glance, ...] = ()
     problem: VeilError | None = None
 
 
@@ -57,6 +60,9 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
         public = publications(connection, dataset=entry.number)
     resources = visit.services.datastore.resources.of(entry.number, visit.scope)
     gone = entry.state == "withdrawn"
+    preview = _preview(visit, resources[0]) if resources else None
+    if preview and preview.problem:  # it may be mended without any change of the catalog
+        visit = replace(visit, follows=b"")
     return visit.page(
         "dataset",
         status=410 if gone else 200,
@@ -68,7 +74,7 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
         changes={version.number: [change_words(each) for each in version.changes]
                  for version in entry.versions},
         publications=list(reversed(public)),
-        preview=_preview(visit, resources[0]) if resources else None,
+        preview=preview,
         registration=registration_of(visit.services, _names(entry)),
         schema=described(
             visit.services.site.address(visit.request), visit.language, entry, resources
@@ -104,7 +110,8 @@ def _preview(visit: Visit, resource: Resource) -> Preview:
         table = visit.services.datastore.table(resource)
         names = tuple(table.columns)[1:]
         [some] = list(table.rows(Ask(fields=names, limit=_PREVIEW_ROWS))) or [[]]
-        return Preview(resource, names, tuple(tuple(map(_cell, row)) for row in some))
+        cells = tuple(tuple(map(_cell, row)) for row in some)
+        return Preview(resource, names, cells, visit.services.datastore.glances(resource))
     except VeilError as error:
         _LOG.warning("%s: %r", error.code, error.detail)
         return Preview(resource, problem=error)

@@ -44,6 +44,54 @@ def published(database: Database) -> Published:
     return Published(datasets, int(rows))
 
 
+@dataclass(frozen=True)
+class WithRows:
+    """A dataset that has public rows.
+
+    Attributes:
+        source: With the identifier its name.
+        identifier: Of the dataset.
+        title: What people call it.
+        rows: How many are public.
+    """
+
+    source: str
+    identifier: str
+    title: Text
+    rows: int
+
+
+def with_rows(database: Database, most: int) -> list[WithRows]:
+    """Returns datasets with public rows, the newest first; of each its newest version.
+
+    Args:
+        database: The catalog's.
+        most: So many at most.
+    """
+    newest = (
+        select(PublicationRow.dataset, func.max(PublicationRow.number).label("number"))
+        .where(PublicationRow.state == "published")
+        .group_by(PublicationRow.dataset)
+        .subquery()
+    )
+    statement = (
+        select(DatasetRow.source, DatasetRow.identifier, DatasetRow.name, DatasetRow.name_en,
+               PublicationRow.rows)
+        .join(newest, newest.c.dataset == DatasetRow.id)
+        .join(PublicationRow, (PublicationRow.dataset == newest.c.dataset)
+              & (PublicationRow.number == newest.c.number))
+        .where(DatasetRow.state == "registered", DatasetRow.opening != "none")
+        .order_by(PublicationRow.published_at.desc(), DatasetRow.id.desc())
+        .limit(most)
+    )  # fmt: skip
+    with database.read() as connection:
+        rows = connection.execute(statement).all()
+    return [
+        WithRows(row.source, row.identifier, Text(row.name_en or row.name, row.name), row.rows)
+        for row in rows
+    ]
+
+
 def department_titles(database: Database, codes: Collection[str]) -> dict[str, Text]:
     """Returns departments' names by code; in English the Chinese stands in for none."""
     statement = select(DepartmentRow.code, DepartmentRow.name, DepartmentRow.name_en).where(

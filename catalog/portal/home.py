@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from catalog.portal.certificates import counts
-from catalog.portal.figures import published
+from catalog.portal.figures import published, with_rows
 from catalog.portal.languages import PREFIX, preferred
 from catalog.portal.tile_map import tile_map
 from catalog.portal.visit import Looking, Reading
@@ -15,6 +15,7 @@ from catalog.search.query import Query
 router = APIRouter(include_in_schema=False)
 _NEWEST = 6
 _SCENARIOS = 12
+_WITH_ROWS = 4
 
 
 @router.get("/")
@@ -41,6 +42,7 @@ def home(visit: Reading) -> Response:
         scenarios=scenarios,
         departments=len(found.facets["department"]),
         published=published(visit.services.registry.database),
+        with_rows=with_rows(visit.services.registry.database, _WITH_ROWS),
         certificates=sum(counts(visit.services).values()),
         map=tile_map(found.facets["place"]),
     )

@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from catalog.access.login import Typed
 from catalog.access.openid import LASTS_S, Returned
 from catalog.access.principal import NOBODY, Principal
-from catalog.portal.languages import of_path
+from catalog.portal.languages import PREFIX, TAGS, of_path, preferred
+from catalog.portal.links import link
 from catalog.portal.rendering import page
 from catalog.rest.login import MOST_BYTES
 from catalog.web.callers import BROWSER, begin_session, end_session, source_of
@@ -23,7 +24,6 @@ from protos.language import Language
 
 router = APIRouter(include_in_schema=False, max_body_size=MOST_BYTES)
 _LOG: Final = logging.getLogger("veil.web")
-_LANGUAGES: Final[dict[str, Language]] = {"/en/": "en", "/zh/": "zh"}
 _AWAY: Final = "__Host-veil-openid"
 Looking = Annotated[Principal, Depends(May("login.read"))]
 Entering = Annotated[Principal, Depends(May("login.enter"))]
@@ -35,9 +35,17 @@ Word = Annotated[str, Query(max_length=4000)]
 
 
 @router.get("/login")
-def show(doors: Doors, caller: Looking, request: Request, onward: Onward = "/") -> Response:
+def start(_: Doors, __: Looking, request: Request, onward: Onward = "/") -> Response:
+    """Leads to the form in the language of where somebody wants to go, or of the browser."""
+    language = _language(request, onward)
+    query = {} if onward == "/" else {"next": local(onward)}
+    return RedirectResponse(link(language, "login", **query), 302, {"Vary": "Accept-Language"})
+
+
+@router.get(PREFIX + "/login")
+def show(doors: Doors, caller: Looking, request: Request, onward: Onward = "") -> Response:
     """Shows the form; to somebody who has logged in, the way out."""
-    return _page(doors, caller, request, onward)
+    return _page(doors, caller, request, onward or f"/{of_path(request)}/workbench")
 
 
 @router.post("/login")
@@ -113,16 +121,21 @@ def local(onward: str) -> str:
     return onward if safe and onward.isascii() and onward.isprintable() else "/"
 
 
+def _language(request: Request, onward: str) -> Language:
+    """Of the page's own address, else of where somebody wants to go, else of the browser."""
+    for path in (request.url.path, onward):
+        for language in TAGS:
+            if path.startswith(f"/{language}/") or path == f"/{language}":
+                return language
+    return preferred(request)
+
+
 def _page(
     doors: Doors, caller: Principal, request: Request, onward: str, problem: VeilError | None = None
 ) -> Response:
     answer = page(
         request,
-        "en"
-        if onward.startswith("/en")
-        else "zh"
-        if onward.startswith("/zh")
-        else of_path(request),
+        _language(request, onward),
         "login",
         caller=caller,
         status=200 if problem is None else STATUS.get(problem.kind, 500),

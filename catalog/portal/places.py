@@ -28,6 +28,7 @@ from protos.language import Text
 router = APIRouter(include_in_schema=False)
 _NEWEST: Final = 8
 _TOP: Final = 24
+_TOP_HERE: Final = 12
 _LISTED: Final = 400
 """Departments on one page: more than a city and its districts have."""
 
@@ -64,7 +65,7 @@ def city(visit: Reading, code: Annotated[str, Path(max_length=12)]) -> Response:
     found = _find(visit, {"place": (code,)}) if code in divisions() else None
     if found is None:
         raise _nothing(code)
-    top = dict(list(found.facets["department"].items())[:_TOP])
+    top = dict(list(found.facets["department"].items())[:_TOP_HERE])
     whole = code.removesuffix("00").removesuffix("00")
     areas = by_area(found.facets["place"], {"place": (code,)})
     return visit.page(

@@ -4,15 +4,15 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import Response
 
 from catalog.access.permissions import Action
 from catalog.access.principal import Principal
-from catalog.portal import rendering
+from catalog.portal import rendering, unchanged
 from catalog.portal.languages import of_path
 from catalog.rest.datasets import scope_of
 from catalog.search.find import Scope
@@ -30,12 +30,15 @@ class Visit:
         caller: Who calls.
         services: What the server works with.
         language: Of the page.
+        follows: What the page follows from (`unchanged.page_key`); None of a page that is not
+            compared with what a visitor has, b"" of one that follows from more.
     """
 
     request: Request
     caller: Principal
     services: Services
     language: Language
+    follows: bytes | None = None
 
     @property
     def scope(self) -> Scope:
@@ -47,18 +50,35 @@ class Visit:
         """The catalog's day, UTC."""
         return dt.datetime.fromtimestamp(self.services.registry.now(), dt.UTC).date()
 
-    def page(self, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:  # noqa: ANN401 - what the template shows
+    def page(self, template: str, *, status: int = 200, **facts: Any) -> Response:  # noqa: ANN401 - what the template shows
         """Renders a page; see `rendering.page`."""
-        return rendering.page(
+        made = rendering.page(
             self.request, self.language, template, caller=self.caller, status=status, **facts
         )
+        return made if status != 200 else self.compared(made)
+
+    def compared(self, made: Response) -> Response:
+        """Returns what was made with its tag, or that the visitor has it already."""
+        if self.follows is None:
+            return made
+        return _pages(self.request).tagged(self.request, self.follows, made)
+
+
+def _pages(request: Request) -> unchanged.KnownPages:
+    found: unchanged.KnownPages = request.app.state.pages
+    return found
 
 
 def visiting(action: Action) -> Callable[..., Visit]:
     """Returns the dependency of a page that is one action: who may, visits it."""
 
     def visit(request: Request, caller: Annotated[Principal, Depends(May(action))]) -> Visit:
-        return Visit(request, caller, services_of(request), of_path(request))
+        found = Visit(request, caller, services_of(request), of_path(request))
+        if action != "dataset.read" or caller.account:
+            return found
+        key = unchanged.page_key(found.services, request, found.today.isoformat())
+        _pages(request).check(request, key)
+        return replace(found, follows=key)
 
     return visit
 

@@ -22,7 +22,8 @@ from catalog.sample_lists import CITIES
 _CITY: Final = "440100"
 _WORK: Final = "Culture and Tourism"
 _YEARS: Final = (2022, 2023, 2024, 2025)
-_RESIDENTS: Final = 2_400
+# So many that most cells of sex, decade and district have twenty (k): the districts stay.
+_RESIDENTS: Final = 9_600
 # Kind of place, how many a district has at most, visits of one in a year at most (ten thousands).
 _PLACES: Final = (("公共图书馆", 14, 42), ("博物馆", 12, 61), ("文化馆", 4, 19),
                   ("美术馆", 6, 23), ("综合性文化站", 22, 4), ("文化公园", 9, 38))  # fmt: skip
@@ -87,7 +88,9 @@ def _record(
         abstract=f"{says}。由{provider.name}提供，来源于{office.hub}{domain.systems[0]}，数据为虚构。",
         path=("公共文化", name), format="spreadsheet", format_type="CSV", cycle="yearly",
         published=dt.date(2023, 3, 1), updated=TODAY, themes=(domain.theme,),
-        scenarios=domain.scenarios[:1], version=Version(label="2025", rows=rows.num_rows),
+        scenarios=domain.scenarios[:1],
+        # How many of a survey's rows become public, the gate decides.
+        version=Version(label="2025", rows=None if personal else rows.num_rows),
     )  # fmt: skip
 
 
@@ -213,7 +216,7 @@ gate = { gbt42460_level_min = 2 }
 def _survey(draws: Draws) -> Iterator[dict[str, object]]:
     districts = tuple(_districts().values())
     kinds = tuple(kind for kind, _, _ in _PLACES)
-    first = dt.date(1946, 1, 1)
+    first = dt.date(1950, 1, 1)
     for number in range(_RESIDENTS):
 
         def below(bound: int, what: str, who: int = number) -> int:
@@ -224,11 +227,11 @@ def _survey(draws: Draws) -> Iterator[dict[str, object]]:
             + "伟丽强敏杰芳"[below(6, "given")],
             "手机号码": f"13{below(10**9, 'mobile'):09}",
             "性别": "男女"[below(2, "sex")],
-            "出生日期": first + dt.timedelta(below(22_000, "born")),
+            "出生日期": first + dt.timedelta(below(21_000, "born")),
             # Half of a city live in a third of its districts.
             "居住区": districts[min(below(11, "a"), below(11, "b"))],
-            "常去场所": kinds[below(len(kinds), "kind")],
-            "到访频次": _OFTEN[below(len(_OFTEN), "often")],
+            "常去场所": kinds[min(below(len(kinds), "kind"), below(len(kinds), "or"))],
+            "到访频次": _OFTEN[max(below(4, "often"), below(5, "oftener"))],
             "满意度": 1 + max(below(5, "good"), below(5, "better")),
             "年文化消费": 40_000 // (1 + below(400, "spent")),
         }

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text, update
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
@@ -29,6 +29,7 @@ _BUSY_S: Final = 120.0
 """A writer waits so long for the one before it: four imports of a province."""
 _THREADS: Final = 40
 """As many as a server has: connections beyond would be opened and closed again at each call."""
+_WRITTEN: Final = select(StateRow.revision)
 _WRITES: Final = "veil_writes"
 _ALONE: Final = "veil_alone"
 MIGRATES: Final = "veil_migrates"
@@ -116,6 +117,11 @@ class Database:
         """
         with _failures(), (self._alone or self.engine).connect() as connection:
             yield connection
+
+    def writes(self) -> int:
+        """Returns the number of the last write: as long as it stays, nothing has changed."""
+        with self.look() as connection:
+            return int(connection.execute(_WRITTEN).scalar_one())
 
     @contextmanager
     def write(self) -> Iterator[tuple[Connection, int]]:

@@ -51,10 +51,11 @@ class NewAccount(BaseModel):
 
 
 class Password(BaseModel):
-    """A new password."""
+    """A new password; the account's API keys go on unless they are to end, too."""
 
     model_config = ConfigDict(extra="forbid")
     password: Annotated[str, Field(max_length=1000)]
+    end_keys: bool = False
 
 
 @router.get("")
@@ -104,6 +105,8 @@ def change(
 def set_password(doors: Doors, _: Writer, name: Name, body: Password) -> None:
     """Gives an account a password."""
     doors.logins.set_password(name, body.password)
+    if body.end_keys:
+        doors.keys.revoke_all(name)
 
 
 @router.delete("/{name}/second-factor", status_code=204)

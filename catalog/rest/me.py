@@ -29,9 +29,10 @@ class Proof(BaseModel):
 
 
 class NewPassword(Proof):
-    """A new password."""
+    """A new password; keys of programs go on unless they are to end, too."""
 
     new: Annotated[str, Field(max_length=1000)]
+    end_keys: bool = False
 
 
 class Code(BaseModel):
@@ -59,6 +60,8 @@ def change_password(
 ) -> None:
     """Exchanges the password; every session ends, the caller's own goes on as a new one."""
     doors.logins.change_password(_typed(caller, body, request), body.new)
+    if body.end_keys:
+        doors.keys.revoke_all(caller.account)
     _go_on(doors, caller, request, response)
 
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, FastAPI
 
 from catalog.ckan import router as ckan
 from catalog.feeds import graphs, news, packages, pages
+from catalog.portal import account as account_pages
 from catalog.portal import login as login_pages
-from catalog.portal import workbench
+from catalog.portal import unchanged, workbench
 from catalog.portal.errors import error_page
 from catalog.portal.pages import PAGES
 from catalog.rest import (
@@ -27,6 +28,7 @@ from catalog.rest import (
     revoking,
 )
 from catalog.web import problems
+from catalog.web.compressing import Compressed
 from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
@@ -56,6 +58,7 @@ MEMBERS: Final[tuple[APIRouter, ...]] = (
     revoking.router,
     *cases.MEMBERS,
     login_pages.router,
+    account_pages.router,
     workbench.router,
 )
 _MOST_BYTES: Final = 8 << 20
@@ -75,7 +78,10 @@ def create_app(services: Services) -> FastAPI:
         responses={"4XX": {"model": problems.Problem}, "5XX": {"model": problems.Problem}},
     )
     app.state.services = services
+    app.state.pages = unchanged.KnownPages()
     problems.install(app, error_page)
+    app.add_exception_handler(unchanged.UnchangedError, unchanged.answer)
+    app.add_middleware(Compressed)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too

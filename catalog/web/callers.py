@@ -45,12 +45,14 @@ class ByKey:
             return None
         scheme, _, rest = given.partition(" ")
         key = rest.strip() if scheme.lower() == "bearer" else given
-        found = self._gate.keys.find(key) if key.startswith(KEY_PREFIX) else None
+        ours = key.startswith(KEY_PREFIX)
+        found = self._gate.keys.find(key) if ours else None
         if found is None:
             raise LoginError(
-                Text("the API key does not hold", "API 密钥无效"),
-                remedy=Text("it may have expired or been revoked; make another one: veil login",
-                            "密钥可能已过期或被吊销，请用 veil login 重新生成"),
+                (self._gate.keys.ended(key) if ours else None)
+                or Text("this is no API key of this catalog", "这不是本目录的 API 密钥"),
+                remedy=Text("make another one: veil login, or the page of your account",
+                            "请用 veil login 或在“我的账号”页面重新生成"),
                 code="access.key",
             )  # fmt: skip
         held, account = found

@@ -19,7 +19,8 @@ HEADERS: Final[dict[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-_PERSONAL: Final = frozenset({b"cookie", b"authorization", b"x-ckan-api-key"})
+PERSONAL: Final = frozenset({b"cookie", b"authorization", b"x-ckan-api-key"})
+"""Headers that say who calls."""
 
 
 class SafeHeaders:
@@ -38,7 +39,7 @@ class SafeHeaders:
             await self._app(scope, receive, send)
             return
 
-        personal = any(name in _PERSONAL for name, _ in scope["headers"])
+        personal = any(name in PERSONAL for name, _ in scope["headers"])
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

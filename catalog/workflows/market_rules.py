@@ -28,7 +28,7 @@ def applied(at: Situation) -> Change:
         raise refused(
             "licence",
             Text("there is a licence, or an application for one", "已有资质或申请"),
-            Text("see: veil product licence find", "请查看：veil product licence find"),
+            Text("see: veil product licence list", "请查看：veil product licence list"),
         )
     return Change(title=at.said["title"], asked=1)
 
@@ -67,7 +67,7 @@ def ordered(at: Situation) -> Change:
         raise refused(
             "product",
             Text("there is no such product on the market", "市场上没有该产品"),
-            Text("see: veil product find", "请查看：veil product find"),
+            Text("see: veil product list", "请查看：veil product list"),
         )
     if product.owner == at.caller.account:
         raise refused(
@@ -113,8 +113,9 @@ def circulation(at: Situation, identifier: str) -> Record:
         raise refused(
             "circulation",
             Text("this is no circulation certificate that is in force", "这不是有效的流通证书"),
-            Text("give its whole id; see: veil certificate list",
-                 "请给出完整编号；参见：veil certificate list"),
+            Text("give its whole id, as the analyst's veil sql has written it with --certificate, "
+                 "or the pages of certificates show it",
+                 "请给出完整编号：见 veil sql --certificate 写出的证书文件，或“数据证书”页面"),
         )  # fmt: skip
     return found
 

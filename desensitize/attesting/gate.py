@@ -23,7 +23,7 @@ from desensitize.attesting.signed_file import exists
 from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
-from desensitize.policy_file import read_policy
+from desensitize.policy_file import GivenPolicy, given_policy, read_policy
 from desensitize.releasing.checks import measured, rescan
 from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, Release, read_copy
@@ -62,7 +62,7 @@ def gate(
     *,
     original: object,
     signing_key: str | os.PathLike[str] | None = None,
-    policy: str | os.PathLike[str] | None = None,
+    policy: GivenPolicy | None = None,
     auxiliary: str | os.PathLike[str] | None = None,
     earlier: Sequence[str | os.PathLike[str]] = (),
     valid_days: int = 365,
@@ -81,7 +81,8 @@ def gate(
         original: What it was made from, to the byte: a file; or a DataFrame, Arrow object or DuckDB
             relation, if it was made of one.
         signing_key: Key file of whoever answers for it; without one nothing is signed.
-        policy: The policy where the population lies that it names; the release's copy by default.
+        policy: The policy as it was given to `run`, where it names a population that lies beside
+            it; the release's copy by default.
         auxiliary: File that an attacker has.
         earlier: Earlier releases of the dataset.
         valid_days: Days for which the attestation holds.
@@ -103,7 +104,7 @@ def gate(
         raise exists(place / ATTESTATION, "attestation")
     key = None if signing_key is None else read_signing_key(Path(signing_key))
     # Hierarchies are those of the release, whose digests were compared just now.
-    rules = at(read_policy(Path(policy) if policy is not None else place / POLICY), place)
+    rules = at(given_policy(place / POLICY if policy is None else policy), place)
     secret = salt_of(place, salt)
     _same(release, rules, original, secret)
     begins = stages or (lambda _: None)

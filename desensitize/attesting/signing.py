@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ _REMEDY: Final = Text(
 )
 
 
-def new_signing_key(path: Path) -> str:
+def new_signing_key(path: str | os.PathLike[str]) -> str:
     """Makes a key in a new file (PKCS #8, mode 0600); returns its did:key.
 
     Raises:
@@ -32,7 +33,7 @@ def new_signing_key(path: Path) -> str:
         UnavailableError: It cannot be written.
     """
     key = Ed25519PrivateKey.generate()
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_private(Path(path), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return did_of(key.public_key())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from desensitize.engines.child import call, no_file
 from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.policy_file import read_policy
+from desensitize.policy_file import GivenPolicy, given_policy
 from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.releasing.originals import Original
 from desensitize.salt import salt_of
@@ -24,7 +24,7 @@ def utility(
     target: str,
     *,
     models: Sequence[str] = tuple(MODELS),
-    policy: str | os.PathLike[str] | None = None,
+    policy: GivenPolicy | None = None,
     seed: int = 1,
     salt: str | os.PathLike[str] | None = None,
     sheet: str = "",
@@ -69,7 +69,7 @@ def utility(
     secret = salt_of(place, salt)
     origin = Original(source.name, source)
     origin.check(facts, secret, "utility.original")
-    rules = read_policy(Path(policy) if policy is not None else place / POLICY)
+    rules = given_policy(place / POLICY if policy is None else policy)
     task = {
         "sheet": sheet,
         "release": str((place / facts.output.name).resolve()),

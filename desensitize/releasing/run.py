@@ -14,8 +14,7 @@ from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, read_keys
 from desensitize.masking.apply import Progress
-from desensitize.policy import PublishPolicy
-from desensitize.policy_file import read_policy
+from desensitize.policy_file import GivenPolicy, given_policy
 from desensitize.releasing.checks import checked_attacks, checked_risk, checked_scan
 from desensitize.releasing.directory import check_final, publication
 from desensitize.releasing.earlier import changes, read_earlier
@@ -37,9 +36,9 @@ from protos.language import Text
 def run(
     data: object,
     *,
-    policy: Path | PublishPolicy,
-    out: Path,
-    token_keys: Path | TokenKeys | None = None,
+    policy: GivenPolicy,
+    out: str | os.PathLike[str],
+    token_keys: str | os.PathLike[str] | TokenKeys | None = None,
     sheet: str = "",
     attack: bool = True,
     earlier: Sequence[str | os.PathLike[str]] = (),
@@ -59,7 +58,7 @@ def run(
     Args:
         data: Path of a CSV, Parquet, Excel or OpenDocument file; pandas DataFrame; Arrow table,
             batch or reader; DuckDB relation.
-        policy: A policy file, or one that was read.
+        policy: A policy file, the text of one (what `plan` returns), or one that was read.
         out: Directory to make; must not exist.
         token_keys: Key file, or keys that were read; needed by tokens, FF1 and date shifts.
         sheet: Sheet of a workbook; empty for the first that has cells.
@@ -87,7 +86,8 @@ def run(
             Or the gate refuses what was made: the directory stays, without an attestation.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
-    rules = policy if isinstance(policy, PublishPolicy) else read_policy(policy)
+    given = rules = given_policy(policy)
+    out = Path(out)
     keys = token_keys if isinstance(token_keys, TokenKeys) else TokenKeys()
     if isinstance(token_keys, str | os.PathLike):
         keys = read_keys(Path(token_keys))
@@ -137,8 +137,7 @@ def run(
     if signing_key is not None:
         gated = gate(
             out, original=data, signing_key=signing_key, earlier=earlier, valid_days=valid_days,
-            policy=None if isinstance(policy, PublishPolicy) else policy,
-            salt=salt, sheet=sheet, limits=limits, stages=stages,
+            policy=given, salt=salt, sheet=sheet, limits=limits, stages=stages,
         )  # fmt: skip
         if not gated.verdict.passed:
             raise _refused(gated.verdict.refusals[0].reason, gated.verdict.refusals[0].remedy)

@@ -13,8 +13,7 @@ from desensitize.attesting.signing import read_signing_key
 from desensitize.attesting.synthetic import attest_synthetic
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.masking.apply import Progress
-from desensitize.policy import PublishPolicy
-from desensitize.policy_file import read_policy
+from desensitize.policy_file import GivenPolicy, given_policy
 from desensitize.releasing.checks import checked_scan
 from desensitize.releasing.directory import check_final, publication
 from desensitize.releasing.facts import (
@@ -59,7 +58,7 @@ class Synthesis:
 def synthesise(
     data: object,
     *,
-    policy: str | os.PathLike[str] | PublishPolicy,
+    policy: GivenPolicy,
     out: str | os.PathLike[str],
     epsilon: float | None = None,
     delta: float | None = None,
@@ -81,7 +80,7 @@ def synthesise(
     Args:
         data: Path of a CSV, Parquet, Excel or OpenDocument file; pandas DataFrame; Arrow table,
             batch or reader; DuckDB relation.
-        policy: A policy file with ``[publish.synthesis]``, or one that was read.
+        policy: A policy file with ``[publish.synthesis]``, the text of one, or one that was read.
         out: Directory to make; must not exist.
         epsilon: To spend less than the policy allows.
         delta: The same.
@@ -103,7 +102,7 @@ def synthesise(
             such.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
-    rules = policy if isinstance(policy, PublishPolicy) else read_policy(Path(policy))
+    rules = given_policy(policy)
     wanted = asked(rules.synthesis, epsilon, delta, rows)
     final = Path(out)
     check_headers(rules)

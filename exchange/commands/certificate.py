@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from catalog.cli_options import AsJson, print_json
 from exchange.commands import certificate_log, certificate_witness
 from exchange.commands.certificate_options import DEFAULT, OfficeDirectory, opened
 from protos.language import Text
@@ -179,13 +180,18 @@ def list_(
         str | None, typer.Option(help=str(Text("Only about this dataset.", "仅列出该数据集。")))
     ] = None,
     directory: OfficeDirectory = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """Lists certificates."""
-    from exchange.proof.certificate_views import show_records
+    from exchange.proof.certificate_views import as_dicts, show_records
 
     with opened(directory) as office:
         records = office.listed(None if kind is None else _KINDS[kind], dataset)
-        show_records(records, [office.state(record) for record in records])
+        states = [office.state(record) for record in records]
+    if as_json:
+        print_json(as_dicts(records, states))
+    else:
+        show_records(records, states)
 
 
 @app.command(

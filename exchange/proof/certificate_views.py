@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from catalog.certificates.kinds import TITLES
 from catalog.certificates.records import Record
@@ -45,6 +45,18 @@ def show_records(records: Sequence[Record], states: Sequence[Mapping[Purpose, bo
         for record, state in zip(records, states, strict=True)
     ]  # fmt: skip
     terminal.table([str(column) for column in columns], rows)
+
+
+def as_dicts(
+    records: Sequence[Record], states: Sequence[Mapping[Purpose, bool]]
+) -> list[dict[str, Any]]:
+    """Returns what a list shows, for programs: whole ids, times in Unix seconds."""
+    return [
+        {"id": record.urn, "kind": record.kind, "dataset": record.dataset,
+         "issued_at": record.issued_at, "valid_until": record.valid_until, "entry": record.entry,
+         "revoked": state["revocation"], "suspended": state["suspension"]}
+        for record, state in zip(records, states, strict=True)
+    ]  # fmt: skip
 
 
 def show_waiting(found: Sequence[Waiting]) -> None:

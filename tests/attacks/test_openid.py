@@ -103,7 +103,7 @@ def test_who_comes_for_the_first_time_gets_an_account_without_roles(
     world: World, provider: TestProvider
 ) -> None:
     client = browser(world)
-    assert "统一身份认证" in client.get("/login").text
+    assert "统一身份认证" in client.get("/zh/login").text
     answer = back(client, at_provider(provider, go(client)))
     assert (answer.status_code, answer.headers["location"]) == (303, "/zh/workbench")
     me = client.get("/api/me").json()

@@ -41,6 +41,21 @@ def test_the_first_rows_are_shown_and_all_can_be_had(client: TestClient) -> None
         assert answer.headers["content-disposition"].startswith("attachment")
 
 
+def test_a_glance_at_the_columns_counts_what_is_public(client: TestClient) -> None:
+    page = client.get(PAGE, headers=HTML).text
+    glance = page[page.index('class="glances"') : page.rindex("Data Package")]
+    shown = re.findall(r"<li><span>([^<]*)</span>.*?<span>([\d,]+)</span></li>", glance, re.DOTALL)
+    assert ("女", "187") in shown
+    assert ("男", "213") in shown
+    assert "<script" not in glance
+
+
+def test_the_first_page_names_what_has_rows(client: TestClient) -> None:
+    page = client.get("/en/", headers=HTML).text
+    assert 'href="/en/dataset/local/YL/001#data"' in page
+    assert "400 rows" in page
+
+
 def test_what_is_public_is_described_for_programs(client: TestClient) -> None:
     page = client.get(PAGE, headers=HTML).text
     for ending in ("datapackage.json", "croissant.json"):

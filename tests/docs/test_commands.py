@@ -74,6 +74,6 @@ def test_the_python_of_the_readme_is_the_sdk() -> None:
     assert "from exchange import connect" in code
     from exchange import Veil, connect
 
-    assert connect.__module__ == "exchange.client"
+    assert connect.__module__ == "exchange.analyst.client"
     for name in re.findall(r"\bveil\.(\w+)", code):
         assert hasattr(Veil, name), name

@@ -99,9 +99,9 @@ def test_a_demand_by_commands(world: World, veil: Run, tmp_path: Path) -> None:
     assert "3 of 3 proven to be in the log" in shown
     assert "signed by an officer's own key" in shown
     assert "含个人信息" in shown
-    page = veil("citizen", "demand", "find", "--mine", "--state", "refused", "--json")
+    page = veil("citizen", "demand", "list", "--mine", "--state", "refused", "--json")
     assert [each["id"] for each in page["cases"]] == [made["id"]]
-    assert made["id"] in veil("citizen", "demand", "find")
+    assert made["id"] in veil("citizen", "demand", "list")
 
 
 def test_a_request_by_commands_from_draft_to_granted(
@@ -141,12 +141,14 @@ def test_the_market_by_commands(world: World, veil: Run) -> None:
     licence = veil("broker", "product", "licence", "apply", "--title", "粤数", "--text", "x",
                    "--json")  # fmt: skip
     veil("admin", "product", "licence", "license", licence["id"], "--until", world.until)
-    made = veil("broker", "product", "list", "--title", "指数", "--text", "x", "--price", "1",
+    made = veil("broker", "product", "offer", "--title", "指数", "--text", "x", "--price", "1",
                 "--dataset", "YL/1", "--json")  # fmt: skip
     order = veil("li", "product", "order", "place", "--product", made["id"], "--purpose", "研究",
                  "--json")  # fmt: skip
     assert order["turn"] == "counterpart"
-    assert order["id"] in veil("broker", "product", "order", "find")
+    assert "the turn of: you" in veil("broker", "product", "order", "show", order["id"])
+    assert "the turn of: the other side" in veil("li", "product", "order", "show", order["id"])
+    assert order["id"] in veil("broker", "product", "order", "list")
     assert "Not on the market" not in veil("broker", "product", "show", made["id"])
     now = world.clock.now
     world.clock.days(201)
@@ -254,6 +256,17 @@ def test_the_operator_pins_nodes_and_verifies_all_cases(world: World) -> None:
     run = CliRunner().invoke(catalog_app, ["cases", "--dir", directory])
     assert run.exit_code == 0, run.exception
     assert "none is missing that the log has" in run.output
+    assert "clocks.toml" not in run.output
+    clocks = world.registry.directory / "clocks.toml"
+    clocks.write_text("[days.demands]\nsubmitted = 3\n", "utf-8")
+    run = CliRunner().invoke(catalog_app, ["cases", "--dir", directory])
+    assert "clocks.toml is well formed, states with days of its own: 1" in " ".join(
+        run.output.split()
+    )
+    clocks.write_text("[days.demands]\nsubmited = 3\n", "utf-8")
+    run = CliRunner().invoke(catalog_app, ["cases", "--dir", directory])
+    assert isinstance(run.exception, InputError)
+    clocks.unlink()
     key = IdentityKey.generate().public.fingerprint
     other = "11440300000000003C"
     assert CliRunner().invoke(catalog_app, ["pin", other, key, "--dir", directory]).exit_code == 0

@@ -67,6 +67,8 @@ def test_list_show_and_the_way_back(veil: Veil) -> None:
     assert made in listed
     assert "stands" in listed
     assert made not in veil("certificate", "list", "--dir", "office", "--dataset", "other")
+    [whole] = json.loads(veil("certificate", "list", "--dir", "office", "--json"))
+    assert whole["id"].removeprefix("urn:uuid:").replace("-", "").startswith(made)
     veil("certificate", "revoke", made, "--reason", "wrong provider", "--dir", "office")
     assert "revoked" in veil("certificate", "list", "--dir", "office", "--dataset", "visits")
     shown = veil("certificate", "show", made, "--dir", "office", "--qr", "--svg", "code.svg")

@@ -36,6 +36,7 @@ from tests.catalog_world import CLOSED, record
 from tests.datastore_world import make_public
 
 ROWS = 5
+MANY = pa.table({"n": [*range(30)], "year": ["2024", "2023"] * 15, "id": [*map(str, range(30))]})
 CONTENT = pa.table({
     "name": ["=1+1", 'a "quoted", one', "two\nlines", "", None],
     "count": pa.array([1, 2**62, -3, None, 5], pa.int64()),
@@ -55,10 +56,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     directory = tmp_path_factory.mktemp("catalog") / "c"
     create(directory)
     with opened(directory) as made:
-        made.register([record("A/1"), record("A/2"), record("A/3", opening=CLOSED)])
+        made.register([record("A/1"), record("A/2"), record("A/3", opening=CLOSED), record("A/4")])
         make_public(made, CONTENT, "A/1")
         make_public(made, pa.table({"_id": [7, 8], "_ID_": ["x", "y"], "rowid": [3, 4]}), "A/2")
         make_public(made, pa.table({"x": [1]}), "A/3")
+        make_public(made, MANY, "A/4")
         yield made
 
 
@@ -365,3 +367,16 @@ def test_a_file_is_the_attested_one(rows: Datastore) -> None:
     with rows.file(of(rows, "A/1")) as file:
         found = pq.read_table(file)
     assert found.drop_columns(["share"]) == CONTENT.drop_columns(["share"])
+
+
+# ---- at a glance -------------------------------------------------------------------------------
+
+
+def test_a_glance_counts_values_and_spans_numbers(rows: Datastore) -> None:
+    seen = {each.name: each for each in rows.glances(of(rows, "A/1"))}
+    assert dict(seen["区\"域'"].values)["荔湾"] >= 1
+    assert dict(seen["yes"].values) == {"true": 2, "false": 2, None: 1}
+    assert all(sum(n for _, n in each.values) == ROWS for each in seen.values())
+    number, year = rows.glances(of(rows, "A/4"))  # texts of many values have nothing to show
+    assert number.span == ("0", "14", "29")
+    assert year.values == (("2023", 15), ("2024", 15))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 import desensitize
 from desensitize.attesting.signing import new_signing_key
 from desensitize.policy_file import parse_policy
-from protos.faults import PolicyError
+from protos.faults import InputError, PolicyError
 
 POLICY = """
 dataset = "d"
@@ -22,6 +23,28 @@ methods = { sex = "keep" }
 models = { k = 2 }
 attacks = { mask_candidates_min = 1000, linkage_correct_max = 0.9, small_cell_differences = 0 }
 """
+
+
+def test_a_program_goes_from_a_frame_to_an_attestation_without_a_file_of_its_own(
+    tmp_path: Path,
+) -> None:
+    place = str(tmp_path)
+    did = new_signing_key(f"{place}/key.pem")
+    frame = pd.DataFrame({"sex": ["男", "女"] * 500, "city": ["广州市", "深圳市"] * 500})
+    proposed = desensitize.plan(frame)
+    desensitize.run(frame, policy=proposed, out=f"{place}/out")
+    (tmp_path / "policy.toml").write_text(proposed, "utf-8")
+    assert desensitize.attack(frame, f"{place}/out", policy=proposed).to_dict() == (
+        desensitize.attack(frame, f"{place}/out", policy=f"{place}/policy.toml").to_dict()
+    )
+    gated = desensitize.gate(
+        f"{place}/out", original=frame, policy=proposed, signing_key=f"{place}/key.pem"
+    )
+    assert gated.verdict.passed, gated.verdict.refusals
+    assert desensitize.verify(f"{place}/out/attestation.json", signer=did).valid
+    # The text of a policy is read as strictly as a file.
+    with pytest.raises(InputError, match="TOML"):
+        desensitize.run(frame, policy="dataset = \n", out=f"{place}/none")
 
 
 def test_a_release_is_attested_or_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_importing_the_package_imports_no_library(run: Run) -> None:
         "from exchange import connect\n"
         "print(connect.__module__)"
     )
-    assert run(sys.executable, "-c", code).stdout == "[]\nexchange.client\n"
+    assert run(sys.executable, "-c", code).stdout == "[]\nexchange.analyst.client\n"
 
 
 def test_other_names_are_missing_as_usual() -> None:

@@ -31,6 +31,9 @@ Reasons = Annotated[
 _PATTERN: Final = "0123456789abcdef"
 _MOST_BYTES: Final = 64 << 20  # of a file of events
 
+_OTHERWISE: Final = {("products", "list"): "offer"}
+"""Commands of steps whose own name means something else in every group: ``list`` lists."""
+
 
 def app_of(workflow: Workflow, about: Text) -> typer.Typer:
     """Returns the commands of a workflow."""
@@ -43,12 +46,13 @@ def add_to(app: typer.Typer, workflow: Workflow) -> None:
     """Adds the commands of a workflow to others."""
     title = workflow.title
     # A product is listed by ``list``, so lists of cases have a word of their own.
-    app.command("find", help=said(f"Find cases ({title.en}), the newest first.",
-                                  f"查找{title.zh}，新的在前。"))(_finder(workflow))  # fmt: skip
+    app.command("list", help=said(f"List cases ({title.en}), the newest first.",
+                                  f"列出{title.zh}，新的在前。"))(_finder(workflow))  # fmt: skip
     app.command("show", help=said("Show a case, what was done in it, and verify that.",
                                   "查看案件及办理过程，并核验。"))(_shower(workflow))  # fmt: skip
     for step in workflow.steps:
-        app.command(step.name, help=str(_about(workflow, step)))(_taker(workflow, step))
+        name = _OTHERWISE.get((workflow.kind, step.name), step.name)
+        app.command(name, help=str(_about(workflow, step)))(_taker(workflow, step))
     if any(step.office for step in workflow.steps):
         app.command("decide", help=said(
             "As an officer, sign a step's decision offline, into a file, for REST.",

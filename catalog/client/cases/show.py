@@ -49,7 +49,10 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
     # What is asked stands in the fields of the steps that ask; others may have the same names.
     steps = sorted(workflow.steps, key=lambda step: step.asks)
     titles = {field.name: field.title for step in steps for field in step.fields}
-    for name, value in case["said"].items():
+    order = list(dict.fromkeys(field.name for step in workflow.steps for field in step.fields))
+    said = sorted(case["said"].items(), key=lambda each: order.index(each[0])
+                  if each[0] in order else len(order))  # fmt: skip
+    for name, value in said:
         if name == "statements":
             show_statements(value)
         else:
@@ -59,6 +62,8 @@ def show_case(workflow: Workflow, case: dict[str, Any]) -> None:
                           "不在市：未上架，或经纪人资质已失效"), indent=2)  # fmt: skip
     if case["turn"]:
         who = PARTIES[case["turn"]]
+        if any(workflow.step(each["step"]).by == case["turn"] for each in case["steps"]):
+            who = Text("you", "您")
         terminal.say(Text(f"It is the turn of: {who.en}", f"待办方：{who.zh}"), indent=2)
     if case["steps"]:
         possible = joined([each["step"] for each in case["steps"]], Text(", ", "、"))
