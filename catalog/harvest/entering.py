@@ -69,7 +69,7 @@ def enter(
     """
     url = run.following
     found = [_renamed(harvest, url, name, parsed) for name, parsed in page.found]
-    found = _once_each(found)
+    found = _once_each([_in_its_place(harvest, one) for one in found])
     good = [one.record for one in found if one.record is not None]
     with registry.database.write() as (connection, revision):
         seen = _count(connection, harvest, run)
@@ -150,6 +150,23 @@ def _renamed(harvest: Harvest, url: str, name: str, parsed: Parsed) -> _Found:
             "harvest the catalog that it comes from", "请直接采集其来源目录"
         )))  # fmt: skip
     return _Found(origin, record, key=record.key)
+
+
+def _in_its_place(harvest: Harvest, one: _Found) -> _Found:
+    """A city says nothing in the name of a ministry, nor of another city."""
+    if one.record is None or harvest.speaks_for(one.record.provider.place):
+        return one
+    provider = one.record.provider
+    said = Text(
+        f"provider: {provider.name} is of {provider.place}, and {harvest.name} speaks for "
+        f"{harvest.place}",
+        f"provider：{provider.name}属 {provider.place}，而 {harvest.name} 仅代表 {harvest.place}",
+    )
+    remedy = Text(
+        "harvest the catalog of that place, or add this harvest again with a larger --place",
+        "请采集该区划的目录，或以更大的 --place 重新登记此采集",
+    )
+    return replace(one, record=None, problem=told(said, remedy), key=(None, None))
 
 
 def _plain(name: str) -> str:
