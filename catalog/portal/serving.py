@@ -58,8 +58,8 @@ class Portal:
             services(self.directory, public=True, office=certificates) as found,
         ):
             server = HttpServer(
-                create_app(found, self.proxies), self.address,
-                tls=self.tls, limits=DOWNLOADS, shared=shared,
+                create_app(found), self.address,
+                tls=self.tls, limits=DOWNLOADS, shared=shared, proxies=self.proxies,
             )  # fmt: skip
             server.start()
             host = self.address.rpartition(":")[0]

@@ -16,6 +16,7 @@ from catalog.datastore.resources import Scope
 from catalog.datastore.texts import ckan_type
 from catalog.rest.streams import json_answer
 from catalog.web.callers import source_of
+from catalog.web.sources import is_here
 from protos.language import Text
 
 _LONGEST: Final = 100_000  # characters of filters
@@ -33,11 +34,8 @@ def asker_of(request: Request, caller: Principal) -> Asker:
     """
     if caller.account:
         return Asker(caller.account, member=True)
-    source = source_of(request)
-    here = source.startswith("127.") or (
-        request.client is not None and request.client.host == "::1"
-    )
-    return Asker("" if here else source)
+    here = request.client is not None and is_here(request.client.host)
+    return Asker("" if here else source_of(request))
 
 
 def read_filters(text: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -33,7 +32,6 @@ from catalog.web.compressing import Compressed
 from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
-from catalog.web.proxies import BehindProxies, Network
 from catalog.web.services import Services
 
 # A request tries one route after the other, a microsecond each: data and pages first, CKAN's
@@ -67,13 +65,8 @@ _MOST_BYTES: Final = 8 << 20
 """Of any request's body; routes ask for less."""
 
 
-def create_app(services: Services, proxies: Sequence[Network] = ()) -> FastAPI:
-    """Returns the application; what `Services.public` says decides which part.
-
-    Args:
-        services: What it works with.
-        proxies: Where proxies are that are believed about who stands behind them.
-    """
+def create_app(services: Services) -> FastAPI:
+    """Returns the application; what `Services.public` says decides which part."""
     app = FastAPI(
         title="Veil catalog",
         version=version("veil-exchange"),
@@ -92,8 +85,6 @@ def create_app(services: Services, proxies: Sequence[Network] = ()) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
-    if proxies:
-        app.add_middleware(BehindProxies, networks=proxies)
     app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
     for router in app.state.routers:
         app.include_router(router)

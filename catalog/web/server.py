@@ -2,8 +2,8 @@
 
 Everything that a stranger can use up is bounded before a request is read: how many connections
 there are, how long one lives until it speaks TLS (`catalog.web.doorkeeper`), how long headers are,
-how slowly one may send and read (`catalog.web.protocol`). Nothing of that is logged: a stranger's
-mistakes would fill the disk.
+how slowly one may send and read (`catalog.web.protocol`), how much one makes it log
+(`catalog.web.quiet`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,9 @@ from starlette.types import ASGIApp
 
 from catalog.web.doorkeeper import DoorLimits, DoorLoop, OpenDoors
 from catalog.web.protocol import HttpProtocol, Pace
+from catalog.web.proxies import BehindProxies, Network
+from catalog.web.quiet import quieten
+from catalog.web.turns import Turns
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
@@ -54,6 +58,7 @@ class HttpServer:
         keep_alive_s: How long a connection may wait for its next request.
         shared: Whether other processes of this user listen on the same address (`siblings`).
         pace: How slow a client may be.
+        proxies: Where proxies are that are believed about who stands behind them.
 
     Attributes:
         port: Where it listens, once started.
@@ -69,8 +74,9 @@ class HttpServer:
         keep_alive_s: int = 5,
         shared: bool = False,
         pace: Pace | None = None,
+        proxies: Sequence[Network] = (),
     ) -> None:
-        self._app = app
+        self._app = BehindProxies(Turns(app), proxies)
         self._host, _, port = address.rpartition(":")
         self._tls = tls
         self._limits = limits or DoorLimits()
@@ -94,6 +100,7 @@ class HttpServer:
         """
         listener = _listen(self._host, self.port, shared=self._shared)
         self.port = listener.getsockname()[1]
+        quieten()
         doors = OpenDoors(self._limits)
         config = uvicorn.Config(
             self._app,

@@ -83,8 +83,8 @@ class CatalogService:
         found.cases.stepped = self._carrier.wake
         self._carrier.start()
         self._server = HttpServer(
-            create_app(found, self._catalog.proxies), self._catalog.address,
-            tls=self._tls, limits=DOWNLOADS,
+            create_app(found), self._catalog.address,
+            tls=self._tls, limits=DOWNLOADS, proxies=self._catalog.proxies,
         )  # fmt: skip
         self._server.start()
 

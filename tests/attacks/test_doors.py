@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from catalog.rest.streams import Stream
 from catalog.web.doorkeeper import DoorLimits
 from catalog.web.protocol import Pace
+from catalog.web.quiet import Quiet
 from catalog.web.server import HttpServer
 
 ROOM = 20
@@ -186,3 +188,31 @@ def test_who_reads_nothing_gives_the_place_back_and_who_reads_slowly_goes_on(doo
             assert slow.recv(1 << 14)
             time.sleep(0.01)
         assert not door.given_back.acquire(blocking=False)
+
+
+# ---- what strangers make it log --------------------------------------------------------------
+
+
+def test_malformed_requests_write_no_lines(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    for sent in (b"x" * 100 + b"\r\n\r\n", GET.replace(b"close", b"upgrade\r\nUpgrade: websocket")):
+        with (
+            contextlib.suppress(TimeoutError),
+            socket.create_connection(("127.0.0.1", door.server.port), timeout=1) as connection,
+        ):
+            connection.sendall(sent)
+            assert connection.recv(100)
+    assert not caplog.records
+
+
+def test_errors_that_strangers_repeat_do_not_fill_the_log() -> None:
+    now = 0.0
+    quiet = Quiet(lambda: now)
+
+    def lines(times: int) -> list[str]:
+        made = [logging.makeLogRecord({"msg": "%s: x", "args": ("a",)}) for _ in range(times)]
+        return [each.getMessage() for each in made if quiet.filter(each)]
+
+    assert len(lines(10_000)) == 100
+    now = 60.0
+    later = lines(10_000)
+    assert (len(later), later[0], later[1]) == (10, "(9900 lines were left out) a: x", "a: x")

@@ -93,7 +93,8 @@ def test_everybody_is_no_proxy() -> None:
 
 def test_guessing_through_a_proxy_slows_down_who_guesses_and_nobody_else(tmp_path: Path) -> None:
     with served(tmp_path / "c") as (_, services):
-        through = TestClient(create_app(services, PROXIES), base_url=HOST, client=(PROXY, 1))
+        behind = BehindProxies(create_app(services), PROXIES)
+        through = TestClient(behind, base_url=HOST, client=(PROXY, 1))
 
         def tries(source: str, times: int) -> list[int]:
             through.headers["X-Forwarded-For"] = source
