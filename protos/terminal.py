@@ -36,7 +36,7 @@ _PLAIN_WIDTH: Final = 2000  # of a pipe, which has no width of its own: nothing 
 
 _KINDS: Final[dict[str, Text]] = {
     "error": Text("Error", "错误"),
-    "input": Text("Not understood", "输入有误"),
+    "input": Text("Not accepted", "未受理"),
     "missing": Text("Not found", "未找到"),
     "conflict": Text("Conflict", "冲突"),
     "sql": Text("SQL not accepted", "SQL 不被接受"),

@@ -98,9 +98,20 @@ class Quotas:
 
 
 def _used_up(said: Text, seconds: int) -> LimitError:
+    wait = _wait(seconds)
     return LimitError(
         said,
-        remedy=Text(f"come back in {seconds:,} s, or ask an administrator for more",
-                    f"请在 {seconds:,} 秒后重试，或向平台管理员申请更高配额"),
+        remedy=Text(f"come back in {wait.en}, or ask an administrator for more",
+                    f"请在 {wait.zh}后重试，或向平台管理员申请更高配额"),
         code="key.quota", retry_after_s=seconds,
     )  # fmt: skip
+
+
+def _wait(seconds: int) -> Text:
+    """Says how long that is, rounded up."""
+    if seconds <= _MINUTE_S:
+        return Text(f"{seconds} s", f"{seconds} 秒")
+    hours, minutes = divmod(-(-seconds // _MINUTE_S), 60)
+    if not hours:
+        return Text(f"{minutes} min", f"{minutes} 分钟")
+    return Text(f"{hours} h {minutes} min", f"{hours} 小时 {minutes} 分钟")

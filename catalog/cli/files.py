@@ -76,8 +76,10 @@ def import_(
         if report.bad and skip_bad is None:
             terminal.say(
                 Text(
-                    "Nothing was registered. Mend the file, or give --skip-bad bad.csv.",
-                    "未登记任何记录。请改正文件，或使用 --skip-bad bad.csv。",
+                    "Nothing was registered. Mend the file, or register the others and have these "
+                    f"written to a new one: --skip-bad {file.stem}-bad.csv",
+                    "未登记任何记录。请改正文件；也可先登记其余记录，并将问题记录写入新文件："
+                    f"--skip-bad {file.stem}-bad.csv",
                 ),
                 style=terminal.BAD,
             )

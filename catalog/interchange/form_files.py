@@ -123,6 +123,14 @@ def write_rows(wanted: Iterable[Cells], file: IO[str], more: Sequence[str] = ())
         writer.writerow([harmless(cells.get(column.field, "")) for column in columns])
 
 
+_WIDTHS: Final = {
+    "name": 32, "identifier": 30, "provider.name": 26, "provider.code": 22, "abstract": 60,
+    "items.name": 20, "name_en": 36, "provider.name_en": 26, "items.description": 30,
+    "sharing.method": 20, "opening.method": 20, "scenarios": 28,
+}  # fmt: skip
+"""Of columns that hold more than a word, in characters."""
+
+
 def write_workbook(wanted: Iterable[Record], path: Path) -> None:
     """Writes records as an Excel workbook; cells are text, none is a formula."""
     import xlsxwriter
@@ -137,8 +145,9 @@ def write_workbook(wanted: Iterable[Record], path: Path) -> None:
         sheet = book.add_worksheet(_SHEET)
         bold = book.add_format({"bold": True, "text_wrap": True})
         sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(COLUMNS) - 1, 16)
         for place, column in enumerate(COLUMNS):
+            width = _WIDTHS.get(column.field, 14)
+            sheet.set_column(place, place, width)
             sheet.write_string(0, place, column.header, bold)
         line = 0
         for record in wanted:
@@ -156,3 +165,4 @@ def write_workbook(wanted: Iterable[Record], path: Path) -> None:
                 for place, column in enumerate(COLUMNS):
                     if text := cells.get(column.field, ""):
                         sheet.write_string(line, place, harmless(text))
+        sheet.autofilter(0, 0, line, len(COLUMNS) - 1)

@@ -124,16 +124,23 @@ def import_file(
         sheet: Of a workbook.
         dry_run: Find out everything, keep nothing.
         bad_file: Where records with problems are written, while the others are registered;
-            None to register none if one has a problem.
+            None to register none if one has a problem. A new file: what is there stays.
         progress: Told how many records are done, and of how many.
 
     Returns:
         What was done; with problems and without ``bad_file``, nothing.
 
     Raises:
-        InputError: The file cannot be read at all.
+        InputError: The file cannot be read at all, or ``bad_file`` is there already.
         UnavailableError: The catalog cannot be written; nothing was.
     """
+    if bad_file is not None and bad_file.exists():  # it might be the very file that is read
+        raise InputError(
+            Text(f"{bad_file} is there already", f"{bad_file} 已存在"),
+            remedy=Text("name a new file for the records with problems",
+                        "请为存在问题的记录指定一个新文件"),
+            code="import.bad_file",
+        )  # fmt: skip
     parsed = _without_repeats(_counted(read(path, source, sheet), progress))
     bad = [one for one in parsed if one.record is None]
     good = [one for one in parsed if one.record is not None]

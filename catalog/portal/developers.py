@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
-from catalog.portal.languages import PREFIX
+from catalog.portal.languages import PREFIX, preferred
 from catalog.portal.links import link
 from catalog.portal.visit import Looking
 from catalog.portal.words import FORMS
@@ -77,6 +77,14 @@ def developers(visit: Looking) -> Response:
     own = not visit.services.public and not site.url and origin.startswith("https:")
     curl = "curl --cacert ca.crt" if own else "curl"
     return visit.page("developers", doors=list(_doors(origin, curl, visit)), own_authority=own)
+
+
+@router.get("/docs")
+@router.get("/api")
+def guessed(visit: Looking) -> Response:
+    """Leads from where people guess that interfaces are described to where they are."""
+    return RedirectResponse(link(preferred(visit.request), "developers"), 302,
+                            {"Vary": "Accept-Language"})  # fmt: skip
 
 
 @router.get(PREFIX + "/developers/api")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from sqlalchemy import select
 
+from catalog.access.principal import NOBODY
 from catalog.portal.figures import department_titles
 from catalog.portal.languages import PREFIX
 from catalog.portal.searching import by_area
@@ -21,6 +22,9 @@ from catalog.registry.tables import DepartmentRow
 from catalog.search import query as search
 from catalog.search.find import Page
 from catalog.search.query import Facet
+from catalog.workflows import views
+from catalog.workflows.finding import Filter, find
+from catalog.workflows.products import PRODUCTS
 from desensitize.divisions import divisions
 from protos.faults import MissingError
 from protos.language import Text
@@ -28,6 +32,7 @@ from protos.language import Text
 router = APIRouter(include_in_schema=False)
 _NEWEST: Final = 8
 _TOP: Final = 24
+_PRODUCTS: Final = 24
 _TOP_HERE: Final = 12
 _LISTED: Final = 400
 """Departments on one page: more than a city and its districts have."""
@@ -52,7 +57,17 @@ def market(visit: Reading) -> Response:
     found = _find(visit, {}, limit=1)
     top = dict(list(found.facets["department"].items())[:_TOP])
     titles = department_titles(visit.services.registry.database, top)
-    return visit.page("market", found=found, top=top, titles=titles)
+    return visit.page(
+        "market", found=found, top=top, titles=titles, products=list(_products(visit))
+    )
+
+
+def _products(visit: Visit) -> Iterator[dict[str, Any]]:
+    """What licensed brokers offer, as everybody sees it."""
+    cases = visit.services.cases
+    wanted = Filter(state="listed", limit=_PRODUCTS)
+    for case in find(cases.registry, cases.clocks, PRODUCTS, NOBODY, wanted).cases:
+        yield views.whole(cases, PRODUCTS, case, NOBODY)
 
 
 @router.get(PREFIX + "/city/{code}")

@@ -76,7 +76,9 @@ def visiting(action: Action) -> Callable[..., Visit]:
         found = Visit(request, caller, services_of(request), of_path(request))
         if action != "dataset.read" or caller.account:
             return found
-        key = unchanged.page_key(found.services, request, found.today.isoformat())
+        # A broker's licence ends with a day of the clocks' own time zone.
+        over = found.services.cases.clocks.day(found.services.registry.now())
+        key = unchanged.page_key(found.services, request, f"{found.today} {over}")
         _pages(request).check(request, key)
         return replace(found, follows=key)
 

@@ -232,6 +232,7 @@ def _case_page(
         ],
         failed=step,
         typed=typed,
+        before={name: _typed(value) for name, value in whole["said"].items()},
         problem=problem,
         lists=_LISTS,
         csrf=form_token(visit.request),
@@ -280,6 +281,16 @@ def _shown(field: Field, value: Any) -> Any:  # noqa: ANN401 - JSON types
     if field.form != "statements":
         return value
     return [each | {"computed": computed(each["grant_request"])} for each in value]
+
+
+def _typed(value: Any) -> str:  # noqa: ANN401 - JSON types
+    """Writes what a case says as it would be typed, for who changes it and asks again."""
+    if not isinstance(value, list):
+        return str(value)
+    return "\n".join(
+        f"{each.get('source', '')}/{each.get('identifier', '')}" if isinstance(each, dict)
+        else str(each) for each in value
+    )  # fmt: skip
 
 
 def _said(step: Step, typed: FormData) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 from exchange.commands.options import CertificateFile, Output, ProfileFile, ReceiptFile
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

@@ -12,7 +12,7 @@ from protos.language import Text
 if TYPE_CHECKING:
     from exchange.analyst.job import Job, State
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

@@ -59,6 +59,8 @@ def test_a_key_is_shown_once_and_says_when_it_has_expired(world: World) -> None:
     assert key not in client.get("/en/account").text
     assert world.program(key).get("/api/audit").status_code in {401, 403}
     assert [works(world, key) for _ in range(2)] == [200, 429]  # the one above counts, too
+    told = world.program(key).get("/api/catalog/datasets").json()
+    assert re.search(r"come back in (\d+ h )?\d+ (min|s),", told["detail"])
     world.later[0] = 86_400 + 1
     answer = world.program(key).get("/api/catalog/datasets")
     assert answer.status_code == 401

@@ -125,6 +125,14 @@ def test_the_first_page_is_in_the_reader_s_language(client: TestClient) -> None:
     assert callable(preferred)
 
 
+@pytest.mark.parametrize("guess", ["/api", "/docs"])
+def test_who_guesses_where_interfaces_are_described_is_led_there(
+    client: TestClient, guess: str
+) -> None:
+    answer = client.get(guess, headers={"Accept-Language": "en"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/en/developers")
+
+
 def test_pages_say_what_is_so_on_this_site(client: TestClient) -> None:
     """Known scenarios have English names; no certificates or witnesses are told of without any."""
     for path in ("/en/", "/en/market", "/en/dataset/local/A/1", "/en/search"):

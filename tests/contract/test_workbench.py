@@ -200,3 +200,31 @@ def test_every_kind_has_its_pages(world: World) -> None:
     assert get(world, "steward", "/assets/new").status_code == 200
     assert POLICE.code not in get(world, "steward", "/requests").text
     assert get(world, "li", "/demands?state=nothing").status_code == 400
+
+
+def test_a_product_is_found_on_the_market_ordered_and_offered_again(world: World) -> None:
+    """Nobody need know its number; what its broker changes begins with what it says."""
+    page = get(world, "broker", "/licences/new").text
+    answer = post(world, "broker", "/licences", page, title="粤数", text="x")
+    licence = str(answer.headers["location"]).removeprefix("/zh/workbench")
+    seen = get(world, "admin", licence).text
+    post(world, "admin", f"{licence}/license", seen, until=world.until)
+    page = get(world, "broker", "/products/new").text
+    said = {"title": "床位指数", "text": "按月<b>", "price": "免费", "datasets": "local/YL/1"}
+    answer = post(world, "broker", "/products", page, **said)
+    assert answer.status_code == 303, answer.text
+    product = str(answer.headers["location"]).removeprefix("/zh/workbench")
+    market = world.client.get("/zh/market", headers=HTML).text
+    assert f'href="/zh/workbench{product}"' in market
+    assert "按月&lt;b&gt;" in market
+    shown = get(world, "li", product).text
+    [order] = re.findall(r'href="/zh/workbench(/orders/new\?[^"]*)"', shown)
+    assert f'value="{product.rpartition("/")[2]}"' in get(world, "li", order).text
+    assert get(world, "", product).status_code == 200, "a visitor may look at an offer"
+    assert get(world, "", "/assets?state=noticed").status_code == 200, "and at public notices"
+    again = get(world, "broker", product).text
+    assert ">local/YL/1</textarea>" in again
+    assert 'value="床位指数"' in again
+    assert "/orders/new?" not in again, "it is the broker's own"
+    post(world, "broker", f"{product}/delist", again)
+    assert product not in world.client.get("/zh/market", headers=HTML).text

@@ -303,6 +303,15 @@ def test_the_bad_ones_go_to_a_file_if_that_is_asked(registry: Registry, tmp_path
     assert import_file(registry, bad).bad == 3
 
 
+def test_the_file_that_is_read_is_never_written_over(registry: Registry, tmp_path: Path) -> None:
+    path = form(tmp_path / "bad.csv", {"数据类型": "浮点"})
+    before = path.read_bytes()
+    with pytest.raises(InputError) as refused:
+        import_file(registry, path, bad_file=path)
+    assert refused.value.code == "import.bad_file"
+    assert path.read_bytes() == before
+
+
 def test_packages_that_are_wrong_are_told_by_number(registry: Registry, tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     extras = [{"key": "veil:items", "value": "{"}]

@@ -89,7 +89,7 @@ def test_an_error_is_two_lines_and_exit_code_1(
         cli.main()
     assert caught.value.code == 1
     assert capsys.readouterr().err == (
-        "Not understood: the file is empty\nWhat to do: write something into it\n"
+        "Not accepted: the file is empty\nWhat to do: write something into it\n"
     )
 
 

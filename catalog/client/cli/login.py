@@ -10,7 +10,7 @@ import typer
 from catalog.cli_options import PasswordFile, read_password, said
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help=said("Log in to a catalog's server: other commands then speak to it. The "

@@ -9,7 +9,7 @@ import typer
 from catalog.cli_options import said
 from protos.language import Text
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help=said("Log out: the key of the login ends at the server, and is forgotten here.",
