@@ -13,6 +13,7 @@ from desensitize.engines.child import ShortOfMemoryError, Task
 from desensitize.engines.csv_source import CsvSource, sniff_csv
 from desensitize.engines.parquet_source import open_parquet
 from desensitize.engines.stored_values import literal
+from desensitize.engines.tables import FILE
 from desensitize.engines.workbook import SUFFIXES, read_workbook
 from desensitize.sources import ENGINE, Setting, Table, columns_of, distinct_names
 from protos.faults import InputError, UnavailableError, VeilError
@@ -38,14 +39,19 @@ def engine_config(memory_bytes: int, threads: int) -> dict[str, Setting]:
 
 
 @contextmanager
-def engine_for(task: Task) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine_for(task: Task, *, on_disk: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yields an engine within a child's limits.
+
+    Args:
+        task: Says the limits.
+        on_disk: Keep what `make_table` makes in a file of the working directory.
 
     Raises:
         UnavailableError: Memory, disk or time did not suffice.
     """
     try:
-        with duckdb.connect(config=engine_config(task.memory_bytes, task.threads)) as engine:
+        config = engine_config(task.memory_bytes, task.threads)
+        with duckdb.connect(FILE if on_disk else ":memory:", config=config) as engine:
             yield engine
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(task.path.name, error) from error
