@@ -185,7 +185,8 @@ def exhausted(name: str, error: BaseException) -> UnavailableError:
             f"{name} 所需的内存或磁盘超过扫描程序的限额",
         ),
         remedy=Text(
-            "free disk space, or raise the scanner's limits", "请腾出磁盘空间，或提高扫描程序的限额"
+            "free disk space, or allow more memory (--memory-mb, limits= in Python)",
+            "请腾出磁盘空间，或放宽内存限额（--memory-mb，Python 中为 limits=）",
         ),
         code="source.limits",
         detail=f"{type(error).__name__}: {error}",
