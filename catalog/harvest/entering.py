@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -26,6 +27,7 @@ from protos.language import Text
 
 MOST_RECORDS: Final = 1_000_000
 _LONGEST: Final = 400
+_CREDIT_CODE: Final = re.compile(r"^[0-9A-Y]{2}([0-9]{6})[0-9A-Y]{10}$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,21 @@ def _renamed(harvest: Harvest, url: str, name: str, parsed: Parsed) -> _Found:
 
 
 def _in_its_place(harvest: Harvest, one: _Found) -> _Found:
-    """A city says nothing in the name of a ministry, nor of another city."""
-    if one.record is None or harvest.speaks_for(one.record.provider.place):
+    """A city says nothing in the name of a ministry, nor of another city.
+
+    A credit code tells by itself where it was given (GB 32100-2015: characters 3 to 8), whatever
+    the other catalog says.
+    """
+    if one.record is None:
         return one
     provider = one.record.provider
+    places = [provider.place, *_CREDIT_CODE.findall(provider.code)]
+    foreign = next((place for place in places if not harvest.speaks_for(place)), "")
+    if not foreign:
+        return one
     said = Text(
-        f"provider: {provider.name} is of {provider.place}, and {harvest.name} speaks for "
-        f"{harvest.place}",
-        f"provider：{provider.name}属 {provider.place}，而 {harvest.name} 仅代表 {harvest.place}",
+        f"provider: {provider.name} is of {foreign}, and {harvest.name} speaks for {harvest.place}",
+        f"provider：{provider.name}属 {foreign}，而 {harvest.name} 仅代表 {harvest.place}",
     )
     remedy = Text(
         "harvest the catalog of that place, or add this harvest again with a larger --place",
