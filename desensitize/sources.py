@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ ENGINE: Final[dict[str, Setting]] = {
     "preserve_insertion_order": False,
 }
 _OBJECT: Final = "veil_scanned"
+_DEEPEST: Final = 10
+"""To write a value as text takes the engine twice as long for each level: 60 would never end."""
+_NAME: Final = re.compile("\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'")  # of a field, or a value of an ENUM
 _FLOATS: Final = frozenset({"DOUBLE", "FLOAT"})
 
 
@@ -117,13 +121,46 @@ def columns_of(
         engine: Where it means something.
         sql: Table expression.
         names: What to call the columns, if not what they are called in the engine.
+
+    Raises:
+        InputError: A column's values are nested very deep.
     """
     found = engine.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()  # noqa: S608 - own expression
     shown = names or [str(row[0]) for row in found]
+    for name, row in zip(shown, found, strict=True):
+        if _nesting(str(row[1])) > _DEEPEST:
+            raise InputError(
+                Text(
+                    f"column {name[:80]!r} has values within values, more than {_DEEPEST} deep",
+                    f"列“{name[:80]}”的取值嵌套超过 {_DEEPEST} 层",
+                ),
+                remedy=Text("export it as text, or leave it out", "请导出为文本，或去掉该列"),
+                code="source.nested",
+            )
     return tuple(
         _column(name, quoted(str(row[0])), str(row[1]))
         for name, row in zip(shown, found, strict=True)
     )
+
+
+def _nesting(stored: str) -> int:
+    """Returns how deep a type of the engine is, such as ``STRUCT(a INTEGER[])[]``: 3.
+
+    Read backwards, each bracket comes before what is in it.
+    """
+    deepest = depth = 0
+    around = [0]
+    for sign in reversed(_NAME.sub("", stored)):
+        if sign in ")]":
+            depth += 1
+            deepest = max(deepest, depth)
+        if sign == ")":
+            around.append(depth)
+        elif sign == "(" and len(around) > 1:
+            depth = around.pop()
+        elif sign == ",":
+            depth = around[-1]
+    return deepest
 
 
 def _column(name: str, raw: str, stored: str) -> SourceColumn:

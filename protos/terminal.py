@@ -56,12 +56,14 @@ _REMEDY: Final = Text("What to do", "建议")
 
 
 def printable(text: object) -> str:
-    """Replaces control, direction and private characters by ``?``; keeps line breaks and tabs.
+    """Replaces control, direction and private characters by ``?``; keeps line feeds and tabs.
 
     Escape sequences and right-to-left marks from a peer could otherwise rewrite the screen.
     """
     return "".join(
-        "?" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" else c
+        "?"
+        if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and c not in "\n\t"
+        else c
         for c in str(text)
     )
 

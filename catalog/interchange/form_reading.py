@@ -22,6 +22,7 @@ from catalog.registry.record import (
 from catalog.registry.rules import flaws
 from desensitize.column import Use
 from desensitize.divisions import divisions
+from desensitize.engines.workbook_cells import ERRORS
 from protos.faults import InputError
 from protos.language import Text
 
@@ -117,6 +118,7 @@ class _Reader:
     def record(self) -> Record:
         """Returns the record; with problems it is good for nothing."""
         self._check_repeats()
+        self._check_errors()
         form = self._term("format", v.FORMATS, "")
         provider = self._provider()
         path = [self._text(f"path.{i}") for i in range(3)]
@@ -174,6 +176,21 @@ class _Reader:
                         Text(
                             "repeat it, leave it empty, or give the resource another code",
                             "请保持一致、留空，或使用不同的资源代码",
+                        ),
+                    )
+
+    def _check_errors(self) -> None:
+        """A formula that has failed has no value; it must not read like an empty cell."""
+        for line, cells in self._group:
+            for field, text in cells.items():
+                if text in ERRORS:
+                    self._note(
+                        line,
+                        field,
+                        Text(f"its formula has no result ({text})", f"公式没有结果（{text}）"),
+                        Text(
+                            "mend the formula, or write its value in place of it",
+                            "请改正公式，或直接填写取值",
                         ),
                     )
 

@@ -14,7 +14,9 @@ from typing import Final
 
 from catalog.registry import vocabulary as v
 from catalog.registry.record import COUNTS, Access, Department, Item, Record
+from catalog.registry.unseen import unseen
 from desensitize.divisions import divisions
+from desensitize.engines.workbook_cells import ERRORS
 from protos.faults import InputError
 from protos.language import Text
 
@@ -101,13 +103,24 @@ def _texts(record: Record) -> Iterator[Flaw]:
                 item,
             )
         # Nearly every text is plain; looking up the category of each character is slow.
-        if not text.isprintable() and any(
-            unicodedata.category(c) in _HIDDEN and not (c == "\n" and field in _LONG) for c in text
+        if unseen(text) or (
+            not text.isprintable()
+            and any(
+                unicodedata.category(c) in _HIDDEN and not (c == "\n" and field in _LONG)
+                for c in text
+            )
         ):
             yield _flaw(
                 field,
                 Text("has a control or invisible character", "含有控制字符或不可见字符"),
                 Text("type it anew, without copying from a document", "请重新录入，不要从文档粘贴"),
+                item,
+            )
+        if text in ERRORS:  # a form with such a cell could not be read again
+            yield _flaw(
+                field,
+                Text(f"is a formula's error ({text})", f"是公式的错误值（{text}）"),
+                Text("write what is meant", "请填写实际内容"),
                 item,
             )
         if text != text.strip():

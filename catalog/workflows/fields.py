@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from catalog.registry.unseen import unseen
 from protos.faults import InputError
 from protos.language import Text
 
@@ -166,9 +167,9 @@ def _several(field: Field, value: object) -> Sequence[object]:
 
 
 def _words(field: Field, value: object) -> str:
-    if not isinstance(value, str) or _TURNING & set(value):
-        raise _flaw(field.name, Text("is text without marks of direction",
-                                     "须为不含书写方向控制符的文本"))  # fmt: skip
+    if not isinstance(value, str) or _TURNING & set(value) or unseen(value):
+        raise _flaw(field.name, Text("is text without marks of direction and invisible letters",
+                                     "须为不含书写方向控制符和不可见字符的文本"))  # fmt: skip
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,15 @@ from desensitize.engines.csv_source import CsvSource, sniff_csv
 from desensitize.engines.parquet_source import open_parquet
 from desensitize.engines.stored_values import literal
 from desensitize.engines.tables import FILE
-from desensitize.engines.workbook import SUFFIXES, read_workbook
-from desensitize.sources import ENGINE, Setting, Table, columns_of, distinct_names
+from desensitize.engines.workbook import ROUNDED, SUFFIXES, read_workbook
+from desensitize.sources import (
+    ENGINE,
+    Setting,
+    SourceColumn,
+    Table,
+    columns_of,
+    distinct_names,
+)
 from protos.faults import InputError, UnavailableError, VeilError
 from protos.language import Text
 
@@ -95,7 +103,7 @@ def open_file(source: Path, sheet: str, engine: duckdb.DuckDBPyConnection) -> Ta
         header, rows, notes = read_workbook(source, name, sheet)
         names, odd = distinct_names(header)
         engine.register("veil_workbook", rows)
-        columns = columns_of(engine, "veil_workbook", names)
+        columns = tuple(map(_with_digits, columns_of(engine, "veil_workbook", names)))
         return Table(name, engine, "veil_workbook", columns, rows.num_rows, (*notes, *odd))
     if sheet:
         raise InputError(
@@ -105,6 +113,14 @@ def open_file(source: Path, sheet: str, engine: duckdb.DuckDBPyConnection) -> Ta
     if source.suffix.lower() == ".parquet":
         return _parquet(source, name, engine)
     return _csv(source, name, engine)
+
+
+def _with_digits(column: SourceColumn) -> SourceColumn:
+    """Shows a rounded number of a workbook with its digits, as one in a column of floats."""
+    rounded = f"regexp_full_match({column.raw}, '-?{ROUNDED}')"
+    digits = f"TRY_CAST(TRY_CAST({column.raw} AS DOUBLE) AS HUGEINT)::VARCHAR"
+    shown = f"CASE WHEN {rounded} THEN coalesce({digits}, {column.raw}) ELSE {column.raw} END"
+    return replace(column, sql=shown)
 
 
 def _parquet(source: Path, name: str, engine: duckdb.DuckDBPyConnection) -> Table:

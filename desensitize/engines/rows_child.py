@@ -25,7 +25,7 @@ ROWS: Final = "rows.arrow"
 def run(task: Task) -> dict[str, Any]:
     """Reads the sheet, leaves its rows in the working directory and returns its headers."""
     try:
-        header, table, _ = read_workbook(task.path, task.path.name, task.sheet)
+        header, table, _ = read_workbook(task.path, task.path.name, task.sheet, errors=True)
         with pa.ipc.new_file(ROWS, table.schema) as out:
             out.write_table(table)
     except (MemoryError, OSError, pa.ArrowException) as error:

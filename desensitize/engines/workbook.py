@@ -1,7 +1,8 @@
 """Excel and OpenDocument workbooks, read with calamine (Rust): values only, no macro, no formula.
 
 A number in a workbook is a float: ids of more than 15 digits have lost their last ones, unless
-they were stored as text. Whole numbers are given without a point, so that they look as typed.
+they were stored as text. Whole numbers are given without a point, so that they look as typed; those
+that a float cannot hold as 1.23e+17, so that nobody takes their last digits for somebody's.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from xml.parsers import expat
 
 import pyarrow as pa
 import python_calamine
 
+from desensitize.engines.workbook_cells import check_archive, failed_cells
 from protos.faults import InputError
 from protos.language import Text
 
@@ -24,16 +28,22 @@ _BATCH: Final = 10_000
 _SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.xml|content\.xml")
 _FORMULA: Final = re.compile(rb"<f[ >]|table:formula=")
 _MAC: Final = re.compile(rb"""date1904\s*=\s*["'](?:1|true)["']""")
+_EXACT: Final = 1 << 53  # a float counts in steps of more than one beyond it
+ROUNDED: Final = r"[0-9]\.[0-9]{16}e\+[0-9]{2}"
+"""How a number beyond it is written, a regular expression."""
 _LOOKED_AT: Final = 4 << 20  # bytes of a sheet's XML
 
 
-def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Table, list[Text]]:
+def read_workbook(
+    path: Path, name: str, sheet: str, *, errors: bool = False
+) -> tuple[list[str], pa.Table, list[Text]]:
     """Reads one sheet as text.
 
     Args:
         path: The file.
         name: What to call it in messages.
-        sheet: Name of the sheet; empty for the first one that has cells.
+        sheet: Name of the sheet; empty for the first one that has cells, and is shown if one is.
+        errors: Whether a cell whose formula has failed tells it (#N/A), and is not empty.
 
     Returns:
         The headers as they are, the rows under the names ``c0``, ``c1``, …, and what was odd.
@@ -42,9 +52,12 @@ def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Tabl
         InputError: It is no workbook, or has no such sheet, or no cells.
     """
     try:
+        check_archive(path, name)
         book = python_calamine.load_workbook(path)
         filled = {n: s for n in book.sheet_names if (s := book.get_sheet_by_name(n)).total_height}
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
+    except (
+        python_calamine.CalamineError, zipfile.BadZipFile, OSError, ValueError
+    ) as error:  # fmt: skip
         raise InputError(
             Text(f"{name} is not a readable workbook", f"{name} 不是可读的工作簿"),
             remedy=Text(
@@ -68,8 +81,10 @@ def read_workbook(path: Path, name: str, sheet: str) -> tuple[list[str], pa.Tabl
             ),
             code="source.sheet",
         )
-    chosen = sheet or next(iter(filled))
-    rows = iter(filled[chosen].iter_rows())
+    chosen = sheet or _first(book, filled)
+    rows: Iterator[Sequence[object]] = iter(filled[chosen].iter_rows())
+    if errors:
+        rows = _with_errors(rows, _failed(path, name, book.sheet_names.index(chosen)))
     header = [_text(cell) or "" for cell in next(rows)]
     schema = pa.schema([(f"c{i}", pa.string()) for i in range(len(header))])
     table = pa.Table.from_batches(_batches(rows, schema), schema)
@@ -105,6 +120,33 @@ def _other_epoch(path: Path) -> list[Text]:
         "该工作簿采用 1904 日期系统；未设为日期格式的数字按 1900 日期系统读取："
         "请将此类单元格设为日期格式后重新扫描",
     )] if found else []  # fmt: skip
+
+
+def _first(book: python_calamine.CalamineWorkbook, filled: Collection[str]) -> str:
+    """A sheet that nobody sees is taken only if there is no other."""
+    visible = python_calamine.SheetVisibleEnum.Visible
+    seen = [each.name for each in book.sheets_metadata if each.visible == visible]
+    return next((name for name in seen if name in filled), next(iter(filled)))
+
+
+def _failed(path: Path, name: str, number: int) -> dict[int, dict[int, str]]:
+    try:
+        return failed_cells(path, name, number)
+    except (zipfile.BadZipFile, zlib.error, expat.ExpatError, NotImplementedError) as error:
+        raise InputError(
+            Text(f"{name} has a sheet that is no XML", f"{name} 的工作表不是有效的 XML"),
+            remedy=Text("save it again from the program that made it", "请用原程序重新保存"),
+            code="source.workbook",
+            detail=str(error),
+        ) from error
+
+
+def _with_errors(
+    rows: Iterator[Sequence[object]], failed: Mapping[int, Mapping[int, str]]
+) -> Iterator[Sequence[object]]:
+    for number, row in enumerate(rows):
+        cells = failed.get(number)
+        yield row if cells is None else [cells.get(i, cell) for i, cell in enumerate(row)]
 
 
 def _without_results(path: Path, empty: Sequence[str]) -> list[Text]:
@@ -144,8 +186,8 @@ def _batches(rows: Iterator[Sequence[object]], schema: pa.Schema) -> Iterator[pa
 def _text(cell: object) -> str | None:
     if cell is None or cell == "":
         return None
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e36:
-        return str(int(cell))
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell)) if abs(cell) <= _EXACT else f"{cell:.16e}"
     if isinstance(cell, dt.datetime) and cell.time() == dt.time():
         return cell.date().isoformat()
     return str(cell)

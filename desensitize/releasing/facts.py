@@ -23,12 +23,14 @@ from typing import Any, Final
 from desensitize.column import Role
 from desensitize.row_order import Occasion
 from desensitize.synthesis.facts import SynthesisFacts
-from protos.faults import InputError, TrustError
+from protos.bounded_file import read_bounded
+from protos.faults import InputError, TrustError, VeilError
 from protos.language import Text
 
 MANIFEST: Final = "manifest.json"
 POLICY: Final = "policy.toml"
 FORMAT: Final = 2
+_MOST_BYTES: Final = 64 << 20  # of a manifest: thousands of columns need a few
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,11 @@ def read_release(directory: Path, *, check: bool = True) -> Release:
         TrustError: A file is not the one that the manifest speaks of.
     """
     try:
-        release = from_dict(json.loads((directory / MANIFEST).read_text("utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        content = read_bounded(directory / MANIFEST, _MOST_BYTES)
+        release = from_dict(json.loads(content.decode("utf-8")))
+    except (
+        VeilError, ValueError, TypeError, KeyError, AttributeError, RecursionError
+    ) as error:  # fmt: skip
         raise InputError(
             Text(f"{directory} is no release", f"{directory} 不是发布目录"),
             remedy=Text(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -83,10 +82,10 @@ def verify(
     """
     document, content = _read(file)
     trusted = _pins(pins)
-    if isinstance(document, dict) and document.get("type") == "veil-certificate-bundle":
+    if document.get("type") == "veil-certificate-bundle":
         report = _certificate(content, trusted, policy, status or [])
-    elif isinstance(document, dict) and "proof" in document:
-        report = _foreign(content)
+    elif "proof" in document:
+        report = _foreign(document)
     else:
         report = _receipt(document, trusted, table)
     if not report.sound:
@@ -110,13 +109,15 @@ def _certificate(
 ) -> Report:
     import time
 
-    from catalog.certificates.bundle import Bundle
+    from catalog.certificates.bundle import MOST_BYTES, Bundle
     from catalog.certificates.evidence import Trust
     from catalog.certificates.verification import verify_bundle
     from catalog.transparency.policy import LogPolicy
     from exchange.proof.certificate_views import show_verification
 
-    newer = [token for path in status for token in Bundle.from_bytes(_bytes(path)).status]
+    newer = [
+        token for path in status for token in Bundle.from_bytes(_bytes(path, MOST_BYTES)).status
+    ]
     trust = Trust(
         int(time.time()), pins, None if policy is None else LogPolicy.load(policy), tuple(newer)
     )
@@ -125,54 +126,53 @@ def _certificate(
     return report
 
 
-def _foreign(content: bytes) -> Report:
+def _foreign(document: dict[str, Any]) -> Report:
     import time
 
-    from catalog.certificates.bundle import MOST_BYTES
     from catalog.certificates.foreign import verify_foreign
     from exchange.proof.certificate_views import show_verification
-    from protos.faults import InputError
-    from protos.strict_json import read_strict
 
-    try:
-        document = read_strict(content, most=MOST_BYTES)
-    except ValueError as error:
-        raise InputError(
-            Text("the credential can be read in two ways", "该凭证可以有两种解读"),
-            remedy=Text("ask its issuer for a clean copy", "请向签发者索取规范的副本"),
-            code="certificate.ambiguous",
-            detail=str(error),
-        ) from error
     report = verify_foreign(document, int(time.time()))
     show_verification(report, ours=False)
     return report
 
 
-def _read(path: Path) -> tuple[object, bytes]:
-    from protos.faults import InputError
+def _read(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Reads what is to be believed: what two readers would see two things in is nothing.
 
-    content = _bytes(path)
+    Raises:
+        InputError: It is too long, no JSON, or can be read in two ways.
+    """
+    from catalog.certificates.bundle import MOST_BYTES
+    from protos.faults import InputError
+    from protos.strict_json import read_strict
+
+    content = _bytes(path, MOST_BYTES)
     try:
-        return json.loads(content.decode("utf-8")), content
+        return read_strict(content, most=MOST_BYTES), content
     except (ValueError, RecursionError) as error:
         raise InputError(
             Text(
-                f"{path} is neither a receipt nor a certificate: it is not JSON",
-                f"{path} 不是回执或证书：不是 JSON",
+                f"{path} is neither a receipt nor a certificate: it is no JSON object, or can be "
+                "read in two ways",
+                f"{path} 不是回执或证书：不是 JSON 对象，或可以有两种解读",
             ),
             remedy=Text(
                 "give the file that veil sql … --receipt or veil certificate show … --output wrote",
                 "请给出由 veil sql … --receipt 或 veil certificate show … --output 写出的文件",
             ),
             code="receipt.malformed",
+            detail=str(error),
         ) from error
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, most: int | None = None) -> bytes:
+    """Reads a file; of a longer one than ``most`` bytes no more than that."""
     from protos.faults import InputError
 
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read() if most is None else file.read(most + 1)
     except OSError as error:
         raise InputError(
             Text(
@@ -185,6 +185,13 @@ def _bytes(path: Path) -> bytes:
             ),
             code="receipt.missing",
         ) from error
+    if most is not None and len(content) > most:
+        raise InputError(
+            Text(f"{path} is longer than {most:,} bytes", f"{path} 超过 {most:,} 字节"),
+            remedy=Text("is it the file that you meant?", "请确认是否选错了文件"),
+            code="file.too_long",
+        )
+    return content
 
 
 def _pins(path: Path | None) -> Pins | None:

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,13 @@ from catalog.registry.rules import flaws
 from catalog.search.find import Search
 from catalog.search.query import LONGEST, MOST_WORDS, Query, read_place
 from catalog.search.terms import asked
+from catalog.workflows.fields import Field, read_fields
 from desensitize.engines.rows_file import workbook_rows
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import InputError, UnavailableError, VeilError
+from protos.language import Text
 from protos.terminal import printable
-from tests.catalog_world import citizen_item, record
+from tests.catalog_world import HEALTH, citizen_item, record
 
 QUERIES = [
     '"', "'", "医疗*", "医 NEAR 疗", "body:医疗", "医疗 OR 1=1", "a AND", "NOT", "(", "-医疗",
@@ -117,6 +120,30 @@ def test_texts_are_stored_as_they_are_or_refused(registry: Registry, evil: str) 
     assert printable(evil) == evil
     with registry.database.write() as (connection, _):
         connection.execute(text("DELETE FROM datasets WHERE false"))  # the table is still there
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u3164", "广州市公安局\uffa0", "a\u2028b", "a\u2029b", "\u2800", "a\u034fb",
+     "a" + "\u0300\u0489" * 5, "#N/A", "#REF!"],
+)  # fmt: skip
+def test_a_name_that_looks_like_another_like_none_or_covers_others_is_refused(unseen: str) -> None:
+    # `isprintable` says that most of them are.
+    wanted = record("E/1", unseen, abstract=unseen, provider=replace(HEALTH, name=unseen))
+    assert {flaw.field for flaw in flaws(wanted)} == {"name", "abstract", "provider.name"}
+    case = Field("title", "line", Text("Title", "标题"))
+    if not unseen.startswith("#"):
+        with pytest.raises(InputError):
+            read_fields([case], {"title": unseen})
+        with pytest.raises(InputError):
+            read_fields([replace(case, form="text")], {"title": unseen})
+
+
+@pytest.mark.parametrize(
+    "name", ["Việt Nam", "e\u0301", "葛\U000e0100城", "हिन्दी", "བོད་ཡིག", "한국"]
+)
+def test_names_of_people_s_own_scripts_are_names(name: str) -> None:
+    assert not list(flaws(record("E/1", name)))
 
 
 def test_fields_are_bounded(registry: Registry) -> None:

@@ -9,9 +9,11 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from catalog.algebra import Aggregate, ColumnRef, Key, Measure
 from catalog.certificates.grants import GrantRequest, issue_grant
@@ -27,11 +29,14 @@ from catalog.certificates.receipts import (
 )
 from catalog.codec import to_json
 from catalog.plan import Member, Plan
+from exchange.commands.verify import app
 from exchange.proof.receipt import Report, bind_release, make_document, verify_receipt
+from protos.faults import InputError
 from protos.names import Role
 from protos.signing import IdentityKey, Pins, SealingKey, make_card
 
 NOW = 1_800_000_000
+COMMAND = typer.main.get_command(app)
 TABLE = b"district,n\n440103,5\n"
 ALICE, HUB, MALLORY = (IdentityKey.generate() for _ in range(3))
 OWNERS = {name: IdentityKey.generate() for name in ("guangzhou", "shenzhen", "foshan", "zhuhai")}
@@ -158,6 +163,44 @@ def test_an_honest_receipt_holds(whole: Job) -> None:
         "Identities are pinned",
         "Result file",
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b'"x"', b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"[" * 100_000, b"\x1f\x8b\x08",
+     b'{"version":1,"version":2}', b'{"a":NaN}', b'{"a":1e999}', b'{"a":' + b"9" * 5000 + b"}",
+     b'{"a":"\\ud800"}', b'{"a":' * 100 + b"1" + b"}" * 100],
+)  # fmt: skip
+def test_a_file_that_two_readers_would_read_differently_is_refused(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "r.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as raised:
+        COMMAND.main([str(path)], standalone_mode=False)
+    assert raised.value.code == "receipt.malformed"
+
+
+def test_a_receipt_with_a_part_twice_is_refused_although_the_last_one_holds(
+    tmp_path: Path, whole: Job
+) -> None:
+    path = tmp_path / "r.json"
+    good = json.dumps(whole.document())
+    path.write_text(good, "utf-8")
+    COMMAND.main([str(path)], standalone_mode=False)
+    path.write_text('{"receipt": "what others read", ' + good[1:], "utf-8")
+    with pytest.raises(InputError, match="two ways"):
+        COMMAND.main([str(path)], standalone_mode=False)
+
+
+def test_a_file_without_end_is_read_no_further_than_a_receipt_is_long(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as file:
+        file.truncate(1 << 34)  # sparse
+    for path in (huge, Path("/dev/zero")):
+        with pytest.raises(InputError) as raised:
+            COMMAND.main([str(path)], standalone_mode=False)
+        assert raised.value.code == "file.too_long"
 
 
 def test_an_affiliation_that_the_plan_hides_is_found(whole: Job) -> None:

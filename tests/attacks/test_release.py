@@ -27,7 +27,7 @@ from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import parse_policy
 from desensitize.releasing import directory as publication
-from desensitize.releasing.facts import digest_of, read_release
+from desensitize.releasing.facts import MANIFEST, digest_of, read_release
 from desensitize.row_order import place
 from desensitize.salt import Salt, salt_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError, VeilError
@@ -556,3 +556,19 @@ def test_headers_that_are_values_are_not_published_with_the_policy(tmp_path: Pat
     told = HEADLESS + '[publish.gate]\nrescan = "report"\n'
     made = desensitize.run(table, policy=parse_policy(told), out=tmp_path / "told", token_keys=KEYS)
     assert made.rescan.hits["policy.toml"] == {"cn_person": 2, "cn_resident_id": 1}
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"a":' * 100_000, b"\xff", b"", b"[]"])
+def test_a_manifest_of_somebody_else_gets_an_answer(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(InputError) as raised:
+        read_release(tmp_path)
+    assert raised.value.code == "release.missing"
+
+
+def test_a_manifest_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with (tmp_path / MANIFEST).open("wb") as file:
+        file.truncate(1 << 40)  # sparse
+    with pytest.raises(InputError) as raised:
+        read_release(tmp_path)
+    assert raised.value.code == "release.missing"

@@ -252,3 +252,30 @@ def test_the_network_is_blocked_wherever_only_the_pipeline_is_tested(network: st
         pytest.raises(AssertionError, match="asked for the network"),
     ):
         asking.connect(("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize("kind", ["lists", "structs"])
+def test_values_nested_without_end_are_refused_before_they_are_written_out(
+    tmp_path: Path, kind: str
+) -> None:
+    """60 levels in a file of a kilobyte: the engine would double its work 60 times."""
+    value: object = "x"
+    stored: pa.DataType = pa.string()
+    for _ in range(60):
+        stored = pa.list_(stored) if kind == "lists" else pa.struct([("a, )[b", stored)])
+        value = [value] if kind == "lists" else {"a, )[b": value}
+    table = pa.table({"deep": pa.array([value], stored)})
+    pq.write_table(table, tmp_path / "deep.parquet")
+    for source in (tmp_path / "deep.parquet", table):
+        with pytest.raises(InputError, match="'deep'") as raised:
+            desensitize.scan(source)
+        assert raised.value.code == "source.nested"
+
+
+def test_values_within_values_are_scanned() -> None:
+    inner = pa.struct([("a", pa.list_(pa.decimal128(9, 2))), ("b), ", pa.list_(pa.string()))])
+    rows = [[{"a": [1], "b), ": ["440103199001011234"]}]]
+    found = desensitize.scan(pa.table({"x": pa.array(rows, pa.list_(inner))}))
+    assert found.rows == 1
+    categories = pa.array(["((,])'" * 20, '"(']).dictionary_encode()
+    assert desensitize.scan(pa.table({"x": categories})).rows == 2
