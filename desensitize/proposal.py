@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -32,6 +32,10 @@ _NUMBERS: Final = 0.95
 _CODES: Final = 20
 _LISTED: Final = 0.8
 _BAR: Final = 20
+_NODES: Final = 100_000
+"""Of a proposal's lattice: some seconds for each k, where what is allowed can take many minutes."""
+_JUDGED: Final = 1_000_000
+"""Of its nodes, each with each sensitive column."""
 
 
 def _has_list(name: str) -> Callable[[ColumnFinding], bool]:
@@ -103,6 +107,11 @@ RULES: Final[tuple[Rule, ...]] = (
         '内容不明：如确认可公开，请改为 "keep"')),
 )  # fmt: skip
 """The first that applies is proposed."""
+_ONE_TOO_MANY: Final = Rule(lambda _: False, '"drop"', Text(
+    "one quasi-identifier too many: nobody can be hidden in all of them at once; to keep it, give "
+    "it levels under [publish.hierarchies] and drop another",
+    "准标识符过多，无法同时保护；如需保留，请在 [publish.hierarchies] 中设置层级，"
+    "并删除其他列"))  # fmt: skip
 
 
 def _is_text(column: ColumnFinding) -> bool:
@@ -131,7 +140,7 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
     dataset = dataset_name(report.source)
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
     columns = {column.name: column for column in report.columns}
-    rules = {name: propose(column) for name, column in columns.items()}
+    rules = _searchable(columns, {name: propose(column) for name, column in columns.items()})
     for column in report.columns:
         lines += _column(column, rules[column.name])
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
@@ -152,6 +161,28 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _searchable(columns: Mapping[str, ColumnFinding], rules: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Drops quasi-identifiers beyond those whose levels can be searched together, in their order.
+
+    Rows that differ in hundreds of columns are alike in none (Aggarwal, VLDB 2005): no levels of
+    all of them are both safe and of use.
+    """
+    sensitive = sum(_is_judged(columns[name], rule) for name, rule in rules.items())
+    most = min(_NODES, _JUDGED // max(sensitive, 1))
+    kept: dict[str, Rule] = {}
+    nodes = 1
+    for name, rule in rules.items():
+        levels = len(rule.method) if isinstance(rule.method, tuple) else 1
+        searched = nodes * levels <= most
+        kept[name] = rule if searched else _ONE_TOO_MANY
+        nodes *= levels if searched else 1
+    return kept
+
+
+def _is_judged(column: ColumnFinding, rule: Rule) -> bool:
+    return column.role == "sensitive" and rule.method != '"drop"'
+
+
 def _limits() -> Iterator[str]:
     yield "# " + _line(Text(
         "What attacks must not achieve: fewer candidates for a mask, people whose row is named "
@@ -167,7 +198,7 @@ def _limits() -> Iterator[str]:
 def _models(report: ScanReport, costs: Sequence[Alternative]) -> Iterator[str]:
     met = [each.k for each in costs if each.met and each.k <= _K]
     k = max(met, default=_K)
-    sensitive = any(propose(c).method != '"drop"' and c.role == "sensitive" for c in report.columns)
+    sensitive = any(_is_judged(column, propose(column)) for column in report.columns)
     yield "# " + _line(
         Text(
             f"Every combination of quasi-identifiers is shared by at least {k} rows"

@@ -16,7 +16,7 @@ from catalog.harvest.dialects import Name
 from catalog.harvest.fetching import Fetcher, FetchLimits
 from catalog.harvest.networks import read_network
 from catalog.harvest.run import fetcher, run
-from catalog.harvest.sources import Harvest, Run, add
+from catalog.harvest.sources import ANYWHERE, Harvest, Run, add
 from catalog.harvest.withdrawing import Gone
 from catalog.registry.record import Record
 from catalog.registry.registry import Registry, create, opened
@@ -68,9 +68,15 @@ def province(directory: Path) -> Iterator[Registry]:
         yield registry
 
 
-def harvest(registry: Registry, url: str, name: str = "city", dialect: Name = "dcat") -> Harvest:
+def harvest(
+    registry: Registry,
+    url: str,
+    name: str = "city",
+    dialect: Name = "dcat",
+    place: str = ANYWHERE,
+) -> Harvest:
     """Keeps a harvest of something on loopback."""
-    kept = Harvest(name, url, dialect, LOOPBACK, pause_ms=0)
+    kept = Harvest(name, url, dialect, LOOPBACK, pause_ms=0, place=place)
     add(registry.database, kept, registry.now())
     return kept
 

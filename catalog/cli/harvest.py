@@ -49,6 +49,16 @@ def add(
             )
         ),
     ],
+    place: Annotated[
+        str,
+        typer.Option(
+            help=said(
+                "Division for whose departments it speaks, six digits; 000000 for any. "
+                "What it says of others' is not taken.",
+                "该目录所代表的区划（六位代码；000000 表示不限）；其余区划部门的记录不予采集。",
+            )
+        ),
+    ],
     directory: CatalogDirectory = DEFAULT,
     speaks: Annotated[
         str, typer.Option("--as", help=said("dcat or ckan.", "dcat 或 ckan。"))
@@ -93,7 +103,7 @@ def add(
     authorities = "" if ca is None else str(ca.resolve())
     harvest = Harvest(
         name, url, read_dialect(speaks), tuple(allow_private or ()), authorities, most_withdrawn,
-        round(pause * 1000),
+        round(pause * 1000), place,
     )  # fmt: skip
     with opened(directory) as registry:
         keep(registry.database, harvest, registry.now())

@@ -71,12 +71,15 @@ class Glances:
 
 
 def _seen(table: Table) -> list[Glance]:
+    columns = list(table.columns.items())[1 : _MOST_COLUMNS + 1]  # the first is the row's number
+    about = table.about_how_many([name for name, _ in columns]) if columns else []
     found = []
-    for name, kind in list(table.columns.items())[1 : _MOST_COLUMNS + 1]:  # first the row's number
-        values = table.counts(name, MOST_VALUES + 1)
+    for (name, kind), many in zip(columns, about, strict=True):
+        # Values are counted one by one only where there are few: else that might take all memory.
+        values = table.counts(name, MOST_VALUES + 1) if many <= 2 * MOST_VALUES else []
         if 1 < len(values) <= MOST_VALUES:
             found.append(Glance(name, _in_order(values)))
-        elif len(values) > MOST_VALUES and kind.startswith(_NUMBERS):
+        elif max(len(values), many) > MOST_VALUES and kind.startswith(_NUMBERS):
             found.append(Glance(name, span=table.span(name)))
     return found
 

@@ -80,24 +80,24 @@ class Dialect:
 
     Attributes:
         first: Where its first page is, for the address that an operator gave.
-        read: Reads a page.
+        read: Reads a page; takes the division of what does not say where it is from.
         headers: To ask for a page with.
     """
 
     first: Callable[[str], str]
-    read: Callable[[Answer], Page]
+    read: Callable[[Answer, str], Page]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 # ---- DCAT --------------------------------------------------------------------------------------
 
 
-def _read_graph(answer: Answer) -> Page:
+def _read_graph(answer: Answer, place: str) -> Page:
     graph = graph_of(_text(answer), _format(answer))
     views = {view for kind in _VIEWS for view in graph.subjects(RDF.type, kind)}
     return Page(
-        tuple(read_named(graph, OWN)), _next(graph, views, answer), _total(graph, views),
-        read_responsible(graph),
+        tuple(read_named(graph, OWN, place)), _next(graph, views, answer), _total(graph, views),
+        read_responsible(graph, place),
     )  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def _search(path: str, start: int) -> str:
     return f"{path}?{urlencode({'rows': _ROWS, 'start': start, 'sort': 'id asc'})}"
 
 
-def _read_search(answer: Answer) -> Page:
+def _read_search(answer: Answer, place: str) -> Page:
     try:
         body = json.loads(_text(answer))
         result = body["result"]
@@ -179,7 +179,7 @@ def _read_search(answer: Answer) -> Page:
         ) from error
     path = answer.url.partition("?")[0]
     following = _search(path, done) if more else ""
-    return Page(tuple(ckan.read_named(listed, OWN)), following, total)
+    return Page(tuple(ckan.read_named(listed, OWN, place)), following, total)
 
 
 def _text(answer: Answer) -> str:

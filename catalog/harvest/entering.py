@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -26,6 +27,7 @@ from protos.language import Text
 
 MOST_RECORDS: Final = 1_000_000
 _LONGEST: Final = 400
+_CREDIT_CODE: Final = re.compile(r"^[0-9A-Y]{2}([0-9]{6})[0-9A-Y]{10}$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def enter(
     """
     url = run.following
     found = [_renamed(harvest, url, name, parsed) for name, parsed in page.found]
-    found = _once_each(found)
+    found = _once_each([_in_its_place(harvest, one) for one in found])
     good = [one.record for one in found if one.record is not None]
     with registry.database.write() as (connection, revision):
         seen = _count(connection, harvest, run)
@@ -150,6 +152,30 @@ def _renamed(harvest: Harvest, url: str, name: str, parsed: Parsed) -> _Found:
             "harvest the catalog that it comes from", "请直接采集其来源目录"
         )))  # fmt: skip
     return _Found(origin, record, key=record.key)
+
+
+def _in_its_place(harvest: Harvest, one: _Found) -> _Found:
+    """A city says nothing in the name of a ministry, nor of another city.
+
+    A credit code tells by itself where it was given (GB 32100-2015: characters 3 to 8), whatever
+    the other catalog says.
+    """
+    if one.record is None:
+        return one
+    provider = one.record.provider
+    places = [provider.place, *_CREDIT_CODE.findall(provider.code)]
+    foreign = next((place for place in places if not harvest.speaks_for(place)), "")
+    if not foreign:
+        return one
+    said = Text(
+        f"provider: {provider.name} is of {foreign}, and {harvest.name} speaks for {harvest.place}",
+        f"provider：{provider.name}属 {foreign}，而 {harvest.name} 仅代表 {harvest.place}",
+    )
+    remedy = Text(
+        "harvest the catalog of that place, or add this harvest again with a larger --place",
+        "请采集该区划的目录，或以更大的 --place 重新登记此采集",
+    )
+    return replace(one, record=None, problem=told(said, remedy), key=(None, None))
 
 
 def _plain(name: str) -> str:

@@ -120,7 +120,7 @@ def _page(
         answer = _asked(fetch, url, dict(dialect.headers), sleep)
     if answer.status != 200:
         raise _refused(url, answer.status)
-    page = dialect.read(answer)
+    page = dialect.read(answer, harvest.usual_place)
     _forbid_strangers(harvest, answer, page)
     return enter(registry, harvest, now, page, answer, reader=READER)
 

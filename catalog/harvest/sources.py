@@ -8,19 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from catalog.harvest.dialects import OWN, Name
 from catalog.harvest.fetching import read_url
 from catalog.harvest.networks import read_network
 from catalog.harvest.tables import HarvestPageRow, HarvestRecordRow, HarvestRow, HarvestRunRow
+from catalog.registry.cities import GUANGDONG
 from catalog.registry.database import Database
 from catalog.registry.record import Record
-from catalog.registry.tables import DatasetRow
+from catalog.registry.tables import DataRow, DatasetRow, ItemRow
 from protos.faults import ConflictError, InputError, MissingError
 from protos.language import Text
 
+_PLACE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}", re.ASCII)
+ANYWHERE: Final = "000000"
 MOST_HANDS: Final = 3
 """Through so many catalogs a record may have come; two that read each other would never end."""
 
@@ -37,6 +40,7 @@ class Harvest:
         authorities: File of certificate authorities, PEM; empty for the system's.
         most_withdrawn: Percentage of its records that may vanish at once without a question.
         pause_ms: Between two pages, milliseconds.
+        place: Division for whose departments it speaks, six digits; `ANYWHERE` for all.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Harvest:
     authorities: str = ""
     most_withdrawn: int = 10
     pause_ms: int = 200
+    place: str = ANYWHERE
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
@@ -57,16 +62,25 @@ class Harvest:
         relations = tuple(replace(r, source=self._source(r.source)) for r in record.relations)
         return replace(record, source=self._source(record.source), relations=relations)
 
+    @property
+    def usual_place(self) -> str:
+        """The division of what does not say where it is from."""
+        return GUANGDONG if self.place == ANYWHERE else self.place
+
+    def speaks_for(self, place: str) -> bool:
+        """Whether a division is the harvest's place, or lies in it (GB/T 2260: two digits each)."""
+        whole = self.place
+        while whole.endswith("00"):
+            whole = whole[:-2]
+        return place.startswith(whole)
+
     def _source(self, source: str) -> str:
         """What is the other catalog's own has the harvest's name; what it has from others, both."""
         return self.name if source == OWN else f"{self.name}.{source}"
 
     def owns(self) -> ColumnElement[bool]:
         """Returns the condition that a dataset came by this harvest."""
-        return or_(
-            DatasetRow.source == self.name,
-            DatasetRow.source.startswith(f"{self.name}.", autoescape=True),
-        )
+        return _owns(self.name)
 
 
 @dataclass(frozen=True)
@@ -138,6 +152,10 @@ class Problem:
         }  # fmt: skip
 
 
+def _owns(name: str) -> ColumnElement[bool]:
+    return or_(DatasetRow.source == name, DatasetRow.source.startswith(f"{name}.", autoescape=True))
+
+
 def add(database: Database, harvest: Harvest, now: int) -> None:
     """Keeps a harvest; nothing is fetched yet.
 
@@ -181,6 +199,15 @@ def _check(harvest: Harvest) -> None:
                 f"请用不超过 31 个小写字母、数字、_ 和 -，且不能是 {OWN}",
             ),
             code="harvest.name",
+        )
+    if not _PLACE.fullmatch(harvest.place):
+        raise InputError(
+            Text(f"{harvest.place[:20]!r} is no division", f"“{harvest.place[:20]}”不是区划代码"),
+            remedy=Text(
+                f"give the six digits of the place whose catalog it is; {ANYWHERE} for any place",
+                f"请填写该目录所属区划的六位代码；{ANYWHERE} 表示不限",
+            ),
+            code="harvest.place",
         )
     read_url(harvest.url)
     for network in harvest.networks:
@@ -226,7 +253,7 @@ def named(database: Database, name: str) -> Harvest:
 def _harvest(row: Any) -> Harvest:  # noqa: ANN401 - of the table
     return Harvest(
         row.name, row.url, row.dialect, tuple(json.loads(row.networks)), row.authorities,
-        row.most_withdrawn, row.pause_ms,
+        row.most_withdrawn, row.pause_ms, row.place,
     )  # fmt: skip
 
 
@@ -281,6 +308,9 @@ def told(said: Text, remedy: Text) -> str:
 
 def forget(connection: Connection, name: str) -> None:
     """Removes a harvest and what it knew; its records stay, and are this catalog's own now."""
+    ours = select(ItemRow.datum).join(DatasetRow, DatasetRow.id == ItemRow.dataset)
+    kept = ours.where(_owns(name), DatasetRow.state == "registered", ItemRow.source.is_not(None))
+    connection.execute(update(DataRow).where(DataRow.key.in_(kept)).values(hearsay=0))
     for table in (HarvestRecordRow, HarvestPageRow, HarvestRunRow):
         connection.execute(delete(table).where(table.harvest == name))
     connection.execute(delete(HarvestRow).where(HarvestRow.name == name))

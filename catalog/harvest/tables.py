@@ -31,6 +31,7 @@ class HarvestRow(Base):
     most_withdrawn: Mapped[int]
     pause_ms: Mapped[int]
     added_at: Mapped[int] = mapped_column(BigInteger)
+    place: Mapped[str] = mapped_column(default="000000", server_default="000000")
 
 
 class HarvestRunRow(Base):

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from catalog.interchange.problems import Parsed, judged, problem_of
 from catalog.registry import vocabulary as v
+from catalog.registry.cities import GUANGDONG
 from catalog.registry.record import Access, Department, Item, Record
 from catalog.registry.record_json import from_dict, to_dict
 from catalog.registry.rules import SEPARATORS
@@ -118,22 +119,25 @@ def read_packages(body: object, source: str) -> Iterator[Parsed]:
     return (parsed for _, parsed in read_named(body, source))
 
 
-def read_named(body: object, source: str) -> Iterator[tuple[str, Parsed]]:
-    """Yields the same, each behind what its catalog calls it; empty for what has no name."""
+def read_named(body: object, source: str, place: str = GUANGDONG) -> Iterator[tuple[str, Parsed]]:
+    """Yields the same, each behind what its catalog calls it; empty for what has no name.
+
+    ``place`` is the division of what does not say where it is from.
+    """
     for number, raw in enumerate(packages(body), 1):
         try:
-            parsed = judged(number, _record(raw, source), raw)
+            parsed = judged(number, _record(raw, source, place), raw)
         except InputError as error:
             parsed = Parsed(number, None, [problem_of(error, number, "")], [raw])
         yield _line(raw.get("id") or raw.get("name")) if isinstance(raw, dict) else "", parsed
 
 
-def _record(raw: object, source: str) -> Record:
+def _record(raw: object, source: str, place: str) -> Record:
     if not isinstance(raw, dict):
         raise _no_package("it is no object", "不是对象")
     extras = _extras(raw)
     if f"{_PREFIX}items" not in extras:
-        return _foreign(raw, extras, source)
+        return _foreign(raw, extras, source, place)
     body: dict[str, Any] = {"name": raw.get("title"), "abstract": raw.get("notes") or ""}
     if not isinstance(body["name"], str) or not isinstance(body["abstract"], str):
         raise _no_package("its title or notes are no text", "title 或 notes 不是文本")
@@ -179,13 +183,13 @@ def _no_package(en: str, zh: str) -> InputError:
     )
 
 
-def _foreign(raw: Mapping[str, Any], extras: Mapping[str, str], source: str) -> Record:
+def _foreign(raw: Mapping[str, Any], extras: Mapping[str, str], source: str, usual: str) -> Record:
     """Infers a record from what any CKAN says."""
     resources = _list(raw, "resources")
     organisation = raw.get("organization") or {}
     if not isinstance(organisation, dict):
         raise _no_package("its organization is no object", "organization 不是对象")
-    place = extras.get("place") or extras.get("spatial") or "440000"
+    place = extras.get("place") or extras.get("spatial") or usual
     closed = raw.get("private") is True
     form = str(resources[0].get("format") or "") if resources else ""
     return Record(

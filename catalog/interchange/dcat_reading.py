@@ -34,6 +34,7 @@ from catalog.interchange.dcat import (
 )
 from catalog.interchange.problems import Parsed, judged, problem_of
 from catalog.registry import vocabulary as v
+from catalog.registry.cities import GUANGDONG
 from catalog.registry.record import (
     COUNTS,
     Access,
@@ -129,29 +130,32 @@ def read_graph(graph: rdflib.Graph, source: str) -> Iterator[Parsed]:
     return (parsed for _, parsed in read_named(graph, source))
 
 
-def read_named(graph: rdflib.Graph, source: str) -> Iterator[tuple[str, Parsed]]:
+def read_named(
+    graph: rdflib.Graph, source: str, place: str = GUANGDONG
+) -> Iterator[tuple[str, Parsed]]:
     """Yields the same, each behind the name that the graph has for it.
 
     In a graph that lists the datasets of its catalogs these are all; others are only spoken of.
+    ``place`` is the division of what does not say where it is from.
     """
     listed = set(graph.objects(None, DCAT.dataset))
     found = set(graph.subjects(RDF.type, DCAT.Dataset))
     for number, subject in enumerate(sorted(found & listed or found, key=str), 1):
         raw = {"dataset": str(subject)}
         try:
-            parsed = judged(number, _Reader(graph, subject, source).record(), raw)
+            parsed = judged(number, _Reader(graph, subject, source, place).record(), raw)
         except InputError as error:
             parsed = Parsed(number, None, [problem_of(error, number, str(subject))], [raw])
         yield str(subject), parsed
 
 
-def read_responsible(graph: rdflib.Graph) -> tuple[Department, ...]:
+def read_responsible(graph: rdflib.Graph, place: str) -> tuple[Department, ...]:
     """Returns the departments that data items name as their source, as far as they are sound."""
     found = set(graph.objects(None, VEIL.responsible))
     return tuple(
         department
         for agent in sorted(found, key=str)
-        for department in [_Reader(graph, agent, "").department(agent)]
+        for department in [_Reader(graph, agent, "", place).department(agent)]
         if is_sound(department)
     )
 
@@ -159,10 +163,11 @@ def read_responsible(graph: rdflib.Graph) -> tuple[Department, ...]:
 class _Reader:
     """Reads one dataset out of a graph."""
 
-    def __init__(self, graph: rdflib.Graph, subject: Node, source: str) -> None:
+    def __init__(self, graph: rdflib.Graph, subject: Node, source: str, usual: str) -> None:
         self._graph = graph
         self._subject = subject
         self._source = source
+        self._usual = usual
 
     def record(self) -> Record:
         """Returns the record; what DCAT does not say is inferred from what it does."""
@@ -260,7 +265,7 @@ class _Reader:
         return Department(
             code or unquote(str(agent)).rstrip("/").rsplit("/", 1)[-1],
             self._title(agent, FOAF.name, "zh"),
-            self._place(agent) or place or "440000",
+            self._place(agent) or place or self._usual,
             self._title(agent, FOAF.name, "en", other=False),
         )
 

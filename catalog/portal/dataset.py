@@ -24,7 +24,7 @@ from catalog.registry.quality import judge
 from catalog.registry.withdrawal import read_tombstone
 from catalog.rest.datasets import visible
 from catalog.show.changes import change_words
-from protos.faults import VeilError
+from protos.faults import UnavailableError, VeilError
 
 router = APIRouter(include_in_schema=False)
 _PREVIEW_ROWS: Final = 10
@@ -111,10 +111,19 @@ def _preview(visit: Visit, resource: Resource) -> Preview:
         names = tuple(table.columns)[1:]
         [some] = list(table.rows(Ask(fields=names, limit=_PREVIEW_ROWS))) or [[]]
         cells = tuple(tuple(map(_cell, row)) for row in some)
-        return Preview(resource, names, cells, visit.services.datastore.glances(resource))
+        return Preview(resource, names, cells, _glances(visit, resource))
     except VeilError as error:
         _LOG.warning("%s: %r", error.code, error.detail)
         return Preview(resource, problem=error)
+
+
+def _glances(visit: Visit, resource: Resource) -> tuple[Glance, ...]:
+    """Looks at the columns; a table that takes too long for that is shown without."""
+    try:
+        return visit.services.datastore.glances(resource)
+    except UnavailableError as error:
+        _LOG.warning("%s: %r", error.code, error.detail)
+        return ()
 
 
 def _cell(value: object) -> str | None:

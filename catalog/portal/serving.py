@@ -14,6 +14,7 @@ from catalog.web.proxies import Network
 from catalog.web.server import HttpServer, Tls
 from catalog.web.services import services
 from catalog.web.siblings import Siblings
+from protos.open_files import allow_files
 from protos.signals import wait_for_signal
 
 
@@ -53,6 +54,7 @@ class Portal:
             InputError: There is no catalog, or it needs an upgrade.
             UnavailableError: The address is in use, or something cannot be read.
         """
+        allow_files()
         with (
             opened_to_read(self.office or self.directory / DIRECTORY) as certificates,
             services(self.directory, public=True, office=certificates) as found,

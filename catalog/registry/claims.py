@@ -3,22 +3,29 @@
 The first claim stands. A second one is recorded as a conflict beside it, and waits: the item has no
 source until somebody decides. Decisions are kept, so that the same file imported again opens
 nothing that was closed.
+
+What was harvested is hearsay. It may come first, or whoever is harvested could take every datum
+before its department has registered it here; so it gives way to the first claim of our own, and the
+conflict that this decides is on record like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-from sqlalchemy import Connection, Insert, func, insert, select
+from sqlalchemy import Connection, Insert, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from catalog.registry.datum import Datum
-from catalog.registry.tables import (
-    ConflictRow,
-    ConflictStepRow,
-    DataRow,
-    ItemRow,
+from catalog.registry.holding import note, pass_on
+from catalog.registry.tables import ConflictRow, DataRow, ItemRow
+from protos.language import Text
+
+_OUR_OWN: Final = Text(
+    "registered here; until now only another catalog had said whose it is",
+    "已在本目录登记；此前仅由其他目录声明",
 )
 
 
@@ -58,11 +65,14 @@ class Claims:
     Args:
         connection: Within the write's transaction.
         now: Unix seconds.
+        hearsay: Whether they come from another catalog.
     """
 
-    def __init__(self, connection: Connection, now: int) -> None:
+    def __init__(self, connection: Connection, now: int, *, hearsay: bool = False) -> None:
         self._connection = connection
         self._now = now
+        self._hearsay = hearsay
+        self._heard: set[str] = set()  # of what is looked up, what was only harvested
         self._providers: dict[str, str] = {}
         self._firsts: dict[str, Claim] = {}  # of this write; their items are written later
         known = _all_conflicts(connection)
@@ -85,20 +95,31 @@ class Claims:
             {
                 "key": key, "subject": c.datum.subject, "name": c.datum.name,
                 "place": c.datum.place, "provider": c.department, "since": self._now,
+                "hearsay": int(self._hearsay),
             }
             for key, c in first.items()
         ]  # fmt: skip
         # The database decides who was first, whatever this process has seen before.
         self._connection.execute(unless_there(self._connection), rows)
-        found = select(DataRow.key, DataRow.provider).where(DataRow.key.in_(list(first)))
-        self._providers.update((key, provider) for key, provider in self._connection.execute(found))
+        found = self._connection.execute(
+            select(DataRow.key, DataRow.provider, DataRow.hearsay).where(
+                DataRow.key.in_(list(first))
+            )
+        ).all()
+        self._providers |= {row.key: row.provider for row in found}
+        if not self._hearsay:
+            self._heard |= {row.key for row in found if row.hearsay}
 
     def _one(self, claim: Claim) -> Standing:
         key, claimed = claim.datum.key, claim.department
         holder = self._providers[key]
         if claimed == holder:
+            self._confirm(key)
             return Standing(key, claimed, claimed)
         conflict = self._conflicts.get((key, claimed))
+        if key in self._heard and (conflict is None or conflict.state == "open"):
+            self._take_over(claim, holder)
+            return Standing(key, claimed, claimed)
         if conflict is None:
             if (key, claimed) in self._lost:  # it was the source once, until it was decided
                 return Standing(key, holder, holder)
@@ -109,6 +130,27 @@ class Claims:
         if conflict.state == "open":
             return Standing(key, claimed, None)
         return Standing(key, holder, holder)
+
+    def _confirm(self, key: str) -> None:
+        """What we were told is now what somebody here says."""
+        if key in self._heard:
+            self._heard.remove(key)
+            statement = update(DataRow).where(DataRow.key == key).values(hearsay=0)
+            self._connection.execute(statement)
+
+    def _take_over(self, claim: Claim, holder: str) -> None:
+        key, claimed = claim.datum.key, claim.department
+        if (key, claimed) not in self._conflicts:
+            self._open(claim, holder)
+        known = self._conflicts[key, claimed]
+        pass_on(
+            self._connection, known.number, key, holder, claimed,
+            who=claimed, why=str(_OUR_OWN), now=self._now,
+        )  # fmt: skip
+        self._heard.remove(key)
+        self._providers[key] = claimed
+        self._conflicts[key, claimed] = replace(known, state="moved", holder=holder)
+        self._lost.add((key, holder))
 
     def _open(self, claim: Claim, holder: str) -> None:
         key = claim.datum.key
@@ -127,12 +169,15 @@ class Claims:
         }  # fmt: skip
         self._connection.execute(insert(ConflictRow), row)
         note(self._connection, number, self._now, "opened", claim.department, "")
-        self._conflicts[key, claim.department] = _Known(key, claim.department, holder, "open", None)
+        self._conflicts[key, claim.department] = _Known(
+            number, key, claim.department, holder, "open", None
+        )
         self.opened += 1
 
 
 @dataclass(frozen=True)
 class _Known:
+    number: int
     datum: str
     claimant: str
     holder: str
@@ -143,22 +188,11 @@ class _Known:
 def _all_conflicts(connection: Connection) -> list[_Known]:
     rows = connection.execute(
         select(
-            ConflictRow.datum, ConflictRow.claimant, ConflictRow.holder, ConflictRow.state,
-            ConflictRow.other,
+            ConflictRow.id, ConflictRow.datum, ConflictRow.claimant, ConflictRow.holder,
+            ConflictRow.state, ConflictRow.other,
         ).order_by(ConflictRow.id)
     )  # fmt: skip
     return [_Known(*row) for row in rows]
-
-
-def note(connection: Connection, conflict: int, now: int, what: str, who: str, why: str) -> None:
-    """Appends a step to a conflict."""
-    last = select(func.coalesce(func.max(ConflictStepRow.number), 0)).where(
-        ConflictStepRow.conflict == conflict
-    )
-    number = connection.execute(last).scalar_one() + 1
-    row = {"conflict": conflict, "number": number, "at": now, "what": what, "who": who,
-           "note": why}  # fmt: skip
-    connection.execute(insert(ConflictStepRow), row)
 
 
 def _next_number(connection: Connection) -> int:

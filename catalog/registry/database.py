@@ -22,7 +22,7 @@ from catalog.registry.tables import StateRow
 from protos.faults import InputError, UnavailableError
 from protos.language import Text
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 """The newest migration; a test compares it with the scripts."""
 
 _BUSY_S: Final = 120.0

@@ -10,10 +10,11 @@ from typing import Literal, get_args
 
 from sqlalchemy import Connection, select, update
 
-from catalog.registry.claims import note as note_step
 from catalog.registry.claims import unless_there
 from catalog.registry.datum import Datum, plain
-from catalog.registry.tables import ConflictRow, DataRow, DepartmentRow, ItemRow
+from catalog.registry.holding import assign, pass_on
+from catalog.registry.holding import note as note_step
+from catalog.registry.tables import ConflictRow, DataRow, DepartmentRow
 from protos.faults import InputError
 from protos.language import Text
 
@@ -70,30 +71,26 @@ def resolve(
             remedy=Text("give --by and --reason", "请填写 --by 和 --reason"),
             code="conflict.reason",
         )
+    if decision == "move":
+        pass_on(
+            connection, number, conflict.datum, conflict.holder, conflict.claimant,
+            who=who.strip(), why=note.strip(), now=now,
+        )  # fmt: skip
+        return
     other: str | None = None
     if decision == "different":
         other = _other(connection, conflict, subject, now)
-        _assign(connection, conflict.datum, conflict.claimant, other, conflict.claimant)
-    elif decision == "move":
-        # The items that name the holder follow by the foreign key's ON UPDATE CASCADE …
-        connection.execute(
-            update(DataRow)
-            .where(DataRow.key == conflict.datum)
-            .values(provider=conflict.claimant, since=now)
-        )
-        # … in `source`; what they count as naming follows here.
-        _assign(connection, conflict.datum, conflict.holder, conflict.datum, conflict.claimant)
-        _assign(connection, conflict.datum, conflict.claimant, conflict.datum, conflict.claimant)
+        assign(connection, conflict.datum, conflict.claimant, other, conflict.claimant)
     else:
-        _assign(connection, conflict.datum, conflict.claimant, conflict.datum, conflict.holder)
+        assign(connection, conflict.datum, conflict.claimant, conflict.datum, conflict.holder)
+        # Whoever said it first: now somebody here has said it.
+        connection.execute(update(DataRow).where(DataRow.key == conflict.datum).values(hearsay=0))
     connection.execute(
         update(ConflictRow)
         .where(ConflictRow.id == number)
         .values(state=_STATES[decision], other=other)
     )
     note_step(connection, number, now, _STATES[decision], who.strip(), note.strip())
-    if decision == "move":
-        _face_the_new_holder(connection, conflict, now)
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ def _other(connection: Connection, conflict: _Open, subject: str, now: int) -> s
         )
     row = {
         "key": datum.key, "subject": datum.subject, "name": datum.name, "place": datum.place,
-        "provider": conflict.claimant, "since": now,
+        "provider": conflict.claimant, "since": now, "hearsay": 0,
     }  # fmt: skip
     connection.execute(unless_there(connection), [row])
     provider = connection.execute(
@@ -153,27 +150,3 @@ def _other(connection: Connection, conflict: _Open, subject: str, now: int) -> s
             code="conflict.subject_taken",
         )
     return datum.key
-
-
-def _assign(connection: Connection, datum: str, claimed: str, key: str, source: str) -> None:
-    connection.execute(
-        update(ItemRow)
-        .where(ItemRow.datum == datum, ItemRow.claimed == claimed)
-        .values(datum=key, claimed=source, source=source)
-    )
-
-
-def _face_the_new_holder(connection: Connection, conflict: _Open, now: int) -> None:
-    """Other open conflicts about the datum are now with whom it has moved to."""
-    others = connection.execute(
-        select(ConflictRow.id).where(
-            ConflictRow.datum == conflict.datum, ConflictRow.state == "open"
-        )
-    ).scalars()
-    for number in list(others):
-        connection.execute(
-            update(ConflictRow)
-            .where(ConflictRow.id == number)
-            .values(holder=conflict.claimant, holder_dataset=None)
-        )
-        note_step(connection, number, now, "holder", conflict.claimant, "")

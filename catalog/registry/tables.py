@@ -112,7 +112,10 @@ class DatasetRow(Base):
 
 
 class DataRow(Base):
-    """A shared datum and the one department that is legally responsible for it."""
+    """A shared datum and the one department that is legally responsible for it.
+
+    ``hearsay`` is 1 while only another catalog, which was harvested, has said so.
+    """
 
     __tablename__ = "data"
     __table_args__ = (UniqueConstraint("key", "provider"),)
@@ -122,6 +125,7 @@ class DataRow(Base):
     place: Mapped[str]
     provider: Mapped[str] = mapped_column(ForeignKey("departments.code"), index=True)
     since: Mapped[int] = mapped_column(BigInteger)
+    hearsay: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class ItemRow(Base):

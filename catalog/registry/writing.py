@@ -103,7 +103,7 @@ class Writer:
         )
         last = connection.execute(select(func.coalesce(func.max(DatasetRow.id), 0)))
         self._next_id = last.scalar_one() + 1
-        self.claims = Claims(connection, now)
+        self.claims = Claims(connection, now, hearsay=bool(harvest))
         self.outcomes: Counter[Outcome] = Counter()
 
     def enrol(self, departments: Iterable[Department]) -> None:

@@ -28,6 +28,7 @@ def show_harvests(found: Sequence[tuple[Harvest, Run | None]]) -> None:
         (
             harvest.name,
             harvest.dialect,
+            harvest.place,
             harvest.url,
             day(last.begun_at) if last else "",
             str(STATES[last.state]) if last else str(Text("not read yet", "尚未采集")),
@@ -35,7 +36,7 @@ def show_harvests(found: Sequence[tuple[Harvest, Run | None]]) -> None:
         for harvest, last in found
     ]
     columns = titled(
-        Text("Name", "名称"), Text("Speaks", "协议"), Text("Address", "地址"),
+        Text("Name", "名称"), Text("Speaks", "协议"), Text("For", "区划"), Text("Address", "地址"),
         Text("Last run", "最近一次"), Text("State", "状态"),
     )  # fmt: skip
     terminal.table(columns, rows)
@@ -48,9 +49,9 @@ def show_harvest(
     terminal.heading(f"{harvest.name} · {harvest.url}")
     networks = ", ".join(harvest.networks) or str(Text("public addresses only", "仅公网地址"))
     terminal.say(Text(
-        f"{registered:,} datasets; may call: {networks}; "
+        f"{registered:,} datasets; speaks for {harvest.place}; may call: {networks}; "
         f"asks if more than {harvest.most_withdrawn} % vanish",
-        f"数据资源 {registered:,} 个；可访问：{networks}；"
+        f"数据资源 {registered:,} 个；代表区划：{harvest.place}；可访问：{networks}；"
         f"消失超过 {harvest.most_withdrawn}% 时须确认",
     ))  # fmt: skip
     columns = titled(

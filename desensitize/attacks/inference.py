@@ -92,15 +92,19 @@ def _guess(view: View, names: Sequence[str], value: str) -> tuple[int, ...]:
     """
     keys = ", ".join(view.keys(names))
     listed, by = (f"{keys}, ", f"PARTITION BY {keys} ") if keys else ("", "")
-    return view.ask(
-        f"WITH counted AS MATERIALIZED (SELECT {listed}{value} AS v, count(*) AS n FROM {_ROWS} "
-        "GROUP BY ALL), "
-        "ranked AS (SELECT n, row_number() OVER w AS nth, first_value(n) OVER w AS best, "
-        f"lead(n, 1, 0) OVER w AS next FROM counted WINDOW w AS ({by}ORDER BY n DESC)) "
+    of_their_class = view.count(
+        _ROWS, names,
+        lambda turn: "WITH ranked AS (SELECT n, row_number() OVER w AS nth, "
+        "first_value(n) OVER w AS best, lead(n, 1, 0) OVER w AS next "
+        f"FROM (SELECT {listed}{value} AS v, count(*) AS n FROM {_ROWS} WHERE {turn} GROUP BY ALL) "
+        f"WINDOW w AS ({by}ORDER BY n DESC)) "
         "SELECT sum(n) FILTER (nth = 1 AND next = 0), sum(n) FILTER (n = best), "
         # Two values that are equally common: without himself it is the other.
-        "sum(n) FILTER (nth = 1 AND (n - 1 > next OR (n - 1 = next AND next > 0))), "
-        "(SELECT max(n) FROM (SELECT sum(n) AS n FROM counted GROUP BY v)) FROM ranked"
+        "sum(n) FILTER (nth = 1 AND (n - 1 > next OR (n - 1 = next AND next > 0))) FROM ranked",
+        within=value,
+    )  # fmt: skip
+    return *of_their_class, *view.ask(
+        f"SELECT max(n) FROM (SELECT count(*) AS n FROM {_ROWS} GROUP BY {value})"
     )
 
 

@@ -16,6 +16,7 @@ from desensitize.attacks.view import (
     make,
     mask_into,
     number,
+    parts,
     text,
 )
 from desensitize.generalise.levels import methods_of
@@ -129,7 +130,8 @@ def _lay_side_by_side(view: View, order: bytes) -> bool:
     released = "true"
     if people != view.rows and quasi:
         same = " AND ".join(f"h.{key} = m.{key}" for key in quasi)
-        released = f"EXISTS (SELECT 1 FROM {HERE} h WHERE {same})"
+        classes = f"(SELECT DISTINCT {', '.join(quasi)} FROM {HERE})"
+        released = f"EXISTS (SELECT 1 FROM {classes} h WHERE {same})"
     by = place_of("line + 1", "$seed") if order else "line"
     sql = f"SELECT *, rowid AS line, {released} AS released FROM {_MASKED} m"
     make(
@@ -156,8 +158,11 @@ def _count_cells(view: View) -> None:
         f"SELECT {listed}, false, true FROM {THERE})"
     )  # fmt: skip
     there = "count(*)" if view.origin else "count(*) FILTER (original)"
-    make(
-        view.release, CELLS,
-        f"SELECT {listed}, count(*) FILTER (released) AS here, {there} AS there FROM {rows} "
-        "GROUP BY ALL",
-    )  # fmt: skip
+    counts = f"count(*) FILTER (released) AS here, {there} AS there"
+    first, *others = (
+        f"SELECT {listed}, {counts} FROM {rows} WHERE {turn} GROUP BY ALL"
+        for turn in parts(view.release, THERE, keys)
+    )
+    make(view.release, CELLS, first)
+    for sql in others:
+        view.release.engine.execute(f"INSERT INTO {CELLS} {sql}").fetchall()

@@ -15,6 +15,7 @@ from typing import Final
 from desensitize.attacks.findings import Finding
 from desensitize.attacks.nearest import NEAREST, nearest
 from desensitize.attacks.view import (
+    CELLS,
     HERE,
     THERE,
     View,
@@ -50,8 +51,9 @@ def attack(view: View, auxiliary: Table | None) -> Finding:
         return _unknown(view)
     names = view.identifying()
     near = [n for n in view.near if view.policy.columns[n].role in {"direct", "quasi"}]
-    classes, certain = view.ask(
-        f"SELECT count(*) FILTER (here > 0), count(*) FILTER (here = 1) FROM {view.classes(names)}"
+    sql = "SELECT count(*) FILTER (here > 0), count(*) FILTER (here = 1)"
+    classes, certain = view.count(
+        CELLS, names, lambda turn: f"{sql} FROM {view.classes(names, turn)}"
     )
     figure = certain / view.rows if view.rows else 0.0
     figures = {

@@ -116,10 +116,13 @@ def _try(view: View, names: tuple[str, ...]) -> tuple[int, ...]:
         f" JOIN {_DRAWS} d{n} ON d{n}.nth = {n} AND d{n}.guess = d0.guess"
         for n in range(1, len(keys))
     )
-    return view.ask(
-        "SELECT count(*) FILTER (here = 1), count(*) FILTER (here = 1 AND there = 1), "
+    return view.count(
+        CELLS, names,
+        lambda turn: "SELECT count(*) FILTER (here = 1), "
+        "count(*) FILTER (here = 1 AND there = 1), "
         "count(*) FILTER (drawn), count(*) FILTER (drawn AND there = 1) "
         f"FROM (SELECT sum(here) AS here, sum(there) AS there, bool_or(drawn) AS drawn FROM ("
         f"SELECT {listed}, here, there, false AS drawn FROM {CELLS} UNION ALL "
-        f"SELECT {cells}, 0, 0, true FROM {joined} WHERE d0.nth = 0) GROUP BY {listed})"
-    )
+        f"SELECT {cells}, 0, 0, true FROM {joined} WHERE d0.nth = 0) "
+        f"WHERE {turn} GROUP BY {listed})",
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.view import View
+from desensitize.attacks.view import CELLS, View
 from protos.language import Text
 
 _MEASURES: Final = Text("share of rows that are alone", "独一无二的行占比")
@@ -43,7 +43,7 @@ def attack(view: View) -> Finding:
 def _alone(view: View, names: Sequence[str]) -> tuple[int, ...]:
     """Counts the classes of the release, and the rows that are a class of their own."""
     sql = f"SELECT count(*) FILTER (here > 0 OR {not names}), count(*) FILTER (here = 1)"
-    return view.ask(f"{sql} FROM {view.classes(names)}")
+    return view.count(CELLS, names, lambda turn: f"{sql} FROM {view.classes(names, turn)}")
 
 
 def _worst(view: View, names: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from typing import Final
 import pyarrow as pa
 
 from desensitize.engines.stored_values import quoted
+from desensitize.engines.tables import make_table
 from desensitize.keys import TokenKeys
 from desensitize.masking.base import Cell, Method
 from desensitize.masking.readings import as_date, as_number
@@ -92,12 +93,32 @@ class View:
         """Returns what a statement gives, a batch at a time; the engine must do nothing else."""
         return self.release.engine.sql(sql).to_arrow_reader(BATCH)
 
-    def classes(self, names: Sequence[str]) -> str:
-        """Returns the combinations of some known columns, with the rows of both tables in each."""
+    def count(
+        self, table: str, names: Sequence[str], sql: Callable[[str], str], *, within: str = ""
+    ) -> tuple[int, ...]:
+        """Adds up what a statement counts over classes, as many at a time as fit into memory.
+
+        Args:
+            table: Whose classes: `CELLS`, or one with rows of the release.
+            names: The known columns that make a class.
+            sql: Gives the statement, for the condition that a row is of a class whose turn it is.
+            within: Expression by which it divides each class further.
+        """
+        turns = parts(self.release, table, self.keys(names), within)
+        found = [self.ask(sql(turn)) for turn in turns]
+        return tuple(sum(figures) for figures in zip(*found, strict=True))
+
+    def classes(self, names: Sequence[str], turn: str) -> str:
+        """Returns the combinations of some known columns, with the rows of both tables in each.
+
+        Args:
+            names: The columns.
+            turn: Condition on rows; see `count`.
+        """
         keys = self.keys(names)
         listed = ", ".join([*keys, "sum(here)::BIGINT AS here", "sum(there)::BIGINT AS there"])
         by = f" GROUP BY {', '.join(keys)}" if keys else ""
-        return f"(SELECT {listed} FROM {CELLS}{by})"
+        return f"(SELECT {listed} FROM {CELLS} WHERE {turn}{by})"
 
     def keys(self, names: Sequence[str]) -> list[str]:
         """Returns where the codes of some columns are."""
@@ -106,6 +127,30 @@ class View:
 
 BATCH: Final = 65_536
 """Rows of one batch."""
+TURN: Final = 4_000_000
+"""Classes that are grouped at a time, some 100 bytes each. The engine groups more than fit into
+memory by way of the disk, but needs memory in proportion all the same, and takes many times as long
+as it takes to read the rows once for each turn."""
+
+
+def parts(table: Table, name: str, keys: Sequence[str], within: str = "") -> list[str]:
+    """Returns conditions that divide rows by their class, each for about `TURN` groups or fewer.
+
+    Args:
+        table: Whose engine it is.
+        name: Of a table of that engine.
+        keys: Its columns that make a class.
+        within: Expression that divides each class into groups; a class is not divided itself.
+    """
+    [[rows]] = table.engine.sql(f"SELECT count(*) FROM {name}").fetchall()
+    if rows <= TURN or not keys:
+        return ["true"]
+    mark = f"hash({', '.join(keys)})"
+    each = f"hash({', '.join([*keys, within])})" if within else mark
+    [[groups]] = table.engine.sql(f"SELECT approx_count_distinct({each}) FROM {name}").fetchall()
+    # An odd number of turns: the engine finds a class by the last bits of the very same hash.
+    turns = -(-groups // TURN) // 2 * 2 + 1
+    return [f"{mark} % {turns} = {turn}" for turn in range(turns)]
 
 
 def text(table: Table, name: str) -> str:
@@ -188,6 +233,5 @@ def mask_into(
 
 
 def make(table: Table, name: str, sql: str, values: Mapping[str, object] | None = None) -> None:
-    """Makes a temporary table of what a statement gives; its rows stay in order."""
-    statement = f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}"
-    table.engine.execute(statement, values or None).fetchall()
+    """Makes a table of what a statement gives, in the engine of another."""
+    make_table(table.engine, name, sql, values)

@@ -54,7 +54,7 @@ def run(task: AttackTask) -> AttackReport:
         UnavailableError: Memory, disk or time did not suffice.
     """
     policy = parse_policy(task.policy, folder=Path(task.folder))
-    with engine_for(task) as engine:
+    with engine_for(task, on_disk=True) as engine:
         engine.execute("SET preserve_insertion_order = true")
         original = take("original", task.path, engine, sheet=task.sheet)
         release = take("release", Path(task.release), engine)

@@ -16,6 +16,7 @@ from desensitize.engines.child import ShortOfMemoryError, Task
 from desensitize.engines.csv_source import CsvSource, sniff_csv
 from desensitize.engines.parquet_source import open_parquet
 from desensitize.engines.stored_values import literal
+from desensitize.engines.tables import FILE
 from desensitize.engines.workbook import ROUNDED, SUFFIXES, read_workbook
 from desensitize.sources import (
     ENGINE,
@@ -49,14 +50,19 @@ def engine_config(memory_bytes: int, threads: int) -> dict[str, Setting]:
 
 
 @contextmanager
-def engine_for(task: Task) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine_for(task: Task, *, on_disk: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yields an engine within a child's limits.
+
+    Args:
+        task: Says the limits.
+        on_disk: Keep what `make_table` makes in a file of the working directory.
 
     Raises:
         UnavailableError: Memory, disk or time did not suffice.
     """
     try:
-        with duckdb.connect(config=engine_config(task.memory_bytes, task.threads)) as engine:
+        config = engine_config(task.memory_bytes, task.threads)
+        with duckdb.connect(FILE if on_disk else ":memory:", config=config) as engine:
             yield engine
     except (duckdb.Error, MemoryError, OSError) as error:
         raise exhausted(task.path.name, error) from error
@@ -201,7 +207,8 @@ def exhausted(name: str, error: BaseException) -> UnavailableError:
             f"{name} 所需的内存或磁盘超过扫描程序的限额",
         ),
         remedy=Text(
-            "free disk space, or raise the scanner's limits", "请腾出磁盘空间，或提高扫描程序的限额"
+            "free disk space, or allow more memory (--memory-mb, limits= in Python)",
+            "请腾出磁盘空间，或放宽内存限额（--memory-mb，Python 中为 limits=）",
         ),
         code="source.limits",
         detail=f"{type(error).__name__}: {error}",

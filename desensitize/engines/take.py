@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from desensitize.engines.foreign_file import blamed, exhausted, open_file
+from desensitize.engines.tables import make_table
 from desensitize.sources import Table, columns_of
 
 
@@ -20,7 +21,7 @@ def take(
     sheet: str = "",
     only: Collection[str] | None = None,
 ) -> Table:
-    """Reads a file into a temporary table, its rows in order.
+    """Reads a file into a table, its rows in order; see `make_table`.
 
     Args:
         name: Of the table in the engine, after ``veil_``; each once.
@@ -43,7 +44,7 @@ def take(
         listed = ", ".join(f"{column.raw} AS c{i}" for i, column in enumerate(columns))
         sql = f"SELECT {listed or '1 AS nothing'} FROM {read.sql}"  # noqa: S608 - own expressions
         with blamed(read):
-            engine.execute(f"CREATE TEMP TABLE veil_{name} AS {sql}")
+            make_table(engine, f"veil_{name}", sql)
     except duckdb.Error as error:
         raise exhausted(path.name, error) from error
     finally:

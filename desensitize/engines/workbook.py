@@ -27,6 +27,7 @@ SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 _BATCH: Final = 10_000
 _SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.xml|content\.xml")
 _FORMULA: Final = re.compile(rb"<f[ >]|table:formula=")
+_MAC: Final = re.compile(rb"""date1904\s*=\s*["'](?:1|true)["']""")
 _EXACT: Final = 1 << 53  # a float counts in steps of more than one beyond it
 ROUNDED: Final = r"[0-9]\.[0-9]{16}e\+[0-9]{2}"
 """How a number beyond it is written, a regular expression."""
@@ -88,7 +89,7 @@ def read_workbook(
     schema = pa.schema([(f"c{i}", pa.string()) for i in range(len(header))])
     table = pa.Table.from_batches(_batches(rows, schema), schema)
     others = [other for other in filled if other != chosen]
-    notes = []
+    notes = _other_epoch(path)
     if others and not sheet:
         listed = ", ".join(others)
         notes.append(
@@ -103,6 +104,22 @@ def read_workbook(
     ]:  # fmt: skip
         notes += _without_results(path, empty)
     return header, table, notes
+
+
+def _other_epoch(path: Path) -> list[Text]:
+    """Says that days are counted from 1904, which cells tell only where they are shown as dates."""
+    if not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as book:
+        if "xl/workbook.xml" not in book.namelist():
+            return []
+        found = _MAC.search(_beginning(book, "xl/workbook.xml"))
+    return [Text(
+        "the workbook counts days from 1904; a number that is not shown as a date there is read as "
+        "counted from 1900: give such cells the form of a date, and scan again",
+        "该工作簿采用 1904 日期系统；未设为日期格式的数字按 1900 日期系统读取："
+        "请将此类单元格设为日期格式后重新扫描",
+    )] if found else []  # fmt: skip
 
 
 def _first(book: python_calamine.CalamineWorkbook, filled: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from desensitize.engines.stored_values import quoted
 from desensitize.generalise.combinations import Combinations
 from desensitize.generalise.combine import combine
 from desensitize.generalise.groups import Flags, Groups
-from desensitize.generalise.lattice import Found, search, suppressed_groups
+from desensitize.generalise.lattice import Found, check_size, search, suppressed_groups
 from desensitize.generalise.levels import AsRead, Hierarchy, hierarchy
 from desensitize.generalise.utility import Utility, utility
 from desensitize.masking.base import Function, Method, Secrets, Workshop, needs_of
@@ -214,7 +214,11 @@ def read_combinations(
     """Reads the quasi-identifiers and sensitive columns of a table into combinations.
 
     Sensitive texts that are one value written in two ways count as one (see `spelling`).
+
+    Raises:
+        InputError: There are too many combinations of levels.
     """
+    check_size([len(each.names) for each in hierarchies])  # said before anything is read
     everybody = _counted(population, policy, secrets)
     statement = prepare(
         table, policy, secrets,

@@ -17,8 +17,10 @@ to a share of all rows. Two things keep the search short, and the optimum exact:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -76,6 +78,32 @@ def search(source: Source, models: Models) -> Found:
     return Search(source).least(models)
 
 
+def check_size(levels: Sequence[int]) -> int:
+    """Returns how many nodes a lattice has.
+
+    Args:
+        levels: Of each column, how many it has.
+
+    Raises:
+        InputError: They are too many to be searched.
+    """
+    if (number := prod(levels)) > MOST_NODES:
+        # Hundreds of columns give a number of hundreds of digits.
+        many = f"{number:,}" if number < 10**15 else f"10^{len(str(number)) - 1}"
+        raise InputError(
+            Text(
+                f"{many} combinations of levels are more than {MOST_NODES:,}",
+                f"层级组合有 {many} 种，超过上限 {MOST_NODES:,}",
+            ),
+            remedy=Text(
+                "name fewer levels, or drop a quasi-identifier",
+                "请减少层级，或删除一个准标识符",
+            ),
+            code="lattice.size",
+        )
+    return number
+
+
 class Search:
     """Searches one table for several models, of which none is weaker than the one before.
 
@@ -89,18 +117,7 @@ class Search:
             InputError: It has too many nodes.
         """
         levels = [len(domain.names) for domain in source.domains]
-        if (number := int(np.prod(levels, dtype=object))) > MOST_NODES:
-            raise InputError(
-                Text(
-                    f"{number:,} combinations of levels are more than {MOST_NODES:,}",
-                    f"层级组合有 {number:,} 种，超过上限 {MOST_NODES:,}",
-                ),
-                remedy=Text(
-                    "name fewer levels, or drop a quasi-identifier",
-                    "请减少层级，或删除一个准标识符",
-                ),
-                code="lattice.size",
-            )
+        number = check_size(levels)
         nodes = np.array(list(product(*map(range, levels))), np.int8).reshape(number, len(levels))
         self._source = source
         self._unsuppressed = per_level(source)

@@ -110,7 +110,6 @@ class Workshop:
     Attributes:
         secrets: Keys by domain.
         columns: Every column of the source, by name: for methods that look at another one.
-        measure: Returns one figure of the rows below, such as a percentile; it reads them once.
         column: The column at work.
         bounds: Least and greatest value that the policy declares for it.
         occasion: Secret bytes of this release: what is drawn under a key is drawn for it alone.
@@ -121,11 +120,11 @@ class Workshop:
         unordered: Whether rows leave their order, so that it has to be made again.
         fresh: Columns that come out differently each time.
         told: Variables and functions that the engine knows.
+        figures: Of the rows below, such as percentiles, by the aggregate that was asked for.
     """
 
     secrets: Secrets
     columns: Mapping[str, Cell]
-    measure: Callable[[str], Any]
     column: str = ""
     bounds: Bounds | None = None
     occasion: bytes = field(default=b"", repr=False)
@@ -136,6 +135,7 @@ class Workshop:
     unordered: bool = False
     fresh: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
+    figures: dict[str, Any] = field(default_factory=dict)
     _made: int = 0
 
     def variable(self, content: bytes) -> str:
@@ -169,15 +169,6 @@ class Workshop:
         self.numbered = True
         return ROW
 
-    def figure(self, cell: Cell, aggregate: str) -> Any:  # noqa: ANN401 - a value of the engine
-        """Measures a column before the statement runs.
-
-        Args:
-            cell: The column.
-            aggregate: SQL with ``{x}`` in the place of the column.
-        """
-        return self.measure(aggregate.format(x=f"({cell.sql})"))
-
     def _name(self, what: str) -> str:
         self._made += 1
         return f"veil_{what}_{self._made}"
@@ -191,7 +182,8 @@ class Method(Protocol):
         concludes: What a reader of the release can still conclude about a person.
     """
 
-    # Six more that only some have: ``domain``, the name of its key, ``needs``, the other columns
+    # Seven more that only some have: ``aggregates``, what is measured before (`aggregates_of`),
+    # ``domain``, the name of its key, ``needs``, the other columns
     # that it looks at, ``fresh``, whether it draws anew each time, ``reads_division``,
     # ``reads_days``, and ``conclusion``, which says what it concludes with these parameters; see
     # `domain_of`, `needs_of`, `is_fresh`, `reads_division`, `reads_days` and `conclusion_of`.
@@ -229,6 +221,12 @@ class Kind:
 def is_fresh(method: Method) -> bool:
     """Whether the method draws anew each time, so that no two releases are alike."""
     return bool(getattr(method, "fresh", False))
+
+
+def aggregates_of(method: Method, cell: Cell) -> tuple[str, ...]:
+    """Returns the aggregates over a column that the method looks up in `Workshop.figures`."""
+    asked = getattr(method, "aggregates", None)
+    return () if asked is None else tuple(asked(cell))
 
 
 def reads_division(method: Method | None) -> bool:

@@ -45,9 +45,16 @@ class _Coded:
         sql = f"CASE WHEN ({number.sql}) IS NOT NULL THEN {choose}({number.sql}, {limit.sql}) END"
         return Cell(sql, number.stored)
 
-    def _percentile(self, number: Cell, shop: Workshop) -> Cell:
+    def aggregates(self, cell: Cell) -> tuple[str, ...]:
+        """Returns the percentile that must be known before; none if the limit is a number."""
+        return () if isinstance(self.limit, Decimal) else (self._aggregate(as_number(cell)),)
+
+    def _aggregate(self, number: Cell) -> str:
         share = Decimal(str(self.limit)[1:]) / 100
-        found = shop.figure(number, f"quantile_disc({{x}}, {share})")
+        return f"quantile_disc(({number.sql}), {share})"
+
+    def _percentile(self, number: Cell, shop: Workshop) -> Cell:
+        found = shop.figures[self._aggregate(number)]
         if found is None:
             raise InputError(
                 _NOTHING.format(name=shop.column, asked=self.limit),

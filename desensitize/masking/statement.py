@@ -14,8 +14,9 @@ What only one column of the source needs is pruned by the engine everywhere else
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import duckdb
 from duckdb import func
@@ -28,6 +29,7 @@ from desensitize.masking.base import (
     Method,
     Secrets,
     Workshop,
+    aggregates_of,
 )
 from desensitize.masking.read_column import doubt, may_be_unclear, present, read_column
 from desensitize.masking.visible import Keep
@@ -36,6 +38,10 @@ from desensitize.row_order import place as place_of
 from desensitize.sources import Table
 from protos.faults import InputError
 from protos.language import Text
+
+_COLUMNS: Final = 32
+_HELD: Final = 16_000_000
+"""Columns, and values of them, that are held at a time to find percentiles."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def prepare(
     """
     matched = match_columns(table, policy)
     layers, cells = _source(table)
-    shop = Workshop(secrets, cells, lambda aggregate: _measured(table, aggregate, layers.sql, shop))
+    shop = Workshop(secrets, cells)
     shop.occasion = occasion
     chosen = methods or {}
     steps = [chosen.get(c.name, c.methods) for c in policy.published]
@@ -118,6 +124,11 @@ def prepare(
     current = [Cell(f"c{i}", cell.stored) for i, cell in enumerate(read)]
     for depth in range(max((len(each) for each in steps), default=0)):
         made: dict[int, Cell] = {}
+        asked = [
+            aggregate for place, own in enumerate(steps) if depth < len(own)
+            for aggregate in aggregates_of(own[depth], current[place])
+        ]  # fmt: skip
+        shop.figures |= _measured(table, asked, layers.sql, shop)
         for place, column in enumerate(policy.published):
             if depth < len(steps[place]) and not isinstance(steps[place][depth], Keep):
                 shop.column, shop.bounds = column.name, column.bounds
@@ -291,9 +302,24 @@ def _outermost(
     return f"SELECT {', '.join(outer)} FROM {below}{order}", tuple(counted)
 
 
-def _measured(table: Table, aggregate: str, below: str, shop: Workshop) -> object:
+def _measured(
+    table: Table, aggregates: Sequence[str], below: str, shop: Workshop
+) -> dict[str, object]:
+    """Returns figures of the rows below, by their aggregates: many columns in one reading.
+
+    The engine holds all values of those that it measures together, so many rows take several.
+    """
+    if not aggregates:
+        return {}
     tell(table.engine, shop)
-    return table.engine.sql(f"SELECT {aggregate} FROM {below}").fetchall()[0][0]
+    [[rows]] = table.engine.sql(f"SELECT count(*) FROM {table.sql}").fetchall()
+    found: dict[str, object] = {}
+    together = min(max(_HELD // max(rows, 1), 1), _COLUMNS)
+    for first in range(0, len(aggregates), together):
+        some = aggregates[first : first + together]
+        [figures] = table.engine.sql(f"SELECT {', '.join(some)} FROM {below}").fetchall()
+        found |= zip(some, figures, strict=True)
+    return found
 
 
 def tell(engine: duckdb.DuckDBPyConnection, shop: Workshop) -> None:

@@ -1,9 +1,10 @@
 """The forms in which people and programs write a day, and how the engine reads them.
 
-Years first (GB/T 7408.1-2023, ISO 8601-1), with points, slashes or 年月日; days first; names of
-months (RFC 5322, Java, Oracle); Minguo years; a spreadsheet's day numbers (ISO/IEC 29500-1,
-18.17.4.1); seconds and milliseconds since 1970. A time of day and a zone may follow and are left
-out: the day is the one that is written.
+Years first (GB/T 7408.1-2023, ISO 8601-1), with points, slashes or 年月日, also in Chinese numerals
+(GB/T 15835-2011: 二〇二四年三月五日; ○, 零 for 〇); days first; names of months (RFC 5322, Java,
+Oracle); Minguo years; a spreadsheet's day numbers (ISO/IEC 29500-1, 18.17.4.1); seconds and
+milliseconds since 1970. A time of day and a zone may follow and are left out: the day is the one
+that is written.
 
 What can be two days is none, and the release counts it: 03/07/1990 unless the policy says which
 comes first, a year of two digits up to 31 (beyond, it is of the 20th century: days to come are not
@@ -42,6 +43,13 @@ _ASCII: Final = "0123456789-/.: "
 _USUAL: Final = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _NUMBER: Final = r"[0-9]{5}(?:\.[0-9]*)?|(?:[0-9]{10}|[0-9]{12,13})(?:\.0*)?"
 _MINGUO: Final = rf"(?:中[华華])?民[国國] ?([0-9]{{1,3}}) ?年 ?{_MONTH} ?月 ?{_DAY} ?日?"
+_NUMERALS: Final = "〇○零一二三四五六七八九"
+_DIGITS: Final = "000123456789"
+_SPELT: Final = f"[{_NUMERALS}十廿卅元]"
+_CHINESE: Final = (
+    f"([0-9{_NUMERALS}]{{4}}) ?年 ?([0-9一二三四五六七八九十元]{{1,2}}) ?月"
+    "(?: ?([0-9一二三四五六七八九十廿卅]{1,3}) ?[日号]?)?"
+)
 
 FORMS: Final = (
     (rf"{_YEAR}(?:[-/.]| ?年 ?){_MONTH}(?:[-/.]| ?月 ?){_DAY} ?[日号]?", r"=\1-\2-\3"),
@@ -75,6 +83,8 @@ def day_of(text: str, *, day_first: bool | None = None) -> str:
         f"WHEN {number} BETWEEN 1e9 AND 1.9e9 THEN {_instant(number)} "
         f"WHEN {number} BETWEEN 3e11 AND 1.9e12 THEN {_instant(f'({number} / 1000)')} END "
         f"WHEN {_is(text, _MINGUO)} THEN {_minguo(text)} "
+        f"WHEN regexp_matches({text}, {literal(_SPELT)}) AND {_is(text, _CHINESE)} "
+        f"THEN {_spelt(text)} "
         # Without a mark before it, 'infinity' would be a day of the engine's own.
         f"ELSE try_strptime('=' || {_rewritten(text, day_first)}, "
         "['==%Y-%m-%d', '==%Y-%b-%d'])::DATE END)"
@@ -96,6 +106,20 @@ def _minguo(text: str) -> str:
     year = f"(TRY_CAST(regexp_extract({text}, {pattern}, 1) AS INTEGER) + 1911)::VARCHAR"
     rest = rf"regexp_replace({text}, {pattern}, '-\2-\3')"
     return f"try_strptime({year} || {rest}, '%Y-%m-%d')::DATE"
+
+
+def _spelt(text: str) -> str:
+    """Returns the day of a date in Chinese numerals; without a day it is the first of its month."""
+    pattern = literal(f"^{_CHINESE}$")
+    sql = rf"regexp_replace({text}, {pattern}, '\1-\2-\3')"
+    sql = f"translate({sql}, {literal(_NUMERALS)}, {literal(_DIGITS)})"
+    for pattern, made in (
+        ("元", "1"), ("廿", "2十"), ("卅", "3十"),
+        ("([0-9])十([0-9])", r"\1\2"), ("([0-9])十", r"\10"), ("十([0-9])", r"1\1"), ("十", "10"),
+        ("-$", "-1"),
+    ):  # fmt: skip
+        sql = f"regexp_replace({sql}, {literal(pattern)}, {literal(made)}, 'g')"
+    return f"TRY_CAST({sql} AS DATE)"
 
 
 def _rewritten(text: str, day_first: bool | None) -> str:  # noqa: FBT001 - handed on

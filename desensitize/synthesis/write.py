@@ -81,7 +81,7 @@ def _coded(
     beside = dict.fromkeys(each for n in rules.domains if (each := policy.columns[n].within))
     require_columns(table, beside)
     others = {name: Cell(f"b{place}", stored[name]) for place, name in enumerate(beside)}
-    shop = Workshop(TokenKeys(), others, _nothing)
+    shop = Workshop(TokenKeys(), others)
     domains = []
     for place, (name, rule) in enumerate(rules.domains.items()):
         shop.column, shop.bounds = name, policy.columns[name].bounds
@@ -91,10 +91,6 @@ def _coded(
         )
     subject = Cell(raw[rules.subject], stored[rules.subject]) if rules.subject else None
     return encode(table, domains, shop, subject, rules.max_rows_per_subject), domains
-
-
-def _nothing(aggregate: str) -> object:
-    raise RuntimeError(f"a domain has asked the data: {aggregate}")
 
 
 def _write(

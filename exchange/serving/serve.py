@@ -29,6 +29,7 @@ from exchange.serving.shelf import DatasetShelf
 from protos.cards import read_card
 from protos.identity import IdentityKey
 from protos.names import Role
+from protos.open_files import allow_files
 from protos.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class ExchangeProcess:
 
     def start(self) -> Addresses:
         """Opens the stores, starts both services, and writes ``ready.json``."""
+        allow_files()
         host = self._address.rpartition(":")[0]
         self._identity.open()
         self._desk.open()

@@ -14,18 +14,27 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
+from sqlalchemy import text as sql
 
 from catalog.harvest import entering
+from catalog.harvest.ending import end
 from catalog.harvest.fetching import Fetcher, FetchLimits, addresses_of
 from catalog.harvest.networks import may_call, read_network
+from catalog.harvest.sources import problems
 from catalog.interchange.dcat_reading import graph_of
+from catalog.registry.record import Department, Item
 from catalog.registry.registry import Registry
+from catalog.registry.tables import DataRow
 from protos.faults import InputError, PolicyError, UnavailableError
-from tests.catalog_world import POLICE, record
+from tests.catalog_world import HEALTH, LABOUR, POLICE, record
 from tests.harvest_world import Source, city, fetching, harvest, province, read, source
+
+HEARSAY = import_module("catalog.registry.migrations.versions.0009_jurisdictions").HEARSAY
 
 
 @pytest.fixture
@@ -328,6 +337,103 @@ def test_a_peer_takes_no_departments_code_before_it_comes(tmp_path: Path) -> Non
         # Of what the catalog itself has said, the first spelling stands, as ever.
         with pytest.raises(InputError, match="in this catalog"):
             registry.register([record("P/2", provider=squatted)])
+
+
+def test_a_city_speaks_for_nobody_elsewhere(tmp_path: Path) -> None:
+    """A peer in the name of the ministry, of the province or of another city: not taken."""
+    strangers = [
+        Department("11440000000000003C", "广东省公安厅", "440000"),
+        Department("11440300000000004D", "深圳市公安局", "440300"),
+        Department("11440111000000005E", "白云区公安分局", "440111"),
+    ]
+    liar = Department("114400000069401678", "广东省公安厅", "440100")  # the code is the province's
+    told = [record(f"E/{n}", provider=each) for n, each in enumerate([*strangers, liar])]
+    with (
+        city(tmp_path / "city", [*told, record("E/9", provider=POLICE)]) as (url, theirs),
+        province(tmp_path / "p") as registry,
+    ):
+        of_guangzhou = harvest(registry, f"{url}/catalog.ttl", place="440100")
+        assert read(registry, of_guangzhou)[0].new == 2  # its own, and a district of it
+        assert [
+            e.provider.place for e in sorted(registry.records(), key=lambda r: r.identifier)
+        ] == ["440111", "440100"]
+        with registry.database.read() as connection:
+            bad = problems(connection, "city")
+        assert ["speaks for 440100" in each.said.en for each in bad] == [True] * 3
+        # What was taken, and is given to somebody else's department later, stays as it was.
+        theirs.register([record("E/9", provider=strangers[0])])
+        assert read(registry, of_guangzhou)[0].changed == 0
+        assert registry.entry("city", "E/9").record.provider == POLICE
+
+
+def test_a_peer_takes_no_datum_before_its_department_comes(tmp_path: Path) -> None:
+    """Whoever is harvested first is no source of what a department of ours registers."""
+    squatting = Department("1144010000000EVIL", "邻市数据局", "440100")
+    mine = {"items": (Item("户籍地址", "string", grade=2, subject="自然人"),)}
+
+    def source_of(where: str, identifier: str) -> str:
+        return registry.entry(where, identifier).sources["户籍地址"]
+
+    with (
+        city(tmp_path / "city", [record("E/1", provider=squatting, **mine)]) as (url, theirs),
+        province(tmp_path / "p") as registry,
+    ):
+        from_city = harvest(registry, f"{url}/catalog.ttl")
+        read(registry, from_city)
+        assert source_of("city", "E/1") == squatting.name
+        registry.register([record("P/1", provider=POLICE, **mine)])
+        assert source_of("local", "P/1") == source_of("city", "E/1") == POLICE.name
+        [decided] = registry.conflicts()
+        assert (decided.state, decided.holder.name) == ("moved", squatting.name)
+        assert [step.what for step in decided.steps] == ["opened", "moved"]
+        # It says so again, in other words: nothing is opened again, nothing moves back.
+        theirs.register([record("E/1", provider=squatting, abstract="又及", **mine)])
+        assert read(registry, from_city)[0].changed == 1
+        assert source_of("local", "P/1") == source_of("city", "E/1") == POLICE.name
+        assert len(registry.conflicts()) == 1
+        # Against a claim of our own a harvested one is a conflict, as ever.
+        theirs.register([record("E/2", provider=HEALTH, **mine)])
+        read(registry, from_city)
+        [left] = registry.conflicts(state="open")
+        assert (left.holder.name, left.claimant.name) == (POLICE.name, HEALTH.name)
+        assert source_of("local", "P/1") == POLICE.name
+
+
+def test_hearsay_that_somebody_here_confirms_is_hearsay_no_longer(tmp_path: Path) -> None:
+    """By a decision, by the same department's own record, or by keeping what was harvested."""
+    mine = {"items": (Item("户籍地址", "string", grade=2, subject="自然人"),)}
+    ours = record("P/1", provider=POLICE, **mine)
+    for number, confirm in enumerate(("decided", "registered", "kept", "migrated")):
+        told = [record("E/1", provider=HEALTH, **mine)]
+        told += (
+            [record("E/2", provider=replace(LABOUR, place="440100"), **mine)]
+            if confirm == "decided"
+            else []
+        )
+        with (
+            city(tmp_path / f"city{number}", told) as (url, _),
+            province(tmp_path / f"p{number}") as registry,
+        ):
+            from_city = harvest(registry, f"{url}/catalog.ttl")
+            read(registry, from_city)
+            if confirm == "decided":
+                registry.resolve(1, "keep", who="省局", note="纪要")
+            elif confirm == "registered":
+                registry.register([record("H/1", provider=HEALTH, **mine)])
+            elif confirm == "kept":
+                end(registry, from_city, withdraw=False, by="", reason="")
+            else:  # a catalog of before: what was harvested alone, and nothing else, is hearsay
+                with registry.database.write() as (connection, _):
+                    connection.execute(update(DataRow).values(hearsay=0))
+                    connection.execute(sql(HEARSAY))
+            registry.register([ours])
+            moved = registry.entry("local", "P/1").sources["户籍地址"] == POLICE.name
+            assert moved == (confirm == "migrated"), confirm
+            with registry.database.write() as (connection, _):
+                connection.execute(sql(HEARSAY))
+                assert connection.execute(select(DataRow.hearsay)).scalars().all() == [
+                    int(confirm == "decided")  # of items alone a decision cannot be told
+                ]
 
 
 def test_the_resolver_knows_every_way_to_write_an_address() -> None:

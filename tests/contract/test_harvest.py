@@ -421,6 +421,7 @@ def test_the_end_of_a_harvest_may_withdraw_all(here: Registry, there: Source) ->
         Harvest("a", "https://a.test/", networks=("x",)),
         Harvest("a", "https://a.test/", most_withdrawn=101),
         Harvest("a", "https://a.test/", pause_ms=-1),
+        Harvest("a", "https://a.test/", place="广州"), Harvest("a", "https://a.test/", place=""),
     ],
 )  # fmt: skip
 def test_a_harvest_that_cannot_be_is_not_kept(here: Registry, wrong: Harvest) -> None:

@@ -157,7 +157,7 @@ def test_a_catalog_of_the_first_tables_is_upgraded_and_still_reads(
         patch.setattr(writing, "harvested", lambda _: set())  # nobody harvested then
         older.open()
         registry = Registry(older, key_file)
-        registry.register([record(), record("A/2", items=(citizen_item(),), opening=CLOSED)])
+        registry.register([record(), record("A/2", opening=CLOSED)])  # of data it knew less
         with older.read() as connection:
             assert not inspect(connection).has_table("publications")
         older.close()
@@ -424,7 +424,7 @@ def test_the_database_itself_refuses_a_second_source(registry: Registry) -> None
     dispute(registry)
     key = "440100|自然人|户籍地址"
     row = {"key": key, "subject": "自然人", "name": "户籍地址", "place": "440100",
-           "provider": HEALTH.code, "since": 0}  # fmt: skip
+           "provider": HEALTH.code, "since": 0, "hearsay": 0}  # fmt: skip
     with pytest.raises(IntegrityError), registry.database.write() as (connection, _):
         connection.execute(insert(DataRow), row)
     with pytest.raises(IntegrityError), registry.database.write() as (connection, _):

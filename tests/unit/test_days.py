@@ -23,13 +23,15 @@ READ = (
     "１９９０年３月７日", "07.03.1990", "7.3.1990 10:00", "March 7 1990", "March 7, 1990",
     "7 Mar 1990", "7-MAR-90", "7th March 1990", "Sept", "Wed, 07 Mar 1990 10:00:00 GMT",
     "Wed Mar 07 10:00:00 CST 1990", "90-3-7", "90年3月7日", "民国79年3月7日", "中華民國79年3月7日",
-    "32939", "32939.75", "636768000000",
+    "32939", "32939.75", "636768000000", "一九九〇年三月七日", "一九九○年 三月 七号",
+    "1990年三月7日",
 )  # fmt: skip
 UNREAD = (
     "1990-02-30", "1990-13-01", "31/04/1990", "1990111", "199003", "900307", "12/11/10",
     "05年3月7日", "07-MAR-09", "1990", "Mar 7", "1990-03-07 soon", "张三 1990-03-07",
     "202403071030", "00000", "1990-03-07-1", "12-11", "infinity", "epoch", "-32939",
-    "440106199003071238",
+    "440106199003071238", "一九九〇年三月三十二日", "一九九〇年十三月七日", "一九九〇", "三月七日",
+    "一千九百九十年三月七日", "一九九〇年三月初七",
 )  # fmt: skip
 EITHER = ("03/07/1990", "7-3-1990", "3/7/90", "03/07/1990 10:00 PM")
 
@@ -50,6 +52,10 @@ def test_each_form_says_its_day_whatever_comes_first() -> None:
             expected = None if written == "Sept" else DAY
             assert read(written, day_first=first) == expected, written
     assert read("Mar 1990") == read("1990年3月") == dt.date(1990, 3, 1)
+    assert read("二零一〇年元月") == dt.date(2010, 1, 1)
+    spelt = {"十": 10, "十一": 11, "二十": 20, "廿一": 21, "二十九": 29, "三十": 30, "卅一": 31}
+    for written, day in spelt.items():
+        assert read(f"二○○八年十二月{written}日") == dt.date(2008, 12, day)
     assert read("9999-12-31") == dt.date(9999, 12, 31)
     assert read("1709769600000") == read("1709769600") == dt.date(2024, 3, 7)
     # Midnight in Beijing, which is the day before in Greenwich.

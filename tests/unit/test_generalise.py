@@ -190,14 +190,15 @@ def test_leaves_are_those_of_the_file_not_of_the_table(tmp_path: Path) -> None:
         groups_of({"x": list("aq")}, policy)
 
 
-def test_too_large_a_lattice_is_refused() -> None:
+def test_too_large_a_lattice_is_refused_before_anything_is_read() -> None:
     names = [f"q{i}" for i in range(8)]
     levels = json.dumps(["value", *(f"first{n}" for n in range(9, 0, -1)), "*"])
-    groups = groups_of(
-        {name: ["a", "b"] for name in names}, policy_of(dict.fromkeys(names, levels))
-    )
+    policy = policy_of(dict.fromkeys(names, levels))
     with pytest.raises(InputError, match="214,358,881 combinations"):
-        search(groups, Models(k=2))
+        groups_of({name: ["a", "b"] for name in names}, policy)
+    many = policy_of({f"q{i}": levels for i in range(300)})
+    with pytest.raises(InputError, match=r"10\^312 combinations"):
+        groups_of({f"q{i}": ["a", "b"] for i in range(300)}, many)
 
 
 def test_an_empty_table_has_a_release(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -300,3 +301,18 @@ def test_an_empty_table_costs_nothing() -> None:
     )
     found = desensitize.alternatives(pa.table({"x": pa.array([], pa.string())}), policy)
     assert [each.loss for each in found] == [0.0] * len(KS)
+
+
+def test_of_hundreds_of_quasi_identifiers_those_stay_that_can_be_searched() -> None:
+    days = [f"20{10 + i}-01-{i + 1:02d}" for i in range(20)]
+    wide = {"金额": [str(1000 + 37 * i) for i in range(40)]}
+    wide |= {f"就诊日期{n}": days * 2 for n in range(30)}
+    text = proposal(desensitize.scan(pa.table(wide)))
+    policy = parse_policy(text)
+    levels = [len(c.hierarchy.levels) for c in policy.published if c.hierarchy is not None]
+    assert levels
+    assert math.prod(levels) <= 100_000 < math.prod([*levels, 5])
+    assert text.count("one quasi-identifier too many") == 30 - len(levels)
+    dropped = policy.columns["就诊日期29"]
+    assert dropped.role == "quasi"
+    assert dropped.methods == (Drop(),)

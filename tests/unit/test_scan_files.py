@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 import desensitize
 from desensitize.engines.scan_child import ScanTask, run
 from desensitize.engines.snapshot import LoadLimits
+from desensitize.engines.workbook import read_workbook
 from desensitize.scanning.findings import ScanReport
 from protos.faults import InputError, UnavailableError
 from tests.chinese_tables import Maker
@@ -181,6 +184,21 @@ def test_a_workbook(scanned: Scan, workbook: Path) -> None:
     assert report.columns[4].values == 0, "a formula that was never computed has no value"
     assert "其他" in report.notes[0].en
     assert "one whose result it does not keep reads as empty" in report.notes[1].en
+
+
+def test_a_workbook_that_counts_days_from_1904(scanned: Scan, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["就诊日期"])
+    sheet.append([dt.date(2024, 3, 7)])
+    book.save(tmp_path / "mac.xlsx")
+    assert zipfile.ZipFile(tmp_path / "mac.xlsx").read("xl/workbook.xml").count(b"date1904")
+    _, table, [note] = read_workbook(tmp_path / "mac.xlsx", "mac.xlsx", "")
+    assert table.column(0).to_pylist() == ["2024-03-07"]
+    assert "from 1904" in note.en
+    assert note in scanned(tmp_path / "mac.xlsx").notes
 
 
 def test_a_table_without_a_line_of_names_is_said_to_be_one(scanned: Scan) -> None:
