@@ -26,6 +26,8 @@ ENGINE: Final[dict[str, Setting]] = {
     "preserve_insertion_order": False,
 }
 _OBJECT: Final = "veil_scanned"
+MOST_COLUMNS: Final = 5000
+"""Each has patterns of its own in the engine: twice as many do not fit a gigabyte with one row."""
 _DEEPEST: Final = 10
 """To write a value as text takes the engine twice as long for each level: 60 would never end."""
 _NAME: Final = re.compile("\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'")  # of a field, or a value of an ENUM
@@ -123,9 +125,11 @@ def columns_of(
         names: What to call the columns, if not what they are called in the engine.
 
     Raises:
-        InputError: A column's values are nested very deep.
+        InputError: There are too many of them, or one's values are nested very deep.
     """
+    check_width(len(names or ()))
     found = engine.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()  # noqa: S608 - own expression
+    check_width(len(found))
     shown = names or [str(row[0]) for row in found]
     for name, row in zip(shown, found, strict=True):
         if _nesting(str(row[1])) > _DEEPEST:
@@ -141,6 +145,26 @@ def columns_of(
         _column(name, quoted(str(row[0])), str(row[1]))
         for name, row in zip(shown, found, strict=True)
     )
+
+
+def check_width(columns: int) -> None:
+    """Refuses a table with more columns than the engine can work on.
+
+    Raises:
+        InputError: There are more than `MOST_COLUMNS`.
+    """
+    if columns > MOST_COLUMNS:
+        raise InputError(
+            Text(
+                f"{columns:,} columns are more than the {MOST_COLUMNS:,} that can be looked at",
+                f"共 {columns:,} 列，超过可处理的 {MOST_COLUMNS:,} 列",
+            ),
+            remedy=Text(
+                "divide the table, or write repeated columns as rows",
+                "请拆分表格，或将重复的列改写为行",
+            ),
+            code="source.wide",
+        )
 
 
 def _nesting(stored: str) -> int:
@@ -184,6 +208,7 @@ def distinct_names(names: Sequence[str]) -> tuple[list[str], tuple[Text, ...]]:
     result: list[str] = []
     notes: list[Text] = []
     taken = Counter(names)
+    given: set[str] = set()
     for number, name in enumerate(names, 1):
         shown = name if name.strip() else ""
         if not shown:
@@ -198,8 +223,9 @@ def distinct_names(names: Sequence[str]) -> tuple[list[str], tuple[Text, ...]]:
                     f"列名“{name}”出现 {taken[name]} 次，第 {number} 列显示为“{shown}”",
                 )
             )
-        while shown in result:
+        while shown in given:
             shown += "'"
+        given.add(shown)
         result.append(shown)
     return result, tuple(notes)
 

@@ -279,3 +279,17 @@ def test_values_within_values_are_scanned() -> None:
     assert found.rows == 1
     categories = pa.array(["((,])'" * 20, '"(']).dictionary_encode()
     assert desensitize.scan(pa.table({"x": categories})).rows == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "table"])
+def test_columns_without_end_are_an_error_and_not_a_day_s_work(tmp_path: Path, kind: str) -> None:
+    width, source = 100_000 if kind == "csv" else 6000, tmp_path / f"wide.{kind}"
+    table = pa.table([pa.array(["x"])] * 6000, names=[f"c{n}" for n in range(6000)])
+    if kind == "csv":
+        line = ",".join(f"c{n}" for n in range(width))
+        source.write_text(f"{line}\n{line}\n", "utf-8")
+    elif kind == "parquet":
+        pq.write_table(table, source)
+    with pytest.raises(InputError, match=f"{width:,} columns") as raised:
+        desensitize.scan(table if kind == "table" else source)
+    assert raised.value.code == "source.wide"
