@@ -172,8 +172,8 @@ def _in_its_place(harvest: Harvest, one: _Found) -> _Found:
         f"provider：{provider.name}属 {foreign}，而 {harvest.name} 仅代表 {harvest.place}",
     )
     remedy = Text(
-        "harvest the catalog of that place, or add this harvest again with a larger --place",
-        "请采集该区划的目录，或以更大的 --place 重新登记此采集",
+        "harvest the catalog of that place under a name of its own",
+        "请以另一名称采集该区划的目录",
     )
     return replace(one, record=None, problem=told(said, remedy), key=(None, None))
 
