@@ -18,9 +18,11 @@ from protos.faults import LimitError, VeilError
 from protos.form_words import misfit
 
 MEDIA_TYPE: Final = "application/problem+json"
-_ITS_SCHEMA: Final = {
-    "$ref": "#/components/schemas/Problem"
-}  # CKAN's actions have errors of theirs
+_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_ERRORS: Final = {
+    "4XX": {"description": "Client Error", "content": _CONTENT},
+    "5XX": {"description": "Server Error", "content": _CONTENT},
+}
 STATUS: Final[dict[str, int]] = {
     "missing": 404, "conflict": 409, "login": 401, "limit": 429, "input": 400, "sql": 400,
     "policy": 403, "budget": 403, "trust": 403, "unavailable": 503,
@@ -78,13 +80,13 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is not None:
             return app.openapi_schema
         schema = written()
+        its_words = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema["components"]["schemas"]["Problem"] = its_words
         for operations in schema["paths"].values():
             for operation in operations.values():
                 operation["responses"].pop("422", None)  # one of 4XX
-                for status in ("4XX", "5XX"):
-                    told = operation["responses"][status]
-                    if told["content"]["application/json"]["schema"] == _ITS_SCHEMA:
-                        told["content"] = {MEDIA_TYPE: told["content"].pop("application/json")}
+                # CKAN's actions have errors of theirs.
+                operation["responses"] = _ERRORS | operation["responses"]
         for unused in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(unused, None)
         return schema
