@@ -287,5 +287,5 @@ def workflows(directory: Path) -> Iterator[World]:
             served, registry=registry, cases=Cases(registry, served.office, WORKFLOWS),
             authenticators=(lambda request: PEOPLE.get(request.headers.get("x-as", "")),),
         )  # fmt: skip
-        client = client_of(create_app(found))
-        yield World(client, found, clock, keys, node, IdentityKey.generate())
+        with client_of(create_app(found)) as client:
+            yield World(client, found, clock, keys, node, IdentityKey.generate())

@@ -56,7 +56,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with served(tmp_path_factory.mktemp("c") / "c", public=True) as (_, found):
         found.registry.register([record("visits", "就诊记录")])
         app = create_app(replace(found, office=OpenOffice(office.office, files)))
-        yield World(client_of(app), office, registration, authorised, circulation, revoked)
+        with client_of(app) as client:
+            yield World(client, office, registration, authorised, circulation, revoked)
 
 
 def page(world: World, path: str) -> str:

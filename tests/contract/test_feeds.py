@@ -39,7 +39,8 @@ def world(tmp_path: Path) -> Iterator[tuple[TestClient, Services]]:
                 found.registry.database, found.registry._key_file, clock=lambda at=when: at
             ).register([each])
         save(found.registry.database, "住房 & more", Query("住房"), now)
-        yield client_of(create_app(found)), found
+        with client_of(create_app(found)) as client:
+            yield client, found
 
 
 def entries(client: TestClient, path: str, **params: str) -> list[str]:

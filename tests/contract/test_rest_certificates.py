@@ -58,7 +58,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
 def client(office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with served(tmp_path_factory.mktemp("c") / "c", people=PEOPLE) as (_, services):
         opened = OpenOffice(office.office, OfficeFiles(office.directory / "o"))
-        yield client_of(create_app(replace(services, office=opened)))
+        with client_of(create_app(replace(services, office=opened))) as client:
+            yield client
 
 
 def circulation(client: TestClient) -> str:
