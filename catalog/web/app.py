@@ -28,6 +28,7 @@ from catalog.rest import (
     revoking,
 )
 from catalog.web import problems
+from catalog.web.bodies import BodyLimit
 from catalog.web.compressing import Compressed
 from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
@@ -73,7 +74,6 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
-        max_body_size=_MOST_BYTES,
         redirect_slashes=False,  # it would lead to whatever host the request names
     )
     app.state.services = services
@@ -83,6 +83,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Compressed)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
+    app.add_middleware(BodyLimit, most=_MOST_BYTES)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
     # As they were declared: `include_router` would analyse all of them once more, at the first

@@ -103,6 +103,19 @@ def problem_of(error: VeilError) -> Problem:
     )  # fmt: skip
 
 
+def problem_of_status(status: int, detail: str = "") -> Problem:
+    """Returns what HTTP itself refuses; `detail` is said of what has no words here."""
+    title, zh = {
+        404: ("there is nothing at this address", "此地址不存在"),
+        405: ("this address does not take that method", "此地址不支持该请求方法"),
+        413: ("the request is too large", "请求内容过大"),
+    }.get(status, (detail, "请求未能完成"))
+    code = f"http.{status}"
+    return Problem(
+        type=f"urn:veil:problem:{code}", title=title, status=status, code=code, title_zh=zh
+    )
+
+
 def _whole(text: str) -> str:
     """A text that can be sent: what was typed may hold half of a character (a lone surrogate)."""
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -148,16 +161,7 @@ def _misfit(each: dict[str, Any]) -> dict[str, str]:
 def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    title, zh = {
-        404: ("there is nothing at this address", "此地址不存在"),
-        405: ("this address does not take that method", "此地址不支持该请求方法"),
-        413: ("the request is too large", "请求内容过大"),
-    }.get(error.status_code, (str(error.detail), "请求未能完成"))
-    code = f"http.{error.status_code}"
-    problem = Problem(
-        type=f"urn:veil:problem:{code}", title=title, status=error.status_code, code=code,
-        title_zh=zh,
-    )  # fmt: skip
+    problem = problem_of_status(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods(request))

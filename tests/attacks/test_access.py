@@ -24,6 +24,7 @@ from catalog.access.slowdown import FREE, Slowdown
 from catalog.access.slowdown import LONGEST_S as SLOWEST_S
 from catalog.access.vault import FILE, Vault, open_vault
 from catalog.web.callers import BROWSER, SESSION
+from catalog.web.headers import HEADERS
 from protos.faults import InputError, LimitError, PolicyError, TrustError
 from tests.access_world import HOST, PASSWORD, World, access_world, logged_in, login
 
@@ -664,10 +665,15 @@ def test_a_stranger_s_body_is_bounded(world: World) -> None:
             yield b"x" * 1024
 
     stranger = world.program()
+    refused = [stranger.post("/api/verify", content=b"x" * (9 << 20))]
     for path in ("/api/login", "/api/login/key", "/login"):
         form = {"Content-Type": "application/x-www-form-urlencoded"} if path == "/login" else {}
-        known = stranger.post(path, content=b"{" + b" " * 40_000)
-        assert known.status_code == 413
-        assert stranger.post(path, content=endless(), headers=form).status_code == 413
-    large = stranger.post("/api/verify", content=b"x" * (9 << 20))
-    assert large.status_code == 413
+        refused.append(stranger.post(path, content=b"{" + b" " * 40_000))
+        refused.append(stranger.post(path, content=endless(), headers=form))
+    refused.append(stranger.post("/api/nothing/there", content=b"x" * (9 << 20)))
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (413, "http.413")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    page = stranger.post("/login", content=b" " * 40_000, headers={"Accept": "text/html"})
+    assert (page.status_code, "请求内容过大" in page.text) == (413, True)
