@@ -226,7 +226,7 @@ def _case_page(
         doings=list(_doings(workflow, case, visit)),
         department=_department(visit, case.department),
         events=[
-            (kept, [] if step.asks else _told(step.fields, kept.said.fields))
+            (kept, [] if step.asks else _told((*step.fields, *step.adds), kept.said.fields))
             for kept in (cases.history(case) if inside else [])
             for step in [workflow.step(kept.said.step)]
         ],
