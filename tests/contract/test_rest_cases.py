@@ -221,6 +221,28 @@ def test_one_dataset_is_one_asset(world: World) -> None:
     assert world.call("steward", "POST", "assets", other).json()["code"] == "case.department"
 
 
+def test_a_change_of_the_clocks_counts_at_once(world: World) -> None:
+    """A file that was spoilt changes nothing, one that is gone gives the tables' days back."""
+    case = world.demand()
+    file = world.registry.directory / "clocks.toml"
+
+    def days() -> int:
+        shown = world.get("citizen", case)
+        return int(shown["deadline"] - shown["since"]) // 86_400
+
+    before = days()
+    try:
+        file.write_text("working_days = false\n[days.demands]\nsubmitted = 40\n", "utf-8")
+        assert days() == 40
+        file.write_text("[days.demands]\nsubmited = 1\n", "utf-8")
+        assert days() == 40
+        file.write_text("working_days = false\n[days.demands]\nsubmitted = 7\n", "utf-8")
+        assert days() == 7
+    finally:
+        file.unlink()
+    assert days() == before
+
+
 # ---- the market -------------------------------------------------------------------------------
 
 
