@@ -72,10 +72,9 @@ def download(
 
 def file_name(file: dict[str, Any]) -> str:
     """Returns the name that a file of a delivery gets here: nothing that leads elsewhere."""
-    from catalog.publishing.rules import release_name
+    from catalog.interchange.ckan import slug_of
 
-    name = release_name(file["source"], file["identifier"], unique=False)
-    return f"{name}-{int(file['version'])}.parquet"
+    return f"{slug_of(file['source'], file['identifier'])}-{int(file['version'])}.parquet"
 
 
 def fetch_file(made: Connection, file: dict[str, Any], path: Path) -> bool:

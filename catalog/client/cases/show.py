@@ -98,6 +98,11 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
                      indent=2, hang=4)  # fmt: skip
         if not workflow.step(said.step).asks:
             _said(workflow.step(said.step), said.fields)
+    if any(kept.said.fields.get("files") for kept in evidence.events):
+        order = evidence.asked.case.partition("/")[2]
+        terminal.say(Text(f"Download them: veil product order download {order} --out DIR",
+                          f"下载：veil product order download {order} --out DIR"),
+                     indent=5, hang=2)  # fmt: skip
     key = show_fingerprint(evidence.fingerprint)
     count = len(evidence.events)
     held = "1 event holds" if count == 1 else f"{count} events hold"
@@ -155,7 +160,7 @@ def _field(title: Text, value: object, indent: int = 2, most: int | None = _SHOW
 
 def _file(file: dict[str, Any]) -> Text:
     """A public file: of what, where, and which bytes."""
-    name, size = f"{file.get('source')}:{file.get('identifier')}", file.get("bytes")
+    name, size = f"{file.get('source')}:{file.get('identifier')}", f"{int(file['bytes']):,}"
     where = f"{file.get('path')} sha256:{file['sha256']}"
     return Text(f"{name} version {file.get('version')}, {size} bytes, {where}",
                 f"{name} 第 {file.get('version')} 版，{size} 字节，{where}")  # fmt: skip
