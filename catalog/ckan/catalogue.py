@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from catalog.access.principal import Principal
-from catalog.datastore.resources import Scope, dataset_id
+from catalog.datastore.resources import Scope
 from catalog.interchange.ckan import slug_of
+from catalog.publishing.names import dataset_id
 from catalog.registry.tables import DatasetRow, StateRow
 from catalog.registry.withdrawal import unknown
 from catalog.search.columns import Columns, Ints

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, select
 
 from catalog.ckan.catalogue import View
-from catalog.datastore.resources import SPACE
 from catalog.interchange.ckan import tag_of
+from catalog.publishing.names import SPACE
 from catalog.registry import vocabulary as v
 from catalog.registry.tables import DepartmentRow
 from catalog.registry.withdrawal import unknown

@@ -76,7 +76,7 @@ def cases(directory: CatalogDirectory = DEFAULT) -> None:
     terminal.done(Text(f"{count} events hold; {log.en}.", f"{count} 条记录核验通过；{log.zh}。"))
     if (directory / FILE).exists():
         terminal.say(
-            Text(f"{FILE} is well formed, states with days of its own: {own}. It counts from the "
-                 "server's next start.",
-                 f"{FILE} 格式正确，自定义期限 {own} 项，服务下次启动后生效。")
+            Text(f"{FILE} is well formed, states with days of its own: {own}. A running server "
+                 "reads it at once.",
+                 f"{FILE} 格式正确，自定义期限 {own} 项，运行中的服务立即采用。")
         )  # fmt: skip

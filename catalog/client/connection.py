@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpx2
@@ -48,6 +48,23 @@ class Connection:
             body: Sent as JSON.
         """
         return self._call(method, path, json=body)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Reads a file piece by piece; see `get`.
+
+        Args:
+            path: From the server's root; an address elsewhere is never asked.
+        """
+        if not path.startswith("/") or path.startswith("//"):
+            raise ValueError(f"{path!r} is no path")
+        try:
+            with self._http.stream("GET", path, headers=self._headers) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _error(answer)
+                yield from answer.iter_bytes()
+        except httpx2.HTTPError as error:
+            raise _unreachable(str(self._http.base_url), error) from error
 
     def _call(self, method: str, path: str, **more: Any) -> Any:  # noqa: ANN401
         try:

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
 from sqlalchemy import Connection, select
 
 from catalog.interchange.ckan import slug_of
 from catalog.publishing.listing import Publication, publications
+from catalog.publishing.names import dataset_id, publication_ids
 from catalog.registry.database import Database
 from catalog.registry.tables import DatasetRow, PublicationRow, StateRow
 from protos.faults import MissingError
 from protos.language import Text
 
-SPACE: Final = uuid.UUID("5e3b0f0c-8f43-5c1e-9d0a-6b1d2f6f9a54")
-"""Of the ids that Veil's catalogs give (RFC 9562, version 5)."""
 Scope = Literal["all", "open"]
 FRESH_S: Final = 0.5
 """How long it may take until somebody who has asked before learns of an end."""
@@ -60,18 +57,6 @@ class _Known:
     revision: int
     by_name: Mapping[str, Resource]
     by_dataset: Mapping[int, tuple[Resource, ...]]
-
-
-@lru_cache(maxsize=200_000)
-def dataset_id(source: str, identifier: str) -> str:
-    """Returns the id of a dataset."""
-    return str(uuid.uuid5(SPACE, f"{source}\n{identifier}"))
-
-
-@lru_cache(maxsize=50_000)
-def _ids(source: str, identifier: str, number: int) -> tuple[str, str]:
-    base = f"{source}\n{identifier}\n{number}"
-    return str(uuid.uuid5(SPACE, base)), str(uuid.uuid5(SPACE, f"{base}\nfile"))
 
 
 class Resources:
@@ -144,7 +129,7 @@ def _load(connection: Connection, revision: int) -> _Known:
         known = datasets.get((each.source, each.identifier))
         if each.state != "published" or known is None:
             continue
-        rows, file = _ids(each.source, each.identifier, each.number)
+        rows, file = publication_ids(each.source, each.identifier, each.number)
         name, whole = (
             slug_of(each.source, each.identifier),
             dataset_id(each.source, each.identifier),

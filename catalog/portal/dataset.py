@@ -75,6 +75,8 @@ def dataset(visit: Reading, source: str, identifier: str) -> Response:
                  for version in entry.versions},
         publications=list(reversed(public)),
         preview=preview,
+        own_authority=visit.own_authority,
+        english={item.name: item.name_en for item in entry.record.items},
         registration=registration_of(visit.services, _names(entry)),
         schema=described(
             visit.services.site.address(visit.request), visit.language, entry, resources

@@ -70,11 +70,7 @@ def about(visit: Looking) -> Response:
 @router.get(PREFIX + "/developers")
 def developers(visit: Looking) -> Response:
     """Shows the doors for programs."""
-    site = visit.services.site
-    origin = site.address(visit.request)
-    # An exchange serves under its own authority, which no program knows; a site with an address of
-    # its own stands behind a proxy, whose certificate programs know.
-    own = not visit.services.public and not site.url and origin.startswith("https:")
+    origin, own = visit.services.site.address(visit.request), visit.own_authority
     curl = "curl --cacert ca.crt" if own else "curl"
     return visit.page("developers", doors=list(_doors(origin, curl, visit)), own_authority=own)
 

@@ -50,6 +50,17 @@ class Visit:
         """The catalog's day, UTC."""
         return dt.datetime.fromtimestamp(self.services.registry.now(), dt.UTC).date()
 
+    @property
+    def own_authority(self) -> bool:
+        """Whether programs have to be told the authority of this server's certificate.
+
+        An exchange serves under its own, which no program knows; a site with an address of its own
+        stands behind a proxy, whose certificate programs know.
+        """
+        site = self.services.site
+        https = site.address(self.request).startswith("https:")
+        return not self.services.public and not site.url and https
+
     def page(self, template: str, *, status: int = 200, **facts: Any) -> Response:  # noqa: ANN401 - what the template shows
         """Renders a page; see `rendering.page`."""
         made = rendering.page(

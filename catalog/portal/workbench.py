@@ -16,11 +16,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from catalog.portal.commands import command, signs
 from catalog.portal.figures import department_titles
 from catalog.portal.languages import PREFIX
 from catalog.portal.links import link
 from catalog.portal.visit import Visit, visiting
+from catalog.show.step_commands import command, signs
 from catalog.web.origin import form_token, our_form
 from catalog.web.problems import STATUS
 from catalog.workflows import taking, views
@@ -117,7 +117,7 @@ def _some(visit: Visit, kinds: Iterable[Workflow], wanted: Filter) -> list[Some]
 
 def _doings(workflow: Workflow, case: Case, visit: Visit) -> Iterator[Doing]:
     for step in views.possible(visit.services.cases, workflow, case, visit.caller):
-        yield Doing(step, command(workflow, step, case.id))
+        yield Doing(step, command(workflow, step, case.id) if signs(step) else "")
 
 
 def _pages(workflow: Workflow) -> None:
@@ -226,7 +226,7 @@ def _case_page(
         doings=list(_doings(workflow, case, visit)),
         department=_department(visit, case.department),
         events=[
-            (kept, [] if step.asks else _told(step.fields, kept.said.fields))
+            (kept, [] if step.asks else _told((*step.fields, *step.adds), kept.said.fields))
             for kept in (cases.history(case) if inside else [])
             for step in [workflow.step(kept.said.step)]
         ],
@@ -255,7 +255,7 @@ def _new_page(
         status=200 if problem is None else STATUS.get(problem.kind, 500),
         workflow=workflow,
         step=workflow.first,
-        command=command(workflow, workflow.first, typed=typed),
+        command=command(workflow, workflow.first, typed=typed) if signs(workflow.first) else "",
         typed=typed,
         problem=problem,
         lists=_LISTS,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from catalog.province.departments import Office, offices
@@ -69,6 +71,8 @@ def province(datasets: int = DATASETS, seed: int = 1) -> Iterator[Record]:
         if count
     }
     for number, (office, count) in enumerate(zip(all_offices, wanted, strict=True)):
+        if not count:
+            continue
         order = sorted(
             _topics(office), key=lambda t: draws.below(1 << 60, number, t[0].name, t[1].name)
         )
@@ -106,15 +110,17 @@ def _shares(draws: Draws, all_offices: list[Office], datasets: int) -> list[int]
             remedy=Text("choose a number between them", "请在此范围内选择"),
             code="sample.size",
         )
+
     # Each department registers one dataset a turn, a province's five turns while a county's takes
     # one; the earliest are taken. So a small sample has datasets from everywhere, too.
-    turns = [
-        ((number + draws.below(1000, "turn", place, number) / 1000) / _SHARE[office.level], place)
-        for place, office in enumerate(all_offices)
-        for number in range(most[place])
-    ]
+    def turns(place: int, office: Office) -> Iterator[tuple[float, int]]:
+        for number in range(most[place]):
+            drawn = draws.below(1000, "turn", place, number) / 1000
+            yield (number + drawn) / _SHARE[office.level], place
+
     counts = [0] * len(most)
-    for _, place in sorted(turns)[:datasets]:
+    earliest = heapq.merge(*(turns(place, office) for place, office in enumerate(all_offices)))
+    for _, place in islice(earliest, datasets):  # nothing is drawn for turns that do not come
         counts[place] += 1
     return counts
 

@@ -43,17 +43,18 @@ def _state(signer: Signer, now: int) -> Text:
 
 
 def show_publications(found: Sequence[Publication]) -> None:
-    """Prints publications."""
-    columns = (Text("Code", "代码"), Text("Version", "版本"), Text("Name", "名称"),
-               Text("Kind", "性质"), Text("Rows", "行数"), Text("Bytes", "字节"),
-               Text("Since", "发布日期"), Text("State", "状态"))  # fmt: skip
-    rows = [
-        (each.identifier, each.number, each.name, KINDS.title(each.kind), f"{each.rows:,}",
-         f"{each.bytes:,}", _day(each.published_at), _ended(each))
-        for each in found
-    ]  # fmt: skip
-    styles = ["" if each.state == "published" else terminal.SOFT for each in found]
-    terminal.table([str(column) for column in columns], rows, right=(1, 4, 5), styles=styles)
+    """Prints publications; not as a table, in which codes would be torn into pieces."""
+    for each in found:
+        gone = "" if each.state == "published" else terminal.SOFT
+        terminal.say(f"{each.name}  {each.source}:{each.identifier}", style=gone or "bold", hang=2)
+        kind, since = KINDS.title(each.kind), _day(each.published_at)
+        facts = Text(
+            f"version {each.number} · {kind.en} · {each.rows:,} rows · {each.bytes:,} bytes · "
+            f"since {since} · {_ended(each)}",
+            f"版本 {each.number} · {kind.zh} · {each.rows:,} 行 · {each.bytes:,} 字节 · "
+            f"发布于 {since} · {_ended(each)}",
+        )
+        terminal.say(facts, indent=2, hang=2, style=gone)
 
 
 def show_refusal(refused: PublicationRefusedError) -> None:

@@ -49,6 +49,7 @@ class Neighbour:
         name: The other's name; empty if it is not registered here.
         outward: Whether it is this record that names the other.
         open: Whether the other is registered and open to the public.
+        name_en: The other's English name; may be empty.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Neighbour:
     name: str
     outward: bool
     open: bool
+    name_en: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,18 +148,19 @@ def _neighbours(connection: Connection, dataset: int, record: Record) -> list[Ne
     found = []
     for relation in record.relations:
         other = connection.execute(
-            select(DatasetRow.name, DatasetRow.opening, DatasetRow.state).where(
+            select(DatasetRow.name, DatasetRow.name_en, DatasetRow.opening, DatasetRow.state).where(
                 DatasetRow.source == relation.source, DatasetRow.identifier == relation.identifier
             )
         ).first()
         found.append(Neighbour(
             relation.kind, relation.source, relation.identifier, other.name if other else "",
             outward=True, open=other is not None and _is_open(other.state, other.opening),
+            name_en=other.name_en if other else "",
         ))  # fmt: skip
     rows = connection.execute(
         select(
             RelationRow.kind, DatasetRow.source, DatasetRow.identifier, DatasetRow.name,
-            DatasetRow.opening, DatasetRow.state,
+            DatasetRow.name_en, DatasetRow.opening, DatasetRow.state,
         )
         .join(DatasetRow, DatasetRow.id == RelationRow.dataset)
         .where(
@@ -170,7 +173,7 @@ def _neighbours(connection: Connection, dataset: int, record: Record) -> list[Ne
     return found + [
         Neighbour(
             r.kind, r.source, r.identifier, r.name,
-            outward=False, open=_is_open(r.state, r.opening),
+            outward=False, open=_is_open(r.state, r.opening), name_en=r.name_en,
         )
         for r in rows
     ]  # fmt: skip

@@ -21,7 +21,8 @@ from catalog.registry.registry import Registry
 from catalog.transparency.log import SALT_BYTES
 from catalog.workflows import taking
 from catalog.workflows.case import Case, Kept, find_case, history
-from catalog.workflows.clocks import Clocks, read_clocks
+from catalog.workflows.clock_file import ClockFile
+from catalog.workflows.clocks import Clocks
 from catalog.workflows.events import GENESIS, Event, document_digest
 from catalog.workflows.fields import Field, read_fields
 from catalog.workflows.lookups import in_force
@@ -73,9 +74,14 @@ class Cases:
     ) -> None:
         self.registry = registry
         self.office = office
-        self.clocks: Clocks = read_clocks(registry.directory, workflows)
+        self._clocks = ClockFile(registry.directory, workflows)
         self.stepped: Callable[[], None] = lambda: None
         """Called behind every step, for whoever serves what it leads to."""
+
+    @property
+    def clocks(self) -> Clocks:
+        """How long states may last, as the catalog's file says it now."""
+        return self._clocks.now()
 
     @property
     def book(self) -> CertificateReader | None:

@@ -18,11 +18,13 @@ from catalog.registry.unseen import unseen
 from protos.faults import InputError
 from protos.language import Text
 
-Form = Literal["line", "text", "day", "number", "code", "names", "datasets", "statements", "tokens"]
+Form = Literal[
+    "line", "text", "day", "number", "code", "names", "datasets", "statements", "tokens", "files"
+]
 """``line``: one line of words. ``text``: several. ``day``: an ISO date. ``number``: a count.
 ``code``: letters, digits and ``._:/-``. ``names``: several lines. ``datasets``: source and
 identifier of each. ``statements``: SQL and the analyst's signed request of each. ``tokens``: signed
-documents."""
+documents. ``files``: public files as `public_files` says them; the catalog's own word only."""
 
 LONGEST: Final[dict[Form, int]] = {"line": 200, "text": 5000, "code": 128}
 MOST: Final[dict[Form, int]] = {"names": 500, "datasets": 50, "statements": 20, "tokens": 20}

@@ -12,6 +12,7 @@ from catalog.certificates.records import Record
 from catalog.interchange.declared import SOURCE as NODES
 from catalog.workflows.case import find_case, history
 from catalog.workflows.lookups import in_force, of_owner, registered
+from catalog.workflows.public_files import public_files
 from catalog.workflows.situation import Change, Situation, refused
 from catalog.workflows.statements import declared
 from protos.faults import InputError
@@ -87,19 +88,27 @@ def accepted(at: Situation) -> Change:
 
 
 def delivered(at: Situation) -> Change:
-    """Checks that a circulation certificate proves the delivery, and has proved no other.
+    """Names the public files that are delivered, or checks the certificate of what left.
 
     All certificates are public, so one that anybody may find proves nothing by itself: the result
-    left after it was ordered, and of the data that the product says it is made of.
+    left after it was ordered, of the data that the product says it is made of, and has proved no
+    other delivery. Without a certificate, all that the product is made of is public files.
     """
+    made_of = _made_of(at.connection, at.asked().fields["product"])
+    files, without = public_files(at.connection, made_of)
+    more = {"files": files} if files else {}
+    if "circulation" not in at.said:
+        if without or not files:
+            raise _unproven(without)
+        return Change(more=more)
     record = circulation(at, at.said["circulation"])
     if record.issued_at < at.opened().opened_at:
         raise _other(Text("is older than the order", "早于本订单"))
     held = {(NODES, each) for each in declared(at.connection, record.dataset)}
-    if held and not held & _made_of(at.connection, at.asked().fields["product"]):
+    if held and not held & {(each["source"], each["identifier"]) for each in made_of}:
         raise _other(Text("is about data that the product does not name",
                           "所涉数据不在该产品所用数据资源之内"))  # fmt: skip
-    return Change(once=record.urn)
+    return Change(once=record.urn, more=more)
 
 
 def circulation(at: Situation, identifier: str) -> Record:
@@ -125,12 +134,24 @@ def licensed(connection: Connection, owner: str, today: dt.date) -> bool:
     return in_force(connection, "licences", "licensed", owner, today)
 
 
-def _made_of(connection: Connection, product: str) -> set[tuple[str, str]]:
+def _made_of(connection: Connection, product: str) -> list[dict[str, str]]:
     case = find_case(connection, "products", product)
     if case is None:
-        return set()
-    said = history(connection, case.id)[case.asked - 1].said.fields
-    return {(each["source"], each["identifier"]) for each in said["datasets"]}
+        return []
+    asked = history(connection, case.id)[case.asked - 1].said
+    datasets: list[dict[str, str]] = asked.fields["datasets"]
+    return datasets
+
+
+def _unproven(without: list[str]) -> InputError:
+    named = without[0] if without else ""
+    return refused(
+        "circulation_missing",
+        Text(f"{named} has no public file, so a circulation certificate has to prove the delivery",
+             f"{named} 没有公开文件，须以流通证书证明交付"),
+        Text("give its id (--circulation), or deliver when all data of the product is public",
+             "请给出流通证书编号（--circulation），或待产品所用数据全部公开后再交付"),
+    )  # fmt: skip
 
 
 def _other(why: Text) -> InputError:

@@ -63,6 +63,7 @@ class Step:
         action: Of the permission matrix.
         by: Who takes it.
         fields: What is said with it.
+        adds: What the catalog's rule says with it, to be shown beside these.
         asks: Whether its fields are what the case asks for: officers decide on the last such event.
         office: The office whose own key signs it; None if the login is enough. The reasons stand in
             the signed decision, so such a step has no fields.
@@ -79,6 +80,7 @@ class Step:
     action: Action
     by: Party
     fields: tuple[Field, ...] = ()
+    adds: tuple[Field, ...] = ()
     asks: bool = False
     office: Office | None = None
     verdict: Verdict | None = None

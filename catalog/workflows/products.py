@@ -86,11 +86,14 @@ ORDERS: Final = Workflow(
              "counterpart", apart=("place",)),
         Step("refuse", Text("refuse", "拒绝"), ("placed", "accepted"), "refused", "order.deliver",
              "counterpart", (_REASONS,)),
-        # What leaves the exchange has a circulation certificate, whoever brings it.
+        # What leaves the exchange has a circulation certificate, whoever brings it; files that are
+        # public anyway are named with their digests, and nobody has to say more.
         Step("deliver", Text("deliver", "交付"), ("accepted",), "delivered", "order.deliver",
              "counterpart",
-             (Field("circulation", "code", Text("id of the circulation certificate",
-                                                "流通证书编号")),),
+             (Field("circulation", "code",
+                    Text("id of the circulation certificate; none where all data is public files",
+                         "流通证书编号；所用数据均为公开文件时不填"), required=False),),
+             adds=(Field("files", "files", Text("files to download", "可下载的文件")),),
              apart=("place",)),
     ),
 )  # fmt: skip

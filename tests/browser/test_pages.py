@@ -147,6 +147,8 @@ def check(browser: Browser, addresses: list[str], width: int) -> None:
         assert found == [], (path, width)
         wide = browser.run("document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} wide"
+        nav = "document.querySelector('.main-nav')"
+        assert browser.run(f"{nav}.scrollWidth <= {nav}.clientWidth"), f"{path}: menu is cut"
 
 
 def test_search_works_as_one_types_and_keeps_its_address(site: Served, browser: Browser) -> None:

@@ -224,6 +224,9 @@ def test_a_dataset_s_page_shows_all_of_its_record(client: TestClient) -> None:
     assert "Source of" in other, "lineage is shown both ways"
     assert '<span lang="zh-CN">住房租赁备案</span>' in other, "Chinese is said to be Chinese"
     assert "Open on conditions" in other
+    english = client.get("/en/dataset/local/A/1", headers=HTML).text
+    assert 'org_name <small class="soft" lang="zh-CN">机构名称</small>' in english
+    assert ">Hospitals</a> <code>A/1</code>" in other, "a neighbour's English name, too"
     assert "经审核同意" in other
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from catalog.certificates.decisions import read_decision_file
@@ -12,10 +14,12 @@ from catalog.certificates.grants import sign_request
 from catalog.certificates.kinds import Registration
 from catalog.certificates.office import Application
 from catalog.workflows.all import WORKFLOWS
+from catalog.workflows.events import unverified_event
 from catalog.workflows.verifying import verify_all
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH, POLICE
 from tests.certificate_world import ALICE, ExactJob
+from tests.datastore_world import make_public
 from tests.workflow_world import SQL, World, workflows
 
 
@@ -217,6 +221,28 @@ def test_one_dataset_is_one_asset(world: World) -> None:
     assert world.call("steward", "POST", "assets", other).json()["code"] == "case.department"
 
 
+def test_a_change_of_the_clocks_counts_at_once(world: World) -> None:
+    """A file that was spoilt changes nothing, one that is gone gives the tables' days back."""
+    case = world.demand()
+    file = world.registry.directory / "clocks.toml"
+
+    def days() -> int:
+        shown = world.get("citizen", case)
+        return int(shown["deadline"] - shown["since"]) // 86_400
+
+    before = days()
+    try:
+        file.write_text("working_days = false\n[days.demands]\nsubmitted = 40\n", "utf-8")
+        assert days() == 40
+        file.write_text("[days.demands]\nsubmited = 1\n", "utf-8")
+        assert days() == 40
+        file.write_text("working_days = false\n[days.demands]\nsubmitted = 7\n", "utf-8")
+        assert days() == 7
+    finally:
+        file.unlink()
+    assert days() == before
+
+
 # ---- the market -------------------------------------------------------------------------------
 
 
@@ -236,6 +262,16 @@ def test_a_licensed_broker_lists_and_takes_an_order(world: World) -> None:
     world.act("broker", placed, "accept")
     status, code = world.code("broker", placed, "deliver", circulation="urn:uuid:none")
     assert (status, code) == (400, "case.circulation")
+    assert world.code("broker", placed, "deliver") == (400, "case.circulation_missing")
+    public = make_public(world.registry, pa.table({"床位数": [1, 2, 3]}), "YL/1")
+    world.act("broker", placed, "deliver")
+    # What was delivered is what was public then, in the catalog's own signed words.
+    make_public(world.registry, pa.table({"床位数": [4]}), "YL/1")
+    said = unverified_event(world.get("li", f"{placed}/events")["events"][-1]["token"])
+    [file] = said.fields["files"]
+    assert (file["sha256"], file["version"], file["rows"]) == (public.sha256, 1, 3)
+    content = world.client.get(file["path"]).content
+    assert (len(content), sha256(content).hexdigest()) == (file["bytes"], public.sha256)
     assert world.call("wu", "GET", placed).status_code == 404
     world.act("admin", product, "ban", reasons="违规")
     assert world.call("li", "POST", "orders", order).json()["code"] == "case.product"

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2 as httpx
+import pyarrow as pa
 import pytest
 
 from catalog.web.callers import SESSION
 from catalog.workflows.all import WORKFLOWS
 from tests.catalog_world import HEALTH, POLICE
+from tests.datastore_world import make_public
 from tests.workflow_world import World, workflows
 
 HTML = {"accept": "text/html"}
@@ -222,6 +224,16 @@ def test_a_product_is_found_on_the_market_ordered_and_offered_again(world: World
     assert f'value="{product.rpartition("/")[2]}"' in get(world, "li", order).text
     assert get(world, "", product).status_code == 200, "a visitor may look at an offer"
     assert get(world, "", "/assets?state=noticed").status_code == 200, "and at public notices"
+    form = get(world, "li", order).text
+    sold = post(world, "li", "/orders", form, product=product.rpartition("/")[2], purpose="研究")
+    sold = str(sold.headers["location"]).removeprefix("/zh/workbench")
+    post(world, "broker", f"{sold}/accept", get(world, "broker", sold).text)
+    public = make_public(world.registry, pa.table({"床位数": [1]}), "YL/1")
+    post(world, "broker", f"{sold}/deliver", get(world, "broker", sold).text)
+    delivered = get(world, "li", sold).text
+    assert public.sha256 in delivered
+    [file] = re.findall(r'href="(/datastore/dump/[^"]*)"', delivered)
+    assert world.client.get(file).status_code == 200
     again = get(world, "broker", product).text
     assert ">local/YL/1</textarea>" in again
     assert 'value="床位指数"' in again

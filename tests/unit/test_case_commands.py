@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
 from catalog.certificates.decisions import read_decision_file
 from catalog.cli import app as catalog_app
-from catalog.client.cases import asset, authorise, commands, demand, parts, product, request
+from catalog.client.cases import (
+    asset,
+    authorise,
+    commands,
+    demand,
+    downloading,
+    parts,
+    product,
+    request,
+)
 from catalog.client.connection import Connection
 from catalog.workflows.all import WORKFLOWS
 from catalog.workflows.case import history
@@ -25,6 +38,7 @@ from protos.faults import InputError, MissingError, TrustError, VeilError
 from protos.keyfile import write_private
 from protos.signing import IdentityKey
 from tests.catalog_world import HEALTH
+from tests.datastore_world import make_public
 from tests.workflow_world import PEOPLE, World, workflows
 
 Run = Callable[..., Any]
@@ -54,6 +68,7 @@ def veil(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
 
         monkeypatch.setattr(commands, "connection", there)
         monkeypatch.setattr(parts, "connection", there)
+        monkeypatch.setattr(downloading, "connection", there)
         try:
             result = CliRunner().invoke(APPS[words[0]], words[1:])
         finally:
@@ -137,7 +152,7 @@ def test_an_asset_and_a_stranger(world: World, veil: Run) -> None:
         veil("li", "asset", "show", "../../etc/passwd")
 
 
-def test_the_market_by_commands(world: World, veil: Run) -> None:
+def test_the_market_by_commands(world: World, veil: Run, tmp_path: Path) -> None:
     licence = veil("broker", "product", "licence", "apply", "--title", "粤数", "--text", "x",
                    "--json")  # fmt: skip
     veil("admin", "product", "licence", "license", licence["id"], "--until", world.until)
@@ -150,12 +165,44 @@ def test_the_market_by_commands(world: World, veil: Run) -> None:
     assert "the turn of: the other side" in veil("li", "product", "order", "show", order["id"])
     assert order["id"] in veil("broker", "product", "order", "list")
     assert "Not on the market" not in veil("broker", "product", "show", made["id"])
+    veil("broker", "product", "order", "accept", order["id"])
+    with pytest.raises(InputError, match="YL/1 has no public file"):
+        veil("broker", "product", "order", "deliver", order["id"])
+    with pytest.raises(InputError, match="no files were delivered"):
+        veil("li", "product", "order", "download", order["id"], "--out", str(tmp_path / "none"))
+    public = make_public(world.registry, pa.table({"床位数": [1, 2, 3]}), "YL/1")
+    veil("broker", "product", "order", "deliver", order["id"])
+    shown = veil("li", "product", "order", "show", order["id"])
+    assert public.sha256 in shown.replace("\n", "").replace(" ", "")
+    out = tmp_path / "bought"
+    download = ("li", "product", "order", "download", order["id"], "--out", str(out))
+    assert "as signed" in veil(*download)
+    [file] = out.iterdir()
+    assert pq.read_table(file).to_pydict() == {"床位数": [1, 2, 3]}
+    assert "there already" in veil(*download)
+    file.write_bytes(b"other")
+    with pytest.raises(InputError, match="another file"):
+        veil(*download)
     now = world.clock.now
     world.clock.days(201)
     try:
         assert "Not on the market" in veil("broker", "product", "show", made["id"])
     finally:
         world.clock.now = now
+
+
+def test_a_file_of_a_delivery_that_is_another_is_not_kept(tmp_path: Path) -> None:
+    """Whoever serves it later cannot give other bytes than were signed, nor more of them."""
+    file = {"source": "local", "identifier": "../YL", "version": 1, "bytes": 3,
+            "sha256": hashlib.sha256(b"abc").hexdigest(), "path": "/f"}  # fmt: skip
+    for content in (b"abd", b"ab", b"abcd" * 1000):
+        answer = httpx2.Response(200, content=content)
+        http = httpx2.Client(
+            base_url="http://t", transport=httpx2.MockTransport(lambda _, a=answer: a)
+        )
+        with http, pytest.raises(TrustError, match="is not the file that was delivered"):
+            downloading.fetch_file(Connection(http), file, tmp_path / downloading.file_name(file))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_subject_authorises_by_command(world: World, veil: Run) -> None:

@@ -13,6 +13,7 @@ from catalog.cli_options import AsJson, print_json, said
 from catalog.client.cases.options import body_of, option
 from catalog.client.connection import Connection
 from catalog.client.profile import KeyFileOption, ServerOption, connection
+from catalog.show.step_commands import OTHERWISE, command
 from catalog.workflows.model import PARTIES, Step, Workflow
 from protos.language import Text, joined
 
@@ -31,9 +32,6 @@ Reasons = Annotated[
 _PATTERN: Final = "0123456789abcdef"
 _MOST_BYTES: Final = 64 << 20  # of a file of events
 
-_OTHERWISE: Final = {("products", "list"): "offer"}
-"""Commands of steps whose own name means something else in every group: ``list`` lists."""
-
 
 def app_of(workflow: Workflow, about: Text) -> typer.Typer:
     """Returns the commands of a workflow."""
@@ -51,7 +49,7 @@ def add_to(app: typer.Typer, workflow: Workflow) -> None:
     app.command("show", help=said("Show a case, what was done in it, and verify that.",
                                   "查看案件及办理过程，并核验。"))(_shower(workflow))  # fmt: skip
     for step in workflow.steps:
-        name = _OTHERWISE.get((workflow.kind, step.name), step.name)
+        name = OTHERWISE.get((workflow.kind, step.name), step.name)
         app.command(name, help=str(_about(workflow, step)))(_taker(workflow, step))
     if any(step.office for step in workflow.steps):
         app.command("decide", help=said(
@@ -61,15 +59,16 @@ def add_to(app: typer.Typer, workflow: Workflow) -> None:
 
 
 def _about(workflow: Workflow, step: Step) -> Text:
-    """What a step is, who takes it, and from where to where it leads."""
+    """What a step is, who takes it, from where to where it leads, and an example."""
     titles = [workflow.state(name).title for name in step.before]
     before = joined(titles, Text(", ", "、")) if titles else Text("new", "新建")
     after = workflow.state(step.after).title if step.after else before
     who, what, kind = PARTIES[step.by], step.title, workflow.title
+    example = command(workflow, step, "ID" if step.before else "")
     return Text(f"{what.en[:1].upper()}{what.en[1:]}.\n\n{kind.en[:1].upper()}{kind.en[1:]}: "
-                f"{before.en} → {after.en}. By {who.en}.",
+                f"{before.en} → {after.en}. By {who.en}.\n\n{example}",
                 f"{what.zh}。\n\n{kind.zh}：{before.zh} → {after.zh}。"
-                f"办理人：{who.zh}。")  # fmt: skip
+                f"办理人：{who.zh}。\n\n{example}")  # fmt: skip
 
 
 def _finder(workflow: Workflow) -> Callable[..., None]:

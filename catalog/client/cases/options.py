@@ -29,7 +29,10 @@ def option(field: Field) -> tuple[str, Any, Any]:
     name = _SINGULAR.get(field.name, field.name)
     kind, more = _kind(field)
     about = str(Text(f"{_capital(field.title.en)}{more.en}.", f"{field.title.zh}{more.zh}。"))
-    flag = typer.Option(f"--{name}", help=about, formats=_FORMATS if field.form == "day" else None)
+    flag = typer.Option(
+        f"--{name}", help=about, metavar=_METAVARS.get(field.form),
+        formats=_FORMATS if field.form == "day" else None,
+    )  # fmt: skip
     default = ... if field.required else None
     return field.name, Annotated[kind if field.required else kind | None, flag], default
 
@@ -98,4 +101,8 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_METAVARS: Final = {
+    "datasets": "[SOURCE:]CODE", "statements": "FILE", "tokens": "FILE", "names": "<str>",
+    "code": "CODE", "day": "YYYY-MM-DD",
+}  # fmt: skip
 _FORMATS: Final = ["%Y-%m-%d"]

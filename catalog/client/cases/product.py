@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from catalog.client.cases.commands import app_of
+from catalog.client.cases.downloading import add_to_orders
 from catalog.workflows.products import LICENCES, ORDERS, PRODUCTS
 from protos.language import Text
 
@@ -16,4 +17,6 @@ app: Final = app_of(
     ),
 )
 app.add_typer(app_of(LICENCES, Text("Brokers' licences.", "数据经纪人资质。")), name="licence")
-app.add_typer(app_of(ORDERS, Text("Orders of products.", "产品订单。")), name="order")
+_orders: Final = app_of(ORDERS, Text("Orders of products.", "产品订单。"))
+add_to_orders(_orders)
+app.add_typer(_orders, name="order")

@@ -98,6 +98,11 @@ def show_history(workflow: Workflow, evidence: Evidence) -> None:
                      indent=2, hang=4)  # fmt: skip
         if not workflow.step(said.step).asks:
             _said(workflow.step(said.step), said.fields)
+    if any(kept.said.fields.get("files") for kept in evidence.events):
+        order = evidence.asked.case.partition("/")[2]
+        terminal.say(Text(f"Download them: veil product order download {order} --out DIR",
+                          f"下载：veil product order download {order} --out DIR"),
+                     indent=5, hang=2)  # fmt: skip
     key = show_fingerprint(evidence.fingerprint)
     count = len(evidence.events)
     held = "1 event holds" if count == 1 else f"{count} events hold"
@@ -132,7 +137,8 @@ def moment(seconds: int) -> str:
 
 
 def _said(step: Step, fields: dict[str, Any]) -> None:
-    titles = {field.name: field.title for field in step.fields if field.form != "tokens"}
+    shown = (*step.fields, *step.adds)
+    titles = {field.name: field.title for field in shown if field.form != "tokens"}
     for name, value in fields.items():
         if name in titles or name == "reasons":
             _field(titles.get(name, _REASONS), value, indent=5)
@@ -143,11 +149,21 @@ def _field(title: Text, value: object, indent: int = 2, most: int | None = _SHOW
         for each in value:
             _field(title, each, indent, most)
         return
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "sha256" in value:
+        value = _file(value)
+    elif isinstance(value, dict):
         value = f"{value.get('source')}:{value.get('identifier')}"
     text = str(value)
     text = text if most is None or len(text) <= most else f"{text[:most]}…"
     _words(title, text, indent)
+
+
+def _file(file: dict[str, Any]) -> Text:
+    """A public file: of what, where, and which bytes."""
+    name, size = f"{file.get('source')}:{file.get('identifier')}", f"{int(file['bytes']):,}"
+    where = f"{file.get('path')} sha256:{file['sha256']}"
+    return Text(f"{name} version {file.get('version')}, {size} bytes, {where}",
+                f"{name} 第 {file.get('version')} 版，{size} 字节，{where}")  # fmt: skip
 
 
 def _words(title: Text, text: str, indent: int) -> None:

@@ -1,4 +1,4 @@
-"""What to run where a key is: steps that an officer or an analyst signs with a key of their own."""
+"""What to run for a step: shown on pages where a key is needed, and in the commands' own help."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from catalog.workflows.model import Step, Workflow
 
 _WORDS: Final = {
     "demands": "demand", "requests": "request", "assets": "asset", "authorisations": "authorise",
-    "products": "product",
+    "products": "product", "licences": "product licence", "orders": "product order",
 }  # fmt: skip
+OTHERWISE: Final = {("products", "list"): "offer"}
+"""Commands of steps whose own name means something else in every group: ``list`` lists."""
 _SINGULAR: Final = {
     "columns": "column", "datasets": "dataset", "statements": "statement", "grants": "grant",
 }  # fmt: skip
@@ -30,7 +32,7 @@ def signs(step: Step) -> bool:
 def command(
     workflow: Workflow, step: Step, case: str = "", typed: Mapping[str, str] | None = None
 ) -> str:
-    """Returns the command that takes a step; "" for one that a form takes.
+    """Returns the command that takes a step.
 
     Args:
         workflow: Of the step.
@@ -38,11 +40,11 @@ def command(
         case: Which case; "" to open one.
         typed: Fields that are known already; from an address, so quoted for a shell.
     """
-    if not signs(step):
-        return ""
-    words = ["veil", _WORDS.get(workflow.kind, workflow.kind), step.name, case]
+    name = OTHERWISE.get((workflow.kind, step.name), step.name)
+    words = ["veil", _WORDS.get(workflow.kind, workflow.kind), name, case]
     for field in step.fields:
-        words += [f"--{_SINGULAR.get(field.name, field.name)}", _value(field, typed or {})]
+        if field.required or signs(step):
+            words += [f"--{_SINGULAR.get(field.name, field.name)}", _value(field, typed or {})]
     if step.office is not None:
         words += ["--sign-with", "KEY.pem"]
         if step.verdict != "approve":
