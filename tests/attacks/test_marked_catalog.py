@@ -103,7 +103,7 @@ class Marked:
         for identifier, code in (("H/1", "11440100000000009X"), ("H/2", "440100"),
                                  ("H/3", HEALTH.code)):  # fmt: skip
             named = {**plain, "identifier": identifier, "code": code}
-            yield re.sub(r"\{(\w+)(?::\w+)?\}", lambda found, by=named: by[found[1]], path)
+            yield re.sub(r"\{(\w+):\w+\}", r"{\1}", path).format(**named)
             if not re.search(r"\{(identifier|code)\b", path):
                 return
 
