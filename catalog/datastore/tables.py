@@ -127,7 +127,11 @@ class Table:
     def rows(self, ask: Ask) -> Iterator[list[tuple[Any, ...]]]:
         """Yields rows as tuples, some at a time; for formats that no engine writes."""
         wanted = made(ask, self.columns)
-        listed = ", ".join(map(quoted, wanted.columns))
+        # Times with a zone are texts: as Python's values they ask for a package of its own.
+        listed = ", ".join(
+            f"{quoted(name)}{'::VARCHAR' if kind.endswith('WITH TIME ZONE') else ''}"
+            for name, kind in wanted.columns.items()
+        )
         with self._cursor() as cursor:
             with self._ends(cursor):
                 cursor.execute(f"SELECT {listed} {wanted.rows}", wanted.values)

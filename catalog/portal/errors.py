@@ -19,6 +19,7 @@ TITLES: Final[dict[int, Text]] = {
     405: Text("This cannot be done here", "不支持该操作"),
     409: Text("Somebody was faster", "内容已被他人更改"),
     413: Text("That is too large", "内容过大"),
+    414: Text("The address is too long", "网址过长"),
     422: Text("The request is malformed", "请求格式有误"),
     429: Text("Too much for now", "请求过于频繁"),
     500: Text("A mistake of ours", "服务器内部错误"),

@@ -33,6 +33,7 @@ from catalog.web.compressing import Compressed
 from catalog.web.head import HeadAsGet
 from catalog.web.headers import SafeHeaders
 from catalog.web.origin import SameOrigin
+from catalog.web.queries import QueryLimit
 from catalog.web.services import Services
 
 # A request tries one route after the other, a microsecond each: data and pages first, CKAN's
@@ -84,6 +85,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin)
     app.add_middleware(BodyLimit, most=_MOST_BYTES)
+    app.add_middleware(QueryLimit)
     app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
     app.state.routers = PUBLIC if services.public else PUBLIC + MEMBERS
     # As they were declared: `include_router` would analyse all of them once more, at the first

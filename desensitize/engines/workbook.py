@@ -19,7 +19,7 @@ from xml.parsers import expat
 import pyarrow as pa
 import python_calamine
 
-from desensitize.engines.workbook_cells import check_archive, failed_cells
+from desensitize.engines.workbook_cells import check_archive, failed_cells, members
 from protos.faults import InputError
 from protos.language import Text
 
@@ -111,9 +111,10 @@ def _other_epoch(path: Path) -> list[Text]:
     if not zipfile.is_zipfile(path):
         return []
     with zipfile.ZipFile(path) as book:
-        if "xl/workbook.xml" not in book.namelist():
+        index = members(book).get("xl/workbook.xml")
+        if index is None:
             return []
-        found = _MAC.search(_beginning(book, "xl/workbook.xml"))
+        found = _MAC.search(_beginning(book, index))
     return [Text(
         "the workbook counts days from 1904; a number that is not shown as a date there is read as "
         "counted from 1900: give such cells the form of a date, and scan again",
@@ -154,7 +155,7 @@ def _without_results(path: Path, empty: Sequence[str]) -> list[Text]:
     if not zipfile.is_zipfile(path):
         return []
     with zipfile.ZipFile(path) as book:
-        sheets = [each for each in book.namelist() if _SHEET.fullmatch(each)]
+        sheets = [each for plain, each in members(book).items() if _SHEET.fullmatch(plain)]
         found = any(_FORMULA.search(_beginning(book, each)) for each in sheets)
     if not found:
         return []

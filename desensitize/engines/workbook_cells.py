@@ -26,6 +26,7 @@ ERRORS: Final = frozenset({
 _UNCOMPUTED: Final = "#CALC!"
 _MOST: Final = 10_000
 _INDEX_BYTES: Final = 8 << 20
+_LOCAL_HEADER: Final = 30  # bytes before a file's name (APPNOTE.TXT, section 4.3.7)
 _CHUNK: Final = 1 << 18
 _PLACE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _TOLD: Final = re.compile(rb"<(?:\w+:)?f[ >/]|\bt=[\"']e[\"']")
@@ -45,13 +46,13 @@ def failed_cells(path: Path, name: str, number: int) -> dict[int, dict[int, str]
         Row → column → what is shown there (one of `ERRORS`); both from 0.
 
     Raises:
-        InputError: There are very many of them, or the sheet is no XML.
+        InputError: There are very many of them, or the sheet is no XML, or not found.
     """
     found: dict[int, dict[int, str]] = {}
     if not zipfile.is_zipfile(path):
         return found
     with zipfile.ZipFile(path) as book:
-        part = _sheet_part(book, number)
+        part = _sheet_part(book, name, number)
         if part is None or not _worth_reading(book, part):
             return found
         with book.open(part) as sheet:
@@ -73,7 +74,11 @@ def failed_cells(path: Path, name: str, number: int) -> dict[int, dict[int, str]
 
 
 def check_archive(path: Path, name: str) -> None:
-    """Refuses an archive in which one name stands for two files: readers differ in which they take.
+    """Refuses an archive that programs read differently, or that is much longer than it is.
+
+    Two files of one name: readers differ in which they take. Files that lie over each other, or
+    behind something else: a few bytes are then unpacked thousands of times, or one reader takes
+    the first archive of the file and another the last.
 
     Raises:
         InputError: It is such an archive.
@@ -81,28 +86,57 @@ def check_archive(path: Path, name: str) -> None:
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as book:
-        names = [each.casefold() for each in book.namelist()]
-    if len(set(names)) < len(names):
-        raise InputError(
-            Text(
-                f"{name} has two files of one name in it, so that programs read it differently",
-                f"{name} 内部有同名文件，不同程序读到的内容会不同",
-            ),
-            remedy=Text("save it again from the program that made it", "请用原程序重新保存"),
-            code="source.workbook",
-        )
+        listed = book.infolist()
+    if len({_plain(each.orig_filename) for each in listed}) < len(listed):
+        raise _refused(Text(
+            f"{name} has two files of one name in it, so that programs read it differently",
+            f"{name} 内部有同名文件，不同程序读到的内容会不同",
+        ))  # fmt: skip
+    end = 0
+    for each in sorted(listed, key=lambda member: member.header_offset):
+        if each.header_offset < end or (end == 0 and each.header_offset):
+            raise _refused(Text(
+                f"{name} has files in it that lie over each other, or behind something else",
+                f"{name} 内部的文件相互重叠，或位于其他内容之后",
+            ))  # fmt: skip
+        end = each.header_offset + _LOCAL_HEADER + each.compress_size
 
 
-def _sheet_part(book: zipfile.ZipFile, number: int) -> str | None:
-    """Returns the member that holds a sheet."""
-    if "xl/workbook.xml" not in book.namelist():
+def members(book: zipfile.ZipFile) -> dict[str, str]:
+    """Returns names in an archive, by how calamine looks for them: no case, one kind of slash."""
+    return {_plain(name): name for name in book.namelist()}
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").lower()
+
+
+def _refused(said: Text, detail: str = "") -> InputError:
+    return InputError(
+        said,
+        remedy=Text("save it again from the program that made it", "请用原程序重新保存"),
+        code="source.workbook",
+        detail=detail,
+    )
+
+
+def _sheet_part(book: zipfile.ZipFile, name: str, number: int) -> str | None:
+    """Returns the member that holds a sheet; None if it is no Office Open XML.
+
+    Raises:
+        InputError: It is, and holds no such sheet where it says so: what calamine has read is then
+            something that nobody looked through.
+    """
+    found = members(book)
+    if "xl/workbook.xml" not in found:
         return None
     ids: list[str] = []
     targets: dict[str, str] = {}
 
     def sheet(tag: str, attributes: dict[str, str]) -> None:
         if _local(tag) == "sheet":
-            ids.extend(value for key, value in attributes.items() if _local(key) == "id")
+            told = [value for key, value in attributes.items() if _local(key) == "id"]
+            ids.append(attributes.get("r:id") or (told[0] if told else ""))
 
     def relation(tag: str, attributes: dict[str, str]) -> None:
         if _local(tag) == "Relationship":
@@ -111,11 +145,20 @@ def _sheet_part(book: zipfile.ZipFile, number: int) -> str | None:
     for member, start in (("xl/workbook.xml", sheet), ("xl/_rels/workbook.xml.rels", relation)):
         parser = expat.ParserCreate()
         parser.StartElementHandler = start
-        with book.open(member) as file:
-            parser.Parse(file.read(_INDEX_BYTES), True)  # noqa: FBT003 - the last piece
-    target = targets.get(ids[number], "") if number < len(ids) else ""
+        if member in found:
+            with book.open(found[member]) as file:
+                parser.Parse(file.read(_INDEX_BYTES), True)  # noqa: FBT003 - the last piece
+    target = _plain(targets.get(ids[number], "") if number < len(ids) else "")
     part = target[1:] if target.startswith("/") else posixpath.join("xl", target)
-    return part if part in book.namelist() else None
+    if part not in found:
+        raise _refused(
+            Text(
+                f"{name} does not say where its sheet {number + 1} is",
+                f"{name} 未说明第 {number + 1} 张工作表的位置",
+            ),
+            detail=part,
+        )
+    return found[part]
 
 
 def _worth_reading(book: zipfile.ZipFile, part: str) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import signal
 import socketserver
 import sqlite3
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from catalog.interchange.importing import import_file
 from catalog.registry.registry import Registry, create, opened
 from catalog.registry.rules import flaws
 from catalog.search.find import Search
+from catalog.search.index import rebuild
 from catalog.search.query import LONGEST, MOST_WORDS, Query, read_place
 from catalog.search.terms import asked
 from catalog.workflows.fields import Field, read_fields
@@ -31,6 +35,7 @@ from protos.faults import InputError, UnavailableError, VeilError
 from protos.language import Text
 from protos.terminal import printable
 from tests.catalog_world import HEALTH, citizen_item, record
+from tests.web_world import fresh
 
 QUERIES = [
     '"', "'", "医疗*", "医 NEAR 疗", "body:医疗", "医疗 OR 1=1", "a AND", "NOT", "(", "-医疗",
@@ -100,6 +105,38 @@ def test_a_cursor_of_another_search_is_refused(registry: Registry) -> None:
         search.find(Query("医疗", limit=1, cursor=cursor))
     with pytest.raises(InputError, match="no place in this search"):
         search.find(Query("", {"grade": ("1",)}, limit=1, cursor=cursor))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from catalog.registry.registry import opened
+from catalog.search import index
+index._BATCH = 1
+enter, entered = index._enter, []
+def entering(connection, rows):
+    enter(connection, rows)
+    entered.append(rows)
+    if len(entered) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+index._enter = entering
+with opened(Path(sys.argv[1])) as found, found.database.write() as (connection, _):
+    index.rebuild(connection)
+"""
+
+
+def test_killed_while_the_index_is_made_anew_everything_is_found(tmp_path: Path) -> None:
+    fresh(tmp_path / "c")
+    with opened(tmp_path / "c") as found:
+        found.register([record(f"K/{n}") for n in range(4)])
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "c")]
+    ended = subprocess.run(command, check=False, timeout=60, cwd=Path(__file__).parents[2])
+    assert ended.returncode == -signal.SIGKILL
+    with opened(tmp_path / "c") as found:
+        assert len(Search(found.database).find(Query("医疗")).hits) == 4
+        with found.database.write() as (connection, _):
+            assert rebuild(connection) == 4
+        assert len(Search(found.database).find(Query("医疗")).hits) == 4
 
 
 @pytest.mark.parametrize(

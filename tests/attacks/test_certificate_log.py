@@ -35,7 +35,8 @@ from catalog.transparency.tiles import Tiles
 from catalog.transparency.witness import ConflictError, Submission
 from exchange.proof.auditing import audit_copy, audit_office
 from protos.compact_jws import unverified_payload
-from protos.faults import InputError, MissingError, TrustError
+from protos.faults import InputError, MissingError, TrustError, UnavailableError
+from tests.attacks.test_shared_files import full
 from tests.certificate_world import CITIES, VISITS, Office, ed25519, failed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -411,6 +412,25 @@ def test_killed_between_appends_nothing_is_half_there(tmp_path: Path) -> None:
     issue(office, range(10_000, 10_003))
     with office.office.db.read() as db:
         assert office.office.log.size(db) == len(entries) + 3
+
+
+def test_a_full_disk_leaves_no_half_entry_and_the_log_goes_on(
+    office: Office, tmp_path: Path
+) -> None:
+    wal = tmp_path / "certificates.db-wal"
+    wanted = range(100, 140)
+    # The disk is full at once, or in the middle of what one transaction writes.
+    for room in (wal.stat().st_size, wal.stat().st_size + 20_000):
+        with full(room):
+            with pytest.raises(UnavailableError) as refused:
+                issue(office, wanted)
+            assert "disk" in refused.value.remedy
+            assert audited(office) == Audited(SIZE, noted(office).root, 3), "reading goes on"
+    issue(office, wanted)
+    assert audited(office) == Audited(SIZE + 40, noted(office).root, 4)
+    with office.office.db.read() as db:
+        (certificates,) = db.execute("SELECT COUNT(*) FROM certificates").fetchone()
+    assert certificates == SIZE + 40
 
 
 def test_the_copy_of_a_log_tells_nothing_about_its_certificates(office: Office) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -545,6 +546,29 @@ def test_formulas_are_harmless_wherever_a_spreadsheet_may_read(
         assert page["records"].endswith("'=1+1\r\n")
     rows = client.get(f"/api/data/{name}", params={"offset": 999}).json()["records"]
     assert rows == [{"_id": 1000, "k": 999, "t": "=1+1"}], "programs get what it is"
+
+
+def test_tables_of_any_shape_are_read_in_every_format(tmp_path: Path) -> None:
+    zoned = pa.array([0], pa.timestamp("us", "Asia/Shanghai"))
+    shapes = {
+        "S/wide": pa.table({f"c{n}": [n] for n in range(2_000)}),
+        "S/odd": pa.table({"f": [float("nan")], "n": [[{"a": "=1"}]], "z": zoned, "": ["=1"]}),
+    }
+    with served(tmp_path / "c", public=True) as (client, services):
+        for code, table in shapes.items():
+            services.registry.register([record(code, f"资源 {code}")])
+            make_public(services.registry, table, code)
+        for code, table in shapes.items():
+            name = of(services.datastore, code).id
+            for kind in ("csv", "tsv", "json", "ndjson", "xlsx", "parquet"):
+                answer = client.get(f"/datastore/dump/{name}", params={"format": kind})
+                assert answer.status_code == 200, (code, kind, answer.text[:200])
+                if kind == "csv":
+                    [_, row] = csv.reader(answer.text.splitlines())
+                    assert len(row) == table.num_columns + 1  # _id
+                    assert row[1] == ("0" if code == "S/wide" else "nan")
+                elif kind == "json":
+                    json.loads(answer.text, parse_constant=pytest.fail)
 
 
 def test_downloads_have_places_and_give_them_back(

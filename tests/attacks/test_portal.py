@@ -132,6 +132,23 @@ def test_no_address_becomes_markup(client: TestClient, payload: str) -> None:
         assert Elements(answer.text).bad == [], (path, params)
 
 
+def test_what_follows_a_question_mark_has_an_end(client: TestClient) -> None:
+    for path in ("/en/search", "/zh/", "/api/datasets", "/api/3/action/package_search",
+                 "/catalog.ttl", "/nothing", "/static/veil.css"):  # fmt: skip
+        for query, status in (("&".join(["theme=x"] * 501), 400), ("q=" + "x" * (24 << 10), 414)):
+            for headers in (HTML, {}):
+                answer = client.get(f"{path}?{query}", headers=headers)
+                assert answer.status_code == status, path
+                assert len(answer.content) < 20_000, path
+                assert "default-src 'none'" in answer.headers["content-security-policy"]
+    told = client.get("/zh/search?" + "a&" * 15_000)
+    assert told.headers["content-type"] == "application/problem+json"
+    assert told.status_code == 414
+    many = client.get("/en/search?" + "&".join(["theme=x"] * 500), headers=HTML)
+    assert many.status_code in {200, 400}
+    assert len(many.content) < 100_000
+
+
 HOSTS = ("evil.example/path", 'evil.example"><script>', "a b", "user@evil.example", "[::1]evil",
          "evil.example?x", "evil.example#x", "x" * 300, "evil.example:99999999")  # fmt: skip
 

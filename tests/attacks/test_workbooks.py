@@ -179,3 +179,44 @@ def test_entities_in_the_list_of_sheets_are_not_expanded(tmp_path: Path) -> None
     wrong = form(数据分级='<c t="e"><v>#N/A</v></c>')
     path = workbook(tmp_path / "f.xlsx", wrong, index=ENTITIES.replace("w [", "workbook ["))
     assert read_workbook(path, path.name, "", errors=True)[1].num_rows == 1
+
+
+def _remade(made: Path, path: Path, old: str, new: str) -> Path:
+    """The same archive, in which names of files, and what leads to them, are spelt otherwise."""
+    with zipfile.ZipFile(made) as book, zipfile.ZipFile(path, "w") as other:
+        for name in book.namelist():
+            spelt = zipfile.ZipInfo("x")
+            spelt.filename = name.replace(old, new)
+            other.writestr(spelt, book.read(name))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("xl/workbook.xml", "xl/Workbook.xml"), ("worksheets/s", "worksheets/S"), ("xl/", "XL/"),
+     ("xl/worksheets/", "xl\\worksheets\\"), ("/", "\\"),
+     ("workbook.xml.rels", "Workbook.xml.rels")],
+)  # fmt: skip
+def test_names_in_an_archive_spelt_otherwise_hide_no_formula_that_has_failed(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    made = workbook(tmp_path / "m.xlsx", form(数据分级='<c t="e"><f>X</f><v>#N/A</v></c>'))
+    path = _remade(made, tmp_path / "f.xlsx", old, new)
+    assert [each.column for each in read(path).problems] == ["数据分级"]
+
+
+def test_files_of_an_archive_that_lie_over_each_other_are_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "m.xlsx", form(), form())
+    with zipfile.ZipFile(path, "a") as book:
+        first, second = (book.getinfo(f"xl/worksheets/s{n}.xml") for n in (0, 1))
+        second.header_offset = first.header_offset
+        book.writestr("docProps/x.xml", "")  # so that the list is written anew
+    with pytest.raises(InputError, match="over each other"):
+        read_workbook(path, "m", "")
+
+
+def test_an_archive_behind_another_is_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "m.xlsx", form())
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(InputError, match="behind something else"):
+        read_workbook(path, "m", "")
