@@ -143,7 +143,9 @@ def _renamed(harvest: Harvest, url: str, name: str, parsed: Parsed) -> _Found:
     origin = _plain(name) or f"{url}#{parsed.line}"
     if parsed.record is None:
         first = parsed.problems[0]
-        said = Text(f"{first.column}: {first.said.en}", f"{first.column}：{first.said.zh}")
+        said = first.said
+        if first.column not in {"", name}:  # a reason that is everybody's is told once
+            said = Text(f"{first.column}: {said.en}", f"{first.column}：{said.zh}")
         return _Found(origin, None, told(said, first.remedy))
     record = harvest.renamed(parsed.record)
     if record.source.count(".") >= MOST_HANDS or len(record.source) > 63:
