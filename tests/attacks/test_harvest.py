@@ -487,7 +487,7 @@ def full(registry: Registry, how: str) -> Iterator[None]:
                 connection.execute(sql("PRAGMA max_page_count = 1000000"))
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    size = max(each.stat().st_size for each in registry.directory.iterdir())
+    size = (registry.directory / "catalog.db-wal").stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30_000, hard))
     try:
         yield
