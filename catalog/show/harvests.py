@@ -142,7 +142,9 @@ def show_problems(problems: Sequence[Problem]) -> None:
     reasons = grouped(problems)
     rows = [
         (
-            f"{len(some):,}", str(some[0].said), str(some[0].remedy),
+            f"{len(some):,}",
+            str(some[0].said) + ("" if len({each.said for each in some}) == 1 else " …"),
+            str(some[0].remedy),
             ", ".join(each.origin[:60] for each in some[:_EXAMPLES])
             + (" …" if len(some) > _EXAMPLES else ""),
         )
@@ -162,10 +164,10 @@ def show_problems(problems: Sequence[Problem]) -> None:
 
 
 def grouped(problems: Sequence[Problem]) -> list[list[Problem]]:
-    """Returns problems by what is said of them, the most frequent first."""
-    reasons: dict[Text, list[Problem]] = {}
+    """Returns problems by field and remedy, the most frequent first: what is said names names."""
+    reasons: dict[tuple[str, Text], list[Problem]] = {}
     for each in problems:
-        reasons.setdefault(each.said, []).append(each)
+        reasons.setdefault((each.said.en.partition(":")[0], each.remedy), []).append(each)
     return sorted(reasons.values(), key=len, reverse=True)
 
 

@@ -18,6 +18,7 @@ from catalog.registry.record import Department, Item
 from catalog.registry.registry import Registry
 from catalog.registry.tables import DataRow
 from catalog.registry.withdrawal import read_tombstone
+from catalog.show.harvests import grouped
 from protos.faults import ConflictError, InputError, MissingError, UnavailableError
 from tests.catalog_world import LABOUR, POLICE, record
 from tests.harvest_world import Source, city, harvest, province, read, source
@@ -120,16 +121,18 @@ def test_what_a_narrower_place_does_not_cover_goes_and_holds_nothing(
 
 
 def test_what_a_wider_place_covers_gets_in(here: Registry, tmp_path: Path) -> None:
-    told = [record("A/1"), record("L/1", provider=LABOUR)]
+    told = [record("A/1"), record("L/1", provider=LABOUR), record("E/1", provider=EVIL)]
     with city(tmp_path / "city", told) as (url, _):
         wanted = harvest(here, f"{url}/catalog.ttl", place="440100")
         assert read(here, wanted)[0].new == 1
-        assert len(refused(here)) == 1
+        with here.database.read() as connection:
+            [reason] = grouped(problems(connection, "city"))  # though each names its department
+        assert [EVIL.name in each.said.en for each in reason] == [True, False]
         wanted, done = to(here, "440000")
         assert (done.foreign, refused(here)) == ((), [])
         run, gone = read(here, wanted)
-        assert (run.state, run.new, run.unchanged, gone) == ("complete", 1, 1, ())
-    assert [r.key for r in here.records()] == [("city", "A/1"), ("city", "L/1")]
+        assert (run.state, run.new, run.unchanged, gone) == ("complete", 2, 1, ())
+    assert sorted(r.key for r in here.records()) == [("city", f"{each}/1") for each in "AEL"]
     assert refused(here) == []
 
 
