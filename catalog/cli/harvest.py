@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.cli.harvest_change import change
 from catalog.cli_options import (
     DEFAULT,
     AsJson,
@@ -115,6 +116,9 @@ def add(
     )
 
 
+app.command(help=said("Give a harvest other settings.", "修改采集设置。"))(change)
+
+
 @app.command(
     help=said(
         "Read a catalog, or all; after a stop it goes on where it was.",
@@ -139,7 +143,7 @@ def run(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Reads; ends with exit code 1 if one failed or asks."""
+    """Reads; ends with exit code 1 if one failed, asks, or changed while it was read."""
     from catalog.harvest.sources import harvests, named
     from protos import terminal
     from protos.faults import VeilError
@@ -156,7 +160,10 @@ def run(
             except VeilError as error:
                 if name:
                     raise
+                error.said = Text(f"{harvest.name}: {error.said.en}",
+                                  f"{harvest.name}：{error.said.zh}")  # fmt: skip
                 terminal.print_error(error)
+                told.append({"harvest": harvest.name, "state": "failed", **error.public()})
                 done = False
                 continue
             told.append(body)
@@ -188,8 +195,10 @@ def _run(
     if not as_json:
         show_run(harvest, ended, gone, bad)
     waiting = [] if ended.state == "complete" else [each.to_dict() for each in gone]
-    body = {"harvest": harvest.name, **ended.to_dict(), "gone": waiting,
-            "problems": [problem.to_dict() for problem in bad]}  # fmt: skip
+    body = {
+        "harvest": harvest.name, **ended.to_dict(), "gone": waiting, "refused": len(bad),
+        "problems": [problem.to_dict() for problem in bad],
+    }  # fmt: skip
     return body, ended.state == "complete"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from catalog.harvest.alone import alone
 from catalog.harvest.sources import Harvest, forget, ids
+from catalog.registry.fading import fade
 from catalog.registry.registry import Registry
 from catalog.registry.withdrawal import withdraw as take_out
 
@@ -23,14 +25,17 @@ def end(registry: Registry, harvest: Harvest, *, withdraw: bool, by: str, reason
     Raises:
         InputError: No reason is given, or data of one of the records is public here: nothing
             is changed then.
+        UnavailableError: Another process reads it just now.
     """
     signer = registry.key()
-    with registry.database.write() as (connection, revision):
+    with alone(registry, harvest.name), registry.database.write() as (connection, revision):
         gone = ids(connection, harvest) if withdraw else ()
         for key in gone:
             take_out(
                 connection, revision, key,
                 reason=reason, who=by, now=registry.now(), signer=signer,
             )  # fmt: skip
+        if withdraw:
+            fade(connection, who=by, why=reason, now=registry.now())
         forget(connection, harvest.name)
     return len(gone)

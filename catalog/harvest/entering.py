@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -27,7 +26,6 @@ from protos.language import Text
 
 MOST_RECORDS: Final = 1_000_000
 _LONGEST: Final = 400
-_CREDIT_CODE: Final = re.compile(r"^[0-9A-Y]{2}([0-9]{6})[0-9A-Y]{10}$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,9 @@ def enter(
         before = _known(connection, harvest, found)
         writer = Writer(connection, revision, registry.now(), harvest=harvest.name)
         writer.look_up(good)
-        writer.enrol([*page.departments, *(record.provider for record in good)])
+        providers = [record.provider for record in good]
+        writer.enrol([*page.departments, *providers])
+        writer.departments.place_anew(providers)
         found = [_judged(writer, run, one, before) for one in found]
         writer.put([one.record for one in found if one.record is not None])
         _note(connection, harvest, run, url, found)
@@ -143,7 +143,9 @@ def _renamed(harvest: Harvest, url: str, name: str, parsed: Parsed) -> _Found:
     origin = _plain(name) or f"{url}#{parsed.line}"
     if parsed.record is None:
         first = parsed.problems[0]
-        said = Text(f"{first.column}: {first.said.en}", f"{first.column}：{first.said.zh}")
+        said = first.said
+        if first.column not in {"", name}:  # a reason that is everybody's is told once
+            said = Text(f"{first.column}: {said.en}", f"{first.column}：{said.zh}")
         return _Found(origin, None, told(said, first.remedy))
     record = harvest.renamed(parsed.record)
     if record.source.count(".") >= MOST_HANDS or len(record.source) > 63:
@@ -155,16 +157,11 @@ def _renamed(harvest: Harvest, url: str, name: str, parsed: Parsed) -> _Found:
 
 
 def _in_its_place(harvest: Harvest, one: _Found) -> _Found:
-    """A city says nothing in the name of a ministry, nor of another city.
-
-    A credit code tells by itself where it was given (GB 32100-2015: characters 3 to 8), whatever
-    the other catalog says.
-    """
+    """A city says nothing in the name of a ministry, nor of another city."""
     if one.record is None:
         return one
     provider = one.record.provider
-    places = [provider.place, *_CREDIT_CODE.findall(provider.code)]
-    foreign = next((place for place in places if not harvest.speaks_for(place)), "")
+    foreign = harvest.foreign(provider.code, provider.place)
     if not foreign:
         return one
     said = Text(
@@ -172,8 +169,10 @@ def _in_its_place(harvest: Harvest, one: _Found) -> _Found:
         f"provider：{provider.name}属 {foreign}，而 {harvest.name} 仅代表 {harvest.place}",
     )
     remedy = Text(
-        "harvest the catalog of that place under a name of its own",
-        "请以另一名称采集该区划的目录",
+        "harvest the catalog of that place under a name of its own; if this one speaks for it, "
+        f"too: veil catalog harvest change {harvest.name} --place …",
+        "请以另一名称采集该区划的目录；若该目录亦代表该区划："
+        f"veil catalog harvest change {harvest.name} --place …",
     )
     return replace(one, record=None, problem=told(said, remedy), key=(None, None))
 

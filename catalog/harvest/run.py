@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,16 +12,17 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, insert, select
 
+from catalog.harvest.alone import alone
 from catalog.harvest.dialects import DIALECTS, Page
 from catalog.harvest.entering import confirm, enter, save, tags
 from catalog.harvest.fetching import Answer, Fetcher, read_url
 from catalog.harvest.networks import read_network
-from catalog.harvest.sources import Harvest, Run, last_run
+from catalog.harvest.sources import Harvest, Run, last_run, named
 from catalog.harvest.tables import HarvestRecordRow, HarvestRunRow
 from catalog.harvest.withdrawing import Gone, finish
 from catalog.registry.registry import Registry
 from catalog.registry.writing import Progress
-from protos.faults import InputError, UnavailableError, VeilError
+from protos.faults import ConflictError, InputError, UnavailableError, VeilError
 from protos.language import Text
 
 _GOES_ON_S: Final = 86_400
@@ -74,8 +72,10 @@ def run(
         InputError: A page cannot be read as what it should be.
         PolicyError: The source leads to where this machine may not be made to call.
         UnavailableError: The source cannot be reached; another run goes on where this one was.
+        ConflictError: Its settings were changed since they were looked up.
     """
-    with _alone(registry.directory, harvest.name):
+    with alone(registry, harvest.name):
+        _forbid_old_settings(registry, harvest)
         now = _begin(registry, harvest)
         try:
             while now.following:
@@ -87,6 +87,16 @@ def run(
         except VeilError as error:
             _fail(registry, harvest, error)
             raise
+
+
+def _forbid_old_settings(registry: Registry, harvest: Harvest) -> None:
+    if named(registry.database, harvest.name) != harvest:
+        raise ConflictError(
+            Text(f"the settings of {harvest.name} have just been changed",
+                 f"{harvest.name} 的设置刚刚被修改"),
+            remedy=Text("run it again", "请重新运行"),
+            code="harvest.changed",
+        )  # fmt: skip
 
 
 def _begin(registry: Registry, harvest: Harvest) -> Run:
@@ -186,23 +196,3 @@ def _seen(registry: Registry, harvest: Harvest, now: Run) -> int:
     with registry.database.read() as connection:
         seen = select(func.count()).where(r.harvest == harvest.name, r.run == now.number)
         return connection.execute(seen).scalar_one()
-
-
-@contextmanager
-def _alone(directory: Path, name: str) -> Iterator[None]:
-    """Holds a harvest for this process; the system frees it when the process is killed."""
-    descriptor = os.open(
-        directory / f"harvest-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-    )
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UnavailableError(
-                Text(f"{name} is being harvested by another process", f"另一进程正在采集 {name}"),
-                remedy=Text("wait until it is done", "请待其完成"),
-                code="harvest.busy",
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)

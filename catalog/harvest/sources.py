@@ -21,6 +21,7 @@ from catalog.registry.tables import DataRow, DatasetRow, ItemRow
 from protos.faults import ConflictError, InputError, MissingError
 from protos.language import Text
 
+_CREDIT_CODE: Final = re.compile(r"^[0-9A-Y]{2}([0-9]{6})[0-9A-Y]{10}$", re.ASCII)
 _PLACE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}", re.ASCII)
 ANYWHERE: Final = "000000"
@@ -73,6 +74,15 @@ class Harvest:
         while whole.endswith("00"):
             whole = whole[:-2]
         return place.startswith(whole)
+
+    def foreign(self, code: str, place: str) -> str:
+        """Returns where a department is from if that is not the harvest's place; else nothing.
+
+        A credit code tells by itself where it was given (GB 32100-2015: characters 3 to 8),
+        whatever the other catalog says.
+        """
+        places = [place, *_CREDIT_CODE.findall(code)]
+        return next((each for each in places if not self.speaks_for(each)), "")
 
     def _source(self, source: str) -> str:
         """What is the other catalog's own has the harvest's name; what it has from others, both."""
@@ -163,13 +173,17 @@ def add(database: Database, harvest: Harvest, now: int) -> None:
         InputError: Name, address, a range or a number is none.
         ConflictError: There is one of this name, or records whose source it would be.
     """
-    _check(harvest)
+    check(harvest)
     with database.write() as (connection, _):
         taken = select(HarvestRow.name).where(HarvestRow.name == harvest.name)
         if connection.execute(taken).first() is not None:
             raise ConflictError(
                 Text(f"there is a harvest {harvest.name}", f"已有名为 {harvest.name} 的采集"),
-                remedy=Text("remove it first, or choose another name", "请先移除，或换一个名称"),
+                remedy=Text(
+                    f"other settings for it: veil catalog harvest change {harvest.name}; "
+                    "another catalog gets another name",
+                    f"修改其设置：veil catalog harvest change {harvest.name}；其他目录请换一个名称",
+                ),
                 code="harvest.exists",
             )
         used = select(DatasetRow.id).where(harvest.owns(), DatasetRow.state == "registered")
@@ -177,8 +191,10 @@ def add(database: Database, harvest: Harvest, now: int) -> None:
             raise ConflictError(
                 Text(f"records of the source {harvest.name} are registered already",
                      f"已有来源为 {harvest.name} 的记录"),
-                remedy=Text("choose another name: a harvest alone writes what it brings",
-                            "请换一个名称：采集得来的记录只能由采集写入"),
+                remedy=Text("choose another name: a harvest alone writes what it brings; the "
+                            "settings of one that goes on: veil catalog harvest change",
+                            "请换一个名称：采集得来的记录只能由采集写入；"
+                            "修改现有采集的设置：veil catalog harvest change"),
                 code="harvest.source_in_use",
             )  # fmt: skip
         row = {name: getattr(harvest, name) for name in Harvest.__dataclass_fields__}
@@ -187,7 +203,12 @@ def add(database: Database, harvest: Harvest, now: int) -> None:
         )
 
 
-def _check(harvest: Harvest) -> None:
+def check(harvest: Harvest) -> None:
+    """Judges a harvest's settings.
+
+    Raises:
+        InputError: Name, address, a range or a number is none.
+    """
     if not _NAME.fullmatch(harvest.name) or harvest.name == OWN:
         raise InputError(
             Text(

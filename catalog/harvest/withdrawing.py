@@ -1,40 +1,54 @@
 """What a source no longer has is withdrawn here: after a whole run, and not without a word.
 
-A portal that is broken looks like one that is empty. So nothing is withdrawn if the source changed
-while it was read, and a person is asked if more is gone than the harvest allows.
+So is what is here of departments for which the source does not speak: its place was changed.
+
+A portal that is broken looks like one that is empty, and a place may be mistyped. So nothing is
+withdrawn if the source changed while it was read, and a person is asked if more is gone than the
+harvest allows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from catalog.harvest.entering import save
 from catalog.harvest.sources import Harvest, Run, count, ids, told
 from catalog.harvest.tables import HarvestPageRow, HarvestRecordRow
+from catalog.registry.fading import fade
 from catalog.registry.registry import Registry
+from catalog.registry.tables import DatasetRow, DepartmentRow
 from catalog.registry.withdrawal import withdraw as take_out
 from protos.faults import InputError
+from protos.language import Text
 from protos.signing import IdentityKey
+
+_FADED: Final = Text(
+    "no dataset names its source any more; only a harvest had",
+    "其来源仅由采集得知，现已无数据资源声明",
+)
 
 
 @dataclass(frozen=True)
 class Gone:
-    """A dataset that its source no longer has.
+    """A dataset that its source no longer has, or may not have.
 
     Attributes:
         source: Its source here.
         identifier: Its code.
+        foreign: Where its department is from, if that is outside the harvest's place; else empty.
     """
 
     source: str
     identifier: str
+    foreign: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """Returns it as JSON types."""
-        return {"source": self.source, "identifier": self.identifier}
+        return {"source": self.source, "identifier": self.identifier, "foreign": self.foreign}
 
 
 def finish(
@@ -60,6 +74,7 @@ def finish(
             withdrawn = _withdraw(
                 connection, revision, harvest, gone, now=registry.now(), signer=signer
             )
+            fade(connection, who=f"harvest {harvest.name}", why=str(_FADED), now=registry.now())
             _forget_unseen(connection, harvest, run)
         ended = replace(run, state=state, ended_at=registry.now(), withdrawn=withdrawn)
         save(connection, harvest, ended)
@@ -76,7 +91,24 @@ def _gone(connection: Connection, harvest: Harvest, run: Run) -> list[Gone]:
             )
         )
     }
-    return [Gone(*key) for key in ids(connection, harvest) if key not in seen]
+    foreign = {(each.source, each.identifier): each for each in strangers(connection, harvest)}
+    return [
+        foreign.get(key, Gone(*key))
+        for key in ids(connection, harvest)
+        if key in foreign or key not in seen
+    ]
+
+
+def strangers(connection: Connection, harvest: Harvest) -> list[Gone]:
+    """Returns what is registered by a harvest of departments for which it does not speak."""
+    rows = connection.execute(
+        select(DatasetRow.source, DatasetRow.identifier, DatasetRow.provider, DepartmentRow.place)
+        .join(DepartmentRow, DepartmentRow.code == DatasetRow.provider)
+        .where(harvest.owns(), DatasetRow.state == "registered")
+        .order_by(DatasetRow.id)
+    )
+    found = [Gone(source, code, harvest.foreign(of, place)) for source, code, of, place in rows]
+    return [each for each in found if each.foreign]
 
 
 def _verdict(connection: Connection, harvest: Harvest, run: Run, gone: Sequence[Gone]) -> str:
@@ -86,8 +118,9 @@ def _verdict(connection: Connection, harvest: Harvest, run: Run, gone: Sequence[
     ).scalar_one()
     if not run.steady or (run.total is not None and run.total != seen):
         return "unsteady"
-    bearable = max(1, count(connection, harvest) * harvest.most_withdrawn // 100)
-    if gone and (seen == 0 or len(gone) > bearable):
+    here = count(connection, harvest)
+    bearable = max(1, here * harvest.most_withdrawn // 100)
+    if gone and (seen == 0 or len(gone) == here or len(gone) > bearable):
         return "asks"
     return "complete"
 
@@ -107,7 +140,7 @@ def _withdraw(
         try:
             take_out(
                 connection, revision, (each.source, each.identifier),
-                reason=f"withdrawn by its source {harvest.name}", who=f"harvest {harvest.name}",
+                reason=_reason(harvest, each), who=f"harvest {harvest.name}",
                 now=now, signer=signer,
             )  # fmt: skip
             done += 1
@@ -121,10 +154,16 @@ def _withdraw(
     return done
 
 
+def _reason(harvest: Harvest, gone: Gone) -> str:
+    if gone.foreign:
+        return f"{harvest.name} speaks for {harvest.place}, its department is of {gone.foreign}"
+    return f"withdrawn by its source {harvest.name}"
+
+
 def _forget_unseen(connection: Connection, harvest: Harvest, run: Run) -> None:
     """What is gone is seen no more; a page that is gone could otherwise come back as unchanged."""
     r, p = HarvestRecordRow, HarvestPageRow
-    kept = {(each[0], each[1]) for each in ids(connection, harvest)}
+    kept = set(ids(connection, harvest))
     left = connection.execute(
         select(r.origin, r.source, r.identifier).where(
             r.harvest == harvest.name, r.run < run.number

@@ -6,7 +6,8 @@ nothing that was closed.
 
 What was harvested is hearsay. It may come first, or whoever is harvested could take every datum
 before its department has registered it here; so it gives way to the first claim of our own, and the
-conflict that this decides is on record like any other.
+conflict that this decides is on record like any other. Hearsay that is no longer said (`fading`)
+gives way to whoever comes first, in the same manner.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from protos.language import Text
 _OUR_OWN: Final = Text(
     "registered here; until now only another catalog had said whose it is",
     "已在本目录登记；此前仅由其他目录声明",
+)
+_FADED: Final = Text(
+    "named by another catalog; whoever had said otherwise says so no longer",
+    "由其他目录声明；原声明已不再存在",
 )
 
 
@@ -72,7 +77,7 @@ class Claims:
         self._connection = connection
         self._now = now
         self._hearsay = hearsay
-        self._heard: set[str] = set()  # of what is looked up, what was only harvested
+        self._heard: set[str] = set()  # of what is looked up, what gives way to these claims
         self._providers: dict[str, str] = {}
         self._firsts: dict[str, Claim] = {}  # of this write; their items are written later
         known = _all_conflicts(connection)
@@ -107,8 +112,7 @@ class Claims:
             )
         ).all()
         self._providers |= {row.key: row.provider for row in found}
-        if not self._hearsay:
-            self._heard |= {row.key for row in found if row.hearsay}
+        self._heard |= {row.key for row in found if row.hearsay > self._hearsay}
 
     def _one(self, claim: Claim) -> Standing:
         key, claimed = claim.datum.key, claim.department
@@ -132,11 +136,11 @@ class Claims:
         return Standing(key, holder, holder)
 
     def _confirm(self, key: str) -> None:
-        """What we were told is now what somebody here says."""
+        """What we were told, or nobody said any more, is now what these claims say."""
         if key in self._heard:
             self._heard.remove(key)
-            statement = update(DataRow).where(DataRow.key == key).values(hearsay=0)
-            self._connection.execute(statement)
+            statement = update(DataRow).where(DataRow.key == key)
+            self._connection.execute(statement.values(hearsay=int(self._hearsay)))
 
     def _take_over(self, claim: Claim, holder: str) -> None:
         key, claimed = claim.datum.key, claim.department
@@ -145,7 +149,8 @@ class Claims:
         known = self._conflicts[key, claimed]
         pass_on(
             self._connection, known.number, key, holder, claimed,
-            who=claimed, why=str(_OUR_OWN), now=self._now,
+            who=claimed, why=str(_FADED if self._hearsay else _OUR_OWN), now=self._now,
+            hearsay=self._hearsay,
         )  # fmt: skip
         self._heard.remove(key)
         self._providers[key] = claimed

@@ -17,6 +17,7 @@ def pass_on(
     who: str,
     why: str,
     now: int,
+    hearsay: bool = False,
 ) -> None:
     """Makes the claimant of a conflict the one source of its datum, and the conflict ``moved``.
 
@@ -29,10 +30,13 @@ def pass_on(
         who: Who decides.
         why: For what reason.
         now: Unix seconds.
+        hearsay: Whether only other catalogs name the claimant.
     """
     # The items that name the holder follow by the foreign key's ON UPDATE CASCADE …
     connection.execute(
-        update(DataRow).where(DataRow.key == datum).values(provider=claimant, since=now, hearsay=0)
+        update(DataRow)
+        .where(DataRow.key == datum)
+        .values(provider=claimant, since=now, hearsay=int(hearsay))
     )
     # … in `source`; what they count as naming follows here.
     assign(connection, datum, holder, datum, claimant)

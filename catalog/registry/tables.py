@@ -114,7 +114,8 @@ class DatasetRow(Base):
 class DataRow(Base):
     """A shared datum and the one department that is legally responsible for it.
 
-    ``hearsay`` is 1 while only another catalog, which was harvested, has said so.
+    ``hearsay`` is 1 while only another catalog, which was harvested, has said so, and 2 when that
+    is said no longer.
     """
 
     __tablename__ = "data"

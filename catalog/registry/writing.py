@@ -29,6 +29,7 @@ from catalog.harvest.tables import HarvestRow
 from catalog.registry.changes import Change, compare
 from catalog.registry.claims import Claim, Claims
 from catalog.registry.datum import Datum, datum_of
+from catalog.registry.departments import Departments
 from catalog.registry.reading import records as read_records
 from catalog.registry.record import Department, Record, Version
 from catalog.registry.record_json import digest
@@ -36,7 +37,6 @@ from catalog.registry.rules import Flaw
 from catalog.registry.tables import (
     DatasetRow,
     DatasetScenarioRow,
-    DepartmentRow,
     ItemRow,
     RelationRow,
     ScenarioRow,
@@ -94,10 +94,7 @@ class Writer:
         self._revision = revision
         self._now = now
         self._known: dict[str, dict[str, _Known]] = {}
-        self._departments = {
-            row.code: Department(row.code, row.name, row.place, row.name_en)
-            for row in connection.execute(select(DepartmentRow.__table__))
-        }
+        self.departments = Departments(connection, harvest, self._others)
         self._scenarios: dict[str, int] = dict(
             connection.execute(select(ScenarioRow.name, ScenarioRow.id)).all()
         )
@@ -107,41 +104,8 @@ class Writer:
         self.outcomes: Counter[Outcome] = Counter()
 
     def enrol(self, departments: Iterable[Department]) -> None:
-        """Adds departments that are not known yet; the first spelling of a code stands.
-
-        What another catalog has said of a department, and nobody here, gives way to our own word:
-        or whoever is harvested could take any code before its department comes.
-        """
-        fresh: dict[str, Department] = {}
-        for department in departments:
-            known = self._departments.get(department.code)
-            if known is None:
-                fresh.setdefault(department.code, department)
-            elif known != department and not self._harvest and self._hearsay(known.code):
-                self._rename(department)
-        if fresh:
-            self._connection.execute(
-                insert(DepartmentRow),
-                [{"code": d.code, "name": d.name, "name_en": d.name_en, "place": d.place}
-                 for d in fresh.values()],
-            )  # fmt: skip
-            self._departments |= fresh
-
-    def _hearsay(self, code: str) -> bool:
-        """Whether all that is known of a department was harvested."""
-        if not self._others:
-            return False
-        sources = select(DatasetRow.source).where(DatasetRow.provider == code).distinct()
-        found = self._connection.execute(sources).scalars()
-        return all(source.partition(".")[0] in self._others for source in found)
-
-    def _rename(self, department: Department) -> None:
-        self._connection.execute(
-            update(DepartmentRow)
-            .where(DepartmentRow.code == department.code)
-            .values(name=department.name, name_en=department.name_en, place=department.place)
-        )
-        self._departments[department.code] = department
+        """Adds departments that are not known yet; see `Departments.enrol`."""
+        self.departments.enrol(departments)
 
     def look_up(self, records: Sequence[Record]) -> None:
         """Learns what is in the tables of these records, which are all that will be written.
@@ -179,7 +143,7 @@ class Writer:
                 Text("was withdrawn from the catalog", "该资源已从目录撤回"),
                 Text("register it under a new code", "请用新代码登记"),
             )
-        there = self._departments.get(record.provider.code)
+        there = self.departments.known.get(record.provider.code)
         if there is not None and there != record.provider:
             return Flaw(
                 "provider.name",
@@ -194,7 +158,7 @@ class Writer:
                 ),
             )
         for number, item in enumerate(record.items):
-            if item.source and item.source not in self._departments:
+            if item.source and item.source not in self.departments.known:
                 return Flaw(
                     "items.source",
                     number,

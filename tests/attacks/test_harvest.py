@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import ipaddress
+import resource
 import socket
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from importlib import import_module
@@ -25,11 +27,13 @@ from catalog.harvest import entering
 from catalog.harvest.ending import end
 from catalog.harvest.fetching import Fetcher, FetchLimits, addresses_of
 from catalog.harvest.networks import may_call, read_network
-from catalog.harvest.sources import problems
+from catalog.harvest.sources import last_run, problems
 from catalog.interchange.dcat_reading import graph_of
 from catalog.registry.record import Department, Item
 from catalog.registry.registry import Registry
 from catalog.registry.tables import DataRow
+from catalog.search.find import Search
+from catalog.search.query import Query
 from protos.faults import InputError, PolicyError, UnavailableError
 from tests.catalog_world import HEALTH, LABOUR, POLICE, record
 from tests.harvest_world import Source, city, fetching, harvest, province, read, source
@@ -434,6 +438,61 @@ def test_hearsay_that_somebody_here_confirms_is_hearsay_no_longer(tmp_path: Path
                 assert connection.execute(select(DataRow.hearsay)).scalars().all() == [
                     int(confirm == "decided")  # of items alone a decision cannot be told
                 ]
+
+
+@pytest.mark.parametrize("how", ["database", "system"])
+def test_a_disk_that_is_full_in_the_middle_of_a_page(
+    tmp_path: Path, there: Source, how: str
+) -> None:
+    """Nothing of the page is there, nothing is withdrawn, and with space the same run goes on."""
+    first, second = [f"a{n}" for n in range(20)], [f"b{n}" for n in range(100)]
+    there.turtle("/1", *first, following="/2", total=120)
+    there.turtle("/2", *second, total=120)
+    with province(tmp_path / "p") as registry:
+        wanted = harvest(registry, f"{there.url}/1")
+        with (
+            pytest.raises(UnavailableError) as caught,
+            ExitStack() as limited,
+        ):
+            read(registry, wanted, sleep=lambda _: limited.enter_context(full(registry, how)))
+        assert caught.value.code == "catalog.database"
+        assert "disk" in caught.value.remedy
+        assert {r.identifier for r in registry.records()} == set(first)
+        with registry.database.read() as connection:
+            before = last_run(connection, "city")
+            known = connection.execute(sql("SELECT count(*) FROM harvest_records")).scalar_one()
+            pages = connection.execute(sql("SELECT count(*) FROM harvest_pages")).scalar_one()
+        assert before is not None
+        assert (before.pages, before.following) == (1, f"{there.url}/2")
+        assert (known, pages) == (20, 1)
+        assert Search(registry.database).find(Query("数据 b1")).hits == ()
+        there.asked.clear()
+        after, gone = read(registry, wanted)
+        assert (after.state, after.number, after.pages, gone) == ("complete", 1, 2, ())
+        assert [path for path, _ in there.asked] == ["/2"]
+        assert {r.identifier for r in registry.records()} == {*first, *second}
+
+
+@contextmanager
+def full(registry: Registry, how: str) -> Iterator[None]:
+    """Lets the catalog's file, or any file of this process, grow by little more."""
+    if how == "database":
+        with registry.database.read() as connection:
+            (pages,) = connection.execute(sql("PRAGMA page_count")).one()
+            connection.execute(sql(f"PRAGMA max_page_count = {pages + 8}"))
+        try:
+            yield
+        finally:
+            with registry.database.read() as connection:
+                connection.execute(sql("PRAGMA max_page_count = 1000000"))
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (registry.directory / "catalog.db-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_resolver_knows_every_way_to_write_an_address() -> None:

@@ -12,7 +12,17 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    create_engine,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
@@ -26,6 +36,9 @@ from catalog.access.sessions import Sessions
 from catalog.access.vault import Vault
 from catalog.datastore.ask import Ask
 from catalog.datastore.datastore import datastore
+from catalog.harvest.ending import end
+from catalog.harvest.sources import ANYWHERE, Harvest, add
+from catalog.harvest.sources import named as harvest_named
 from catalog.publishing.listing import publications
 from catalog.publishing.publish import PublicationRefusedError, publish
 from catalog.publishing.signers import enrol, signers
@@ -180,6 +193,83 @@ def test_a_catalog_of_the_first_tables_is_upgraded_and_still_reads(
         row = connection.execute(select(SignerRow.__table__)).one()._asdict()
         connection.execute(insert(SignerRow), row | {"id": 2})
     newer.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_harvested_records_of_before_are_upgraded_to_places_and_hearsay(
+    request: pytest.FixtureRequest, tmp_path: Path, key_file: Path, kind: str
+) -> None:
+    """0008 → 0009: harvests go on from anywhere, and what none of ours names is hearsay."""
+    url = sqlite_url(tmp_path / "catalog.db")
+    if kind == "postgresql":
+        if (server := request.getfixturevalue("postgres")) is None:
+            pytest.skip(postgres_server.MISSING)
+        url = in_a_schema_of_its_own(server, "harvested")
+    filled = Database(sqlite_url(tmp_path / "now.db"))
+    filled.open()
+    add(filled, Harvest("city", "https://city.test/catalog.ttl", place="440100"), 1)
+    for harvest, source, identifier, provider, items in (
+        ("city", "city", "E/1", HEALTH, (citizen_item(), citizen_item(name="出生日期"))),
+        ("city", "city.district", "E/2", HEALTH, (citizen_item(name="民族"),)),
+        ("", "city2", "F/1", HEALTH, (citizen_item(name="学历"),)),  # not of the harvest
+        ("", "local", "P/1", POLICE, (citizen_item(),)),  # takes over what was only heard
+        ("city", "city", "E/3", POLICE, (citizen_item(name="婚姻状况"),)),
+        ("", "local", "P/2", POLICE, (citizen_item(name="婚姻状况"),)),  # says the same
+    ):
+        told = replace(record(identifier, provider=provider, items=items), source=source)
+        with filled.write() as (connection, revision):
+            writer = writing.Writer(connection, revision, 1, harvest=harvest)
+            writer.enrol([provider])
+            writer.put([told])
+    wanted = heard(filled)
+    assert wanted == {"户籍地址": 0, "出生日期": 1, "民族": 1, "学历": 0, "婚姻状况": 0}
+
+    older = Database(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module, "HEAD", "0008")
+        patch.setattr(migrations, "migrate", lambda engine: migrate_to(engine, "0008"))
+        older.open()
+    copy_down(filled, older)
+    with older.read() as connection:
+        columns = inspect(connection).get_columns
+        assert "place" not in {each["name"] for each in columns("harvests")}
+        assert "hearsay" not in {each["name"] for each in columns("data")}
+    older.close()
+    filled.close()
+
+    newer = Database(url)
+    newer.open(upgrade=True)
+    assert heard(newer) == wanted
+    registry = Registry(newer, key_file)
+    assert harvest_named(newer, "city").place == ANYWHERE
+    told = record("P/3", provider=POLICE, items=(citizen_item(name="民族"),), opening=CLOSED)
+    registry.register([told])
+    assert heard(newer)["民族"] == 0
+    assert registry.entry("city.district", "E/2").sources["民族"] == POLICE.name
+    # And the rest of what was heard ends with who said it; the catalog's own words do not.
+    city = harvest_named(newer, "city")
+    assert end(registry, city, withdraw=True, by="省局", reason="停止合作") == 3
+    assert heard(newer) == {**dict.fromkeys(wanted, 0), "出生日期": 2}
+    newer.close()
+
+
+def heard(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return dict(connection.execute(select(DataRow.name, DataRow.hearsay)).all())
+
+
+def copy_down(newer: Database, older: Database) -> None:
+    """Puts all rows into the tables of an earlier version, without what it did not know."""
+    there = MetaData()
+    there.reflect(older.engine)
+    with newer.read() as source, older.write() as (target, _):
+        for table in Base.metadata.sorted_tables:
+            if table.name == "state" or table.name not in there.tables:
+                continue
+            known = there.tables[table.name]
+            columns = [column for column in table.columns if column.name in known.columns]
+            if rows := source.execute(select(*columns)).mappings().all():
+                target.execute(insert(known), [dict(row) for row in rows])
 
 
 def test_publications_come_and_go(

@@ -32,4 +32,4 @@ def test_the_guide_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 ran += 1
             for wanted in filter(None, (shown or "").splitlines()):
                 assert wanted in said, f"{wanted!r} is not in {said!r}"
-    assert ran == 9
+    assert ran == 10
