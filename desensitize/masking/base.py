@@ -91,6 +91,19 @@ class Cell:
         return self.stored.split("(", maxsplit=1)[0]
 
 
+@dataclass(frozen=True)
+class Percentile:
+    """A figure of all rows that a method has to know before.
+
+    Attributes:
+        number: Expression of the values over what the layer below gives; NULL counts for nothing.
+        share: Of the values, those not above it; 0 to 1.
+    """
+
+    number: str
+    share: Decimal
+
+
 class Secrets(Protocol):
     """Gives keys by the name of a domain; see ``desensitize.keys``."""
 
@@ -120,7 +133,7 @@ class Workshop:
         unordered: Whether rows leave their order, so that it has to be made again.
         fresh: Columns that come out differently each time.
         told: Variables and functions that the engine knows.
-        figures: Of the rows below, such as percentiles, by the aggregate that was asked for.
+        figures: Of the rows below, by the percentile that was asked for; None if there is none.
     """
 
     secrets: Secrets
@@ -135,7 +148,7 @@ class Workshop:
     unordered: bool = False
     fresh: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: dict[Percentile, Any] = field(default_factory=dict)
     _made: int = 0
 
     def variable(self, content: bytes) -> str:
@@ -182,7 +195,7 @@ class Method(Protocol):
         concludes: What a reader of the release can still conclude about a person.
     """
 
-    # Seven more that only some have: ``aggregates``, what is measured before (`aggregates_of`),
+    # Seven more that only some have: ``percentiles``, what is measured before (`percentiles_of`),
     # ``domain``, the name of its key, ``needs``, the other columns
     # that it looks at, ``fresh``, whether it draws anew each time, ``reads_division``,
     # ``reads_days``, and ``conclusion``, which says what it concludes with these parameters; see
@@ -223,9 +236,9 @@ def is_fresh(method: Method) -> bool:
     return bool(getattr(method, "fresh", False))
 
 
-def aggregates_of(method: Method, cell: Cell) -> tuple[str, ...]:
-    """Returns the aggregates over a column that the method looks up in `Workshop.figures`."""
-    asked = getattr(method, "aggregates", None)
+def percentiles_of(method: Method, cell: Cell) -> tuple[Percentile, ...]:
+    """Returns the percentiles of a column that the method looks up in `Workshop.figures`."""
+    asked = getattr(method, "percentiles", None)
     return () if asked is None else tuple(asked(cell))
 
 

@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field, StringConstraints
 
 from desensitize.engines.stored_values import literal
-from desensitize.masking.base import Cell, Workshop
+from desensitize.masking.base import Cell, Percentile, Workshop
 from desensitize.masking.readings import as_number, one_zero
 from protos.faults import InputError
 from protos.language import Text
 
-Percentile = Annotated[str, StringConstraints(pattern=r"^p[0-9]{1,2}(\.[0-9]{1,3})?$")]
+_Percentile = Annotated[str, StringConstraints(pattern=r"^p[0-9]{1,2}(\.[0-9]{1,3})?$")]
 Number = Annotated[Decimal, Field(gt=Decimal("-1e15"), lt=Decimal("1e15"))]
 Positive = Annotated[Decimal, Field(gt=0, lt=Decimal("1e15"))]
 _NOTHING: Final = Text(
@@ -28,7 +28,7 @@ _NOTHING: Final = Text(
 class _Coded:
     """A limit: a number, or a percentile of the column (``"p99.5"``)."""
 
-    limit: Number | Percentile
+    limit: Number | _Percentile
 
     title: ClassVar[Text]
     concludes: ClassVar[Text]
@@ -45,16 +45,15 @@ class _Coded:
         sql = f"CASE WHEN ({number.sql}) IS NOT NULL THEN {choose}({number.sql}, {limit.sql}) END"
         return Cell(sql, number.stored)
 
-    def aggregates(self, cell: Cell) -> tuple[str, ...]:
+    def percentiles(self, cell: Cell) -> tuple[Percentile, ...]:
         """Returns the percentile that must be known before; none if the limit is a number."""
-        return () if isinstance(self.limit, Decimal) else (self._aggregate(as_number(cell)),)
+        return () if isinstance(self.limit, Decimal) else (self._asked(as_number(cell)),)
 
-    def _aggregate(self, number: Cell) -> str:
-        share = Decimal(str(self.limit)[1:]) / 100
-        return f"quantile_disc(({number.sql}), {share})"
+    def _asked(self, number: Cell) -> Percentile:
+        return Percentile(f"({number.sql})", Decimal(str(self.limit)[1:]) / 100)
 
     def _percentile(self, number: Cell, shop: Workshop) -> Cell:
-        found = shop.figures[self._aggregate(number)]
+        found = shop.figures[self._asked(number)]
         if found is None:
             raise InputError(
                 _NOTHING.format(name=shop.column, asked=self.limit),

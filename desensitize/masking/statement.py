@@ -14,6 +14,7 @@ What only one column of the source needs is pruned by the engine everywhere else
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -27,9 +28,10 @@ from desensitize.masking.base import (
     Cell,
     Function,
     Method,
+    Percentile,
     Secrets,
     Workshop,
-    aggregates_of,
+    percentiles_of,
 )
 from desensitize.masking.read_column import doubt, may_be_unclear, present, read_column
 from desensitize.masking.visible import Keep
@@ -40,8 +42,8 @@ from protos.faults import InputError
 from protos.language import Text
 
 _COLUMNS: Final = 32
-_HELD: Final = 16_000_000
-"""Columns, and values of them, that are held at a time to find percentiles."""
+_HELD: Final = 8_000_000
+"""Columns, and values of them, that are held in memory at a time to find percentiles."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,8 @@ def prepare(
     for depth in range(max((len(each) for each in steps), default=0)):
         made: dict[int, Cell] = {}
         asked = [
-            aggregate for place, own in enumerate(steps) if depth < len(own)
-            for aggregate in aggregates_of(own[depth], current[place])
+            each for place, own in enumerate(steps) if depth < len(own)
+            for each in percentiles_of(own[depth], current[place])
         ]  # fmt: skip
         shop.figures |= _measured(table, asked, layers.sql, shop)
         for place, column in enumerate(policy.published):
@@ -303,22 +305,42 @@ def _outermost(
 
 
 def _measured(
-    table: Table, aggregates: Sequence[str], below: str, shop: Workshop
-) -> dict[str, object]:
-    """Returns figures of the rows below, by their aggregates: many columns in one reading.
+    table: Table, asked: Sequence[Percentile], below: str, shop: Workshop
+) -> dict[Percentile, object]:
+    """Returns percentiles of the rows below: many columns in one reading.
 
-    The engine holds all values of those that it measures together, so many rows take several.
+    The engine's own holds all values in memory. Where they are too many for that, each column is
+    put in order, for which the engine uses the disk.
     """
-    if not aggregates:
+    if not asked:
         return {}
     tell(table.engine, shop)
     [[rows]] = table.engine.sql(f"SELECT count(*) FROM {table.sql}").fetchall()
-    found: dict[str, object] = {}
-    together = min(max(_HELD // max(rows, 1), 1), _COLUMNS)
-    for first in range(0, len(aggregates), together):
-        some = aggregates[first : first + together]
-        [figures] = table.engine.sql(f"SELECT {', '.join(some)} FROM {below}").fetchall()
+    if rows > _HELD:
+        return {each: _in_order(table.engine, each, below) for each in asked}
+    found: dict[Percentile, object] = {}
+    together = min(_HELD // max(rows, 1), _COLUMNS)
+    for first in range(0, len(asked), together):
+        some = asked[first : first + together]
+        listed = ", ".join(f"quantile_disc({each.number}, {each.share})" for each in some)
+        [figures] = table.engine.sql(f"SELECT {listed} FROM {below}").fetchall()
         found |= zip(some, figures, strict=True)
+    return found
+
+
+def _in_order(engine: duckdb.DuckDBPyConnection, asked: Percentile, below: str) -> object:
+    """Returns what ``quantile_disc`` would: the least value that so many do not exceed."""
+    numbers = f"SELECT {asked.number} AS x FROM {below}"
+    [[there]] = engine.sql(f"SELECT count(x) FROM ({numbers})").fetchall()
+    if not there:
+        return None
+    place = max(math.ceil(there * asked.share), 1) - 1
+    # From the nearer end: of few the engine keeps no more than these.
+    way = "ASC" if place <= there // 2 else "DESC"
+    before = min(place, there - 1 - place)
+    [[found]] = engine.sql(
+        f"SELECT x FROM ({numbers}) WHERE x IS NOT NULL ORDER BY x {way} LIMIT 1 OFFSET {before}"
+    ).fetchall()
     return found
 
 

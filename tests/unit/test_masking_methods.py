@@ -14,7 +14,7 @@ import pytest
 
 import desensitize
 from desensitize.keys import TokenKey, TokenKeys
-from desensitize.masking import KINDS
+from desensitize.masking import KINDS, statement
 from desensitize.masking.district import division_of
 from desensitize.masking.fpe import Ff1
 from desensitize.scanning.findings import direct_cells
@@ -230,6 +230,19 @@ def test_top_and_bottom_codes() -> None:
     assert one(values, "{ bottom_code = 3, top_code = 7.5 }") == [3, 5, None, 7.5]
     assert one(list(range(1001)), '{ top_code = "p99" }')[-12:] == [989, 990, *[990] * 10]
     assert one([1.5, math.nan, math.inf], "{ top_code = 9 }") == [1.5, None, None]
+
+
+@pytest.mark.parametrize("share", ["p0", "p0.1", "p50", "p66.667", "p99.5", "p99"])
+def test_percentiles_of_more_rows_than_fit_are_the_same(
+    share: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [None, *(i * 7919 % 997 / 4 for i in range(1003)), None, 3.0, 3.0]
+    how = f'{{ bottom_code = "{share}" }}'
+    together = one(values, how)
+    monkeypatch.setattr(statement, "_HELD", 0)
+    assert one(values, how) == together
+    with pytest.raises(InputError, match="no value"):
+        one(["a", "b"], how)
 
 
 def test_a_percentile_of_nothing_is_refused() -> None:
