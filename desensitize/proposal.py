@@ -226,6 +226,12 @@ def costs_table(costs: Sequence[Alternative], chosen: int) -> Iterator[str]:
         "and what becomes coarser.",
         "不同 k 的代价：信息损失（0% 为全部保留，100% 为全部丢失）、删去的行，以及变粗的列。",
     ))  # fmt: skip
+    if sample := costs[0].sample:
+        yield str(Text(
+            f"Told from {sample:,} rows that were drawn: with all rows no k costs more, and 'run' "
+            "looks at all of them.",
+            f"按抽取的 {sample:,} 行估计：以全部行计，各 k 的代价不会更高；run 会计算全部行。",
+        ))  # fmt: skip
     for each in costs:
         mark = "→" if each.k == chosen else " "
         if not each.met:

@@ -43,7 +43,7 @@ def run(task: AlternativesTask) -> list[dict[str, Any]]:
         UnavailableError: Memory, disk or time did not suffice.
     """
     policy = parse_policy(task.policy, folder=Path(task.folder))
-    with engine_for(task) as engine:
+    with engine_for(task, on_disk=True) as engine:
         table = open_file(task.path, task.sheet, engine)
         with blamed(table):
             found = alternatives(table, policy, ks=task.ks, progress=tell_progress)

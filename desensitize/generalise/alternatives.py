@@ -1,4 +1,12 @@
-"""What other values of k would cost: the table is grouped once, and searched for each of them."""
+"""What other values of k would cost: the table is grouped once, and searched for each of them.
+
+A table that is very long is not looked at whole: a policy is proposed in minutes, and `run`
+searches all rows again. In a sample each class has fewer rows and fewer sensitive values, so
+whatever meets k and distinct l there meets them in the whole table: what is said is the most that
+it costs, but for the luck of the draw.
+"""
+
+# ruff: noqa: S608 - own SQL: names are made here
 
 from __future__ import annotations
 
@@ -7,16 +15,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from desensitize.engines.tables import make_table
 from desensitize.generalise.choose import hierarchies_of, read_combinations
 from desensitize.generalise.combinations import Combinations
 from desensitize.generalise.lattice import Search
 from desensitize.keys import TokenKey, TokenKeys
+from desensitize.masking.base import needs_of
 from desensitize.policy import Models, PublishPolicy
-from desensitize.sources import Table
+from desensitize.sources import Table, columns_of
 from protos.faults import PolicyError
 
 KS: Final = (2, 3, 5, 10, 20, 50, 100)
 _KEY_BYTES: Final = 32
+_SAMPLE: Final = 2_000_000
+"""Rows that are drawn of a longer table, nearly: each by itself, so that none waits in memory."""
+_PART: Final = "veil_part"
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class Alternative:
         classes: Classes that would be left.
         levels: Level of each quasi-identifier, by column; empty if none meets them.
         coarser: The columns that are not at their finest level.
+        sample: Of how many rows this was told; 0 for all.
     """
 
     k: int
@@ -40,6 +54,7 @@ class Alternative:
     classes: int
     levels: Mapping[str, str]
     coarser: tuple[str, ...] = ()
+    sample: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
@@ -58,7 +73,7 @@ def alternatives(
     Keys are drawn for it: which rows have the same token does not depend on the key.
 
     Args:
-        table: What would be released; read once.
+        table: What would be released; of more than two million rows so many are drawn.
         policy: Its hierarchies, and its models but for k.
         ks: To try; the policy's own is added.
         progress: Told how many of the searches are done.
@@ -88,13 +103,36 @@ def alternatives(
     names = [each.column for each in hierarchies]
     wanted = sorted({*ks, *({policy.models.k} if policy.models.k else ())})
     found = []
-    with read_combinations(table, only, drawn, hierarchies) as source:
+    sample = _sampled(table, only)
+    with read_combinations(sample or table, only, drawn, hierarchies) as source:
         search = Search(source)  # of rising k: what is ruled out for one is for the next ones
         for done, k in enumerate(wanted):
             if progress is not None:
                 progress(done, len(wanted))
-            found.append(_one(search, names, source, replace(models, k=k)))
+            one = _one(search, names, source, replace(models, k=k))
+            found.append(replace(one, sample=source.rows) if sample else one)
+    if sample:
+        table.engine.execute(f"DROP TABLE {_PART}")
     return tuple(found)
+
+
+def _sampled(table: Table, policy: PublishPolicy) -> Table | None:
+    """Draws rows of a long table, of the columns that count; None if it is short enough."""
+    [[rows]] = table.engine.sql(f"SELECT count(*) FROM {table.sql}").fetchall()
+    if rows <= _SAMPLE:
+        return None
+    steps = [step for column in policy.published for step in column.methods]
+    wanted = {*policy.columns, *(name for step in steps for name in needs_of(step))}
+    columns = [column for column in table.columns if column.name in wanted]
+    listed = ", ".join(f"{column.raw} AS c{place}" for place, column in enumerate(columns))
+    # Of the columns first: of a wide table so many rows would not have room.
+    make_table(
+        table.engine, _PART,
+        f"SELECT * FROM (SELECT {listed} FROM {table.sql}) "
+        f"USING SAMPLE {100 * _SAMPLE / rows:.9f}% (bernoulli, 1)",
+    )  # fmt: skip
+    names = [column.name for column in columns]
+    return Table(table.name, table.engine, _PART, columns_of(table.engine, _PART, names))
 
 
 def _one(search: Search, names: Sequence[str], source: Combinations, models: Models) -> Alternative:

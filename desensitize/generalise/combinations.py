@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from desensitize.engines.tables import make_table
 from desensitize.generalise.domains import LEVELS
 from desensitize.generalise.groups import Domain, Flags, Groups
 from desensitize.generalise.spread import Column, Ints, Sensitive
@@ -39,6 +40,7 @@ LINES: Final = "veil_lines"
 VALUES: Final = "veil_values"
 _CLASSES: Final = "veil_classes"
 _CELLS: Final = "veil_cells"
+_COUNTED: Final = "veil_counted"
 
 Node = tuple[int, ...]
 
@@ -140,10 +142,10 @@ class Combinations:
         )
         finest = ", ".join(f"q{i}" for i in range(len(node)))
         self.engine.register("veil_out", pa.table(labels))
-        self.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_CLASSES} AS SELECT {finest}, n FROM {LINES} {joins} "
-            f"SEMI JOIN veil_out o ON {same}"
-        )
+        make_table(
+            self.engine, _CLASSES,
+            f"SELECT {finest}, n FROM {LINES} {joins} SEMI JOIN veil_out o ON {same}",
+        )  # fmt: skip
         self.engine.unregister("veil_out")
         return marginals(self.engine, _CLASSES, self.domains)
 
@@ -157,7 +159,7 @@ class Combinations:
         self._held.clear()
         width, beside = len(self.domains), len(self.sensitive)
         for name in (
-            LINES, _CLASSES, *(f"{LEVELS}{i}" for i in range(width)),
+            LINES, _CLASSES, _COUNTED, *(f"{LEVELS}{i}" for i in range(width)),
             *(f"{each}{i}" for i in range(beside) for each in (VALUES, _CELLS)),
         ):  # fmt: skip
             self.engine.execute(f"DROP TABLE IF EXISTS {name}")
@@ -209,19 +211,24 @@ class Combinations:
     def _streamed(self, node: Node) -> Groups:
         """Takes the classes of a node; their sensitive values stay in the engine."""
         listed = ", ".join(f"g{i}" for i in range(len(node)))
-        self.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_CLASSES} AS SELECT *, "
-            f"row_number() OVER (ORDER BY {listed}) - 1 AS class FROM ({self._grouped(node)})"
-        )
+        make_table(
+            self.engine, _CLASSES,
+            f"SELECT *, row_number() OVER (ORDER BY {listed}) - 1 AS class "
+            f"FROM ({self._grouped(node)})",
+        )  # fmt: skip
         columns = self._fetch(f"SELECT {listed}, n, p FROM {_CLASSES} ORDER BY class")
         found = self._as_groups(node, columns)
         same = " AND ".join(f"c.g{i} = t.g{i}" for i in range(len(node)))
         beside: list[Column] = []
         for place, each in enumerate(self.sensitive):
-            self.engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE {_CELLS}{place} AS SELECT c.class, c.n AS size, "
-                f"t.n, t.s FROM ({self._celled(node, place)}) t JOIN {_CLASSES} c ON {same}"
-            )
+            # Counted first, joined then: each takes what memory there is.
+            make_table(self.engine, _COUNTED, self._celled(node, place))
+            make_table(
+                self.engine, f"{_CELLS}{place}",
+                f"SELECT c.class, c.n AS size, t.n, t.s FROM {_COUNTED} t "
+                f"JOIN {_CLASSES} c ON {same}",
+            )  # fmt: skip
+            self.engine.execute(f"DROP TABLE {_COUNTED}")
             beside.append(StreamedColumn(
                 each.name, each.values, each.ordered, self.engine, f"{_CELLS}{place}"
             ))  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Final
 
 import duckdb
 
+from desensitize.engines.tables import make_table
 from desensitize.generalise.combinations import LINES, VALUES, Combinations, Value, marginals
 from desensitize.generalise.domains import FINEST, Tell, domain
 from desensitize.generalise.groups import DATES
@@ -52,10 +53,11 @@ def combine(
     """
     quasi = [f"q{i}" for i in range(len(hierarchies))]
     values = [f"s{i}" for i in range(len(sensitive))]
-    engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE {BASE} AS SELECT {', '.join((*quasi, *values))}, "
-        f"count(*) AS n, 0 AS p FROM ({select}) GROUP BY ALL"
-    )
+    make_table(
+        engine, BASE,
+        f"SELECT {', '.join((*quasi, *values))}, count(*) AS n, 0 AS p FROM ({select}) "
+        "GROUP BY ALL",
+    )  # fmt: skip
     stored = dict(
         engine.execute(f"SELECT column_name, column_type FROM (DESCRIBE {BASE})").fetchall()
     )
@@ -74,11 +76,11 @@ def combine(
              for i in range(len(quasi))]  # fmt: skip
     joins += [f"LEFT JOIN {VALUES}{i} v{i} ON b.s{i} IS NOT DISTINCT FROM v{i}.s"
               for i in range(len(values))]  # fmt: skip
-    engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE {LINES} AS "
+    make_table(
+        engine, LINES,
         f"SELECT {', '.join(codes)}, sum(n)::BIGINT AS n, sum(p)::BIGINT AS p "
-        f"FROM {BASE} b {' '.join(joins)} GROUP BY ALL"
-    )
+        f"FROM {BASE} b {' '.join(joins)} GROUP BY ALL",
+    )  # fmt: skip
     for name in (BASE, *(f"{FINEST}{i}" for i in range(len(quasi)))):
         engine.execute(f"DROP TABLE {name}")
     [(rows, lines)] = engine.sql(

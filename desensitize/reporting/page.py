@@ -87,6 +87,7 @@ def _facts(contents: Contents) -> dict[str, Any]:
         "candidates": [] if attacks is None else charts.candidates(attacks),
         "losses": charts.losses(release),
         "plot": charts.loss_against_k(contents.alternatives, contents.policy.models.k),
+        "sample": max((each.sample for each in contents.alternatives), default=0),
         "assumptions": list(dict.fromkeys(
             each.assumption for each in findings if each.assumption.en
         )),

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
+from desensitize.generalise import alternatives
 from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Keep
@@ -264,6 +265,36 @@ def test_what_each_k_costs_is_what_a_release_with_it_costs(table: pa.Table, tmp_
         assert release.figures["loss"] == pytest.approx(each.loss)
         assert release.figures["classes"] == each.classes
         assert release.suppressed_rows == round(each.suppressed * rows.num_rows)
+
+
+def test_of_a_long_table_the_cost_is_told_from_a_part_and_is_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = 20_000
+    born = [f"{1940 + i * 7919 % 60}-{1 + i % 12:02}-01" for i in range(rows)]
+    table = pa.table({
+        "其他": ["x"] * rows, "出生日期": born, "性别": ["男", "女"] * (rows // 2),
+        "诊断": [f"d{i * 31 % 97}" for i in range(rows)],
+    })  # fmt: skip
+    policy = parse_policy(
+        'dataset = "d"\n[columns."性别"]\nrole = "quasi"\n'
+        '[columns."出生日期"]\nrole = "quasi"\ntype = "date"\n'
+        '[columns."诊断"]\nrole = "sensitive"\n[publish]\nunknown_column = "drop"\n'
+        'models = { k = 2, l = 2, max_suppressed = 0.05 }\nmethods = { "诊断" = "keep" }\n'
+        'hierarchies = { "性别" = ["value", "*"], "出生日期" = ["month", "year", "10y", "*"] }\n'
+    )
+    whole = desensitize.alternatives(table, policy)
+    monkeypatch.setattr(alternatives, "_SAMPLE", 2000)
+    drawn = desensitize.alternatives(table, policy)
+    assert {each.sample for each in whole} == {0}
+    [sample] = {each.sample for each in drawn}
+    assert 1000 < sample < 3000
+    pairs = [(part.loss, all_.loss) for part, all_ in zip(drawn, whole, strict=True)]
+    assert all(part >= all_ for part, all_ in pairs)
+    assert any(part > all_ for part, all_ in pairs), "or the sample says the same as the table"
+    text = proposal(desensitize.scan(table), drawn)
+    assert f"Told from {sample:,} rows" in text
+    assert desensitize.alternatives(table, policy) == drawn, "the same rows are drawn each time"
 
 
 def test_a_key_is_not_needed_to_compare_and_makes_no_difference() -> None:
