@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from desensitize.attacks import Finding, from_dict
+from desensitize.policy_file import parse_policy
 from protos.faults import InputError
 from tests.attack_world import attacked, people, policy_for, release_of
 
@@ -210,6 +211,12 @@ def test_inference_counts_a_value_once_however_it_is_written() -> None:
     )  # fmt: skip
     finding = one(attacked(data, policy).of("inference"))
     assert (finding.figure, finding.verdict) == (0.5, "broken")
+    # … and what the policy says means the same.
+    data["ill"] = ["HIV", "艾滋病", "Aids", "hiv", "flu", "cold", "flu", "cold"]
+    assert one(attacked(data, policy).of("inference")).figure == 0
+    words = '[columns.ill]\nsame = [["HIV", "艾滋病", "AIDS"]]'
+    policy = parse_policy(policy.text.replace("[columns.ill]", words))
+    assert one(attacked(data, policy).of("inference")).figure == 0.5
 
 
 # ---- uniqueness, linkage -----------------------------------------------------------------------
