@@ -53,6 +53,7 @@ class PublishedColumn:
         nullable: Whether a row may have no value.
         within: Column that names the division in which this one's lie; empty for none.
         day_first: Whether 03/07/1990 is in July; None if nobody has said, and then it is emptied.
+        same: Published texts that mean the same, in groups: models and attacks count each as one.
     """
 
     name: str
@@ -67,6 +68,7 @@ class PublishedColumn:
     nullable: bool = True
     within: str = ""
     day_first: bool | None = None
+    same: tuple[tuple[str, ...], ...] = ()
 
     @property
     def published(self) -> bool:

@@ -14,6 +14,7 @@ from desensitize.masking.visible import Ends
 from desensitize.policy import DATA_TYPES, FREE_TEXT, Delta, Models, PublishedColumn
 from desensitize.recognisers import by_name
 from desensitize.scanning.attributes import ATTRIBUTES
+from desensitize.spelling import plain
 from protos.faults import InputError
 from protos.language import Text
 
@@ -187,6 +188,7 @@ def check_release(
         )
     if column.within:
         check_within(column, columns, where)
+    _check_same(column, f'{where}: columns."{column.name}".same')
     for method in column.methods:
         for name in needs_of(method):
             if name not in columns:
@@ -217,6 +219,27 @@ def check_release(
                             "请把掩码写在最后，或在其后使用 token 或 redact"),
                 code="policy.mask",
             )  # fmt: skip
+
+
+def _check_same(column: PublishedColumn, at: str) -> None:
+    """Refuses words that mean the same where nobody counts them, and those of two meanings."""
+    if not column.same:
+        return
+    if not column.sensitive or column.type in {*DATA_TYPES} - {"string"}:
+        raise InputError(
+            Text(f"{at} is about the words of a sensitive column", f"{at} 只用于文本型敏感列"),
+            remedy=Text('leave it out, or write role = "sensitive"; quasi-identifiers have '
+                        "hierarchies for this",
+                        '请删去，或写 role = "sensitive"；准标识符请用层级归并'),
+            code="policy.same",
+        )  # fmt: skip
+    words = [word for group in column.same for word in dict.fromkeys(plain(group))]
+    if "" in words or len(set(words)) < len(words):
+        raise InputError(
+            Text(f"{at}: a word is empty, or in two groups", f"{at}：有空词，或同一词出现在两组中"),
+            remedy=Text("write each meaning as one group", "请将每个含义写为一组"),
+            code="policy.same",
+        )
 
 
 def check_within(

@@ -70,6 +70,7 @@ class _Column(_Strict):
     nullable: bool = True
     within: str = ""
     day_first: bool | None = None
+    same: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
     uses: tuple[str, ...] = ()
 
 
@@ -201,6 +202,7 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
             name, column.type, column.role, column.grade, column.bounds, methods,
             _hierarchy(publish.hierarchies.get(name)),
             column.codes, column.decimals, column.nullable, column.within, column.day_first,
+            column.same,
         )  # fmt: skip
     for each in columns.values():
         check_release(each, columns, where)

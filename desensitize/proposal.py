@@ -32,6 +32,8 @@ _NUMBERS: Final = 0.95
 _CODES: Final = 20
 _LISTED: Final = 0.8
 _BAR: Final = 20
+_WORDS: Final = {"health", "belief", "record"}
+"""Sensitive types whose values are words, so that two can mean the same."""
 _NODES: Final = 100_000
 """Of a proposal's lattice: some seconds for each k, where what is allowed can take many minutes."""
 _JUDGED: Final = 1_000_000
@@ -310,6 +312,12 @@ def _column(column: ColumnFinding, rule: Rule) -> Iterator[str]:
     yield f'role = "{column.role}"'
     yield f"grade = {column.grade}"
     yield from _days(column)
+    if column.role == "sensitive" and column.type in _WORDS:
+        yield "# " + _line(Text(
+            'words that mean the same count as two, unless you list them: '
+            'same = [["HIV", "艾滋病"]]',
+            '同义词默认按不同取值计算；如有，请列出：same = [["HIV", "艾滋病"]]',
+        ))  # fmt: skip
     if column.within and "district" in rule.method:
         yield "# " + _line(Text(
             "says which district is meant where several cities have its name",

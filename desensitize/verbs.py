@@ -27,7 +27,7 @@ from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
 from desensitize.policy_file import GivenPolicy, given_policy, parse_policy
 from desensitize.proposal import proposal
-from desensitize.releasing.facts import read_copy
+from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.releasing.run import run
 from desensitize.releasing.stages import Stages
 from desensitize.releasing.synthetic import synthesise
@@ -36,6 +36,7 @@ from desensitize.risks import RiskReport, measure
 from desensitize.scanning.findings import ScanReport, direct_cells
 from desensitize.scanning.table_scan import SAMPLE_ROWS, Progress, scan_table
 from desensitize.sources import open_object
+from desensitize.spelling import Same
 from protos.faults import InputError
 from protos.language import Text
 
@@ -207,16 +208,20 @@ def risk(
     """
     if isinstance(data, str | os.PathLike):
         source = Path(os.fspath(data))
-        if source.is_dir():
-            release = read_copy(source)
-            source = source / release.output.name
+        same: dict[str, Same] = {}
+        if (place := source).is_dir():
+            release = read_copy(place)
+            source = place / release.output.name
             quasi = quasi or [c.name for c in release.columns if c.role == "quasi"]
             sensitive = sensitive or [c.name for c in release.columns if c.role == "sensitive"]
+            said = given_policy(place / POLICY).columns
+            same = {name: said[name].same for name in sensitive if name in said}
         return risk_file(
             source,
             quasi,
             sensitive,
             population=None if population is None else Path(os.fspath(population)),
+            same=same,
             sheet=sheet,
             limits=limits,
             progress=progress,

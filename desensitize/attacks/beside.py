@@ -1,6 +1,7 @@
 """Which columns of a release tell something about a resident id beside it: birth, age, sex, place.
 
-Not by their names: a column tells the birth if, row by row, the births within the ids agree with
+Masks of ids, and ids of which FF1 leaves the beginning clear, tell place and birth as well. Not by
+their names: a column tells the birth if, row by row, the births within the ids agree with
 it. That a label such as 男 stands for an odd sequence number is seen the same way; an attacker
 knows it from the standard.
 """
@@ -13,7 +14,7 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, get_args
 
@@ -21,9 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from desensitize.attacks.resident_space import days_of
-from desensitize.attacks.view import CELLS, View, make, text
+from desensitize.attacks.view import View, make, text
 from desensitize.divisions import divisions
 from desensitize.masking.district import Level, full_name
+from desensitize.masking.format_preserving import ends_left
 from desensitize.recognisers.digits import Bytes, Ints
 
 AGREE: Final = 0.95
@@ -32,8 +34,48 @@ _FEWEST: Final = 8
 _YEAR: Final = 365.2425
 _ALWAYS: Final = (-(1 << 40), 1 << 40)
 _SEXES: Final = 6
+_DIVISION: Final = 6
+_BEFORE_SEQUENCE: Final = 14
+"""Characters of a resident id: division; division and birth."""
 
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a reader sees in a column, or in a part of it.
+
+    Attributes:
+        column: Its name.
+        cell: Expression of the text.
+        born: Whether it could be the beginning of a birth (1990, 199003) within an id.
+    """
+
+    column: str
+    cell: str
+    born: bool = False
+
+
+def labels_beside(view: View, masked: str) -> tuple[Labels, ...]:
+    """Returns what can be read beside a masked column.
+
+    Of a mask, or of what FF1 leaves clear, the beginning: six characters, and the birth behind
+    them; its marks and encrypted characters would make each cell another.
+    """
+    found: list[Labels] = []
+    for name in view.known:
+        if name == masked:
+            continue
+        whole = Labels(name, text(view.release, name))
+        ends = ends_left(view.policy.columns[name].methods)
+        if ends is None:
+            found.append(whole)
+            continue
+        found.append(replace(whole, cell=f"left({whole.cell}, {min(ends.first, _DIVISION)})"))
+        if (more := min(ends.first, _BEFORE_SEQUENCE) - _DIVISION) > 0:
+            cell = f"substr({whole.cell}, {_DIVISION + 1}, {more})"
+            found.append(replace(whole, cell=cell, born=True))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -42,6 +84,7 @@ class Clue:
 
     Attributes:
         column: Its name.
+        cell: Expression of its label, in the release.
         about: What it tells of.
         table: Table of the engine that says what each ``label`` tells: ``first`` and ``last`` day
             of birth since 1970, ``parity`` of the sequence number, or ``division``, a place in
@@ -49,6 +92,7 @@ class Clue:
     """
 
     column: str
+    cell: str
     about: Literal["birth", "sex", "place"]
     table: str
 
@@ -67,8 +111,8 @@ class Told:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(clue.column for clue in self.clues)
+        """Names of the columns, each once."""
+        return tuple(dict.fromkeys(clue.column for clue in self.clues))
 
 
 @dataclass(frozen=True)
@@ -79,22 +123,22 @@ class Sample:
         born: Days of birth.
         odd: 1 for an odd sequence number, 0 for an even one.
         codes: Division codes.
-        beside: Labels of each known column, by name.
+        beside: What is read in them.
     """
 
     born: Ints
     odd: Ints
     codes: list[str]
-    beside: dict[str, list[str | None]]
+    beside: Mapping[Labels, list[str | None]]
 
 
-def told(view: View, ids: Bytes, beside: dict[str, list[str | None]]) -> Told:
+def told(view: View, ids: Bytes, beside: Mapping[Labels, list[str | None]]) -> Told:
     """Looks for columns that tell something about the ids.
 
     Args:
         view: Both tables.
         ids: The ids as they were, of some rows of the release.
-        beside: Labels of each known column in these rows, by name.
+        beside: What is read in these rows.
     """
     if len(ids) < _FEWEST:
         return Told()
@@ -103,20 +147,20 @@ def told(view: View, ids: Bytes, beside: dict[str, list[str | None]]) -> Told:
     clues: list[Clue] = []
     places: tuple[frozenset[str], ...] = ()
 
-    def found(name: str, about: Literal["birth", "sex", "place"], table: pa.Table) -> None:
-        clues.append(Clue(name, about, f"veil_told{len(clues)}"))
+    def found(read: Labels, about: Literal["birth", "sex", "place"], table: pa.Table) -> None:
+        clues.append(Clue(read.column, read.cell, about, f"veil_told{len(clues)}"))
         view.release.engine.register("veil_labels", table)
         make(view.release, clues[-1].table, "SELECT * FROM veil_labels")
         view.release.engine.unregister("veil_labels")
 
-    for name in view.known:
-        if (births := _births(view, name, sample)) is not None:
-            found(name, "birth", births)
-        elif (sexes := _sexes(view, name, sample)) is not None:
-            found(name, "sex", sexes)
-        elif not places and (divided := _places(view, name, sample)) is not None:
+    for read in beside:
+        if (births := _births(view, read, sample)) is not None:
+            found(read, "birth", births)
+        elif (sexes := _sexes(view, read, sample)) is not None:
+            found(read, "sex", sexes)
+        elif not places and (divided := _places(view, read, sample)) is not None:
             table, places = divided
-            found(name, "place", table)
+            found(read, "place", table)
     return Told(tuple(clues), places)
 
 
@@ -126,16 +170,15 @@ def _seen(labels: list[str | None]) -> tuple[list[str | None], Ints]:
     return list(places), np.array([places[label] for label in labels], dtype=np.int64)
 
 
-def _labels(view: View, name: str) -> Iterator[str | None]:
-    """Every label of a column of the release, each once."""
-    label = text(view.release, name)
-    for batch in view.stream(f"SELECT DISTINCT {label} AS label FROM {view.release.sql}"):
+def _labels(view: View, read: Labels) -> Iterator[str | None]:
+    """Every label of the release, each once."""
+    for batch in view.stream(f"SELECT DISTINCT {read.cell} AS label FROM {view.release.sql}"):
         yield from batch.column(0).to_pylist()
 
 
-def _at_most(view: View, name: str, most: int) -> bool:
-    """Says whether a column of the release has no more labels than that."""
-    labels = f"SELECT DISTINCT {view.codes[name]} FROM {CELLS} WHERE here > 0 LIMIT {most + 1}"
+def _at_most(view: View, read: Labels, most: int) -> bool:
+    """Says whether the release has no more labels than that."""
+    labels = f"SELECT DISTINCT {read.cell} FROM {view.release.sql} LIMIT {most + 1}"
     [there] = view.ask(f"SELECT count(*) FROM ({labels})")
     return there <= most
 
@@ -150,16 +193,17 @@ def _born(ids: Bytes) -> Ints:
 # ---- birth, as a date or as an age -------------------------------------------------------------
 
 
-def _births(view: View, name: str, sample: Sample) -> pa.Table | None:
-    labels, seen = _seen(sample.beside[name])
-    for read in (span_of, _from_ages(labels, seen, sample.born)):
+def _births(view: View, beside: Labels, sample: Sample) -> pa.Table | None:
+    labels, seen = _seen(sample.beside[beside])
+    ages = _from_ages(labels, seen, sample.born)
+    for read in (_begun,) if beside.born else (span_of, ages):
         if read is None:
             continue
         spans = [_ALWAYS if label is None else read(label) or _ALWAYS for label in labels]
         low, high = (np.array(ends, dtype=np.int64)[seen] for ends in zip(*spans, strict=True))
         agree = (low <= sample.born) & (sample.born <= high) & (low > _ALWAYS[0])
         if agree.mean() >= AGREE:
-            every = {each: read(each) for each in _labels(view, name) if each is not None}
+            every = {each: read(each) for each in _labels(view, beside) if each is not None}
             return _table({label: span for label, span in every.items() if span},
                           "first", "last")  # fmt: skip
     return None
@@ -193,6 +237,21 @@ def span_of(label: str) -> Span | None:
     except ValueError:  # a month or week that no calendar has
         return None
     return None
+
+
+def _begun(label: str) -> Span | None:
+    """Reads the beginning of a birth of eight digits as its first and last day."""
+    if not re.fullmatch(r"[12][0-9]{0,7}", label):
+        return None
+    (year, last_year), (month, last_month), (day, last_day) = (
+        (int(part.ljust(width, "0")), int(part.ljust(width, "9")))
+        for part, width in ((label[:4], 4), (label[4:6], 2), (label[6:], 2))
+    )
+    try:
+        first, last = _days(year, max(month, 1), last_year, min(last_month, 12))
+    except ValueError:  # a month that no calendar has
+        return None
+    return first + max(day, 1) - 1, min(last, first + last_day - 1) if label[6:] else last
 
 
 def _days(year: int, month: int, last_year: int, last_month: int) -> Span:
@@ -242,8 +301,8 @@ def _from_ages(
 # ---- sex and place -----------------------------------------------------------------------------
 
 
-def _sexes(view: View, name: str, sample: Sample) -> pa.Table | None:
-    labels, seen = _seen(sample.beside[name])
+def _sexes(view: View, read: Labels, sample: Sample) -> pa.Table | None:
+    labels, seen = _seen(sample.beside[read])
     if not 2 <= len(labels) <= _SEXES:
         return None
     counts = np.bincount(seen)
@@ -251,23 +310,23 @@ def _sexes(view: View, name: str, sample: Sample) -> pa.Table | None:
     sure = (share >= AGREE) | (share <= 1 - AGREE)
     if counts[sure].sum() < AGREE * len(seen) or len({bool(s > 0.5) for s in share[sure]}) < 2:
         return None
-    if not _at_most(view, name, _SEXES):
+    if not _at_most(view, read, _SEXES):
         return None
     found = zip(labels, share.tolist(), sure.tolist(), strict=True)
     return _table({label: (int(odd > 0.5),) for label, odd, known in found if known}, "parity")
 
 
 def _places(
-    view: View, name: str, sample: Sample
+    view: View, read: Labels, sample: Sample
 ) -> tuple[pa.Table, tuple[frozenset[str], ...]] | None:
     by_name = _codes_by_name()
-    labels = sample.beside[name]
+    labels = sample.beside[read]
     agree = sum(code in by_name.get(label or "", ())
                 for code, label in zip(sample.codes, labels, strict=True))  # fmt: skip
-    if agree < AGREE * len(labels) or not _at_most(view, name, len(divisions())):
+    if agree < AGREE * len(labels) or not _at_most(view, read, len(divisions())):
         return None
     # A label that nobody can read tells nothing.
-    readable = [each for each in _labels(view, name) if each in by_name]
+    readable = [each for each in _labels(view, read) if each in by_name]
     table = _table({label: (place,) for place, label in enumerate(readable)}, "division")
     return table, tuple(by_name[label] for label in readable)
 

@@ -135,9 +135,10 @@ def _written_alike(view: View, name: str) -> tuple[str, str]:
     place, cell = view.codes[name], text(view.release, name)
     if column_of(view.release, name).stored != "VARCHAR":
         return HERE, place
+    same = view.policy.columns[name].same
     make(
         view.release, _WORDS,
-        f"SELECT {code('t')} AS spelt, {code(plain_sql('t'))} AS word "
+        f"SELECT {code('t')} AS spelt, {code(plain_sql('t', same))} AS word "
         f"FROM (SELECT DISTINCT {cell} AS t FROM {view.release.sql})",
     )  # fmt: skip
     return f"(SELECT h.*, w.word FROM {HERE} h JOIN {_WORDS} w ON h.{place} = w.spelt)", "word"

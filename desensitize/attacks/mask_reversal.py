@@ -1,7 +1,8 @@
 """Mask reversal: how many values a masked number could have been, alone and with what is beside it.
 
 The 6 + 8 stars + 4 mask of a resident id leaves some 3,000 candidates, with a five-year band
-beside it 166, with the month of birth 3. Counted over the type's own space, for every row.
+beside it 166, with the month of birth 3. Counted over the type's own space, for every row. What FF1
+leaves clear at the beginning of a value is such a mask: the rest tells nothing without the key.
 """
 
 # ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
@@ -10,17 +11,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from desensitize.attacks import other_spaces, resident_space
-from desensitize.attacks.beside import Told, told
+from desensitize.attacks.beside import Told, labels_beside, told
 from desensitize.attacks.findings import Finding
 from desensitize.attacks.tally import Tally
 from desensitize.attacks.view import THERE, View, numbered, text
+from desensitize.masking.format_preserving import FormatPreserving, ends_left
 from desensitize.masking.visible import Ends
 from desensitize.recognisers import by_name
 from desensitize.recognisers.digits import Ints, matrix
@@ -46,12 +48,8 @@ def attack(view: View, today: dt.date) -> list[Finding]:
         today: Last possible day of birth; the first is ninety years before.
     """
     births = births_until(today)
-    findings = []
-    for name in view.known:
-        steps = view.policy.columns[name].methods
-        if steps and isinstance(steps[-1], Ends):
-            findings.append(_column(view, name, steps[-1], births))
-    return findings
+    left = {name: ends_left(view.policy.columns[name].methods) for name in view.known}
+    return [_column(view, name, ends, births) for name, ends in left.items() if ends]
 
 
 def births_until(today: dt.date) -> tuple[dt.date, dt.date]:
@@ -108,8 +106,11 @@ def _cells(
     The columns are ``mask``, ``first``, ``last``, ``parity``, ``division`` (see `Beside`), ``n``,
     in how many rows they stand, and ``line``, the first of these.
     """
-    labels = {f"k{i}": text(view.release, clue.column) for i, clue in enumerate(known.clues)}
-    rows = numbered(view.release, {"mask": text(view.release, name)} | labels)
+    labels = {f"k{i}": clue.cell for i, clue in enumerate(known.clues)}
+    mask = text(view.release, name)
+    if _encrypted(view, name):  # else each cell is another
+        mask = f"left({mask}, {ends.first}) || repeat('*', length({mask}) - {ends.first})"
+    rows = numbered(view.release, {"mask": mask} | labels)
     joined = "".join(
         f" LEFT JOIN {clue.table} t{i} ON t{i}.label IS NOT DISTINCT FROM r.k{i}"
         for i, clue in enumerate(known.clues)
@@ -127,6 +128,10 @@ def _cells(
     )
     for batch in view.stream(sql):
         yield _hidden(pa.Table.from_batches([batch]), ends.first, ends.last)
+
+
+def _encrypted(view: View, name: str) -> bool:
+    return isinstance(view.policy.columns[name].methods[-1], FormatPreserving)
 
 
 def _last(tables: list[str], column: str) -> str:
@@ -193,10 +198,13 @@ def _told(view: View, name: str) -> Told:
     values = pc.if_else(right, values, "1")
     good = right.to_numpy(zero_copy_only=False) & by_name()[_ID].valid(values)
     ids, _ = matrix(values.filter(pa.array(good)), resident_space.LENGTH)
-    listed = ", ".join(text(view.release, each) for each in view.known)
+    beside = labels_beside(view, name)
+    if not beside:
+        return Told()
+    listed = ", ".join(f"{each.cell} AS l{i}" for i, each in enumerate(beside))
     labels = view.fetch(f"SELECT {listed} FROM {view.release.sql} LIMIT {_SAMPLE}")
-    beside = labels.filter(pa.array(good)).columns
-    return told(view, ids, dict(zip(view.known, (c.to_pylist() for c in beside), strict=True)))
+    read = labels.filter(pa.array(good)).columns
+    return told(view, ids, dict(zip(beside, (c.to_pylist() for c in read), strict=True)))
 
 
 def _assumed(kind: str, births: tuple[dt.date, dt.date]) -> Text:
@@ -228,14 +236,17 @@ def _finding(
         return _nothing(view, name)
     least, least_alone, half = both.least, alone.least, both.median
     below = both.below(limit) / both.rows if limit is not None else 0.0
+    what_en, what_zh = "the mask of", "掩码"
+    if _encrypted(view, name):
+        what_en, what_zh = "what FF1 leaves clear of", "未加密部分"
     beside_en = f" with {', '.join(columns)} beside it" if columns else ""
     beside_zh = f"，结合{'、'.join(columns)}" if columns else ""
     reason = Text(
-        f"the mask of {name!r} alone leaves at least {least_alone:,} candidates"
+        f"{what_en} {name!r} alone leaves at least {least_alone:,} candidates"
         + (f";{beside_en} at least {least:,}" if columns else "")
         + f", half of the cells {int(half):,} or fewer",
-        f"“{name}”的掩码本身至少留下 {least_alone:,} 个候选值{beside_zh and f'{beside_zh}后至少 '}"
-        + (f"{least:,} 个" if columns else "")
+        f"“{name}”的{what_zh}本身至少留下 {least_alone:,} 个候选值"
+        + (f"{beside_zh}后至少 {least:,} 个" if columns else "")
         + f"，半数单元格不超过 {int(half):,} 个",
     )
     broken = limit is not None and least < limit
@@ -259,7 +270,8 @@ def _remedy(
     """Says the mildest masks that would hold."""
     limit = view.policy.attacks.mask_candidates_min or 0
     english, chinese = [], []
-    ends: Any = view.policy.columns[name].methods[-1]
+    ends = ends_left(view.policy.columns[name].methods) or Ends()
+    encrypted = _encrypted(view, name)
     for first, last in sorted(
         {(f, r) for f in {ends.first, min(ends.first, 6), min(ends.first, 3), 0}
          for r in {ends.last, 0}} - {(ends.first, ends.last)},
@@ -268,12 +280,15 @@ def _remedy(
         found = again(first, last)
         found = found[found > 0]
         if len(found) and int(found.min()) >= limit:
-            english.append(f"keep_first = {first}, keep_last = {last} (at least {found.min():,})")
-            chinese.append(f"keep_first = {first}, keep_last = {last}（至少 {found.min():,} 个）")
+            how = f"keep_first = {first}, keep_last = {last}"
+            how = f"clear_first = {first}" if encrypted else how
+            english.append(f"{how} (at least {found.min():,})")
+            chinese.append(f"{how}（至少 {found.min():,} 个）")
             break
     if columns and alone >= limit:
-        english.append(f"drop {', '.join(columns)}, and keep the mask (at least {alone:,})")
-        chinese.append(f"删除{'、'.join(columns)}并保留该掩码（至少 {alone:,} 个）")
+        kept_en, kept_zh = ("FF1", " FF1 ") if encrypted else ("the mask", "该掩码")
+        english.append(f"drop {', '.join(columns)}, and keep {kept_en} (at least {alone:,})")
+        chinese.append(f"删除{'、'.join(columns)}并保留{kept_zh}（至少 {alone:,} 个）")
     english.append("drop the column, or a keyed token")
     chinese.append("删除该列，或改用带密钥的令牌（token）")
     return Text(f"would hold: {'; or '.join(english)}", f"可行的做法：{'；或'.join(chinese)}")
@@ -285,9 +300,10 @@ def _not_counted(view: View, name: str, kind: str) -> Finding:
     return Finding(
         "mask_reversal", (name,), None if limit is not None else 0.0, _MEASURES, limit,
         Text(
-            f"nobody can say how many values the mask of {name!r} leaves: how {kind or 'its'} "
+            f"nobody can say how many values fit what is shown of {name!r}: how {kind or 'its'} "
             "values are made is not known here",
-            f"无法计算“{name}”的掩码留下多少候选值：未收录该类型（{kind or '未注明'}）的编码规则",
+            f"无法计算“{name}”的可见部分对应多少候选值：未收录该类型"
+            f"（{kind or '未注明'}）的编码规则",
         ),
         Text(
             "would hold: drop the column, or a keyed token; or say its type in the policy: "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from desensitize.attacks.findings import ATTACKS, AttackReport, Finding
-from desensitize.masking.visible import Ends
+from desensitize.masking.format_preserving import ends_left
 from desensitize.policy import PublishPolicy
 from desensitize.releasing.facts import RescanFacts
 from desensitize.risks import Asked, RiskReport, asked
@@ -173,8 +173,7 @@ def _not_tried(policy: PublishPolicy, report: AttackReport, attack: str) -> Iter
     tried = {finding.columns[0] for finding in report.of(attack) if finding.columns}
     wanted: list[str] = []
     if attack == "mask_reversal":
-        wanted = [c.name for c in policy.published
-                  if c.methods and isinstance(c.methods[-1], Ends)]  # fmt: skip
+        wanted = [c.name for c in policy.published if ends_left(c.methods)]
     elif attack == "inference":
         wanted = [c.name for c in policy.published if c.sensitive]
     elif attack == "differencing":

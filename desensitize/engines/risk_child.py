@@ -41,6 +41,7 @@ class RiskTask(Task):
         policy: Text of the policy that the population has to be masked by; empty if it need not.
         folder: Where its files lie.
         levels: Level of each column that has a hierarchy.
+        same: Texts of sensitive columns that mean the same, in groups.
     """
 
     population: str
@@ -50,6 +51,7 @@ class RiskTask(Task):
     policy: str
     folder: str
     levels: dict[str, str]
+    same: dict[str, list[list[str]]]
 
 
 def run(task: RiskTask) -> RiskReport:
@@ -65,7 +67,9 @@ def run(task: RiskTask) -> RiskReport:
         direct = task.direct
         if direct is None:
             direct = list(direct_cells(scan_table(table, full=True, progress=tell_progress)))
-        return measure(table, task.quasi, task.sensitive, population=population, direct=direct)
+        return measure(
+            table, task.quasi, task.sensitive, population=population, direct=direct, same=task.same
+        )
 
 
 def _population(task: RiskTask, engine: duckdb.DuckDBPyConnection) -> Table:

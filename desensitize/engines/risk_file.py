@@ -11,6 +11,7 @@ from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy import PublishPolicy
 from desensitize.risks import RiskReport, from_dict
+from desensitize.spelling import Same
 from protos.faults import InputError
 from protos.language import Text
 
@@ -37,6 +38,7 @@ def risk_file(
     *,
     population: Path | Everybody | None = None,
     direct: Sequence[str] | None = None,
+    same: Mapping[str, Same] | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -50,6 +52,7 @@ def risk_file(
         population: File with everybody from whom the rows were drawn, as they are published, or
             what makes it so.
         direct: Columns in which a scan has found direct identifiers; None to scan here.
+        same: Texts of sensitive columns that mean the same, by column.
         sheet: Sheet of a workbook; empty for the first.
         limits: What the process may use.
         progress: Told about rows that have been looked at.
@@ -78,6 +81,7 @@ def risk_file(
         "policy": masked.policy.text if masked else "",
         "folder": str(masked.policy.folder.resolve()) if masked else "",
         "levels": dict(masked.levels) if masked else {},
+        "same": {name: [list(group) for group in groups] for name, groups in (same or {}).items()},
     }
     with scratch("risk") as place:
         return from_dict(

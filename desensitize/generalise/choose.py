@@ -22,7 +22,7 @@ from desensitize.masking.base import Function, Method, Secrets, Workshop, needs_
 from desensitize.masking.statement import forget, prepare, tell
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table, columns_of
-from desensitize.spelling import plain_array
+from desensitize.spelling import check_texts, plain_array
 from protos.faults import InputError
 from protos.language import Text
 
@@ -230,7 +230,8 @@ def read_combinations(
     listed = [f"{quoted(each.column)} AS q{i}" for i, each in enumerate(hierarchies)]
     stored = dict(zip(statement.names, statement.stored, strict=True))
     shop = statement.workshop
-    listed += [f"{one_value(name, stored[name], shop)} AS s{i}" for i, name in enumerate(sensitive)]
+    listed += [f"{one_value(policy.columns[name], stored[name], shop)} AS s{i}"
+               for i, name in enumerate(sensitive)]  # fmt: skip
     select = f"SELECT {', '.join(listed)} FROM ({statement.sql})"
     try:
         tell(table.engine, shop)
@@ -248,11 +249,17 @@ def read_combinations(
         found.drop()
 
 
-def one_value(name: str, stored: str, shop: Workshop) -> str:
-    """Returns the expression of a published column in which each value is written in one way."""
+def one_value(column: PublishedColumn, stored: str, shop: Workshop) -> str:
+    """Returns the expression of a published column in which each value is written in one way.
+
+    Raises:
+        InputError: The policy says which of its texts mean the same, and it has none.
+    """
     if stored != "VARCHAR":
-        return quoted(name)
-    return f"{shop.function(Function(plain_array))}({quoted(name)})"
+        check_texts(column.name, column.same)
+        return quoted(column.name)
+    written = Function(lambda values: plain_array(values, column.same))
+    return f"{shop.function(written)}({quoted(column.name)})"
 
 
 def _keep_suppressed(table: Table, groups: Groups, flags: Flags, found: Found) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
-from desensitize.masking.base import Cell, Domain, Function, Workshop
+from desensitize.masking.base import Cell, Domain, Function, Method, Workshop
 from desensitize.masking.fpe import Ff1
 from desensitize.masking.readings import as_text
+from desensitize.masking.visible import Ends
 from protos.language import Text
 
 Alphabet = Literal["digits", "digits_x", "alphanumeric"]
@@ -87,6 +88,17 @@ class ClearPart:
         form = f"[{letters}]{{{lengths.start},{lengths.stop - 1}}}"
         fits = f"regexp_full_match(substr({text}, {self.length + 1}), '{form}')"
         return Cell(f"CASE WHEN {fits} THEN left({text}, {self.length}) END", "VARCHAR")
+
+
+def ends_left(methods: Sequence[Method]) -> Ends | None:
+    """Returns what methods leave of a value's ends for everybody to read; None for no ends.
+
+    What FF1 leaves clear is a mask like any other: its rest tells nothing without the key.
+    """
+    last = methods[-1] if methods else None
+    if isinstance(last, FormatPreserving) and last.clear:
+        return Ends(last.clear)
+    return last if isinstance(last, Ends) else None
 
 
 def encrypter(

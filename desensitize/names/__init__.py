@@ -18,6 +18,7 @@ SURNAMES: Final = (
     "姬宁闵荆蔺娄鞠郁练危花明臧席支浦费贝栾隆奚鄢强水云劳畅乐巩冀庞尤厉粟戚燕巫诸保佟曲明初全税邸"
     "冷嵇谈储刁竺闻郜富双闾双郤桑寇扶堵冶逄亓仝咸岂仵由楚宿印普雍衡步都扈暴禹满沃索别庾终暨居鬲"
     "萧傅郗班仰秋仲伊暴栗蒙弓牧隗山俸祖刑卫井经邴糜汲麻皮卡康鱼容侍芮荀茹嘉农鄂赫巴查来"
+    "颜毕翁吉师荣邝官苟惠胥谌阚帅屠朴廉漆卿狄敬晁阙戈伏鹿薄辜邰逯况慕戎宾勾茅尉亢束檀尧昝"
 )
 COMPOUND_SURNAMES: Final = (
     "欧阳", "太史", "端木", "上官", "司马", "东方", "独孤", "南宫", "万俟", "闻人", "夏侯", "诸葛",
@@ -38,8 +39,11 @@ CUES: Final = (
 )  # fmt: skip
 """What stands before a name in free text, perhaps with a colon between."""
 
-NOT_LAST: Final = "区市县省镇乡村路街道局院校厂店司部处科组班级类型式费税款金额率号楼栋室层"
-"""Last characters of words that begin like a name but are a place, an office or a quantity."""
+NOT_LAST: Final = "区市县省镇乡村路街局院校厂店司部处组班级类型式费税款额率号楼室层"
+"""Last characters of words that begin like a name but are a place, an office or a quantity.
+
+Not 栋, 金, 道 and 科, on which many given names end (国栋): of the words that do, the frequent ones
+are listed below."""
 
 _NOT_BEGINNINGS: Final = (
     "高血 高热 高度 高龄 高烧 高危 于昨 于今 于本 于上 于下 于次 于前 于当 于年 于月 于日 "
@@ -51,7 +55,11 @@ _NOT_BEGINNINGS: Final = (
     "皮肤 平素 平时 平日 平车 项目 余无 管理 关于 关注 解除 满意 终身 由于 由其 麻醉 顾虑 "
     "康复 许可 许多 甘愿 能够 包括 查询 柴油 路上 强烈 强调 农村 连同 党员 时间 任职 施工 "
     "阳性 古稀 老年 宿舍 相关 申请 计划 计算 温度 暴力 别人 全体 万一 严重 巴士 花费 商量 "
-    "包含 祖籍 车主 家属"
+    "包含 祖籍 车主 家属 保险 保证 应缴 应交 应发 应退 应收 应付 毕业 毕竟 毕生 颜色 颜面 颜料 "
+    "师傅 师生 师范 师资 师长 官方 官员 官兵 官网 荣誉 荣获 荣辱 惠民 惠及 惠州 惠农 廉租 廉价 "
+    "廉洁 廉政 况且 辜负 敬请 敬业 敬老 敬礼 敬意 吉林 吉利 吉祥 吉他 束缚 束手 伏案 宾馆 宾客 "
+    "亢奋 亢进 薄弱 薄膜 薄片 屠宰 屠杀 茅台 茅草 漆黑 漆器 勾结 勾画 勾选 朴实 朴素 戎装 苟且 "
+    "帅气 尉官 鹿茸 师父"
 )
 NOT_BEGINNINGS: Final = frozenset(_NOT_BEGINNINGS.split())
 """First two characters of what begins with a surname after a cue and is no name (患者高血压)."""
@@ -68,7 +76,9 @@ _LIKE_NAMES: Final = (
     "初中 初级 康复 温度 湿度 花卉 暴雨 冷冻 冷藏 米饭 牛肉 牛奶 鱼类 水产 "
     "麻醉 皮肤 步骤 查询 来源 来访 查看 边境 古代 房产 房屋 车间 祖国 卫生 "
     "山地 经办 经手 容量 容器 花费 明天 全天 全日制 关注 万元 万人 万能 "
-    "司机 董事 商家 商户 别名 游客 车牌 党员 干部 家属"
+    "司机 董事 商家 商户 别名 游客 车牌 党员 干部 家属 "
+    "古道 车道 黄道 江道 水道 山道 管道 索道 全科 单科 文科 农科 万科 普外科 "
+    "保卫科 文理科 安全科 税金 白金 万金 包金 冶金 别栋 单栋"
 )
 NOT_NAMES: Final = frozenset(_LIKE_NAMES.split())
 """Words that begin with a surname's character and have the length of a name."""

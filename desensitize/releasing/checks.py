@@ -185,7 +185,7 @@ def measured(
         everybody = Everybody(policy.folder / policy.models.delta.file, policy, levels)
     return risk_file(
         path, quasi, sensitive, population=everybody, direct=scanned.columns, limits=limits,
-        progress=progress,
+        progress=progress, same={name: policy.columns[name].same for name in sensitive},
     )  # fmt: skip
 
 

@@ -6,21 +6,31 @@ only the place of such a column.
 
 from __future__ import annotations
 
+from typing import Final
+
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.recognisers import by_name
+from desensitize.recognisers.base import Mask
 from desensitize.recognisers.person import PERSON
 from desensitize.scanning.finder import find, whole
 from protos.faults import PolicyError
 from protos.language import Text, joined
+
+_FEWEST: Final = 3
+_SHORT: Final = 2
 
 
 def values_in(policy: PublishPolicy) -> dict[int, str]:
     """Returns which columns of a policy have an identifier as their name, and its type.
 
     An identifier with a form of its own counts anywhere. A name of a person has none (成本 could
-    be one): it counts where the column is said to hold names, or nothing but who somebody is.
+    be one): it counts where the column is said to hold names, or nothing but who somebody is. It
+    counts over numbers too, and where nothing is said, if another header is somebody's value (the
+    line of headers is missing) or most are names (a column for each person).
 
     Args:
         policy: Whose columns, those that it drops among them.
@@ -39,6 +49,10 @@ def values_in(policy: PublishPolicy) -> dict[int, str]:
     for hit in find([column.name for column in columns]):
         if hit.recogniser.role == "direct":
             found.setdefault(hit.cell, hit.recogniser.name)
+    if found or _for_each_person(names, persons):
+        for place in np.flatnonzero(persons).tolist():
+            if columns[place].type not in by_name():
+                found.setdefault(place, PERSON.name)
     return dict(sorted(found.items()))
 
 
@@ -71,6 +85,16 @@ def check_headers(policy: PublishPolicy) -> None:
         ),
         code="release.header",
     )
+
+
+def _for_each_person(names: pa.StringArray, persons: Mask) -> bool:
+    """Whether most headers are people's names.
+
+    Many words of two characters could be one (方向, 范围), few of three: half must be longer.
+    """
+    long = int((persons & (pc.utf8_length(names).to_numpy() > _SHORT)).sum())
+    people = int(persons.sum())
+    return people >= _FEWEST and 2 * people > len(persons) and 2 * long >= people
 
 
 def _may_name(column: PublishedColumn) -> bool:

@@ -56,6 +56,25 @@ def _sensitive_told(contents: Contents) -> Text | None:
     )
 
 
+def _counted_as_one(contents: Contents) -> Text | None:
+    """What a policy merges makes l harder to reach, and t easier."""
+    said = {
+        " ".join(column.name.split()): "; ".join(" = ".join(group) for group in column.same)
+        for column in contents.policy.published
+        if column.same
+    }
+    if not said:
+        return None
+    return Text(
+        "The models take these values for one, because the policy says that they mean the same: "
+        + ", ".join(f"{name} ({words})" for name, words in said.items())
+        + ". Check that they do: t is easier to reach with fewer values.",
+        "策略声明以下取值同义，隐私模型按同一取值计算："
+        + "、".join(f"{name}（{words}）" for name, words in said.items())
+        + "。请核实：取值合并后 t 更容易满足。",
+    )
+
+
 def _not_for_everybody(contents: Contents) -> Text | None:
     risk = contents.risk
     if risk is None or not risk.rows or risk.gbt42460_level >= _OPEN_LEVEL:
@@ -154,6 +173,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _identifiers_left,
     _people_alone,
     _sensitive_told,
+    _counted_as_one,
     _known_otherwise,
     _not_for_everybody,
     _emptied,

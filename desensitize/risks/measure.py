@@ -14,7 +14,7 @@ into its memory; here are counts of sizes and batches of cells.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import duckdb
@@ -27,7 +27,7 @@ from desensitize.generalise.streamed import batches
 from desensitize.masking.base import NUMBERS
 from desensitize.risks.report import PRESENT, Bucket, Presence, RiskReport, SensitiveRisk
 from desensitize.sources import Table
-from desensitize.spelling import plain_sql
+from desensitize.spelling import Same, check_texts, plain_sql
 from protos.faults import InputError
 from protos.language import Text
 
@@ -44,6 +44,7 @@ def measure(
     *,
     population: Table | None = None,
     direct: Sequence[str] = (),
+    same: Mapping[str, Same] | None = None,
 ) -> RiskReport:
     """Measures a table.
 
@@ -54,6 +55,7 @@ def measure(
         population: Everybody from whom the rows were drawn, with the same columns, in the same
             engine.
         direct: Columns in which direct identifiers were found.
+        same: Texts of sensitive columns that mean the same, by column.
 
     Raises:
         InputError: A column is missing, twice in the lists, or no quasi-identifier is named.
@@ -78,7 +80,10 @@ def measure(
         unique_rows=int(many[sizes == 1].sum()),
         above_present=int((sizes * many)[sizes * PRESENT < 1].sum()),
         sizes=_buckets(sizes, many),
-        sensitive=tuple(_sensitive(table, raw, quasi, name, rows) for name in sensitive),
+        sensitive=tuple(
+            _sensitive(table, raw, quasi, name, rows, (same or {}).get(name, ()))
+            for name in sensitive
+        ),
         direct=tuple(direct),
         presence=None if population is None else _presence(table, population, quasi, named),
     )
@@ -87,15 +92,22 @@ def measure(
 
 
 def _sensitive(
-    table: Table, raw: dict[str, str], quasi: Sequence[str], name: str, rows: int
+    table: Table,
+    raw: dict[str, str],
+    quasi: Sequence[str],
+    name: str,
+    rows: int,
+    words: Same,
 ) -> SensitiveRisk:
     same = " AND ".join(f"c.q{i} IS NOT DISTINCT FROM t.q{i}" for i in range(len(quasi)))
     keys = ", ".join(f"{raw[column]} AS q{i}" for i, column in enumerate(quasi))
     counted = f"SELECT {keys}, {raw[name]} AS s, count(*) AS n FROM {table.sql} GROUP BY ALL"
     if next(column.stored for column in table.columns if column.name == name) == "VARCHAR":
         # What is one value, written in two ways, counts once; as the search for levels does.
-        one = f"* REPLACE ({plain_sql('s')} AS s, sum(n)::BIGINT AS n)"
+        one = f"* REPLACE ({plain_sql('s', words)} AS s, sum(n)::BIGINT AS n)"
         counted = f"SELECT {one} FROM ({counted}) GROUP BY ALL"
+    else:
+        check_texts(name, words)
     engine = table.engine
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE {_CELLS} AS SELECT c.class, c.n AS size, t.n, t.s "

@@ -85,6 +85,60 @@ def test_one_illness_in_six_spellings_is_no_diversity(tmp_path: Path) -> None:
     assert written <= {*people["s"]}
 
 
+def test_words_that_the_policy_says_mean_the_same_are_no_diversity(tmp_path: Path) -> None:
+    ill = ["HIV", "艾滋病", "hiv", "艾 滋病", "AIDS", "HIV"]
+    people = pd.DataFrame({"q": list("aaaaaabbbbbb"), "s": ill + ["flu", "cold", "HIV+"] * 2})
+    believed = policy("{ k = 6, l = 2, max_suppressed = 0.5 }")
+    assert desensitize.run(people, policy=believed, out=tmp_path / "b").levels == {"q": "value"}
+    words = 'role = "sensitive"\nsame = [["HIV", "艾滋病", "Aids"], ["flu", "流感"]]'
+    rules = parse_policy(believed.text.replace('role = "sensitive"', words))
+    made = desensitize.run(people, policy=rules, out=tmp_path / "m")
+    assert made.suppressed_rows == 6 or made.levels == {"q": "*"}
+    [told] = made.figures["risk"]["sensitive"]
+    assert told["l"] >= 2
+    assert desensitize.risk(tmp_path / "m").to_dict()["sensitive"] == [told]
+    gated = desensitize.gate(tmp_path / "m", original=people)
+    assert gated.verdict.passed
+    # What is published stays as it was written; and whoever measures without the policy is told.
+    assert set(pq.read_table(tmp_path / "m" / "d.parquet")["s"].to_pylist()) <= {*people["s"]}
+    [report] = [each for each in desensitize.alternatives(people, policy=rules) if each.k == 6]
+    assert report.suppressed == 0.5 or report.levels == {"q": "*"}
+
+
+def test_a_plan_asks_for_words_that_mean_the_same() -> None:
+    told = desensitize.plan(pd.DataFrame({"诊断": ["HIV", "flu"] * 20, "收入": [1, 2] * 20}))
+    assert told.count('same = [["HIV", "艾滋病"]]') == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ('role = "quasi"\nsame = [["a", "b"]]', "of a sensitive column"),
+        (
+            'role = "sensitive"\ntype = "integer"\nsame = [["1", "2"]]',
+            "of a sensitive column",
+        ),
+        ('role = "sensitive"\nsame = [["a", "b"], ["B.", "c"]]', "in two groups"),
+        ('role = "sensitive"\nsame = [["a", " "]]', "empty"),
+        ('role = "sensitive"\nsame = [["a"]]', "same"),
+    ],
+)
+def test_meanings_that_cannot_be_counted_are_refused(said: str, wrong: str) -> None:
+    with pytest.raises(InputError, match=wrong):
+        parse_policy(policy("{ l = 2 }").text.replace('role = "sensitive"', said))
+
+
+def test_meanings_of_numbers_are_refused_where_they_are_met(tmp_path: Path) -> None:
+    words = 'role = "sensitive"\nsame = [["1", "2"]]'
+    for number, models in enumerate(("{ l = 2 }", "{ k = 2 }")):
+        rules = parse_policy(policy(models).text.replace('role = "sensitive"', words))
+        with pytest.raises(InputError, match="same is about texts"):
+            desensitize.run(
+                pd.DataFrame({"q": ["a"] * 4, "s": [1, 2, 1, 2]}), policy=rules,
+                out=tmp_path / str(number),
+            )  # fmt: skip
+
+
 def test_a_zero_with_a_sign_does_not_stand_out(tmp_path: Path) -> None:
     """-0.0 counts as 0.0 for the engine and not for a reader: one row of 31 would be alone."""
     table = pa.table({"x": [-0.3] + [0.3] * 30, "y": [-0.0] + [0.0] * 30})

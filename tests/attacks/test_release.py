@@ -22,12 +22,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import desensitize
+from desensitize.attesting.signing import new_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import parse_policy
 from desensitize.releasing import directory as publication
-from desensitize.releasing.facts import MANIFEST, digest_of, read_release
+from desensitize.releasing.facts import MANIFEST, digest_of, read_release, write_manifest
+from desensitize.releasing.headers import values_in
 from desensitize.row_order import place
 from desensitize.salt import Salt, salt_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError, VeilError
@@ -545,18 +547,59 @@ methods = { x = "keep", "张伟" = { token = "ids" }, "成本" = "keep" }
 
 
 def test_headers_that_are_values_are_not_published_with_the_policy(tmp_path: Path) -> None:
-    """The policy names the first person, as `plan` wrote it: by a place only is it told."""
+    """The policy names the first person, as `plan` wrote it: by a place only is it told.
+
+    The line of headers is missing, so 成本 may be a name as well; 司机 is a word of the list.
+    """
     values = ("张伟", "欧阳娜娜", "440106199003071231")
     table = pa.table({"x": ["a"], "成本": [7], "司机": ["王五"]} | {v: ["李四"] for v in values})
-    with pytest.raises(PolicyError, match=r"column 2 \(.*column 3 \(.*column 4 \(") as caught:
+    places = r"column 2 \(.*column 3 \(.*column 4 \(.*column 6 \("
+    with pytest.raises(PolicyError, match=places) as caught:
         desensitize.run(table, policy=parse_policy(HEADLESS), out=tmp_path / "out", token_keys=KEYS)
     assert caught.value.code == "release.header"
     said = f"{caught.value} {caught.value.public} {caught.value.remedy}"
-    assert not [value for value in (*values, "column 5", "column 6") if value in said]
+    assert not [value for value in (*values, "column 1", "column 5") if value in said]
     assert not list(tmp_path.iterdir())  # nothing at all, and no draft of it
     told = HEADLESS + '[publish.gate]\nrescan = "report"\n'
     made = desensitize.run(table, policy=parse_policy(told), out=tmp_path / "told", token_keys=KEYS)
-    assert made.rescan.hits["policy.toml"] == {"cn_person": 2, "cn_resident_id": 1}
+    assert made.rescan.hits["policy.toml"] == {"cn_person": 3, "cn_resident_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("headers", "places"),
+    [
+        (("科目", "张伟", "李晓明", "欧阳娜娜"), {1, 2, 3}),  # a column for each person
+        (("张伟", "李晓明"), set()),  # too few to tell
+        (("姓名", "年龄", "张晓明", "金额", "备注"), set()),  # one may be a word
+        (("成本", "方向", "范围", "程度", "单价"), set()),  # short words
+        (("13800138000", "张伟", "金额"), {0, 1}),  # no line of headers
+    ],
+)
+def test_names_over_columns_of_which_nothing_is_said(
+    headers: tuple[str, ...], places: set[int]
+) -> None:
+    columns = "".join(f'[columns."{header}"]\n' for header in headers)
+    assert set(values_in(parse_policy(f'dataset = "t"\n{columns}[publish]\n'))) == places
+
+
+def test_the_gate_refuses_a_release_whose_headers_are_values(tmp_path: Path) -> None:
+    """Whoever made it: here it said `report`, and its policy was exchanged afterwards."""
+    text = (
+        'dataset = "t"\n[columns.440106199003071231]\n[publish]\n'
+        'methods = { 440106199003071231 = "keep" }\n'
+    )
+    table, out = pa.table({"440106199003071231": ["a"]}), tmp_path / "out"
+    told = text + '[publish.gate]\nrescan = "report"\n'
+    made = desensitize.run(table, policy=parse_policy(told), out=out)
+    verdict = desensitize.gate(out, original=table).verdict
+    assert verdict.passed
+    (out / "policy.toml").write_text(text, "utf-8")
+    write_manifest(replace(made, policy_sha256=parse_policy(text).digest), out)
+    new_signing_key(tmp_path / "key.pem")
+    gated = desensitize.gate(out, original=table, signing_key=tmp_path / "key.pem")
+    assert [check.name for check in gated.verdict.refusals] == ["rescan"]
+    assert "policy.toml: 1" in gated.verdict.refusals[0].reason.en
+    assert gated.attestation is None
 
 
 @pytest.mark.parametrize("content", [b"[" * 200_000, b'{"a":' * 100_000, b"\xff", b"", b"[]"])

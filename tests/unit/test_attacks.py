@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from desensitize.attacks import Finding, from_dict
+from desensitize.policy_file import parse_policy
 from protos.faults import InputError
 from tests.attack_world import attacked, people, policy_for, release_of
 
@@ -88,6 +89,66 @@ def test_a_mask_of_a_mobile_number() -> None:
     assert one(attacked(people(50), policy).of("mask_reversal")).figure == 10_000
 
 
+@pytest.mark.parametrize(
+    ("beside", "clear", "least"),
+    [
+        ({}, 6, 90 * 365 * 1000),
+        ({}, 12, 28_000),
+        ({"birth": '"keep"'}, 6, 1_000),
+        ({"birth": '{ date = "month" }', "sex": '"keep"'}, 6, 14_000),
+        ({"birth": '"keep"', "sex": '"keep"'}, 12, 500),
+    ],
+)
+def test_what_ff1_leaves_clear_is_a_mask(beside: dict[str, str], clear: int, least: int) -> None:
+    """The rest tells nothing without the key, so what fits is counted as for a mask."""
+    how = f'{{ ff1 = "ids", alphabet = "digits_x", clear_first = {clear} }}'
+    data = people(300)
+    data["id"] = [*data["id"][:-1], "no id"]
+    policy = policy_for({"id": how} | beside, "mask_candidates_min = 1000")
+    finding = one(attacked(data, policy).of("mask_reversal"))
+    assert finding.figure is not None
+    assert least <= finding.figure <= least * 1.11
+    assert finding.verdict == ("broken" if least < 1000 else "held")
+    assert set(finding.columns) == {"id", *beside}
+    assert "what FF1 leaves clear of 'id'" in finding.reason.en
+    if found := re.search(r"clear_first = (\d+) \(at least", finding.remedy.en):
+        better = policy_for({"id": how.replace("12", found[1])} | beside)
+        again = one(attacked(data, better).of("mask_reversal"))
+        assert again.figure is not None
+        assert again.figure >= 1000
+
+
+@pytest.mark.parametrize(
+    ("other", "least", "most"),
+    [
+        ('{ ff1 = "visits", alphabet = "digits_x", clear_first = 6 }', 2_900_000, 3_000_000),
+        ('{ ff1 = "visits", alphabet = "digits_x", clear_first = 11 }', 8_000, 25_000),
+        ('{ ff1 = "visits", alphabet = "digits_x", clear_first = 12 }', 2_500, 2_900),
+        ("{ keep_first = 14 }", 85, 95),
+    ],
+)
+def test_what_another_column_leaves_of_an_id_is_read_beside_its_mask(
+    other: str, least: int, most: int
+) -> None:
+    data = people(300)
+    data["again"] = data["id"]
+    policy = policy_for(
+        {"id": "{ keep_last = 1 }", "again": other},
+        "mask_candidates_min = 1000",
+        roles={"id": "direct", "again": "direct"},
+    )
+    [finding] = [f for f in attacked(data, policy).of("mask_reversal") if f.columns[0] == "id"]
+    assert finding.columns == ("id", "again")
+    assert least <= finding.figures["beside_median"] <= most
+
+
+def test_what_ff1_leaves_clear_of_an_unknown_type_is_not_passed() -> None:
+    data: dict[str, list[Any]] = {"id": [f"Z{place:09d}" for place in range(50)]}
+    how = '{ ff1 = "ids", alphabet = "alphanumeric", clear_first = 1 }'
+    policy = policy_for({"id": how}, "mask_candidates_min = 10")
+    assert one(attacked(data, policy).of("mask_reversal")).verdict == "unknown"
+
+
 # ---- unkeyed hashes ----------------------------------------------------------------------------
 
 
@@ -150,6 +211,12 @@ def test_inference_counts_a_value_once_however_it_is_written() -> None:
     )  # fmt: skip
     finding = one(attacked(data, policy).of("inference"))
     assert (finding.figure, finding.verdict) == (0.5, "broken")
+    # … and what the policy says means the same.
+    data["ill"] = ["HIV", "艾滋病", "Aids", "hiv", "flu", "cold", "flu", "cold"]
+    assert one(attacked(data, policy).of("inference")).figure == 0
+    words = '[columns.ill]\nsame = [["HIV", "艾滋病", "AIDS"]]'
+    policy = parse_policy(policy.text.replace("[columns.ill]", words))
+    assert one(attacked(data, policy).of("inference")).figure == 0.5
 
 
 # ---- uniqueness, linkage -----------------------------------------------------------------------

@@ -13,7 +13,8 @@ from tests.chinese_tables import KINDS, Kind
 def test_precision_and_recall(kind: Kind) -> None:
     score = per_type(kind, 400, seed=11)
     assert score.right + score.missed == 400
-    assert score.recall >= 0.99
+    # Surnames that few bear and many words begin with (南, 平, 国) are left out on purpose.
+    assert score.recall >= (0.97 if kind.name == "cn_person" else 0.99)
     assert score.precision >= 0.99
 
 

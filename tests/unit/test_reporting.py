@@ -337,6 +337,15 @@ def test_what_is_easily_overlooked_is_said(contents: Contents) -> None:
     assert "is above" not in english(safe)
 
 
+def test_values_that_count_as_one_are_said(contents: Contents) -> None:
+    columns = dict(contents.policy.columns)
+    name = contents.policy.published[0].name
+    assert "take these values for one" not in english(contents)
+    columns[name] = replace(columns[name], same=(("HIV", "艾滋病"),))
+    merged = replace(contents, policy=replace(contents.policy, columns=columns))
+    assert f"{name} (HIV = 艾滋病)" in english(merged)
+
+
 def test_columns_of_which_much_is_empty_are_said(contents: Contents) -> None:
     release = contents.release
     assert release.input is not None

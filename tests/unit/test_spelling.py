@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desensitize.spelling import plain, plain_sql
+from desensitize.spelling import plain, plain_array, plain_sql
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,12 @@ def test_the_engine_writes_them_alike(texts: list[str]) -> None:
     sql = plain_sql("x")
     values = duckdb.execute(f"SELECT [{sql} FOR x IN $it]", {"it": texts}).fetchall()[0][0]
     assert values == plain(texts)
+
+
+def test_the_engine_and_arrow_take_the_same_words_for_one() -> None:
+    same = (("HIV", "艾滋病", "it's"), ("flu", "流感"))
+    texts = ["艾 滋病", "HIV+", "Ｆlu", "流感", "It's", None, "cold"]
+    sql = plain_sql("x", same)
+    [[values]] = duckdb.execute(f"SELECT [{sql} FOR x IN $it]", {"it": texts}).fetchall()
+    assert values == plain_array(pa.array(texts), same).to_pylist()
+    assert values == ["hiv", "hiv+", "flu", "flu", "hiv", None, "cold"]

@@ -444,6 +444,16 @@ def test_a_policy_whose_codes_are_people_s_numbers_publishes_nothing(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_policy_whose_header_is_a_person_s_number_publishes_nothing(tmp_path: Path) -> None:
+    """Also of a column that is not synthesised: the policy is published with the rows."""
+    text = policy_of().text + '\n[columns."11010519491231002X"]\n'
+    table = pa.table(table_of(20))
+    with pytest.raises(PolicyError, match=r"column \d+ \(resident id") as caught:
+        desensitize.synthesise(table, policy=parse_policy(text), out=tmp_path / "out")
+    assert caught.value.code == "release.header"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
