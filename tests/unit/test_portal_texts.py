@@ -39,5 +39,5 @@ def test_no_words_stand_outside(file: Path) -> None:
     text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "|", text, flags=re.DOTALL)
     plain = re.sub(r"<[^>]*>", "|", text, flags=re.DOTALL)
     words = set(re.findall(r"[A-Za-z]{2,}", plain))
-    assert words <= {"English", "pandas", "DuckDB", "CKAN", "SQL", "SHA", "Atom", "RSS", "Parquet", "JSON",
-                     "OpenAPI", "MB", "doctype", "html"}, words  # fmt: skip
+    assert words <= {"English", "pandas", "DuckDB", "CKAN", "SQL", "SHA", "Atom", "RSS", "JSON",
+                     "Parquet", "OpenAPI", "MB", "doctype", "html"}, words  # fmt: skip
