@@ -2,7 +2,8 @@
 
 The attacker treats what he knows as the policy does and looks for the rows that agree. Where one
 is left he claims it. Without a file he is the best-informed neighbour, who knows of each person all
-identifying columns exactly. Noise is met by the nearest row among those that agree.
+identifying columns exactly. Noise is met by the nearest row among those that agree; a shift of
+dates by what lies between two dates of one person, which it leaves as it was.
 """
 
 # ruff: noqa: S608 - own SQL over our own tables
@@ -25,6 +26,7 @@ from desensitize.attacks.view import (
     numbered,
     text,
 )
+from desensitize.masking.dates import DateShift
 from desensitize.sources import Table
 from protos.language import Text
 
@@ -37,9 +39,15 @@ _MEASURES: Final = Text(
 )
 _REMEDY: Final = Text(
     "would hold: coarser levels of the quasi-identifiers (hierarchies with models.k), no masked "
-    "identifier beside them, noise with a larger scale",
+    "identifier beside them, noise with a larger scale, dates shifted by more days",
     "可行的做法：提高准标识符的泛化层级（hierarchies 与 models.k），不保留掩码后的标识符，"
-    "或加大噪声",
+    "加大噪声或日期平移的天数",
+)
+_BETWEEN: Final = Text(
+    "would hold: only one of the dates that are shifted alike, or dates with levels (hierarchies "
+    "with models.k): no number of days hides what lies between two dates",
+    "可行的做法：同步平移的日期只发布其中一个，或对日期使用层级（hierarchies 与 models.k）："
+    "无论平移多少天，两个日期的间隔都不变",
 )
 
 
@@ -66,13 +74,42 @@ def attack(view: View, auxiliary: Table | None) -> Finding:
         right, expected = nearest(view, near, names)
         figure = max(figure, right - expected)
         figures |= {"nearest_right": right, "nearest_expected": expected}
+    remedy = _REMEDY
+    if view.rows and (spans := _spans(view, near)):
+        alone = _alone_with(view, names, spans) / view.rows
+        figures |= {"spans_right": alone}
+        figure, remedy = max((figure, remedy), (alone, _BETWEEN), key=lambda each: each[0])
     return _finding(
         view,
         (*names, *near),
         figure,
         figures,
         Text("somebody who knows all of this of every person", "完全掌握这些列的知情者"),
+        remedy,
     )
+
+
+def _spans(view: View, near: Sequence[str]) -> list[str]:
+    """Expressions of the days between dates that are shifted alike: the same for who knows them."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in near:
+        match view.policy.columns[name].methods:
+            case (DateShift(domain=domain, subject=subject),):
+                alike.setdefault((domain, subject), []).append(view.near[name])
+    return [f"{other} - {first}" for first, *others in alike.values() for other in others]
+
+
+def _alone_with(view: View, names: Sequence[str], spans: Sequence[str]) -> int:
+    """Counts rows that are alone with what is known of them and some expressions, all numbers."""
+    there = " AND ".join(f"isfinite({span})" for span in spans)
+    by = ", ".join([*view.keys(names), *spans])
+    [alone] = view.count(
+        HERE, names,
+        lambda turn: "SELECT count(*) FILTER (n = 1) FROM (SELECT count(*) AS n "
+        f"FROM {HERE} WHERE {there} AND {turn} GROUP BY {by})",
+        within=", ".join(spans),
+    )  # fmt: skip
+    return alone
 
 
 def _with_file(view: View, auxiliary: Table) -> Finding:
@@ -128,7 +165,12 @@ def _identify(view: View, auxiliary: Table, proof: Sequence[str]) -> None:
 
 
 def _finding(
-    view: View, names: tuple[str, ...], figure: float, figures: dict[str, float], who: Text
+    view: View,
+    names: tuple[str, ...],
+    figure: float,
+    figures: dict[str, float],
+    who: Text,
+    remedy: Text = _REMEDY,
 ) -> Finding:
     limit = view.policy.attacks.linkage_correct_max
     broken = limit is not None and figure > limit
@@ -139,12 +181,13 @@ def _finding(
             f"{who.en} ({said}) names the right row for {figure:.2%} of people",
             f"{who.zh}（{said_zh}）能正确指认 {figure:.2%} 的人员的记录",
         ),
-        _REMEDY if broken else Text("", ""),
+        remedy if broken else Text("", ""),
         Text(
-            "a row is claimed where it is the only one that agrees; with noise, the nearest one, "
-            f"for {NEAREST} people drawn at random (standard error below 0.023)",
-            f"仅在唯一相符时认领；有噪声时随机抽取 {NEAREST} 人，认领最接近的行"
-            "（标准误小于 0.023）",
+            "a row is claimed where it is the only one that agrees, also in what lies between two "
+            f"dates that are shifted alike; with noise, the nearest one, for {NEAREST} people "
+            "drawn at random (standard error below 0.023)",
+            "仅在唯一相符时认领，同步平移的两个日期之间的间隔也计入；有噪声时随机抽取 "
+            f"{NEAREST} 人，认领最接近的行（标准误小于 0.023）",
         ),
         figures=figures,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 from collections import Counter
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from desensitize.attacks import Finding, from_dict
 from desensitize.policy_file import parse_policy
 from protos.faults import InputError
-from tests.attack_world import attacked, people, policy_for, release_of
+from tests.attack_world import ROLES, attacked, people, policy_for, release_of
 
 CLASSIC = "{ keep_first = 6, keep_last = 4 }"
 
@@ -264,6 +265,30 @@ def test_noise_that_is_too_small_is_met_by_the_nearest_row() -> None:
     assert figures[1] is not None
     assert figures[0] > 0.9
     assert figures[1] < 0.1
+
+
+def test_no_number_of_days_hides_what_lies_between_two_dates() -> None:
+    data = people(300)
+    rng = random.Random(3)  # noqa: S311 - a table that is the same each time
+    data["visit"] = [
+        f"2024-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}" for _ in range(300)
+    ]
+
+    def linkage(**domains: str) -> Finding:
+        shift = '{{ date_shift = "{}", subject = "id", days = 3650 }}'
+        methods = {name: shift.format(domain) for name, domain in domains.items()}
+        policy = policy_for(
+            {"id": '"drop"'} | methods, "linkage_correct_max = 0.1", ROLES | {"visit": "quasi"}
+        )
+        return one(attacked(data, policy).of("linkage"))
+
+    both = linkage(birth="ids", visit="ids")
+    assert both.figures["spans_right"] > 0.9
+    assert both.verdict == "broken"
+    assert "only one of the dates" in both.remedy.en
+    # What the remedy says holds; and so do two dates that are shifted each for itself.
+    assert linkage(birth="ids").verdict == "held"
+    assert linkage(birth="ids", visit="visits").verdict == "held"
 
 
 def test_a_release_of_another_original_cannot_be_judged() -> None:
