@@ -193,8 +193,7 @@ def check_release(
         for name in needs_of(method):
             if name not in columns:
                 raise undeclared(at, name, columns)
-    hidden = any(isinstance(method, HIDING) for method in column.methods)
-    if column.role == "direct" and column.methods and not hidden:
+    if column.role == "direct" and (column.methods or column.hierarchy) and not _hidden(column):
         raise InputError(
             Text(
                 f"{at}: a direct identifier cannot be kept as it is, and nothing here hides it",
@@ -219,6 +218,14 @@ def check_release(
                             "请把掩码写在最后，或在其后使用 token 或 redact"),
                 code="policy.mask",
             )  # fmt: skip
+
+
+def _hidden(column: PublishedColumn) -> bool:
+    """Whether a method, or every level, leaves no value of an identifier."""
+    if column.hierarchy is None:
+        return any(isinstance(method, HIDING) for method in column.methods)
+    # Of one person's many rows any k is met: levels that show the value would show it.
+    return not column.hierarchy.file and {*column.hierarchy.levels} <= {*get_args(Level), "*"}
 
 
 def _check_same(column: PublishedColumn, at: str) -> None:

@@ -51,11 +51,15 @@ ROLES = {
 
 
 def policy_for(
-    methods: Mapping[str, str], limits: str = "", roles: Mapping[str, str] = ROLES, more: str = ""
+    methods: Mapping[str, str],
+    limits: str = "",
+    roles: Mapping[str, str] = ROLES,
+    more: str = "",
+    declared: Sequence[str] = (),
 ) -> PublishPolicy:
-    """A policy with one method (TOML) per column."""
+    """A policy with one method (TOML) per column, and columns that are only declared."""
     lines = ['dataset = "t"']
-    for name in methods:
+    for name in (*methods, *declared):
         lines += [f"[columns.{name}]", f'role = "{roles[name]}"']
         if name == "income":
             lines += ['type = "integer"', "bounds = [0, 100000]"]
@@ -83,6 +87,7 @@ def attacked(
     *,
     auxiliary: Mapping[str, Sequence[Any]] | None = None,
     earlier: Sequence[pa.Table] = (),
+    levels: Mapping[str, str] | None = None,
 ) -> AttackReport:
     """Attacks a release; one made here by default."""
     original = open_object(pa.table(dict(data)))
@@ -96,7 +101,7 @@ def attacked(
         original,
         beside("released", rows),
         policy,
-        levels={},
+        levels=dict(levels or {}),
         today=TODAY,
         auxiliary=None if auxiliary is None else beside("known", pa.table(dict(auxiliary))),
         earlier=[Earlier(f"e{i}", beside(f"e{i}", table)) for i, table in enumerate(earlier)],

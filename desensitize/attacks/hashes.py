@@ -17,7 +17,8 @@ import numpy as np
 
 from desensitize.attacks import other_spaces, resident_space
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.mask_reversal import births_until, kind_of
+from desensitize.attacks.kinds import kind_of
+from desensitize.attacks.mask_reversal import births_until
 from desensitize.attacks.view import View
 from desensitize.sources import SourceColumn
 from protos.language import Text

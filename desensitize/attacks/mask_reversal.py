@@ -2,7 +2,8 @@
 
 The 6 + 8 stars + 4 mask of a resident id leaves some 3,000 candidates, with a five-year band
 beside it 166, with the month of birth 3. Counted over the type's own space, for every row. What FF1
-leaves clear at the beginning of a value is such a mask: the rest tells nothing without the key.
+leaves clear at the beginning of a value is such a mask, and so are its first characters as a level:
+the rest tells nothing. Two columns with one number are laid over each other.
 """
 
 # ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
@@ -10,29 +11,29 @@ leaves clear at the beginning of a value is such a mask: the rest tells nothing 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from desensitize.attacks import other_spaces, resident_space
+from desensitize.attacks import other_spaces, resident_space, vague_numbers
 from desensitize.attacks.beside import Told, labels_beside, told
 from desensitize.attacks.findings import Finding
+from desensitize.attacks.kinds import COUNTED, RESIDENT, SAMPLE, kind_of
+from desensitize.attacks.one_number import together
 from desensitize.attacks.tally import Tally
 from desensitize.attacks.view import THERE, View, numbered, text
+from desensitize.generalise.levels import Beginning
 from desensitize.masking.format_preserving import FormatPreserving, ends_left
 from desensitize.masking.visible import Ends
 from desensitize.recognisers import by_name
 from desensitize.recognisers.digits import Ints, matrix
 from protos.language import Text
 
-_ID: Final = "cn_resident_id"
-_COUNTED: Final = (_ID, *other_spaces.SPACES)
+_LENGTHS: Final = {RESIDENT: 18, "cn_mobile": 11, "bank_card": 16, "cn_plate": 7}
 _YEARS: Final = 90
-_SAMPLE: Final = 5_000
-_MOSTLY: Final = 0.8
 _WORST: Final = 5_000
 _NO_CELLS: Final = pa.table({"mask": pa.nulls(0, pa.string())})  # made without pandas
 _MEASURES: Final = Text(
@@ -48,8 +49,25 @@ def attack(view: View, today: dt.date) -> list[Finding]:
         today: Last possible day of birth; the first is ninety years before.
     """
     births = births_until(today)
-    left = {name: ends_left(view.policy.columns[name].methods) for name in view.known}
-    return [_column(view, name, ends, births) for name, ends in left.items() if ends]
+    shown = {name: ends for name in view.known if (ends := _ends(view, name))}
+    kinds = {name: kind_of(view, name) for name in shown}
+    masked = [name for name in shown if view.policy.columns[name].hierarchy is None]
+    found = []
+    for name, ends in shown.items():
+        alike = {n: shown[n] for n in masked if kinds[n] == kinds[name]}
+        # The beginning of a code is a level like any other; of a number of a person it is a mask.
+        if kinds[name] in COUNTED or name in masked:
+            found.append(_column(view, name, kinds[name], ends, alike, births))
+    return found + vague_numbers.attack(view, _MEASURES)
+
+
+def _ends(view: View, name: str) -> Ends | None:
+    if view.policy.columns[name].hierarchy is None:
+        return ends_left(view.policy.columns[name].methods)
+    match view.methods[name]:
+        case (Beginning(length=length),):
+            return Ends(length)
+    return None
 
 
 def births_until(today: dt.date) -> tuple[dt.date, dt.date]:
@@ -57,49 +75,53 @@ def births_until(today: dt.date) -> tuple[dt.date, dt.date]:
     return today.replace(year=today.year - _YEARS, day=min(today.day, 28)), today
 
 
-def _column(view: View, name: str, ends: Ends, births: tuple[dt.date, dt.date]) -> Finding:
-    kind = kind_of(view, name)
-    if kind not in _COUNTED:
+def _column(
+    view: View,
+    name: str,
+    kind: str,
+    ends: Ends,
+    alike: Mapping[str, Ends],
+    births: tuple[dt.date, dt.date],
+) -> Finding:
+    if kind not in COUNTED:
         return _not_counted(view, name, kind)
-    known = _told(view, name) if kind == _ID else Told()
+    known = _told(view, name) if kind == RESIDENT else Told()
 
     def count(cells: pa.Table) -> Ints:
-        return _residents(cells, known, births) if kind == _ID else other_spaces.count(
+        return _residents(cells, known, births) if kind == RESIDENT else other_spaces.count(
             kind, cells.column("mask").to_pylist()
         )  # fmt: skip
 
-    alone, worst = _counted(_cells(view, name, ends, Told(), births), count)
-    both = alone
+    mask = _mask(view, name, kind, ends)
+    alone, worst = _counted(_cells(view, mask, ends, Told(), births), count)
+    both, beside, ours = alone, known.columns, True
     if known.clues:
-        both, worst = _counted(_cells(view, name, ends, known, births), count)
+        both, worst = _counted(_cells(view, mask, ends, known, births), count)
+    elif kind != RESIDENT and name in alike and (all_ := together(view, name, alike)):
+        both, worst = _counted(_cells(view, all_.mask, None, Told(), births), count)
+        beside, ours = all_.columns, False
     return _finding(
-        view, name, alone, both, known.columns, _assumed(kind, births),
-        lambda first, last: count(_hidden(worst, first, last)),
+        view, name, alone, both, beside, _assumed(kind, births),
+        (lambda first, last: count(_hidden(worst, first, last))) if ours else None,
     )  # fmt: skip
-
-
-def kind_of(view: View, name: str) -> str:
-    """Returns what a column holds: as the policy says, or else what most of its values are."""
-    said = view.policy.columns[name].type
-    if said in by_name():
-        return said
-    cells = f"SELECT {text(view.original, name)} AS v FROM {view.original.sql} LIMIT {_SAMPLE}"
-    values = view.fetch(cells).column(0).combine_chunks().cast(pa.string()).drop_null()
-    values = values.filter(pc.not_equal(values, ""))
-    for kind in _COUNTED:
-        recogniser = by_name()[kind]
-        formed = values.filter(pc.match_substring_regex(values, f"^(?:{recogniser.pattern})$"))
-        right = int(recogniser.valid(formed).sum())
-        if len(values) and right >= _MOSTLY * len(values):
-            return kind
-    return said
 
 
 # ---- cells, each different one once ------------------------------------------------------------
 
 
+def _mask(view: View, name: str, kind: str, ends: Ends) -> str:
+    """The expression of what is shown of a number, ``*`` or a mark for each other character."""
+    cell = text(view.release, name)
+    if _encrypted(view, name):  # else each cell is another
+        return f"left({cell}, {ends.first}) || repeat('*', length({cell}) - {ends.first})"
+    if view.policy.columns[name].hierarchy is not None:
+        missing = f"greatest({_LENGTHS[kind]} - length({cell}), 0)"
+        return f"CASE WHEN {cell} <> '' THEN {cell} || repeat('*', {missing}) END"
+    return cell
+
+
 def _cells(
-    view: View, name: str, ends: Ends, known: Told, births: tuple[dt.date, dt.date]
+    view: View, mask: str, ends: Ends | None, known: Told, births: tuple[dt.date, dt.date]
 ) -> Iterator[pa.Table]:
     """Yields the different masks with what is told beside them, a batch at a time.
 
@@ -107,9 +129,6 @@ def _cells(
     in how many rows they stand, and ``line``, the first of these.
     """
     labels = {f"k{i}": clue.cell for i, clue in enumerate(known.clues)}
-    mask = text(view.release, name)
-    if _encrypted(view, name):  # else each cell is another
-        mask = f"left({mask}, {ends.first}) || repeat('*', length({mask}) - {ends.first})"
     rows = numbered(view.release, {"mask": mask} | labels)
     joined = "".join(
         f" LEFT JOIN {clue.table} t{i} ON t{i}.label IS NOT DISTINCT FROM r.k{i}"
@@ -127,11 +146,13 @@ def _cells(
         "GROUP BY ALL"
     )
     for batch in view.stream(sql):
-        yield _hidden(pa.Table.from_batches([batch]), ends.first, ends.last)
+        cells = pa.Table.from_batches([batch])
+        yield cells if ends is None else _hidden(cells, ends.first, ends.last)
 
 
 def _encrypted(view: View, name: str) -> bool:
-    return isinstance(view.policy.columns[name].methods[-1], FormatPreserving)
+    steps = view.policy.columns[name].methods
+    return bool(steps) and isinstance(steps[-1], FormatPreserving)
 
 
 def _last(tables: list[str], column: str) -> str:
@@ -191,24 +212,24 @@ def _told(view: View, name: str) -> Told:
     cell = numbered(view.original, {"v": text(view.original, name)})
     values = view.fetch(
         f"SELECT o.v FROM (SELECT rowid AS place, line FROM {THERE} "
-        f"WHERE rowid < {min(_SAMPLE, view.rows)}) t JOIN {cell} o USING (line) ORDER BY place"
+        f"WHERE rowid < {min(SAMPLE, view.rows)}) t JOIN {cell} o USING (line) ORDER BY place"
     ).column(0).combine_chunks().cast(pa.string())  # fmt: skip
     values = pc.fill_null(values, "")
     right = pc.match_substring_regex(values, "^[0-9]{17}[0-9Xx]$")
     values = pc.if_else(right, values, "1")
-    good = right.to_numpy(zero_copy_only=False) & by_name()[_ID].valid(values)
+    good = right.to_numpy(zero_copy_only=False) & by_name()[RESIDENT].valid(values)
     ids, _ = matrix(values.filter(pa.array(good)), resident_space.LENGTH)
     beside = labels_beside(view, name)
     if not beside:
         return Told()
     listed = ", ".join(f"{each.cell} AS l{i}" for i, each in enumerate(beside))
-    labels = view.fetch(f"SELECT {listed} FROM {view.release.sql} LIMIT {_SAMPLE}")
+    labels = view.fetch(f"SELECT {listed} FROM {view.release.sql} LIMIT {SAMPLE}")
     read = labels.filter(pa.array(good)).columns
     return told(view, ids, dict(zip(beside, (c.to_pylist() for c in read), strict=True)))
 
 
 def _assumed(kind: str, births: tuple[dt.date, dt.date]) -> Text:
-    if kind != _ID:
+    if kind != RESIDENT:
         return other_spaces.ASSUMED[kind]
     return Text(
         f"every division below a province that GB/T 2260 has listed since 1980, every day from "
@@ -229,7 +250,7 @@ def _finding(
     both: Tally,
     columns: tuple[str, ...],
     assumption: Text,
-    again: Callable[[int, int], Ints],
+    again: Callable[[int, int], Ints] | None,
 ) -> Finding:
     limit = view.policy.attacks.mask_candidates_min
     if not both.rows:
@@ -265,23 +286,30 @@ def _finding(
 
 
 def _remedy(
-    view: View, name: str, columns: tuple[str, ...], alone: int, again: Callable[[int, int], Ints]
+    view: View,
+    name: str,
+    columns: tuple[str, ...],
+    alone: int,
+    again: Callable[[int, int], Ints] | None,
 ) -> Text:
     """Says the mildest masks that would hold."""
     limit = view.policy.attacks.mask_candidates_min or 0
     english, chinese = [], []
-    ends = ends_left(view.policy.columns[name].methods) or Ends()
+    ends = _ends(view, name) or Ends()
     encrypted = _encrypted(view, name)
+    level = view.policy.columns[name].hierarchy is not None
     for first, last in sorted(
         {(f, r) for f in {ends.first, min(ends.first, 6), min(ends.first, 3), 0}
          for r in {ends.last, 0}} - {(ends.first, ends.last)},
         key=lambda each: -sum(each),
     ):  # fmt: skip
+        if again is None:  # another column shows the rest
+            break
         found = again(first, last)
         found = found[found > 0]
         if len(found) and int(found.min()) >= limit:
             how = f"keep_first = {first}, keep_last = {last}"
-            how = f"clear_first = {first}" if encrypted else how
+            how = f"clear_first = {first}" if encrypted else f"first{first}" if level else how
             english.append(f"{how} (at least {found.min():,})")
             chinese.append(f"{how}（至少 {found.min():,} 个）")
             break
@@ -297,6 +325,9 @@ def _remedy(
 def _not_counted(view: View, name: str, kind: str) -> Finding:
     """A type whose space is unknown: a limit for it cannot be checked, so it is not met."""
     limit = view.policy.attacks.mask_candidates_min
+    known = kind in by_name()
+    say = "" if known else "; or say its type in the policy: " + ", ".join(COUNTED)
+    say_zh = "" if known else "；或在策略中注明类型：" + "、".join(COUNTED)
     return Finding(
         "mask_reversal", (name,), None if limit is not None else 0.0, _MEASURES, limit,
         Text(
@@ -306,9 +337,8 @@ def _not_counted(view: View, name: str, kind: str) -> Finding:
             f"（{kind or '未注明'}）的编码规则",
         ),
         Text(
-            "would hold: drop the column, or a keyed token; or say its type in the policy: "
-            + ", ".join(_COUNTED),
-            "可行的做法：删除该列或改用令牌（token）；或在策略中注明类型：" + "、".join(_COUNTED),
+            f"would hold: drop the column, or a keyed token{say}",
+            f"可行的做法：删除该列或改用令牌（token）{say_zh}",
         ),
         at_least=True,
     )  # fmt: skip

@@ -353,6 +353,18 @@ def test_a_direct_identifier_is_not_kept_by_another_name(how: str) -> None:
         parse_policy(text)
 
 
+@pytest.mark.parametrize("levels", ['["value", "*"]', '["first17", "*"]', '{ file = "l.csv" }'])
+def test_a_direct_identifier_has_no_levels_that_show_it(levels: str) -> None:
+    """With five rows of each person k = 5 holds of the whole number."""
+    text = (
+        'dataset = "t"\n[columns.m]\nrole = "direct"\n[publish]\nmodels = { k = 2 }\n'
+        f"hierarchies = {{ m = {levels} }}\n"
+    )
+    with pytest.raises(InputError, match="direct identifier"):
+        parse_policy(text)
+    parse_policy(text.replace(levels, '["city", "*"]'))
+
+
 def test_names_of_columns_are_scanned_like_the_rows(tmp_path: Path) -> None:
     """Of a table without a header, the first person's values are the header."""
     text = 'dataset = "t"\n[columns.13800138000]\n[publish]\nmethods = { 13800138000 = "keep" }\n'

@@ -7,6 +7,8 @@ import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +19,7 @@ from desensitize.policy_file import parse_policy
 from protos.faults import InputError
 from tests.attack_world import ROLES, attacked, people, policy_for, release_of
 
+LIMIT = "mask_candidates_min = 1000"
 CLASSIC = "{ keep_first = 6, keep_last = 4 }"
 
 
@@ -141,6 +144,63 @@ def test_what_another_column_leaves_of_an_id_is_read_beside_its_mask(
     [finding] = [f for f in attacked(data, policy).of("mask_reversal") if f.columns[0] == "id"]
     assert finding.columns == ("id", "again")
     assert least <= finding.figures["beside_median"] <= most
+
+
+def mask_reversal(
+    methods: dict[str, str], more: str = "", kinds: dict[str, str] | None = None, rows: int = 300
+) -> tuple[Finding, ...]:
+    """The findings on people whose number stands in two columns, whatever these are called."""
+    data = people(rows)
+    data["phone2"] = data["phone"]
+    roles = ROLES | {"phone2": "other", "id": "other"}
+    policy = policy_for(methods, "mask_candidates_min = 1000", roles, more)
+    columns = {
+        name: replace(column, type=(kinds or {}).get(name, ""))
+        for name, column in policy.columns.items()
+    }
+    return attacked(data, replace(policy, columns=columns)).of("mask_reversal")
+
+
+def test_the_numbers_say_what_they_are_whatever_the_policy_calls_them() -> None:
+    beside = {"id": "{ keep_last = 4 }", "birth": '"keep"'}
+    wrong = one(mask_reversal(beside, kinds={"id": "bank_card"}))
+    right = one(mask_reversal(beside, kinds={"id": "cn_resident_id"}))
+    assert wrong.figure == right.figure
+    assert wrong.verdict == "broken"
+
+
+def test_one_number_in_two_columns_is_read_from_both() -> None:
+    masks = {"phone": "{ keep_first = 7 }", "phone2": "{ keep_last = 4 }"}
+    found = {each.columns[0]: each for each in mask_reversal(masks)}
+    assert (found["phone"].figures["alone_least"], found["phone"].figure) == (10_000, 1)
+    assert (found["phone2"].figure, set(found["phone2"].columns)) == (1, {"phone", "phone2"})
+    assert "drop phone2, and keep the mask (at least 10,000)" in found["phone"].remedy.en
+    assert one(mask_reversal({"phone": "{ keep_first = 7 }"})).verdict == "held"
+    # Other digits of the same ends show nothing more.
+    alike = {"phone": "{ keep_first = 3 }", "phone2": "{ keep_first = 3 }"}
+    assert all(each.verdict == "held" and each.columns[1:] == () for each in mask_reversal(alike))
+
+
+@pytest.mark.parametrize("how", ["{ noise = 1 }", "{ band = 10 }", "{ microaggregate = 2 }"])
+def test_a_number_of_a_person_is_no_amount(how: str) -> None:
+    data = people(300)
+    roles = ROLES | {"phone": "other"}
+    policy = policy_for({"phone": how, "age": "{ band = 5 }"}, "mask_candidates_min = 1000", roles)
+    bounded = replace(policy.columns["phone"], bounds=(Decimal(0), Decimal(10**11)))
+    policy = replace(policy, columns=dict(policy.columns) | {"phone": bounded})
+    finding = one(attacked(data, policy).of("mask_reversal"))
+    assert (finding.columns, finding.verdict) == (("phone",), "unknown")
+
+
+def test_the_beginning_of_a_number_as_a_level_is_a_mask() -> None:
+    data = {name: values * 5 for name, values in people(60).items()}  # k holds: rows of one person
+    for first, verdict in ((17, "broken"), (6, "held")):
+        more = f'hierarchies = {{ id = ["first{first}", "*"] }}\nmodels = {{ k = 2 }}'
+        policy = policy_for({}, LIMIT, {"id": "quasi"}, more, declared=["id"])
+        rows = pa.table({"id": [each[:first] for each in data["id"]]})
+        report = attacked(data, policy, rows, levels={"id": f"first{first}"})
+        finding = one(report.of("mask_reversal"))
+        assert (finding.columns, finding.verdict) == (("id",), verdict)
 
 
 def test_what_ff1_leaves_clear_of_an_unknown_type_is_not_passed() -> None:
