@@ -4,6 +4,9 @@ A hash without a key hides nothing where the values can be listed: each is tried
 a released column that consists of MD5, SHA-1 or SHA-256 of a column of numbers is as good as the
 numbers. That it is one is shown with the original; how long an attacker takes follows from the
 size of the type's space.
+
+A column that came as digests cannot be judged: of what they were made, and whether under a key, no
+row says. It is not passed; a token of it has a key for certain.
 """
 
 # ruff: noqa: S608 - own SQL: names pass `quoted`, the rest is made here
@@ -17,7 +20,7 @@ import numpy as np
 
 from desensitize.attacks import other_spaces, resident_space
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.kinds import kind_of
+from desensitize.attacks.kinds import SAMPLE, kind_of
 from desensitize.attacks.mask_reversal import births_until
 from desensitize.attacks.view import View
 from desensitize.sources import SourceColumn
@@ -25,6 +28,15 @@ from protos.language import Text
 
 _HEX: Final = {32: "md5", 40: "sha1", 64: "sha256"}
 _FORMS: Final = ("{v}", "upper({v})", "lower({v})")
+_DIGEST: Final = (
+    "[0-9a-fA-F]{16}|[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{48}|[0-9a-fA-F]{56}|"
+    "[0-9a-fA-F]{64}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128}|"
+    "[0-9A-Za-z+/_-]{22}==|[0-9A-Za-z+/_-]{27}=|[0-9A-Za-z+/_-]{43}=|[0-9A-Za-z+/_-]{86}=="
+)
+"""MD5, also its middle half, and the SHA families, in hexadecimal digits or in base 64."""
+_RANDOM: Final = "[0-9a-fA-F]{12}4[0-9a-fA-F]{3}[89abAB][0-9a-fA-F]{15}"
+"""A UUID of version 4 without its hyphens (RFC 9562): drawn, and made of nothing."""
+_MOSTLY: Final = 0.8
 _SAMPLE: Final = 1_000
 _PER_SECOND: Final = 10**10
 """Hashes a second of one graphics card: the order of magnitude that hashcat measures."""
@@ -40,8 +52,8 @@ def attack(view: View, today: dt.date) -> list[Finding]:
         if column.stored != "VARCHAR" or column.name not in view.policy.columns:
             continue
         sample = _sample(view, column)
-        if sample:
-            found += _reversed(view, column, sample, today)
+        made = _reversed(view, column, sample, today) if sample else []
+        found += made or ([_unknown(column.name)] if _digests(view, column) else [])
     if found:
         return found
     return [
@@ -60,6 +72,33 @@ def _sample(view: View, column: SourceColumn) -> list[str]:
         f"AND regexp_full_match({column.raw}, '[0-9a-fA-F]+') LIMIT {_SAMPLE}"
     )
     return [str(row[0]) for row in view.release.engine.sql(sql).fetchall()]
+
+
+def _digests(view: View, column: SourceColumn) -> bool:
+    """Whether most cells have the form of a digest, and not all of a random number."""
+    cell = f"trim({column.raw})"
+    cells, digests, random = view.ask(
+        f"SELECT count(*), count(*) FILTER (regexp_full_match({cell}, '{_DIGEST}') "
+        f"AND regexp_matches({cell}, '[A-Za-z]')), "
+        f"count(*) FILTER (regexp_full_match({cell}, '{_RANDOM}')) "
+        f"FROM (SELECT {column.raw} FROM {view.release.sql} WHERE {cell} <> '' LIMIT {SAMPLE})"
+    )
+    return cells > 0 and digests >= _MOSTLY * cells and random < digests
+
+
+def _unknown(name: str) -> Finding:
+    return Finding(
+        "unkeyed_hash", (name,), None, _MEASURES, 0.0,
+        Text(
+            f"{name!r} consists of digests, and nobody can say of what they were made, or whether "
+            "under a key",
+            f"“{name}”的取值是散列值，无法得知其原文，也无法得知是否使用了密钥",
+        ),
+        Text(
+            'would hold: drop the column, or a keyed token of it: { token = "DOMAIN" }',
+            "可行的做法：删除该列，或对其使用带密钥的令牌：{ token = 域名 }",
+        ),
+    )  # fmt: skip
 
 
 def _reversed(view: View, column: SourceColumn, sample: list[str], today: dt.date) -> list[Finding]:

@@ -6,10 +6,13 @@ import hashlib
 import json
 import random
 import re
+from base64 import b64encode
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -223,6 +226,26 @@ def test_a_hash_without_a_key_is_found(name: str) -> None:
     assert finding.columns == ("code", "phone")
     assert finding.figure == 1.0
     assert finding.verdict == "broken"
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict"),
+    [
+        (lambda v: hashlib.md5(f"+86{v}".encode(), usedforsecurity=False).hexdigest(), "unknown"),
+        (lambda v: hashlib.sha512(v.encode()).hexdigest()[:16], "unknown"),
+        (lambda v: b64encode(hashlib.sha256(v.encode()).digest()).decode(), "unknown"),
+        (lambda v: UUID(int=int(v) << 60, version=4).hex, "held"),
+        (lambda v: v + v[-5:], "held"),  # sixteen digits are no digest
+    ],
+)
+def test_digests_of_nobody_knows_what_are_not_passed(
+    how: Callable[[str], str], verdict: str
+) -> None:
+    data = {"code": [how(each) for each in people(80)["phone"]]}
+    policy = policy_for({"code": '"keep"'}, roles={"code": "other"})
+    assert one(attacked(data, policy).of("unkeyed_hash")).verdict == verdict
+    token = policy_for({"code": '{ token = "ids" }'}, roles={"code": "other"})
+    assert one(attacked(data, token).of("unkeyed_hash")).verdict == "held"
 
 
 def test_a_keyed_token_is_no_hash() -> None:
