@@ -160,21 +160,25 @@ def check_revoked(
         body: What it says; its form was checked.
         known: Statements, or directories with such.
     """
-    looked = 0
-    try:
-        for path in _files(attestation, known):
-            looked += 1
+    looked, unread = 0, ""
+    for path in _files(attestation, known):
+        looked += 1
+        try:
             said = read_revocation(path)
-            # Anybody can sign that anything is revoked: only the signer's own word counts.
-            if (said.attestation, said.signer) == (body["id"], body["issuer"]):
-                return fails("revocation", Text(
-                    f"the signer took it back on {said.at:%Y-%m-%d}: {said.reason}",
-                    f"签署者已于 {said.at:%Y-%m-%d} 撤销：{said.reason}",
-                ))  # fmt: skip
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            # It may be anybody's; the signer's own word may come after it.
+            unread = unread or f"{path.name}: {error}"
+            continue
+        # Anybody can sign that anything is revoked: only the signer's own word counts.
+        if (said.attestation, said.signer) == (body["id"], body["issuer"]):
+            return fails("revocation", Text(
+                f"the signer took it back on {said.at:%Y-%m-%d}: {said.reason}",
+                f"签署者已于 {said.at:%Y-%m-%d} 撤销：{said.reason}",
+            ))  # fmt: skip
+    if unread:
         return undecided("revocation", Text(
-            f"{path.name} is no revocation that can be read: {error}",
-            f"{path.name} 不是可读取的撤销声明：{error}",
+            f"this is no revocation that can be read: {unread}",
+            f"不是可读取的撤销声明：{unread}",
         ))  # fmt: skip
     if not looked:
         return holds("revocation", Text(
@@ -192,7 +196,7 @@ def _files(attestation: Path, known: Iterable[str | os.PathLike[str]]) -> Iterat
         yield beside
     for each in map(Path, known):
         if each.is_dir():
-            yield from sorted(each.glob("*.json"))
+            yield from sorted(each.glob("*.json"))  # nothing, of one that cannot be read
         else:
             yield each
 

@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from desensitize.column import Role
+from desensitize.generalise.levels import ANYTHING
+from desensitize.masking import HIDING
 from desensitize.reporting.charts import share
 from desensitize.reporting.contents import Contents
 from desensitize.risks import PRESENT
+from desensitize.scanning.role_of_name import role_of_name
 from protos.language import Text
 
 _OPEN_LEVEL: Final = 3
 _MANY: Final = 0.1
+_ROLES: Final[dict[Role, Text]] = {
+    "direct": Text("a direct identifier", "直接标识符"),
+    "quasi": Text("a quasi-identifier", "准标识符"),
+    "sensitive": Text("sensitive", "敏感属性"),
+}
 
 Rule = Callable[[Contents], Text | None]
 
@@ -72,6 +81,47 @@ def _counted_as_one(contents: Contents) -> Text | None:
         "策略声明以下取值同义，隐私模型按同一取值计算："
         + "、".join(f"{name}（{words}）" for name, words in said.items())
         + "。请核实：取值合并后 t 更容易满足。",
+    )
+
+
+def _called_other(contents: Contents) -> Text | None:
+    """No model, and few attacks, look at a column of which the policy says that nobody knows it."""
+    seem = {
+        " ".join(column.name.split()): _ROLES[role]
+        for column in contents.policy.published
+        if column.role == "other" and not column.quasi
+        and not any(isinstance(method, HIDING) for method in column.methods)
+        and (role := role_of_name(column.name, column.type)) != "other"
+    }  # fmt: skip
+    if not seem:
+        return None
+    return Text(
+        "The policy calls these columns other, so nothing is measured of them, though name or type "
+        "say something else: "
+        + ", ".join(f"{name} ({role.en})" for name, role in seem.items())
+        + ". Check that outsiders neither know nor want to know them of a person.",
+        "策略将以下列标为 other，因此不对其度量，但列名或类型另有所指："
+        + "、".join(f"{name}（{role.zh}）" for name, role in seem.items())
+        + "。请确认外人既不掌握、也不关心某人的这些取值。",
+    )
+
+
+def _nothing_left(contents: Contents) -> Text | None:
+    """A model that asks too much, often t of numbers that are stored as text."""
+    levels = contents.release.levels
+    if not levels or any(level != ANYTHING for level in levels.values()):
+        return None
+    hint, hint_zh = "", ""
+    if contents.policy.models.t is not None:
+        hint = (
+            ' t weighs numbers that stand in a text column as words; type = "integer" orders them.'
+        )
+        hint_zh = '文本列中的数字按词语计算 t；写 type = "integer" 后按大小计算。'
+    return Text(
+        f"Nothing is left of {', '.join(levels)}: the models were met only where all rows are "
+        f"alike. Ask for less, or give finer levels.{hint}",
+        f"{'、'.join(levels)}已全部泛化为相同：只有如此才能满足模型。请降低要求或设置更细的层级。"
+        f"{hint_zh}",
     )
 
 
@@ -174,7 +224,9 @@ RULES: Final[tuple[Rule, ...]] = (
     _people_alone,
     _sensitive_told,
     _counted_as_one,
+    _called_other,
     _known_otherwise,
+    _nothing_left,
     _not_for_everybody,
     _emptied,
     _unclear,

@@ -513,6 +513,10 @@ def test_nobody_else_takes_an_attestation_back(
                 other_id | {"proof": proof}, {}, {"proof": 5}):  # fmt: skip
         forged.write_text(json.dumps(odd), "utf-8")
         assert state(verify(release, signer=signer, revocations=[forged]), "revocation") == "open"
+        # Nor does it hide hers, which lies behind it: forged.json, hers.json.
+        assert (
+            state(verify(release, signer=signer, revocations=[tmp_path]), "revocation") == "fails"
+        )
     # One of another attestation of hers takes nothing back here.
     forged.write_text(json.dumps(secure(other_id, read_signing_key(world / "key.pem"), now)))
     assert verify(release, signer=signer, revocations=[forged]).valid

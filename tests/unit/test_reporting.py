@@ -23,6 +23,8 @@ import desensitize
 from desensitize.attacks.findings import AttackReport, Finding
 from desensitize.attesting.signing import new_signing_key
 from desensitize.generalise.alternatives import Alternative
+from desensitize.masking.visible import Drop, Keep, Redact
+from desensitize.policy import PublishedColumn
 from desensitize.releasing.earlier import Changes
 from desensitize.releasing.facts import RescanFacts
 from desensitize.reporting import charts
@@ -344,6 +346,28 @@ def test_values_that_count_as_one_are_said(contents: Contents) -> None:
     columns[name] = replace(columns[name], same=(("HIV", "艾滋病"),))
     merged = replace(contents, policy=replace(contents.policy, columns=columns))
     assert f"{name} (HIV = 艾滋病)" in english(merged)
+
+
+def test_columns_that_a_policy_calls_harmless_are_said(contents: Contents) -> None:
+    assert "calls these columns other" not in english(contents)
+    columns = {
+        name: PublishedColumn(name, kind, methods=(how,))
+        for name, kind, how in (
+            ("出生日期", "", Keep()), ("note", "health", Keep()), ("shop", "", Keep()),
+            ("性别", "", Redact()), ("gender", "", Drop()),
+        )
+    }  # fmt: skip
+    said = english(replace(contents, policy=replace(contents.policy, columns=columns)))
+    assert "出生日期 (a quasi-identifier), note (sensitive). Check" in said
+
+
+def test_that_nothing_is_left_is_said(contents: Contents) -> None:
+    release, policy = contents.release, contents.policy
+    every = replace(contents, release=replace(release, levels=dict.fromkeys(release.levels, "*")))
+    assert "Nothing is left" not in english(contents)
+    assert "Nothing is left of age" in english(every)
+    t = replace(policy, models=replace(policy.models, t=0.3))
+    assert 'type = "integer"' in english(replace(every, policy=t))
 
 
 def test_columns_of_which_much_is_empty_are_said(contents: Contents) -> None:
