@@ -29,6 +29,7 @@ from desensitize.releasing.earlier import read_earlier
 from desensitize.releasing.facts import POLICY, Release, read_copy
 from desensitize.releasing.files import at, population_of
 from desensitize.releasing.originals import original as opened_original
+from desensitize.releasing.reading import version
 from desensitize.releasing.stages import ATTACKING, MEASURING, SCANNING, Stages
 from desensitize.salt import Salt, salt_of
 from protos.faults import TrustError
@@ -109,6 +110,7 @@ def gate(
     _same(release, rules, original, secret)
     begins = stages or (lambda _: None)
     output = place / release.output.name
+    before = version(output)
     scanned = rescan(output, rules, begins(SCANNING), limits)
     risk = measured(
         output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
@@ -121,8 +123,9 @@ def gate(
     verdict = judge(rules, figures)
     if key is None or not verdict.passed:
         return Gated(verdict, figures, None)
-    # What is signed is what was looked at, also if somebody exchanged a file meanwhile.
-    if read_copy(place) != release:
+    # What is signed is what was looked at, also if somebody exchanged a file meanwhile, and put
+    # the first one back: its digest would be right, but not the time of its last change.
+    if version(output) != before or read_copy(place) != release:
         raise _changed(place.name)
     _same(release, rules, original, secret)
     rules = read_policy(place / POLICY)  # as it is written, without places of this machine

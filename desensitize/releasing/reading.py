@@ -27,9 +27,9 @@ def unchanged(source: Path) -> Iterator[int]:
     """
     if not source.is_file():
         raise no_file(source)
-    before = _version(source)
+    before = version(source)
     yield before[0]
-    if _version(source) != before:
+    if version(source) != before:
         raise InputError(
             Text(f"{source.name} changed while it was read", f"{source.name} 在读取过程中被改动"),
             remedy=Text("run again when the export has ended", "请在导出结束后重新运行"),
@@ -120,6 +120,7 @@ def opened(data: object, sheet: str, limits: LoadLimits | None) -> Iterator[Tabl
         table.engine.close()
 
 
-def _version(source: Path) -> list[int]:
+def version(source: Path) -> list[int]:
+    """Returns what changes with a file: size, times of the last changes, and which file it is."""
     status = source.stat()
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]

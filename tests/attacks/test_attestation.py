@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import hashlib
 import json
 import os
 import shutil
@@ -24,9 +25,11 @@ from desensitize.attesting.gate import Gated
 from desensitize.attesting.signing import new_signing_key, read_signing_key
 from desensitize.attesting.verify import MOST_BYTES, Verification, verify
 from desensitize.policy_file import parse_policy
+from desensitize.releasing.stages import ATTACKING, SCANNING
 from protos.data_integrity import secure
 from protos.did_key import did_of, fingerprint_of
 from protos.faults import InputError, TrustError
+from protos.language import Text
 from tests.attack_world import people
 
 POLICY = """dataset = "people"
@@ -134,6 +137,39 @@ def test_data_that_are_not_there_are_not_valid(release: Path, signer: str) -> No
 def test_a_misspelt_signer_is_an_error(release: Path, named: str) -> None:
     with pytest.raises(TrustError):
         verify(release / "attestation.json", signer=named)
+
+
+def test_a_file_that_is_exchanged_while_it_is_looked_at_and_put_back_is_not_attested(
+    world: Path, release: Path
+) -> None:
+    """The digests at both ends are those of the file with the numbers; another one was scanned."""
+    (release / "attestation.json").unlink()
+    shown, sound = release / "people.parquet", release.parent / "sound.parquet"
+    shutil.copy(shown, sound)
+    rows = pq.read_table(shown)
+    more = rows.append_column("note", pa.array(["13900139000"] * len(rows)))
+    pq.write_table(more, shown)
+    manifest = json.loads((release / "manifest.json").read_text("utf-8"))
+    digest = hashlib.sha256(shown.read_bytes()).hexdigest()
+    manifest["output"] |= {"sha256": digest, "bytes": shown.stat().st_size}
+    (release / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    hidden = release.parent / "hidden.parquet"
+
+    def stages(stage: Text) -> None:
+        if stage == SCANNING:
+            shown.rename(hidden)
+            sound.rename(shown)
+        elif stage == ATTACKING:
+            shown.rename(sound)
+            hidden.rename(shown)
+
+    with pytest.raises(TrustError, match="changed while it was looked at"):
+        desensitize.gate(
+            release, original=world / "o.parquet", signing_key=world / "key.pem",
+            salt=world / "good.salt", stages=stages,
+        )  # fmt: skip
+    assert hashlib.sha256(shown.read_bytes()).hexdigest() == digest
+    assert not (release / "attestation.json").exists()
 
 
 # ---- changes -----------------------------------------------------------------------------------
