@@ -194,6 +194,7 @@ def check_release(
             if name not in columns:
                 raise undeclared(at, name, columns)
     if column.role == "direct" and (column.methods or column.hierarchy) and not _hidden(column):
+        at = at if column.methods else at.replace("publish.methods", "publish.hierarchies")
         raise InputError(
             Text(
                 f"{at}: a direct identifier cannot be kept as it is, and nothing here hides it",

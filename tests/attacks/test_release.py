@@ -360,7 +360,7 @@ def test_a_direct_identifier_has_no_levels_that_show_it(levels: str) -> None:
         'dataset = "t"\n[columns.m]\nrole = "direct"\n[publish]\nmodels = { k = 2 }\n'
         f"hierarchies = {{ m = {levels} }}\n"
     )
-    with pytest.raises(InputError, match="direct identifier"):
+    with pytest.raises(InputError, match=r'publish\.hierarchies\."m": a direct identifier'):
         parse_policy(text)
     parse_policy(text.replace(levels, '["city", "*"]'))
 
