@@ -22,7 +22,16 @@ _MOSTLY: Final = 0.8
 
 
 def kind_of(view: View, name: str) -> str:
-    """Returns what a column holds: what most of its values are, or else what the policy says."""
+    """Returns as what a column's masks are counted: what its values are, or the policy says.
+
+    A type that is not counted stays what it is said to be: its masks are not passed at all.
+    """
+    said = view.policy.columns[name].type
+    return said if said in by_name() and said not in COUNTED else number_in(view, name) or said
+
+
+def number_in(view: View, name: str) -> str:
+    """Returns which numbers of persons most values are, whatever is said; empty for none."""
     said = view.policy.columns[name].type
     cells = f"SELECT {text(view.original, name)} AS v FROM {view.original.sql} LIMIT {SAMPLE}"
     values = view.fetch(cells).column(0).combine_chunks().cast(pa.string()).drop_null()
@@ -33,4 +42,4 @@ def kind_of(view: View, name: str) -> str:
         right = int(recogniser.valid(formed).sum())
         if len(values) and right >= _MOSTLY * len(values):
             return kind
-    return said
+    return said if said in COUNTED else ""

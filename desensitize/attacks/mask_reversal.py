@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from desensitize.attacks import other_spaces, resident_space, vague_numbers
 from desensitize.attacks.beside import Told, labels_beside, told
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.kinds import COUNTED, RESIDENT, SAMPLE, kind_of
+from desensitize.attacks.kinds import COUNTED, RESIDENT, SAMPLE, kind_of, number_in
 from desensitize.attacks.one_number import together
 from desensitize.attacks.tally import Tally
 from desensitize.attacks.view import THERE, View, numbered, text
@@ -50,8 +50,8 @@ def attack(view: View, today: dt.date) -> list[Finding]:
     """
     births = births_until(today)
     shown = {name: ends for name in view.known if (ends := _ends(view, name))}
-    kinds = {name: kind_of(view, name) for name in shown}
     masked = [name for name in shown if view.policy.columns[name].hierarchy is None]
+    kinds = {n: kind_of(view, n) if n in masked else number_in(view, n) for n in shown}
     found = []
     for name, ends in shown.items():
         alike = {n: shown[n] for n in masked if kinds[n] == kinds[name]}

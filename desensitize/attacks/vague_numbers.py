@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from desensitize.attacks.findings import Finding
-from desensitize.attacks.kinds import COUNTED, kind_of
+from desensitize.attacks.kinds import number_in
 from desensitize.attacks.view import View
 from desensitize.generalise.levels import Listed
 from desensitize.masking import HIDING
@@ -31,8 +31,8 @@ def attack(view: View, measures: Text) -> list[Finding]:
         view: Both tables.
         measures: What the figure of a mask is, for people.
     """
-    kinds = {name: kind_of(view, name) for name in _near(view)}
-    return [_finding(view, n, kind, measures) for n, kind in kinds.items() if kind in COUNTED]
+    kinds = {name: number_in(view, name) for name in _near(view)}
+    return [_finding(view, name, kind, measures) for name, kind in kinds.items() if kind]
 
 
 def _near(view: View) -> Iterator[str]:

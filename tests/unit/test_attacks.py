@@ -170,6 +170,8 @@ def test_the_numbers_say_what_they_are_whatever_the_policy_calls_them() -> None:
     right = one(mask_reversal(beside, kinds={"id": "cn_resident_id"}))
     assert wrong.figure == right.figure
     assert wrong.verdict == "broken"
+    # A type that nobody counts is not passed, whatever its numbers look like.
+    assert one(mask_reversal(beside, kinds={"id": "medical_record"})).verdict == "unknown"
 
 
 def test_one_number_in_two_columns_is_read_from_both() -> None:
@@ -189,7 +191,9 @@ def test_a_number_of_a_person_is_no_amount(how: str) -> None:
     data = people(300)
     roles = ROLES | {"phone": "other"}
     policy = policy_for({"phone": how, "age": "{ band = 5 }"}, "mask_candidates_min = 1000", roles)
-    bounded = replace(policy.columns["phone"], bounds=(Decimal(0), Decimal(10**11)))
+    bounded = replace(
+        policy.columns["phone"], type="cn_passport", bounds=(Decimal(0), Decimal(10**11))
+    )
     policy = replace(policy, columns=dict(policy.columns) | {"phone": bounded})
     finding = one(attacked(data, policy).of("mask_reversal"))
     assert (finding.columns, finding.verdict) == (("phone",), "unknown")
@@ -200,6 +204,8 @@ def test_the_beginning_of_a_number_as_a_level_is_a_mask() -> None:
     for first, verdict in ((17, "broken"), (6, "held")):
         more = f'hierarchies = {{ id = ["first{first}", "*"] }}\nmodels = {{ k = 2 }}'
         policy = policy_for({}, LIMIT, {"id": "quasi"}, more, declared=["id"])
+        named = replace(policy.columns["id"], type="medical_record")
+        policy = replace(policy, columns={"id": named})
         rows = pa.table({"id": [each[:first] for each in data["id"]]})
         report = attacked(data, policy, rows, levels={"id": f"first{first}"})
         finding = one(report.of("mask_reversal"))
