@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from desensitize.generalise.alternatives import KS, Alternative, alternatives, usual
@@ -16,6 +16,9 @@ from desensitize.sources import Table
 K: Final = 5
 """The k that is proposed, if any levels meet it, and few facts do not need a greater one."""
 
+SUPPRESSED: Final = 0.05
+"""The share of rows that could be left out instead of the usual one."""
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -23,12 +26,15 @@ class Costs:
 
     Attributes:
         alternatives: What each k would cost; none without quasi-identifiers.
+        relaxed: What the usual k would cost if less were asked beside it: ``l`` without anything
+            asked of sensitive columns, ``max_suppressed`` with `SUPPRESSED` of the rows left out.
         trials: What three facts find, by how coarse amounts are; none if nobody asked, or no k can
             be met.
     """
 
     alternatives: tuple[Alternative, ...] = ()
     trials: tuple[Trial, ...] = ()
+    relaxed: Mapping[str, Alternative] = field(default_factory=dict)
 
     @property
     def chosen(self) -> Alternative | None:
@@ -40,6 +46,7 @@ class Costs:
         return {
             "alternatives": [each.to_dict() for each in self.alternatives],
             "trials": [each.to_dict() for each in self.trials],
+            "relaxed": {name: each.to_dict() for name, each in self.relaxed.items()},
         }
 
 
@@ -74,11 +81,27 @@ def costs(
     if facts_max is None or (found and first is None):
         return Costs(found)
     more_k = [each for each in found if first and each.met and first.k <= each.k <= MOST_K]
-    return Costs(found, few_facts(table, policy, more_k, facts_max, progress=told(searches)))
+    trials = few_facts(table, policy, more_k, facts_max, progress=told(searches))
+    return Costs(found, trials, {} if first is None else _relaxed(table, policy, first.k))
+
+
+def _relaxed(table: Table, policy: PublishPolicy, k: int) -> dict[str, Alternative]:
+    """Searches with less asked: what is dear may be the other demands, and not k."""
+    models = replace(policy.models, k=k)
+    asked = {}
+    if models.of_sensitive:
+        asked["l"] = replace(models, l=None, entropy_l=None, t=None)
+    asked["max_suppressed"] = replace(models, max_suppressed=SUPPRESSED)
+    return {
+        name: alternatives(table, replace(policy, models=less), ks=())[0]
+        for name, less in asked.items()
+    }
 
 
 def from_dict(body: dict[str, Any]) -> Costs:
     """Rebuilds what `Costs.to_dict` wrote."""
     return Costs(
-        tuple(map(alternative_from, body["alternatives"])), tuple(map(trial_from, body["trials"]))
+        tuple(map(alternative_from, body["alternatives"])),
+        tuple(map(trial_from, body["trials"])),
+        {name: alternative_from(each) for name, each in body["relaxed"].items()},
     )

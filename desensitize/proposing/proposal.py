@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
+from rich.cells import cell_len
+
 from desensitize.generalise.alternatives import Alternative
-from desensitize.proposing.costs import Costs, K
+from desensitize.proposing.costs import SUPPRESSED, Costs, K
 from desensitize.proposing.few_facts import Trial
 from desensitize.proposing.rules import Rule, is_judged, proposed
 from desensitize.scanning.days import DATED
@@ -22,6 +24,13 @@ FACTS_MAX: Final = 0.05
 _BAR: Final = 20
 _WORDS: Final = {"health", "belief", "record"}
 """Sensitive types whose values are words, so that two can mean the same."""
+_LESS: Final = {
+    "l": Text("k = {k} without l:", "k = {k}，不要求 l："),
+    "max_suppressed": Text(
+        f"k = {{k}}, up to {SUPPRESSED:.0%} out:", f"k = {{k}}，最多删 {SUPPRESSED:.0%}："
+    ),
+}
+_LESS_LOSS: Final = 0.005
 _NONE: Final = Costs()
 _FIRST: Final = Trial(0, 0, {}, (), (), 0.0)
 _TWO_DIGITS: Final = Text("two digits", "两位有效数字")
@@ -95,7 +104,7 @@ def trials_table(trials: Sequence[Trial]) -> Iterator[str]:
         steps = Text(f"{each.steps} steps", f"{each.steps} 级") if each.steps else _TWO_DIGITS
         raised = f", k = {each.k}" if each.k > K else ""
         said = f"{each.share:6.1%} {bar:<{_BAR}}  {facts}"
-        yield f"{mark} {str(steps) + raised:<18} {said}".rstrip()
+        yield f"{mark} {_wide(f'{steps}{raised}', 20)} {said}".rstrip()
 
 
 def _models(report: ScanReport, rules: Mapping[str, Rule], costs: Costs) -> Iterator[str]:
@@ -111,6 +120,7 @@ def _models(report: ScanReport, rules: Mapping[str, Rule], costs: Costs) -> Iter
         )
     )
     yield from map("# {}".format, costs_table(costs.alternatives, k))
+    yield from map("# {}".format, relaxed_lines(costs))
     yield f"models = {{ k = {k}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
 
 
@@ -140,10 +150,26 @@ def costs_table(costs: Sequence[Alternative], chosen: int) -> Iterator[str]:
             none = Text("no levels meet the models", "没有层级能满足模型")
             yield f"{mark} k = {each.k:<4} {none}"
             continue
-        bar = "█" * round(each.loss * _BAR) or "▏"
-        coarser = ", ".join(f"{' '.join(n.split())} {each.levels[n]}" for n in each.coarser)
-        said = f"{each.loss:6.1%} {bar:<{_BAR}} {each.suppressed:6.2%}  {coarser}"
-        yield f"{mark} k = {each.k:<4} {said}".rstrip()
+        yield f"{mark} k = {each.k:<4} {_cost(each)}".rstrip()
+
+
+def relaxed_lines(costs: Costs) -> Iterator[str]:
+    """Says what the usual k would cost if less were asked beside it, where that is less."""
+    for name, each in costs.relaxed.items():
+        dear = next((other.loss for other in costs.alternatives if other.k == each.k), 1.0)
+        if each.met and each.loss < dear - _LESS_LOSS:
+            yield f"  {_wide(str(_LESS[name].format(k=each.k)), 22)} {_cost(each)}".rstrip()
+
+
+def _wide(text: str, cells: int) -> str:
+    """Fills up to a width; a Chinese character is as wide as two others."""
+    return text + " " * (cells - cell_len(text))
+
+
+def _cost(each: Alternative) -> str:
+    bar = "█" * round(each.loss * _BAR) or "▏"
+    coarser = ", ".join(f"{' '.join(n.split())} {each.levels[n]}" for n in each.coarser)
+    return f"{each.loss:6.1%} {bar:<{_BAR}} {each.suppressed:6.2%}  {coarser}"
 
 
 def _written(rule: Rule, dataset: str, column: ColumnFinding, bases: Mapping[str, int]) -> str:

@@ -374,7 +374,7 @@ def test_amounts_are_rounded_until_three_of_them_find_few_people(tmp_path: Path)
     text = desensitize.plan(table)
     policy = parse_policy(text)
     assert policy.attacks.singling_out_max == FACTS_MAX
-    assert "#   two digits          9" in text
+    assert "#   two digits            9" in text
     release = desensitize.run(table, policy=policy, out=tmp_path / "release")
     report = desensitize.attack(table, tmp_path / "release")
     [finding] = report.of("singling_out")
@@ -418,3 +418,16 @@ def test_of_many_columns_those_with_most_values_are_tried(monkeypatch: pytest.Mo
     [fewer] = few_facts.few_facts(open_object(table), policy, costs, 1.0)
     assert set(fewer.facts) <= set(policy.columns) - {"贷款"}
     assert fewer.share <= first.share
+
+
+def test_it_says_what_makes_a_plan_dear() -> None:
+    rows = 600
+    table = pa.table({
+        "性别": ["男", "女"] * (rows // 2),
+        "年龄": [20 + i % 50 for i in range(rows)],
+        "诊断": ["感冒" if i % 97 else "肺炎" for i in range(rows)],
+    })  # fmt: skip
+    text = desensitize.plan(table)
+    assert parse_policy(text).models.l == 2
+    assert "k = 5 without l:" in text, "only few classes have both illnesses"
+    assert "up to 5% out" not in text, "which costs as much"
