@@ -18,15 +18,17 @@ from desensitize.attacking import attack
 from desensitize.attesting.gate import gate
 from desensitize.attesting.revocation import revoke
 from desensitize.attesting.verify import verify
-from desensitize.engines.alternatives_file import alternatives_file
+from desensitize.engines.costs_file import costs_file
 from desensitize.engines.risk_file import risk_file
 from desensitize.engines.scan_file import scan_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.engines.utility_file import utility
-from desensitize.generalise import alternatives as search
 from desensitize.generalise.alternatives import KS, Alternative
+from desensitize.policy import PublishPolicy
 from desensitize.policy_file import GivenPolicy, given_policy, parse_policy
-from desensitize.proposal import proposal
+from desensitize.proposing.costs import Costs
+from desensitize.proposing.costs import costs as tried
+from desensitize.proposing.proposal import FACTS_MAX, proposal
 from desensitize.releasing.facts import POLICY, read_copy
 from desensitize.releasing.run import run
 from desensitize.releasing.stages import Stages
@@ -133,10 +135,13 @@ def plan(
             code="plan.empty",
         )  # fmt: skip
     draft = parse_policy(proposal(report))
-    if not draft.models.asked:
-        return proposal(report)
-    trying = Text("Trying what each k would cost", "正在比较不同 k 的代价")
-    costs = alternatives(data, draft, sheet=sheet, limits=limits, progress=begins(trying))
+    trying = Text(
+        "Trying what each k would cost, and how coarse amounts must be",
+        "正在比较不同 k 的代价，并试算金额的取整",
+    )
+    costs = _costs(
+        data, draft, facts_max=FACTS_MAX, sheet=sheet, limits=limits, progress=begins(trying)
+    )
     return proposal(report, costs)
 
 
@@ -165,16 +170,30 @@ def alternatives(
         UnavailableError: Memory, disk or time did not suffice.
     """
     rules = given_policy(policy)
+    found = _costs(data, rules, ks=ks, sheet=sheet, limits=limits, progress=progress)
+    return found.alternatives
+
+
+def _costs(
+    data: object,
+    rules: PublishPolicy,
+    *,
+    ks: Sequence[int] = KS,
+    facts_max: float | None = None,
+    sheet: str = "",
+    limits: LoadLimits | None = None,
+    progress: Progress | None = None,
+) -> Costs:
     if isinstance(data, str | os.PathLike):
-        source = Path(os.fspath(data))
-        return alternatives_file(
-            source, rules, ks=ks, sheet=sheet, limits=limits, progress=progress
-        )
+        return costs_file(
+            Path(os.fspath(data)), rules, ks=ks, facts_max=facts_max, sheet=sheet, limits=limits,
+            progress=progress,
+        )  # fmt: skip
     if sheet or limits is not None:
         raise _for_files(Text("`sheet` and `limits` are", "`sheet` 和 `limits` "))
     table = open_object(data)
     try:
-        return search.alternatives(table, rules, ks=ks, progress=progress)
+        return tried(table, rules, ks=ks, facts_max=facts_max, progress=progress)
     finally:
         table.engine.close()
 

@@ -16,7 +16,7 @@ from desensitize.generalise.levels import Hierarchy, hierarchy
 from desensitize.keys import TokenKeys
 from desensitize.policy import HierarchyRule, Models, PublishPolicy
 from desensitize.policy_file import parse_policy
-from desensitize.proposal import quoted_key
+from desensitize.proposing.proposal import quoted_key
 from desensitize.sources import Table, columns_of, open_object
 
 ROUNDING = 1e-9

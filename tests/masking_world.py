@@ -14,7 +14,7 @@ from desensitize.keys import TokenKey, TokenKeys
 from desensitize.masking.statement import Statement, forget, prepare
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import parse_policy
-from desensitize.proposal import quoted_key
+from desensitize.proposing.proposal import quoted_key
 from desensitize.sources import (
     ENGINE,
     Table,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -79,11 +80,7 @@ def lay_out(
         name: steps[-1].clear for name, steps in done.items()
         if isinstance(steps[-1], FormatPreserving) and steps[-1].clear
     }  # fmt: skip
-    known = {
-        name: steps for name, steps in ((name, _told(steps)) for name, steps in done.items())
-        if all(isinstance(s, REPEATABLE) for s in steps)
-        or policy.columns[name].hierarchy is not None
-    }  # fmt: skip
+    known = known_of(policy, done)
     near = tuple(
         name for name, steps in done.items()
         if any(isinstance(step, NEAR) for step in steps)
@@ -104,6 +101,23 @@ def lay_out(
     view = replace(view, origin=_lay_side_by_side(view, order))
     _count_cells(view)
     return view
+
+
+def known_of(
+    policy: PublishPolicy, done: Mapping[str, tuple[Method, ...]]
+) -> dict[str, tuple[Method, ...]]:
+    """Returns what anybody can repeat who knows the original values.
+
+    Args:
+        policy: What was done.
+        done: … to each published column, by name, its level included.
+    """
+    told = {name: _told(steps) for name, steps in done.items()}
+    return {
+        name: steps for name, steps in told.items()
+        if all(isinstance(step, REPEATABLE) for step in steps)
+        or policy.columns[name].hierarchy is not None
+    }  # fmt: skip
 
 
 def _told(steps: tuple[Method, ...]) -> tuple[Method, ...]:

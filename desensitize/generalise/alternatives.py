@@ -11,7 +11,8 @@ it costs, but for the luck of the draw.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -97,30 +98,38 @@ def alternatives(
     # δ does not depend on k, and its population is not looked for here.
     models = replace(policy.models, delta=None)
     only = replace(policy, columns=columns, models=models, unknown_column="drop")
-    drawn = TokenKeys(
+    keys = TokenKeys(
         tuple(TokenKey(each, "", "", secrets.token_bytes(_KEY_BYTES)) for each in only.domains)
     )
     names = [each.column for each in hierarchies]
     wanted = sorted({*ks, *({policy.models.k} if policy.models.k else ())})
     found = []
-    sample = _sampled(table, only)
-    with read_combinations(sample or table, only, drawn, hierarchies) as source:
+    with (
+        drawn(table, only) as part,
+        read_combinations(part, only, keys, hierarchies) as source,
+    ):
         search = Search(source)  # of rising k: what is ruled out for one is for the next ones
         for done, k in enumerate(wanted):
             if progress is not None:
                 progress(done, len(wanted))
             one = _one(search, names, source, replace(models, k=k))
-            found.append(replace(one, sample=source.rows) if sample else one)
-    if sample:
-        table.engine.execute(f"DROP TABLE {_PART}")
+            found.append(one if part is table else replace(one, sample=source.rows))
     return tuple(found)
 
 
-def _sampled(table: Table, policy: PublishPolicy) -> Table | None:
-    """Draws rows of a long table, of the columns that count; None if it is short enough."""
+def usual(costs: Sequence[Alternative], most: int) -> Alternative | None:
+    """Returns the one of the greatest k up to a usual one that any levels meet; None if none do."""
+    met = [each for each in costs if each.met and each.k <= most]
+    return max(met, key=lambda each: each.k, default=None)
+
+
+@contextmanager
+def drawn(table: Table, policy: PublishPolicy) -> Iterator[Table]:
+    """Gives some rows of a long table, of the columns that count; a table that is short, itself."""
     [[rows]] = table.engine.sql(f"SELECT count(*) FROM {table.sql}").fetchall()
     if rows <= _SAMPLE:
-        return None
+        yield table
+        return
     steps = [step for column in policy.published for step in column.methods]
     wanted = {*policy.columns, *(name for step in steps for name in needs_of(step))}
     columns = [column for column in table.columns if column.name in wanted]
@@ -132,7 +141,10 @@ def _sampled(table: Table, policy: PublishPolicy) -> Table | None:
         f"USING SAMPLE {100 * _SAMPLE / rows:.9f}% (bernoulli, 1)",
     )  # fmt: skip
     names = [column.name for column in columns]
-    return Table(table.name, table.engine, _PART, columns_of(table.engine, _PART, names))
+    try:
+        yield Table(table.name, table.engine, _PART, columns_of(table.engine, _PART, names))
+    finally:
+        table.engine.execute(f"DROP TABLE {_PART}")
 
 
 def _one(search: Search, names: Sequence[str], source: Combinations, models: Models) -> Alternative:

@@ -139,22 +139,28 @@ def _not_for_everybody(contents: Contents) -> Text | None:
     )
 
 
-def _known_otherwise(contents: Contents) -> Text | None:
-    """Sensitive values that are as good as a name for whoever knows some of them already."""
-    if contents.attacks is None:
+def _found_by_facts(contents: Contents) -> Text | None:
+    """Published values that are as good as a name for whoever knows a few of them already."""
+    found = contents.attacks.of("singling_out") if contents.attacks is not None else []
+    if not found or found[0].figure is None or not contents.attacks:
         return None
-    found = contents.attacks.of("singling_out")
-    if not found or found[0].figure is None or found[0].threshold is not None:
-        return None
-    alone, rows = found[0].figures.get("isolate", 0), contents.attacks.rows
+    rows, people = contents.attacks.rows, found[0].figures.get("people", 0)
+    if found[0].threshold is None and people >= _MANY * rows:
+        return Text(
+            f"Somebody who knows {', '.join(found[0].columns)} of a person finds the row of "
+            f"{people:,.0f} of {rows:,} people, and learns the rest of it. The models do not speak "
+            "of this, and the policy sets no limit (singling_out_max).",
+            f"掌握某人{'、'.join(found[0].columns)}者，可在 {rows:,} 人中找到 {people:,.0f} 人的"
+            "记录，并得知其余各列。隐私模型不涵盖这种情形，策略也未设限（singling_out_max）。",
+        )
+    alone = found[0].figures.get("by_all", 0)
     if alone < _MANY * rows:
         return None
     return Text(
-        "Somebody who already knows exact values of other published columns, such as amounts, "
-        f"finds the person's row: {alone:,.0f} combinations that were tried hold for exactly one "
-        f"of {rows:,} rows. The models do not speak of this.",
-        "若他人已掌握其他已发布列（如金额）的准确取值，即可找到此人的记录：所试组合中有 "
-        f"{alone:,.0f} 个在 {rows:,} 行中仅对应一行。隐私模型不涵盖这种情形。",
+        f"{alone:,.0f} of {rows:,} rows are the only ones with all their values: whoever already "
+        f"has nearly all of them recognises the person's row. Three facts find {people:,.0f}.",
+        f"{rows:,} 行中有 {alone:,.0f} 行的全部取值独一无二：已几乎掌握全部取值者可认出该行。"
+        f"凭三项信息可找到 {people:,.0f} 行。",
     )
 
 
@@ -225,7 +231,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _sensitive_told,
     _counted_as_one,
     _called_other,
-    _known_otherwise,
+    _found_by_facts,
     _nothing_left,
     _not_for_everybody,
     _emptied,

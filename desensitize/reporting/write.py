@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from desensitize.engines.alternatives_file import alternatives_file
 from desensitize.engines.child import no_file
+from desensitize.engines.costs_file import costs_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise.alternatives import Alternative
 from desensitize.policy_file import read_policy
@@ -65,7 +65,8 @@ def report(
         Original(source.name, source).check(release, salt_of(place, salt), "report.original")
         rules = read_policy(place / POLICY)
         if rules.models.asked:
-            costs = alternatives_file(source, rules, sheet=sheet, limits=limits, progress=progress)
+            found = costs_file(source, rules, sheet=sheet, limits=limits, progress=progress)
+            costs = found.alternatives
     contents = read_contents(place, alternatives=costs)
     _write(path, page(contents, first or language()))
     return contents

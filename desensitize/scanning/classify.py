@@ -41,6 +41,9 @@ CODES_ALONE: Final = 0.95
 """Share of codes or names of divisions that a column needs without a header that says so."""
 CODES_FEW: Final = 20
 """With fewer values codes could be chance."""
+_AMOUNTS: Final = {"amount", "income"}
+CODES: Final = Text("codes", "代码")
+FEW_NUMBERS: Final = Text("a few small whole numbers, so no amounts", "仅少数几个小整数，并非金额")
 DIVISION_CODES: Final = Text(
     "codes or names of divisions (GB/T 2260)", "行政区划代码或名称（GB/T 2260）"
 )
@@ -62,6 +65,7 @@ class Seen:
         divisions: Share of codes and names of administrative divisions at the beginning, 0 to 1.
         unclear: Values at the beginning that name several divisions.
         days: What values at the beginning are as days, where the header promises days.
+        coded: Whether values at the beginning are a few small whole numbers.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Seen:
     divisions: float = 0.0
     unclear: int = 0
     days: Days = NO_DAYS
+    coded: bool = False
 
 
 def classify(seen: Seen) -> ColumnFinding:
@@ -93,6 +98,8 @@ def classify(seen: Seen) -> ColumnFinding:
         name, title, role, grade = own.name, own.title, own.role, own.grade
     elif about is not None:
         name, title, role, grade = about.name, about.title, about.role, about.grade
+        if seen.coded and name in _AMOUNTS:  # PAY_0 is whether somebody paid
+            name, title, codes = "", CODES, (HEADER, FEW_NUMBERS)
     elif seen.divisions >= CODES_ALONE and seen.values >= CODES_FEW:
         # Of a million numbers of six digits, seven thousand are such codes.
         about = next(each for each in ATTRIBUTES if each.name == "division")

@@ -6,11 +6,16 @@ Nothing in here holds a value of the data: examples are masked where they are re
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from desensitize.column import Role
 from desensitize.recognisers import by_name
 from protos.language import Text
+
+NUMBERS: Final = 0.95
+"""Share of numbers from which a column is one of numbers."""
+FEW_CODES: Final = 20
+"""Up to so many different numbers are codes, and are not rounded."""
 
 
 @dataclass(frozen=True)

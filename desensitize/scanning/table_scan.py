@@ -34,7 +34,7 @@ from desensitize.scanning.attributes import attribute
 from desensitize.scanning.classify import Seen, classify, likely
 from desensitize.scanning.days import NO_DAYS, Days, days_of, says_days
 from desensitize.scanning.finder import WIDE_GATE, find, whole
-from desensitize.scanning.findings import Count, ScanReport, masked
+from desensitize.scanning.findings import FEW_CODES, NUMBERS, Count, ScanReport, masked
 from desensitize.scanning.places import deciding
 from desensitize.scanning.values import headers_as_told
 from desensitize.sources import SourceColumn, Table
@@ -87,6 +87,12 @@ class Figures:
     either: int
     day_first: bool | None
 
+    @property
+    def coded(self) -> bool:
+        """Whether they are a few small whole numbers."""
+        few = 0 < self.different <= FEW_CODES
+        return few and self.numeric >= NUMBERS and self.magnitude == 0
+
 
 @dataclass
 class _Column:
@@ -115,7 +121,8 @@ class _Column:
         }
         return Seen(self.source.name, self.source.stored, self.values, counts, self.distinct,
                     self.mean_length, self.damaged, self.examples,
-                    self.figures.divisions, self.figures.unclear, self.days)  # fmt: skip
+                    self.figures.divisions, self.figures.unclear, self.days,
+                    self.figures.coded)  # fmt: skip
 
 
 def scan_table(

@@ -91,17 +91,12 @@ def test_every_figure_is_what_counting_says(
         assert figures["claimed"] == alone
         assert figures["expected_at_random"] == pytest.approx(len(sizes) / max(everybody, 1))
 
-    predicates = isolate = drawn = lucky = 0
-    for columns in sets_of(4):
-        here, there = Counter(map(only(columns), released)), Counter(map(only(columns), rows))
-        predicates += sum(n == 1 for n in here.values())
-        isolate += sum(n == 1 and there[each] == 1 for each, n in here.items())
-        guesses = by_chance(released, columns)
-        drawn += len(guesses)
-        lucky += sum(there[each] == 1 for each in guesses)
-    found = report.of("singling_out")[0].figures
-    assert (found["predicates"], found["isolate"]) == (predicates, isolate)
-    assert found["by_chance"] == (lucky / drawn if drawn else 0.0)
+    facts, people = by_greed(rows, released)
+    found = report.of("singling_out")[0]
+    assert found.columns == tuple(COLUMNS[place] for place in facts)
+    assert found.figure == people / max(everybody, 1)
+    by_all = sum(alone_in(rows, released, range(4)).values())
+    assert found.figures == {"people": people, "by_all": by_all}
 
     margins = [c for c in sets_of(3) if len(c) != 3] + [(0, 1, 2)]
     if left_out is None:  # else whole columns may have other labels
@@ -124,12 +119,24 @@ def sets_of(width: int) -> list[tuple[int, ...]]:
     return [*whole, *(c for size in (1, 2, 3) for c in combinations(range(width), size))]
 
 
-def by_chance(released: list[Row], columns: tuple[int, ...]) -> set[Row]:
-    if not released:
-        return set()
-    rng, rows = np.random.default_rng(20_201_117), len(released)
-    drawn = [[released[i][c] for i in rng.integers(0, rows, rows).tolist()] for c in columns]
-    return set(zip(*drawn, strict=True))
+def alone_in(rows: list[Row], released: list[Row], columns: Iterable[int]) -> dict[Row, bool]:
+    """Says of each combination of the release whether one person has it, here and there."""
+    here, there = (Counter(map(only(columns), each)) for each in (released, rows))
+    return {each: n == 1 == there[each] for each, n in here.items()}
+
+
+def by_greed(rows: list[Row], released: list[Row]) -> tuple[list[int], int]:
+    chosen: list[int] = []
+    people = 0
+    for _ in range(3):
+        tried = {
+            place: alone_in(rows, released, [*chosen, place])
+            for place in range(4)
+            if place not in chosen
+        }
+        best = max(tried, key=lambda place: (sum(tried[place].values()), len(tried[place])))
+        chosen, people = [*chosen, best], sum(tried[best].values())
+    return chosen, people
 
 
 def check_inference(report: AttackReport, released: list[Row], sizes: Counter[Row]) -> None:

@@ -399,13 +399,25 @@ def test_a_class_in_which_all_have_the_same_value_tells_it() -> None:
     assert finding.figures["right_without_own_row"] == pytest.approx(0.5)
 
 
-def test_singling_out_against_chance() -> None:
+def test_few_facts_find_people() -> None:
     data = people(300)
     fine = policy_for({"birth": '{ date = "day" }', "sex": '"keep"'}, "singling_out_max = 0.1")
     assert one(attacked(data, fine).of("singling_out")).verdict == "broken"
     coarse = policy_for({"sex": '"keep"'}, "singling_out_max = 0.1")
     finding = one(attacked(data, coarse).of("singling_out"))
     assert (finding.figure, finding.verdict) == (0, "held")
+
+
+def test_three_of_many_columns_are_those_that_find_most() -> None:
+    rows = 64
+    data = {f"code{n}": [str(i % 2) for i in range(rows)] for n in range(14)}
+    data |= {f"bit{n}": [f"v{i >> (2 * n) & 3}" for i in range(rows)] for n in range(3)}
+    roles = dict.fromkeys(data, "sensitive")
+    policy = policy_for(dict.fromkeys(data, '"keep"'), "singling_out_max = 0.99", roles)
+    finding = one(attacked(data, policy).of("singling_out"))
+    assert sorted(finding.columns) == ["bit0", "bit1", "bit2"]
+    assert (finding.figure, finding.verdict) == (1.0, "broken")
+    assert "round or band them wider" in finding.remedy.en
 
 
 def test_two_releases_that_differ_by_one_person() -> None:

@@ -11,7 +11,7 @@ import pytest
 import desensitize
 from desensitize.masking.written_days import day_of
 from desensitize.policy_file import parse_policy
-from desensitize.proposal import proposal
+from desensitize.proposing.proposal import proposal
 from protos.faults import InputError
 from tests.masking_world import masked
 

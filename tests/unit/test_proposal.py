@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,13 +21,19 @@ from desensitize.masking.token import Token
 from desensitize.masking.visible import Drop, Keep
 from desensitize.policy import HierarchyRule, Models
 from desensitize.policy_file import parse_policy
-from desensitize.proposal import dataset_name, proposal, quoted_key
+from desensitize.proposing import few_facts
+from desensitize.proposing.costs import Costs
+from desensitize.proposing.proposal import FACTS_MAX, dataset_name, proposal, quoted_key
 from desensitize.releasing.facts import read_release
-from protos.faults import InputError
+from desensitize.sources import open_object
+from protos.faults import InputError, PolicyError
 from tests.chinese_tables import Maker
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 VEIL = Path(sys.executable).with_name("veil")
+
+
+_PLACES = ("广州市越秀区北京", "深圳市南山区科技", "佛山市禅城区祖庙")
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def table() -> pa.Table:
         "性别": ["男", "女"] * (rows // 2),
         "民族": ["汉族"] * rows,
         "出生日期": [f"19{50 + i % 50}-0{1 + i % 9}-11" for i in range(rows)],
-        "住址": [make.address() for _ in range(rows)],
+        "住址": [f"广东省{place}路{1 + i % 7}号" for i in range(rows // 3) for place in _PLACES],
         "月收入": [str(3000 + i * 7) for i in range(rows)],
         "诊断": ["感冒", "肺炎", "骨折"] * (rows // 3),
         "备注": ["材料齐全,电话" + make.mobile() if i == 77 else "无" for i in range(rows)],
@@ -207,7 +215,7 @@ def test_a_few_commands_from_a_file_to_an_attested_release(
     pq.write_table(table, file)
     planned = run(VEIL, "desensitize", "plan", file)
     assert planned.returncode == 0, planned.stderr
-    assert planned.stdout.count("# → k = 5 ") == 1
+    assert planned.stdout.count("# → k = ") == 1
     policy.write_text(planned.stdout, "utf-8")
     made = run(VEIL, "desensitize", "keys", "new", tmp_path / "k.toml", "people")
     assert made.returncode == 0, made.stderr
@@ -253,7 +261,7 @@ def test_a_few_commands_from_a_file_to_an_attested_release(
 
 def test_what_each_k_costs_is_what_a_release_with_it_costs(table: pa.Table, tmp_path: Path) -> None:
     rows = table.select(["性别", "出生日期", "住址", "月收入"])
-    text = proposal(desensitize.scan(rows))
+    text = proposal(desensitize.scan(rows)).replace("singling_out_max = 0.05, ", "")
     costs = desensitize.alternatives(rows, parse_policy(text), ks=(2, 20))
     assert [each.k for each in costs] == [2, 5, 20]
     assert all(each.met for each in costs)
@@ -292,7 +300,7 @@ def test_of_a_long_table_the_cost_is_told_from_a_part_and_is_no_more(
     pairs = [(part.loss, all_.loss) for part, all_ in zip(drawn, whole, strict=True)]
     assert all(part >= all_ for part, all_ in pairs)
     assert any(part > all_ for part, all_ in pairs), "or the sample says the same as the table"
-    text = proposal(desensitize.scan(table), drawn)
+    text = proposal(desensitize.scan(table), Costs(drawn))
     assert f"Told from {sample:,} rows" in text
     assert desensitize.alternatives(table, policy) == drawn, "the same rows are drawn each time"
 
@@ -314,7 +322,7 @@ def test_the_greatest_k_that_levels_can_meet_is_proposed() -> None:
                     coarser=("年龄",)),
         Alternative(5, met=False, loss=1.0, suppressed=1.0, classes=0, levels={}),
     ]  # fmt: skip
-    text = proposal(report, costs)
+    text = proposal(report, Costs(tuple(costs)))
     assert parse_policy(text).models.k == 2
     assert "# → k = 2     10.0% ██" in text
     assert "k = 5    no levels meet" in text
@@ -347,3 +355,79 @@ def test_of_hundreds_of_quasi_identifiers_those_stay_that_can_be_searched() -> N
     dropped = policy.columns["就诊日期29"]
     assert dropped.role == "quasi"
     assert dropped.methods == (Drop(),)
+
+
+# ---- few facts ---------------------------------------------------------------------------------
+
+
+def bills(rows: int = 400) -> pa.Table:
+    draw = np.random.default_rng(7)
+    return pa.table({
+        "性别": ["男", "女"] * (rows // 2),
+        **{f"账单金额{n}": draw.integers(1_000, 99_999, rows) for n in range(4)},
+        "贷款": [200 + i % 300 for i in range(rows)],
+    })  # fmt: skip
+
+
+def test_amounts_are_rounded_until_three_of_them_find_few_people(tmp_path: Path) -> None:
+    table = bills()
+    text = desensitize.plan(table)
+    policy = parse_policy(text)
+    assert policy.attacks.singling_out_max == FACTS_MAX
+    assert "#   two digits            9" in text
+    release = desensitize.run(table, policy=policy, out=tmp_path / "release")
+    report = desensitize.attack(table, tmp_path / "release")
+    [finding] = report.of("singling_out")
+    assert finding.verdict == "held"
+    said = next(line for line in text.splitlines() if line.startswith("# → ") and "steps" in line)
+    assert f"{finding.figure:.1%}" in said, "what plan foresaw is what the attack finds"
+    assert "贷款" in {column.name for column in release.columns}
+
+
+def test_a_finer_release_of_the_same_table_is_refused(tmp_path: Path) -> None:
+    table = bills()
+    fine = re.sub("round = [0-9]+", "round = 100", desensitize.plan(table))
+    with pytest.raises(PolicyError, match="finds the row of") as refused:
+        desensitize.run(table, policy=fine, out=tmp_path / "release")
+    assert "would hold: coarser values of 账单金额" in str(refused.value.remedy)
+    assert not (tmp_path / "release").exists()
+
+
+def test_what_no_rounding_helps_is_dropped_and_said() -> None:
+    table = bills().append_column("诊断", pa.array([f"病{i}" for i in range(400)]))
+    text = desensitize.plan(table)
+    policy = parse_policy(text)
+    assert policy.columns["诊断"].dropped
+    assert policy.columns["诊断"].role == "sensitive"
+    assert "it helps to find people" in text
+    assert [c.name for c in policy.published if c.name.startswith("账单")], "no more than need be"
+
+
+def test_a_long_table_is_tried_on_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alternatives, "_SAMPLE", 2_000)
+    text = desensitize.plan(bills(8_000))
+    assert text.count("rows that were drawn") == 2
+
+
+def test_of_many_columns_those_with_most_values_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = bills()
+    policy = parse_policy(proposal(desensitize.scan(table)))
+    costs = desensitize.alternatives(table, policy, ks=(5,))
+    [first] = few_facts.few_facts(open_object(table), policy, costs, 1.0)
+    monkeypatch.setattr(few_facts, "_WIDEST", 2)
+    [fewer] = few_facts.few_facts(open_object(table), policy, costs, 1.0)
+    assert set(fewer.facts) <= set(policy.columns) - {"贷款"}
+    assert fewer.share <= first.share
+
+
+def test_it_says_what_makes_a_plan_dear() -> None:
+    rows = 600
+    table = pa.table({
+        "性别": ["男", "女"] * (rows // 2),
+        "年龄": [20 + i % 50 for i in range(rows)],
+        "诊断": ["感冒" if i % 97 else "肺炎" for i in range(rows)],
+    })  # fmt: skip
+    text = desensitize.plan(table)
+    assert parse_policy(text).models.l == 2
+    assert "k = 5 without l:" in text, "only few classes have both illnesses"
+    assert "up to 5% out" not in text, "which costs as much"

@@ -385,14 +385,14 @@ def test_a_level_says_in_chinese_what_it_means() -> None:
 
 
 def test_columns_that_are_as_good_as_a_name_are_said(contents: Contents) -> None:
-    single = finding("singling_out", 0.8, figures={"predicates": 10.0, "isolate": 9.0})
-    told = replace(contents, attacks=AttackReport(9, (single,)))
-    assert "9 combinations that were tried hold for exactly one of 9 rows" in english(told)
-    # All that were found, and still few of the people.
+    single = finding("singling_out", 0.9, figures={"people": 9.0, "by_all": 9.0})
+    told = replace(contents, attacks=AttackReport(10, (single,)))
+    assert "finds the row of 9 of 10 people" in english(told)
     few = replace(contents, attacks=AttackReport(900, (single,)))
-    assert "combinations" not in english(few)
-    judged = AttackReport(9, (replace(single, threshold=0.9),))
-    assert "combinations" not in english(replace(contents, attacks=judged))
+    assert "finds the row" not in english(few)
+    judged = AttackReport(10, (replace(single, threshold=0.9),))
+    assert "finds the row" not in english(replace(contents, attacks=judged))
+    assert "9 of 10 rows are the only ones with all" in english(replace(contents, attacks=judged))
 
 
 def test_values_that_were_emptied_stand_beside_the_loss(contents: Contents) -> None:

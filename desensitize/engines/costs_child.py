@@ -1,4 +1,4 @@
-"""Searches what several k would cost on a foreign file: a limited child process.
+"""Tries what a proposal costs on a foreign file: a limited child process.
 
 Answers with figures, names of columns and names of levels; no value of the file.
 """
@@ -16,26 +16,28 @@ from typing import Any
 
 from desensitize.engines.child import Task, serve, tell_progress
 from desensitize.engines.foreign_file import blamed, engine_for, open_file
-from desensitize.generalise.alternatives import alternatives
 from desensitize.policy_file import parse_policy
+from desensitize.proposing.costs import costs
 
 
 @dataclass(frozen=True)
-class AlternativesTask(Task):
+class CostsTask(Task):
     """What to search.
 
     Attributes:
         policy: Text of the policy.
         folder: Where the files lie that the policy names.
         ks: To try.
+        facts_max: Greatest share of people whom three facts may find; None not to look.
     """
 
     policy: str
     folder: str
     ks: list[int]
+    facts_max: float | None
 
 
-def run(task: AlternativesTask) -> list[dict[str, Any]]:
+def run(task: CostsTask) -> dict[str, Any]:
     """Searches.
 
     Raises:
@@ -46,9 +48,11 @@ def run(task: AlternativesTask) -> list[dict[str, Any]]:
     with engine_for(task, on_disk=True) as engine:
         table = open_file(task.path, task.sheet, engine)
         with blamed(table):
-            found = alternatives(table, policy, ks=task.ks, progress=tell_progress)
-        return [each.to_dict() for each in found]
+            found = costs(
+                table, policy, ks=task.ks, facts_max=task.facts_max, progress=tell_progress
+            )
+        return found.to_dict()
 
 
 if __name__ == "__main__":
-    serve(AlternativesTask, lambda task: {"alternatives": run(task)})
+    serve(CostsTask, run)

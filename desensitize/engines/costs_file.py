@@ -1,4 +1,4 @@
-"""Searches what several k would cost on a file, in a process of its own."""
+"""Tries what a proposal costs on a file, in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from pathlib import Path
 from desensitize.engines.child import call
 from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
-from desensitize.generalise.alternatives import KS, Alternative, from_dict
+from desensitize.generalise.alternatives import KS
 from desensitize.policy import PublishPolicy
+from desensitize.proposing.costs import Costs, from_dict
 from protos.language import Text
 
 
-def alternatives_file(
+def costs_file(
     source: Path,
     policy: PublishPolicy,
     *,
     ks: Sequence[int] = KS,
+    facts_max: float | None = None,
     sheet: str = "",
     limits: LoadLimits | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-) -> tuple[Alternative, ...]:
-    """Searches in a process of its own; see `generalise.alternatives`.
+) -> Costs:
+    """Searches in a process of its own; see `proposing.costs`.
 
     Raises:
         InputError: The file is missing or wrong, or does not go with the policy.
@@ -33,10 +35,11 @@ def alternatives_file(
         "policy": policy.text,
         "folder": str(policy.folder.resolve()),
         "ks": list(ks),
+        "facts_max": facts_max,
     }
     with scratch("plan") as place:
         body = call(
-            "desensitize.engines.alternatives_child",
+            "desensitize.engines.costs_child",
             source,
             task,
             scratch=place,
@@ -44,4 +47,4 @@ def alternatives_file(
             program=Text("search of levels", "层级搜索程序"),
             progress=progress,
         )
-    return tuple(map(from_dict, body["alternatives"]))
+    return from_dict(body)

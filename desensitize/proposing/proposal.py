@@ -1,154 +1,59 @@
-"""Proposes a policy from a scan: one method for each column, and in a comment why.
-
-What is proposed is a beginning. It fails closed: free text, what names people and what nothing is
-known about is dropped. It keeps what datasets are opened for: figures, coarse places and times.
-"""
+"""Writes the policy that a scan proposes: a method for each column, and in a comment why."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
+from rich.cells import cell_len
+
 from desensitize.generalise.alternatives import Alternative
+from desensitize.proposing.costs import SUPPRESSED, Costs, K
+from desensitize.proposing.few_facts import Trial
+from desensitize.proposing.rules import Rule, is_judged, proposed
 from desensitize.scanning.days import DATED
 from desensitize.scanning.findings import ColumnFinding, ScanReport
-from desensitize.scanning.places import PLACES
 from desensitize.show.scan import ROLES
-from desensitize.vocabulary import LISTS
 from protos.language import Text, joined
 
-_PERSONS: Final = frozenset(
-    {"cn_resident_id", "cn_passport", "cn_hk_macao_permit", "cn_taiwan_permit"}
-    | {"cn_driving_licence", "cn_social_security", "medical_record", "register_number"}
-)
-
-
-_K: Final = 5
-_NUMBERS: Final = 0.95
-_CODES: Final = 20
-_LISTED: Final = 0.8
+FACTS_MAX: Final = 0.05
+"""Greatest share of people whom three facts may find: one in twenty."""
 _BAR: Final = 20
 _WORDS: Final = {"health", "belief", "record"}
 """Sensitive types whose values are words, so that two can mean the same."""
-_NODES: Final = 100_000
-"""Of a proposal's lattice: some seconds for each k, where what is allowed can take many minutes."""
-_JUDGED: Final = 1_000_000
-"""Of its nodes, each with each sensitive column."""
+_LESS: Final = {
+    "l": Text("k = {k} without l:", "k = {k}，不要求 l："),
+    "max_suppressed": Text(
+        f"k = {{k}}, up to {SUPPRESSED:.0%} out:", f"k = {{k}}，最多删 {SUPPRESSED:.0%}："
+    ),
+}
+_LESS_LOSS: Final = 0.005
+_NONE: Final = Costs()
+_FIRST: Final = Trial(0, 0, {}, (), (), 0.0)
+_TWO_DIGITS: Final = Text("two digits", "两位有效数字")
 
 
-def _has_list(name: str) -> Callable[[ColumnFinding], bool]:
-    """Whether a column is of an attribute whose list of groups has most of its words."""
-    return lambda column: column.type == name and column.lists.get(name, 0.0) >= _LISTED
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What is proposed for one kind of column.
-
-    Attributes:
-        applies: To which columns.
-        method: As a policy writes it (TOML), ``DATASET`` standing for the dataset's name and
-            ``STEP`` for what leaves two digits of the usual value; or the levels of a hierarchy,
-            from fine to coarse, of which the models choose one.
-        why: For people.
-    """
-
-    applies: Callable[[ColumnFinding], bool]
-    method: str | tuple[str, ...]
-    why: Text
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    Rule(lambda c: c.type != "cn_address" and _is_text(c), '"drop"', Text(
-        "text in which people are named cannot be masked reliably; review it by hand if needed",
-        "文本中可能出现个人信息，无法可靠脱敏；如确有需要，请人工审核")),
-    Rule(lambda c: c.type in _PERSONS, '{ token = "DATASET" }', Text(
-        "rows of one person stay linkable, and only the key holder can make tokens; drop it if "
-        "nothing is linked",
-        "同一人的记录仍可关联，仅密钥持有者可生成令牌；无需关联时请改为 drop")),
-    Rule(lambda c: c.type == "cn_address", ("district", "city", "province", "*"), Text(
-        "the division is enough for statistics; the models choose how coarse",
-        "统计用到行政区划即可；粗细由隐私模型选定")),
-    Rule(lambda c: c.type == "division" and c.divisions >= PLACES,
-         ("district", "city", "province", "*"), Text(
-        "divisions have levels of their own; the models choose how coarse",
-        "行政区划自带层级；粗细由隐私模型选定")),
-    Rule(lambda c: c.type == "household", '"drop"', Text(
-        'names a household; { token = "DATASET" } would tell which rows are one family',
-        '可识别一户；如改为 { token = "DATASET" }，读者可知哪些记录属同一家庭')),
-    Rule(lambda c: c.role == "direct" or c.type == "secret", '"drop"', Text(
-        "names a person or opens an account; nothing is computed with it",
-        "可直接识别个人或账户，统计中用不到")),
-    Rule(lambda c: c.type in DATED,
-         ("month", "year", "5y", "10y", "*"), Text(
-        "a day singles people out; the models choose how coarse",
-        "具体日期可辨识个人；粗细由隐私模型选定")),
-    Rule(lambda c: c.type == "age", ("value", "5", "10", "20", "*"), Text(
-        "years or bands of them; the models choose how wide", "岁数或年龄段；宽度由隐私模型选定")),
-    *(Rule(_has_list(name), ("value", *dict.fromkeys(levels), "*"), Text(
-        "kept, or put into groups of a standard list as far as the models need; a word that no "
-        "list has becomes 'other'",
-        "在隐私模型允许时保留，否则按标准词表归类；词表中没有的词归入“其他”"))
-      for name, levels in LISTS.items()),
-    Rule(lambda c: c.role == "quasi", ("value", "*"), Text(
-        "kept, unless the models need it gone; a file can give it levels between",
-        "除非隐私模型要求，否则保留；可用文件给出中间层级")),
-    Rule(lambda c: c.role == "sensitive" and _is_measured(c),
-         '{ top_code = "p99.5", round = STEP }', Text(
-        "the greatest amounts are known in public; exact ones can be looked up",
-        "最大的金额众所周知，精确金额可用于比对")),
-    Rule(lambda c: c.role == "sensitive", '"keep"', Text(
-        "what the dataset is about; l keeps it from being learnt about a person",
-        "数据集的研究内容；由 l 防止推断到个人")),
-    Rule(lambda _: True, '"drop"', Text(
-        'nothing is known about it: write "keep" if everybody may read it',
-        '内容不明：如确认可公开，请改为 "keep"')),
-)  # fmt: skip
-"""The first that applies is proposed."""
-_ONE_TOO_MANY: Final = Rule(lambda _: False, '"drop"', Text(
-    "one quasi-identifier too many: nobody can be hidden in all of them at once; to keep it, give "
-    "it levels under [publish.hierarchies] and drop another",
-    "准标识符过多，无法同时保护；如需保留，请在 [publish.hierarchies] 中设置层级，"
-    "并删除其他列"))  # fmt: skip
-
-
-def _is_text(column: ColumnFinding) -> bool:
-    """Whether cells are sentences, or hold identifiers among other words."""
-    return column.type == "free_text" or any(c.inside for c in column.counts.values())
-
-
-def _is_measured(column: ColumnFinding) -> bool:
-    """Whether values are amounts: numbers of three digits and more, and no codes."""
-    return column.numeric >= _NUMBERS and column.magnitude >= 2 and column.different > _CODES
-
-
-def propose(column: ColumnFinding) -> Rule:
-    """Proposes what becomes of one column."""
-    return next(rule for rule in RULES if rule.applies(column))
-
-
-def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
+def proposal(report: ScanReport, costs: Costs = _NONE) -> str:
     """Returns a policy file as text, in the language of this process.
 
     Args:
         report: What was found.
-        costs: What each k would cost; shown beside the models, and the greatest k up to the usual
-            one that any levels meet is proposed.
+        costs: What was tried; it is shown, and decides about k and how coarse amounts are.
     """
     dataset = dataset_name(report.source)
     lines = [*_head(report), f'dataset = "{dataset}"', 'open = "conditional"', ""]
     columns = {column.name: column for column in report.columns}
-    rules = _searchable(columns, {name: propose(column) for name, column in columns.items()})
+    last = costs.trials[-1] if costs.trials else _FIRST
+    rules = proposed(columns, last.dropped)
     for column in report.columns:
         lines += _column(column, rules[column.name])
     lines += ["[publish]", 'unknown_column = "drop"', 'gate = { rescan = "fail_on_any_hit" }']
-    lines += _limits()
+    lines += _limits(costs.trials)
     if any(isinstance(rule.method, tuple) for rule in rules.values()):
-        lines += _models(report, costs)
+        lines += _models(report, rules, costs)
     methods = {name: rule for name, rule in rules.items() if isinstance(rule.method, str)}
     hierarchies = {name: rule for name, rule in rules.items() if name not in methods}
     for part, named in (("methods", methods), ("hierarchies", hierarchies)):
@@ -158,49 +63,53 @@ def proposal(report: ScanReport, costs: Sequence[Alternative] = ()) -> str:
             lines += [
                 f"# {_line(rule.why).replace('DATASET', dataset)}",
                 *_unclear(columns[name], rule),
-                f"{quoted_key(name)} = {_written(rule, dataset, columns[name])}",
+                f"{quoted_key(name)} = {_written(rule, dataset, columns[name], last.bases)}",
             ]
     return "\n".join(lines) + "\n"
 
 
-def _searchable(columns: Mapping[str, ColumnFinding], rules: Mapping[str, Rule]) -> dict[str, Rule]:
-    """Drops quasi-identifiers beyond those whose levels can be searched together, in their order.
-
-    Rows that differ in hundreds of columns are alike in none (Aggarwal, VLDB 2005): no levels of
-    all of them are both safe and of use.
-    """
-    sensitive = sum(_is_judged(columns[name], rule) for name, rule in rules.items())
-    most = min(_NODES, _JUDGED // max(sensitive, 1))
-    kept: dict[str, Rule] = {}
-    nodes = 1
-    for name, rule in rules.items():
-        levels = len(rule.method) if isinstance(rule.method, tuple) else 1
-        searched = nodes * levels <= most
-        kept[name] = rule if searched else _ONE_TOO_MANY
-        nodes *= levels if searched else 1
-    return kept
-
-
-def _is_judged(column: ColumnFinding, rule: Rule) -> bool:
-    return column.role == "sensitive" and rule.method != '"drop"'
-
-
-def _limits() -> Iterator[str]:
+def _limits(trials: Sequence[Trial]) -> Iterator[str]:
     yield "# " + _line(Text(
         "What attacks must not achieve: fewer candidates for a mask, people whose row is named "
-        "rightly, cells in which two releases differ by a few people.",
-        "攻击不得达到的结果：掩码候选值过少、指认出本人记录、两次发布相减得出极少数人。",
+        "rightly or found by three facts, cells in which two releases differ by a few people.",
+        "攻击不得达到的结果：掩码候选值过少、指认出本人记录、凭三项信息找到记录、两次发布相减得出"
+        "极少数人。",
     ))  # fmt: skip
+    yield from map("# {}".format, trials_table(trials))
     yield (
-        "attacks = { mask_candidates_min = 1000, linkage_correct_max = 0.001, "
-        "small_cell_differences = 0 }"
+        f"attacks = {{ mask_candidates_min = 1000, linkage_correct_max = 0.001, "
+        f"singling_out_max = {FACTS_MAX}, small_cell_differences = 0 }}"
     )
 
 
-def _models(report: ScanReport, costs: Sequence[Alternative]) -> Iterator[str]:
-    met = [each.k for each in costs if each.met and each.k <= _K]
-    k = max(met, default=_K)
-    sensitive = any(_is_judged(column, propose(column)) for column in report.columns)
+def trials_table(trials: Sequence[Trial]) -> Iterator[str]:
+    """Draws what three facts find in plain text, a line for each trial; none draws nothing."""
+    if not trials:
+        return
+    yield _line(Text(
+        "Share of people whose row is found by the three facts about them that tell most: into "
+        "how many steps amounts are rounded, what is found then, and by which facts.",
+        "凭最能说明问题的三项信息可找到其记录的人员占比：金额取整为多少级、占比、所用列。",
+    ))  # fmt: skip
+    if sample := trials[0].sample:
+        yield _line(Text(
+            f"Told from {sample:,} rows that were drawn: of all rows they find a smaller share.",
+            f"按抽取的 {sample:,} 行估计：以全部行计，占比更小。",
+        ))  # fmt: skip
+    shown = [each for each in trials if each.dropped == trials[-1].dropped]
+    for each in shown[1:] if trials[-1].dropped and len(shown) > 1 else shown:
+        mark = "→" if each is trials[-1] else " "
+        bar = "█" * round(each.share * _BAR) or "▏"
+        facts = ", ".join(" ".join(name.split()) for name in each.facts)
+        steps = Text(f"{each.steps} steps", f"{each.steps} 级") if each.steps else _TWO_DIGITS
+        raised = f", k = {each.k}" if each.k > K else ""
+        said = f"{each.share:6.1%} {bar:<{_BAR}}  {facts}"
+        yield f"{mark} {_wide(f'{steps}{raised}', 20)} {said}".rstrip()
+
+
+def _models(report: ScanReport, rules: Mapping[str, Rule], costs: Costs) -> Iterator[str]:
+    k = K if costs.chosen is None else costs.chosen.k
+    sensitive = any(is_judged(column, rules[column.name]) for column in report.columns)
     yield "# " + _line(
         Text(
             f"Every combination of quasi-identifiers is shared by at least {k} rows"
@@ -210,7 +119,8 @@ def _models(report: ScanReport, costs: Sequence[Alternative]) -> Iterator[str]:
             f"{'，且敏感值至少有两种' if sensitive else ''}；为此最多可删去 2% 的行。",
         )
     )
-    yield from map("# {}".format, costs_table(costs, k))
+    yield from map("# {}".format, costs_table(costs.alternatives, k))
+    yield from map("# {}".format, relaxed_lines(costs))
     yield f"models = {{ k = {k}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
 
 
@@ -240,16 +150,32 @@ def costs_table(costs: Sequence[Alternative], chosen: int) -> Iterator[str]:
             none = Text("no levels meet the models", "没有层级能满足模型")
             yield f"{mark} k = {each.k:<4} {none}"
             continue
-        bar = "█" * round(each.loss * _BAR) or "▏"
-        coarser = ", ".join(f"{' '.join(n.split())} {each.levels[n]}" for n in each.coarser)
-        said = f"{each.loss:6.1%} {bar:<{_BAR}} {each.suppressed:6.2%}  {coarser}"
-        yield f"{mark} k = {each.k:<4} {said}".rstrip()
+        yield f"{mark} k = {each.k:<4} {_cost(each)}".rstrip()
 
 
-def _written(rule: Rule, dataset: str, column: ColumnFinding) -> str:
+def relaxed_lines(costs: Costs) -> Iterator[str]:
+    """Says what the usual k would cost if less were asked beside it, where that is less."""
+    for name, each in costs.relaxed.items():
+        dear = next((other.loss for other in costs.alternatives if other.k == each.k), 1.0)
+        if each.met and each.loss < dear - _LESS_LOSS:
+            yield f"  {_wide(str(_LESS[name].format(k=each.k)), 22)} {_cost(each)}".rstrip()
+
+
+def _wide(text: str, cells: int) -> str:
+    """Fills up to a width; a Chinese character is as wide as two others."""
+    return text + " " * (cells - cell_len(text))
+
+
+def _cost(each: Alternative) -> str:
+    bar = "█" * round(each.loss * _BAR) or "▏"
+    coarser = ", ".join(f"{' '.join(n.split())} {each.levels[n]}" for n in each.coarser)
+    return f"{each.loss:6.1%} {bar:<{_BAR}} {each.suppressed:6.2%}  {coarser}"
+
+
+def _written(rule: Rule, dataset: str, column: ColumnFinding, bases: Mapping[str, int]) -> str:
     if isinstance(rule.method, tuple):
         return json.dumps(rule.method)
-    step = str(10 ** max(column.magnitude - 1, 0))
+    step = str(bases.get(column.name, 10 ** max(column.magnitude - 1, 0)))
     return rule.method.replace("DATASET", dataset).replace("STEP", step)
 
 
