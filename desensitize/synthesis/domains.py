@@ -127,7 +127,7 @@ def _labels(
 
 
 def _codes(column: PublishedColumn, read: Cell, engine: duckdb.DuckDBPyConnection) -> Domain:
-    codes: Sequence[Code] = column.codes or (False, True)
+    codes: Sequence[Written] = column.codes or (False, True)
     texts = [str(code).lower() if isinstance(code, bool) else str(code).strip() for code in codes]
     return _listed(
         column, f"trim({as_text(read).sql})", texts, engine, {"codes": len(codes)}, codes
