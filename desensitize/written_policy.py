@@ -40,7 +40,7 @@ class WrittenColumn(Strict):
         bounds: Least and greatest value, both included, in written units.
         decimals: Digits after the point.
         codes: The values that there are.
-        nullable: Of the pipeline, at the node the dataset's counts: whether a row may have no value.
+        nullable: Of the pipeline: whether a row may have no value; a node goes by the dataset.
         within: Of the pipeline: column that names the division in which this one's lie.
         day_first: Of the pipeline: whether 03/07/1990 is in July.
         same: Of the pipeline: texts that mean the same, in groups.

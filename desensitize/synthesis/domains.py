@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from desensitize.column import Code
 from desensitize.divisions import divisions
 from desensitize.engines.stored_values import literal
 from desensitize.generalise.levels import Listed, hierarchy
@@ -33,6 +32,7 @@ from desensitize.masking.readings import as_date, as_number, as_text
 from desensitize.policy import HierarchyRule, PublishedColumn
 from desensitize.synthesis.allowed import MOST_VALUES
 from desensitize.synthesis.spec import Bands, Codes, Days, DomainRule, Labels, Places
+from desensitize.written_policy import Written
 from protos.faults import InputError
 from protos.language import Text
 
@@ -140,7 +140,7 @@ def _listed(
     texts: Sequence[str],
     engine: duckdb.DuckDBPyConnection,
     says: dict[str, Any],
-    values: Sequence[Code] = (),
+    values: Sequence[Written] = (),
 ) -> Domain:
     """A domain of texts: an ENUM of the engine, which numbers them."""
     if len(texts) > MOST_VALUES:
