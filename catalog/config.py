@@ -40,6 +40,10 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 # What a policy may list: every protocol, and the families of two schemes.
 PROTOCOLS: Final = frozenset({*get_args(Protocol), *map(family_of, get_args(Protocol))})
 ALL_USES: Final[frozenset[Use]] = frozenset({"join", "filter", "group", "aggregate"})
+_NARROW: Final = Text(
+    "narrow them, or leave them out: the declaration's count then",
+    "请收窄，或删去该项：此时以数据集声明为准",
+)
 # How much a role says: a policy may make it stronger. Neither of the middle ones is the weaker.
 _TELLS: Final[dict[Role, int]] = {"other": 0, "quasi": 1, "sensitive": 1, "direct": 2}
 
@@ -303,14 +307,18 @@ def _narrowed(name: str, written: WrittenColumn, dataset: Dataset, where: str) -
         and not (declared.bounds[0] <= bounds[0] and bounds[1] <= declared.bounds[1])
     ):
         raise InputError(
-            Text(f"{at}.bounds: are wider than the dataset's", f"{at}.bounds：范围超出数据集的声明")
+            Text(
+                f"{at}.bounds: are wider than the dataset's", f"{at}.bounds：范围超出数据集的声明"
+            ),
+            remedy=_NARROW,
         )
     if codes and declared.codes and (extra := [c for c in codes if c not in declared.codes]):
         raise InputError(
             Text(
                 f"{at}.codes: {extra[0]!r} is not in the dataset's code list",
                 f"{at}.codes：{extra[0]!r} 不在数据集的代码表中",
-            )
+            ),
+            remedy=_NARROW,
         )
     if written.codes and bounds and codes:
         outside = [c for c in codes if not bounds[0] <= int(c) <= bounds[1]]
