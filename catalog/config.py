@@ -1,48 +1,54 @@
 """Reads dataset and policy files (TOML). Pydantic stays here, at the edge.
 
-Numbers are read as decimals, never as floats, so that a bound of 0.1 is exactly one tenth.
+Of a policy file the node reads ``[columns]`` and ``[query]``; ``[publish]``, which is the
+pipeline's, is left alone (`desensitize.written_policy`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from catalog.codec import policy_version
 from catalog.dataset import Dataset
 from catalog.plan import Protocol
-from catalog.policy import Budget, Policy, family_of
-from catalog.typing_rules import EPOCH
-from desensitize.column import Code, Column, ColumnType, Role, Use
+from catalog.policy import Budget, Policy, family_of, leaves_rows_out
+from catalog.written_values import bounds_of, codes_of, exact
+from desensitize.column import DATA_TYPES, Column, ColumnType, Role, Use
+from desensitize.written_policy import (
+    DatasetName,
+    Section,
+    Strict,
+    Written,
+    WrittenColumn,
+    WrittenPolicy,
+    check_type,
+)
 from protos.faults import InputError
 from protos.language import Text
 from protos.names import check_name
 from protos.toml_file import read_toml, validated
 
 M = TypeVar("M", bound=BaseModel)
-Written = bool | int | Decimal | date | str
-
-DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 ColumnName = Annotated[str, StringConstraints(pattern=r"^[^\W\d]\w{0,62}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
-# A scaled value fits a 64-bit integer, with a bit to spare for its negation and alignment.
-MAX_ABS: Final = 2**62
 # What a policy may list: every protocol, and the families of two schemes.
 PROTOCOLS: Final = frozenset({*get_args(Protocol), *map(family_of, get_args(Protocol))})
 ALL_USES: Final[frozenset[Use]] = frozenset({"join", "filter", "group", "aggregate"})
+_NARROW: Final = Text(
+    "narrow them, or leave them out: the declaration's count then",
+    "请收窄，或删去该项：此时以数据集声明为准",
+)
+# How much a role says: a policy may make it stronger. Neither of the middle ones is the weaker.
+_TELLS: Final[dict[Role, int]] = {"other": 0, "quasi": 1, "sensitive": 1, "direct": 2}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DatasetColumn(_Strict):
+class DatasetColumn(Strict):
     """``[columns.NAME]`` of a dataset file."""
 
     type: ColumnType
@@ -55,7 +61,7 @@ class DatasetColumn(_Strict):
     grade: Annotated[int, Field(ge=1, le=4)] = 2
 
 
-class DatasetFile(_Strict):
+class DatasetFile(Strict):
     """A dataset file, or one ``[[dataset]]`` table."""
 
     name: DatasetName
@@ -69,21 +75,7 @@ class DatasetFile(_Strict):
     columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1)]
 
 
-class PolicyColumn(_Strict):
-    """``[columns.NAME]`` of a policy file: uses, and narrower bounds or codes.
-
-    Type and decimals are the dataset's; a policy may say them again, for its readers.
-    """
-
-    type: ColumnType | None = None
-    decimals: int | None = None
-    uses: frozenset[Use] = frozenset()
-    bounds: tuple[Written, Written] | None = None
-    codes: tuple[Written, ...] | None = None
-    grade: Annotated[int, Field(ge=1, le=4)] | None = None
-
-
-class BudgetTable(_Strict):
+class BudgetTable(Strict):
     """``[query.budget]``."""
 
     epsilon: Annotated[float, Field(gt=0)]
@@ -91,10 +83,10 @@ class BudgetTable(_Strict):
     ceiling: Annotated[float, Field(gt=0)]
     in_flight: Annotated[int, Field(ge=1)] = 4
     least: Annotated[float, Field(gt=0)] = 0.01
-    projects: dict[str, Fraction] = {"default": 1.0}
+    projects: dict[str, Fraction] = Field(default={"default": 1.0})
 
 
-class QueryTable(_Strict):
+class QueryTable(Strict):
     """``[query]``."""
 
     subject: ColumnName
@@ -109,12 +101,11 @@ class QueryTable(_Strict):
     budget: BudgetTable
 
 
-class PolicyFile(_Strict):
+class PolicyFile(WrittenPolicy):
     """A policy file."""
 
-    dataset: DatasetName
-    columns: dict[ColumnName, PolicyColumn]
     query: QueryTable
+    publish: Section | None = None
 
 
 def load_dataset(source: Path | Mapping[str, Any]) -> Dataset:
@@ -161,6 +152,9 @@ def load_dataset(source: Path | Mapping[str, Any]) -> Dataset:
 def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: str) -> Policy:
     """Reads one department's policy for ``dataset``; types are inherited from the dataset.
 
+    What ``[publish]`` says and what columns say for it alone is not part of the policy, nor of its
+    version.
+
     Raises:
         InputError: As `load_dataset`; and a policy that is wider than the dataset is refused,
             naming the column and the key.
@@ -199,7 +193,7 @@ def load_policy(source: Path | Mapping[str, Any], dataset: Dataset, department: 
     policy = Policy(
         dataset=dataset.name,
         department=department,
-        columns={name: _narrowed(name, c, dataset, where) for name, c in written.columns.items()},
+        columns=_law(written, dataset, where),
         subject=query.subject,
         max_rows_per_subject=rows,
         min_group=query.min_group,
@@ -261,12 +255,29 @@ def _column(name: str, written: DatasetColumn, where: str) -> Column:
     )
     return replace(
         plain,
-        bounds=_bounds(plain, written.bounds, at),
-        codes=_codes(plain, written.codes, at),
+        bounds=bounds_of(plain, written.bounds, at),
+        codes=codes_of(plain, written.codes, at),
     )
 
 
-def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) -> Column:
+def _law(written: PolicyFile, dataset: Dataset, where: str) -> dict[str, Column]:
+    """Returns the columns of which the file says something to the node.
+
+    Others are there to be published, or not to be: their names need be none of the dataset's.
+    """
+    law = {}
+    for name, column in written.columns.items():
+        check_type(column.type, f"{where}: columns.{name}")
+        declared = dataset.columns.get(name)
+        if declared is None and written.publish is not None and not column.uses:
+            continue
+        narrowed = _narrowed(name, column, dataset, where)
+        if narrowed.uses or leaves_rows_out(narrowed, dataset):
+            law[name] = narrowed
+    return law
+
+
+def _narrowed(name: str, written: WrittenColumn, dataset: Dataset, where: str) -> Column:
     at = f"{where}: columns.{name}"
     declared = dataset.columns.get(name)
     if declared is None:
@@ -288,22 +299,26 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
                 f"{at}.uses：{wider[0]!r} 超出数据集允许的用途",
             )
         )
-    bounds = _bounds(declared, written.bounds, at) or declared.bounds
-    codes = _codes(declared, written.codes, at) or declared.codes
+    bounds = bounds_of(declared, written.bounds, at) or declared.bounds
+    codes = codes_of(declared, written.codes, at) or declared.codes
     if (
         bounds
         and declared.bounds
         and not (declared.bounds[0] <= bounds[0] and bounds[1] <= declared.bounds[1])
     ):
         raise InputError(
-            Text(f"{at}.bounds: are wider than the dataset's", f"{at}.bounds：范围超出数据集的声明")
+            Text(
+                f"{at}.bounds: are wider than the dataset's", f"{at}.bounds：范围超出数据集的声明"
+            ),
+            remedy=_NARROW,
         )
     if codes and declared.codes and (extra := [c for c in codes if c not in declared.codes]):
         raise InputError(
             Text(
                 f"{at}.codes: {extra[0]!r} is not in the dataset's code list",
                 f"{at}.codes：{extra[0]!r} 不在数据集的代码表中",
-            )
+            ),
+            remedy=_NARROW,
         )
     if written.codes and bounds and codes:
         outside = [c for c in codes if not bounds[0] <= int(c) <= bounds[1]]
@@ -320,10 +335,13 @@ def _narrowed(name: str, written: PolicyColumn, dataset: Dataset, where: str) ->
     )  # fmt: skip
 
 
-def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
-    """What a policy says again is what the dataset declares; a grade may only rise."""
+def _check_repeated(written: WrittenColumn, declared: Column, at: str) -> None:
+    """What a policy says again is what the dataset declares; grade and role may only rise.
+
+    A type of the scan says what values mean, not how they are held: the dataset has none.
+    """
     for key, said, meant in (
-        ("type", written.type, declared.type),
+        ("type", written.type if written.type in DATA_TYPES else None, declared.type),
         ("decimals", written.decimals, declared.decimals),
     ):
         if said is not None and said != meant:
@@ -331,7 +349,8 @@ def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
                 Text(
                     f"{at}.{key}: is {said}, the dataset declares {meant}",
                     f"{at}.{key}：写为 {said}，而数据集声明为 {meant}",
-                )
+                ),
+                remedy=_declared_or_nothing(meant),
             )
     if written.grade is not None and written.grade < declared.grade:
         raise InputError(
@@ -339,86 +358,21 @@ def _check_repeated(written: PolicyColumn, declared: Column, at: str) -> None:
                 f"{at}.grade: {written.grade} is less sensitive than the dataset's "
                 f"{declared.grade}",
                 f"{at}.grade：{written.grade} 低于数据集声明的级别 {declared.grade}",
-            )
+            ),
+            remedy=_declared_or_nothing(declared.grade),
         )
-
-
-def _bounds(
-    column: Column, written: tuple[Written, Written] | None, at: str
-) -> tuple[int, int] | None:
-    if written is None:
-        return None
-    if column.type in {"string", "boolean"}:
+    if "role" in written.model_fields_set and _TELLS[written.role] < _TELLS[declared.role]:
         raise InputError(
             Text(
-                f"{at}.bounds: a {column.type} column has no bounds",
-                f"{at}.bounds：{column.type} 类型的列没有范围",
-            )
+                f"{at}.role: {written.role!r} says less than the dataset's {declared.role!r}",
+                f"{at}.role：{written.role!r} 弱于数据集声明的 {declared.role!r}",
+            ),
+            remedy=_declared_or_nothing(declared.role),
         )
-    low, high = (int(_scaled(column, v, f"{at}.bounds")) for v in written)
-    if low > high:
-        raise InputError(
-            Text(f"{at}.bounds: the lower one is above the upper one", f"{at}.bounds：下限大于上限")
-        )
-    return (low, high)
 
 
-def _codes(column: Column, written: tuple[Written, ...] | None, at: str) -> tuple[Code, ...] | None:
-    if written is None:
-        return None
-    codes = tuple(_scaled(column, v, f"{at}.codes") for v in written)
-    if not codes or len(set(codes)) < len(codes):
-        raise InputError(
-            Text(f"{at}.codes: is empty or lists a code twice", f"{at}.codes：为空，或有重复代码")
-        )
-    return codes
-
-
-def _scaled(column: Column, value: Written, at: str) -> Code:
-    """Returns ``value`` as the column holds it: scaled integer, days, text or truth value."""
-    match column.type:
-        case "string" if isinstance(value, str):
-            return value
-        case "boolean" if isinstance(value, bool):
-            return value
-        case "date":
-            return _days(value, at)
-        case "integer" | "decimal" if not isinstance(value, bool | str | date):
-            scaled = Decimal(value).scaleb(column.decimals)
-            if scaled != scaled.to_integral_value() or abs(scaled) > MAX_ABS:
-                raise InputError(
-                    Text(f"{at}: {value} does not fit", f"{at}：{value} 超出可表示范围"),
-                    remedy=Text(
-                        f"at most {column.decimals} decimals, and below 2**62 when scaled",
-                        f"最多 {column.decimals} 位小数，按小数位放大后须小于 2**62",
-                    ),
-                )
-            return int(scaled)
-    raise InputError(
-        Text(
-            f"{at}: {value!r} does not suit a {column.type} column",
-            f"{at}：{value!r} 不符合 {column.type} 类型的列",
-        )
-    )
-
-
-def _days(value: Written, at: str) -> int:
-    if isinstance(value, str):
-        try:
-            value = date.fromisoformat(value)
-        except ValueError as error:
-            raise InputError(
-                Text(
-                    f"{at}: {value!r} is not a date YYYY-MM-DD",
-                    f"{at}：{value!r} 不是 YYYY-MM-DD 形式的日期",
-                )
-            ) from error
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return (value - EPOCH).days
-    raise InputError(
-        Text(f"{at}: {value!r} is not a date", f"{at}：{value!r} 不是日期"),
-        remedy=Text("write it as 2025-01-31", "请写成 2025-01-31 的形式"),
-    )
+def _declared_or_nothing(meant: object) -> Text:
+    return Text(f"write {meant}, or leave it out", f"请写 {meant}，或删去该项")
 
 
 def _open(source: Path | Mapping[str, Any], what: str) -> tuple[str, Mapping[str, Any]]:
@@ -429,13 +383,4 @@ def _open(source: Path | Mapping[str, Any], what: str) -> tuple[str, Mapping[str
 
 
 def _validated(model: type[M], body: Mapping[str, Any], where: str) -> M:
-    return validated(model, _exact(body), where)
-
-
-def _exact(value: object) -> Any:  # noqa: ANN401 - TOML values have no closer type
-    """Turns floats into the decimals that people wrote, all the way down."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if isinstance(value, Mapping):
-        return {k: _exact(v) for k, v in value.items()}
-    return [_exact(v) for v in value] if isinstance(value, list | tuple) else value
+    return validated(model, exact(body), where)

@@ -38,7 +38,8 @@ class Policy:
     Attributes:
         dataset: Name of the logical dataset.
         department: The department whose law this is.
-        columns: Columns that may be used at all, with their uses; narrower than the dataset's.
+        columns: Columns that may be used at all, with their uses; narrower than the dataset's. One
+            without uses is here only if its codes leave rows out.
         subject: The subject column of the department's own table.
         max_rows_per_subject: At most the dataset's.
         min_group: Fewest subjects a cell of an exact answer may describe.
@@ -84,8 +85,14 @@ def narrowed_codes(policy: Policy, dataset: Dataset) -> dict[str, tuple[Code, ..
     return {
         name: column.codes
         for name, column in policy.columns.items()
-        if column.codes is not None and set(column.codes) != set(dataset.columns[name].codes or ())
+        if column.codes is not None and leaves_rows_out(column, dataset)
     }
+
+
+def leaves_rows_out(column: Column, dataset: Dataset) -> bool:
+    """Whether a policy's column has fewer codes than the dataset's."""
+    declared = dataset.columns[column.name].codes
+    return column.codes is not None and set(column.codes) != set(declared or ())
 
 
 def family_of(protocol: Protocol) -> str:

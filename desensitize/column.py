@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 ColumnType = Literal["integer", "decimal", "string", "date", "boolean"]
 Use = Literal["join", "filter", "group", "aggregate"]
 Role = Literal["direct", "quasi", "sensitive", "other"]
 Code = str | int | bool
+DATA_TYPES: Final[tuple[str, ...]] = get_args(ColumnType)
+FREE_TEXT: Final = "free_text"
+"""Type of a column in which anything may stand; no data type."""
 
 
 @dataclass(frozen=True)

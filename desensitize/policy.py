@@ -9,15 +9,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Literal
 
-from desensitize.column import Code, ColumnType, Role
+from desensitize.column import Role
 from desensitize.masking.base import Bounds, Method, domain_of, is_fresh
 from desensitize.masking.visible import Drop
 from desensitize.synthesis.spec import SynthesisRules
-
-FREE_TEXT: Final = "free_text"
-DATA_TYPES: Final[tuple[str, ...]] = get_args(ColumnType)
+from desensitize.written_policy import Written
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class PublishedColumn:
     bounds: Bounds | None = None
     methods: tuple[Method, ...] = ()
     hierarchy: HierarchyRule | None = None
-    codes: tuple[Code, ...] | None = None
+    codes: tuple[Written, ...] | None = None
     decimals: int | None = None
     nullable: bool = True
     within: str = ""

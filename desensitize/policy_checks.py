@@ -7,14 +7,14 @@ from datetime import date
 from pathlib import PurePosixPath
 from typing import get_args
 
+from desensitize.column import DATA_TYPES
 from desensitize.masking import HIDING, UNREADABLE
 from desensitize.masking.base import Bounds, domain_of, needs_of, reads_division
 from desensitize.masking.district import Level
 from desensitize.masking.visible import Ends
-from desensitize.policy import DATA_TYPES, FREE_TEXT, Delta, Models, PublishedColumn
-from desensitize.recognisers import by_name
-from desensitize.scanning.attributes import ATTRIBUTES
+from desensitize.policy import Delta, Models, PublishedColumn
 from desensitize.spelling import plain
+from desensitize.written_policy import check_type
 from protos.faults import InputError
 from protos.language import Text
 
@@ -137,14 +137,7 @@ def check_column(kind: str, bounds: Bounds | None, at: str, *, dated: bool = Fal
     Raises:
         InputError: As said.
     """
-    known = {*by_name(), *(a.name for a in ATTRIBUTES), FREE_TEXT, *DATA_TYPES, ""}
-    if kind not in known:
-        listed = ", ".join(sorted(known - {""}))
-        raise InputError(
-            Text(f"{at}.type: {kind!r} is no type", f"{at}.type：没有类型 {kind!r}"),
-            remedy=Text(f"types: {listed}; or leave it out", f"类型：{listed}；也可省略"),
-            code="policy.type",
-        )
+    check_type(kind, at)
     if dated and (kind in {*DATA_TYPES} - {"date"} or (bounds and not isinstance(bounds[0], date))):
         raise InputError(
             Text(f"{at}.day_first is about days, and the column is said to hold none",

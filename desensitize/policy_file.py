@@ -1,7 +1,7 @@
 """A policy file (TOML), as it is written, and how it becomes a policy.
 
-Read are its ``[columns]`` and ``[publish]`` parts; ``[query]``, which is the exchange's, is left
-alone.
+Read are its ``[columns]`` and ``[publish]`` parts; ``[query]``, which is the node's, is left alone
+(`written_policy`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from desensitize.column import Role
 from desensitize.masking import KINDS
 from desensitize.masking.base import Bounds, Kind, Method
 from desensitize.policy import (
@@ -36,6 +36,7 @@ from desensitize.policy_checks import (
 )
 from desensitize.synthesis.allowed import check_columns
 from desensitize.synthesis.spec import WrittenSynthesis, read_rules
+from desensitize.written_policy import Section, Strict, Written, WrittenPolicy, read_day
 from protos.faults import InputError
 from protos.language import Text
 from protos.toml_file import read_toml, refused, validated
@@ -50,41 +51,23 @@ _WRITE: Final = Text(
 )
 GivenPolicy = str | os.PathLike[str] | PublishPolicy
 """A policy file, the text of one, or one that was read; see `given_policy`."""
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+_Levels = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class _Column(_Strict):
-    """``[columns.NAME]``; ``uses`` is the query policy's, and read there."""
-
-    type: str = ""
-    role: Role = "other"
-    grade: Annotated[int, Field(ge=1, le=4)] | None = None
-    bounds: Bounds | None = None
-    decimals: int | None = None
-    codes: tuple[Any, ...] | None = None
-    nullable: bool = True
-    within: str = ""
-    day_first: bool | None = None
-    same: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
-    uses: tuple[str, ...] = ()
-
-
-class _Hierarchy(_Strict):
+class _Hierarchy(Strict):
     file: Annotated[str, Field(min_length=1)]
 
 
-class _Delta(_Strict):
+class _Delta(Strict):
     file: Annotated[str, Field(min_length=1)]
     most: Annotated[float, Field(gt=0, le=1)]
     least: Share = 0.0
 
 
-class _Models(_Strict):
+class _Models(Strict):
     k: Annotated[int, Field(ge=2)] | None = None
     l: Annotated[int, Field(ge=2)] | None = None  # noqa: E741 - the model's own name
     entropy_l: Annotated[float, Field(gt=1)] | None = None
@@ -99,7 +82,7 @@ class _Models(_Strict):
         return Models(**plain, delta=delta)
 
 
-class _Attacks(_Strict):
+class _Attacks(Strict):
     mask_candidates_min: Annotated[int, Field(ge=1)] | None = None
     linkage_correct_max: Share | None = None
     small_cell_differences: Annotated[int, Field(ge=0)] | None = None
@@ -108,27 +91,24 @@ class _Attacks(_Strict):
     singling_out_max: Share | None = None
 
 
-class _Gate(_Strict):
+class _Gate(Strict):
     rescan: Literal["fail_on_any_hit", "report"] = "fail_on_any_hit"
     gbt42460_level_min: Annotated[int, Field(ge=1, le=4)] | None = None
 
 
-class _Publish(_Strict):
+class _Publish(Strict):
     unknown_column: Literal["drop", "refuse"] = "drop"
-    methods: dict[str, str | dict[str, Any]] = {}
-    hierarchies: dict[str, Annotated[tuple[str, ...], Field(min_length=1)] | _Hierarchy] = {}
+    methods: dict[str, str | dict[str, Any]] = Field(default={})
+    hierarchies: dict[str, _Levels | _Hierarchy] = Field(default={})
     models: _Models = _Models()
     attacks: _Attacks = _Attacks()
     gate: _Gate = _Gate()
     synthesis: WrittenSynthesis | None = None
 
 
-class _File(_Strict):
-    dataset: Name
-    open: Literal["unconditional", "conditional"] = "conditional"
-    columns: Annotated[dict[str, _Column], Field(min_length=1)]
+class _File(WrittenPolicy):
     publish: _Publish
-    query: dict[str, Any] = {}
+    query: Section | None = None
 
 
 def read_policy(path: Path) -> PublishPolicy:
@@ -194,12 +174,13 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
     columns = {}
     for name, column in written.columns.items():
         at = f'{where}: columns."{name}"'
-        check_column(column.type, column.bounds, at, dated=column.day_first is not None)
+        bounds = _bounds(column.bounds, f"{at}.bounds")
+        check_column(column.type, bounds, at, dated=column.day_first is not None)
         methods: tuple[Method, ...] = ()
         if name in publish.methods:
             methods = read_methods(publish.methods[name], f'{where}: publish.methods."{name}"')
         columns[name] = PublishedColumn(
-            name, column.type, column.role, column.grade, column.bounds, methods,
+            name, column.type, column.role, column.grade, bounds, methods,
             _hierarchy(publish.hierarchies.get(name)),
             column.codes, column.decimals, column.nullable, column.within, column.day_first,
             column.same,
@@ -218,6 +199,24 @@ def _checked(body: dict[str, Any], text: str, where: str, folder: Path) -> Publi
         Attacks(**publish.attacks.model_dump()), Gate(**publish.gate.model_dump()), synthesis,
         text, folder,
     )  # fmt: skip
+
+
+def _bounds(written: tuple[Written, Written] | None, at: str) -> Bounds | None:
+    if written is None:
+        return None
+    low, high = written
+    if isinstance(low, str | date):
+        return read_day(low, at), read_day(high, at)
+    if isinstance(low, bool) or isinstance(high, bool | str | date):
+        raise InputError(
+            Text(f"{at} must be two numbers or two days", f"{at} 须为两个数或两个日期"),
+            remedy=Text(
+                "write [0, 100] or [2024-01-01, 2024-12-31]",
+                "请写 [0, 100] 或 [2024-01-01, 2024-12-31]",
+            ),
+            code="policy.bounds",
+        )
+    return Decimal(low), Decimal(high)
 
 
 def _hierarchy(written: tuple[str, ...] | _Hierarchy | None) -> HierarchyRule | None:

@@ -113,7 +113,7 @@ def _explained(error: ErrorDetails) -> Text:
 _NUMBER: Final = Text("must be a number", "须为数字")
 _WHOLE: Final = Text("must be a whole number", "须为整数")
 _LIST: Final = Text("must be a list: […]", "须为列表：[…]")
-_TABLE: Final = Text("must be a table: [name] or {…}", "须为表：[名称] 或 {…}")
+_TABLE: Final = Text("must be a table: [name] or {{…}}", "须为表：[名称] 或 {{…}}")
 _FINDINGS: Final[dict[str, Text]] = {
     "missing": Text("is missing", "缺少此项"),
     "string_type": Text("must be text in quotes", "须为带引号的文本"),

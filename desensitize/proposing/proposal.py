@@ -211,6 +211,13 @@ def _head(report: ScanReport) -> Iterator[str]:
     yield "# " + _line(
         Text("Columns that [publish] does not name are dropped.", "[publish] 未提及的列会被删除。")
     )
+    yield "# " + _line(
+        Text(
+            "To compute on the table too, write uses beside the columns for it, and [query]: a "
+            "node takes this same file.",
+            "如还需用于联合查询，请为相应列加 uses，并加 [query]：节点使用同一文件。",
+        )
+    )
     yield ""
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from desensitize.column import FREE_TEXT
 from desensitize.recognisers import by_name
 from desensitize.synthesis.spec import Bands, Codes, Days, DomainRule, SynthesisRules
 from protos.faults import InputError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_VALUES: Final = 10_000
 """Values of one domain."""
-_FREE_TEXT: Final = "free_text"
 
 
 def check_columns(
@@ -55,7 +55,7 @@ def check_columns(
 def _check_kind(column: PublishedColumn, rules: SynthesisRules, at: str) -> None:
     known = by_name().get(column.type)
     direct = column.role == "direct" or (known is not None and known.role == "direct")
-    if direct or column.type == _FREE_TEXT or column.name == rules.subject:
+    if direct or column.type == FREE_TEXT or column.name == rules.subject:
         raise InputError(
             Text(
                 f"{at}: direct identifiers, the subject and free text are never synthesised",

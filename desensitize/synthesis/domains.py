@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from desensitize.column import Code
 from desensitize.divisions import divisions
 from desensitize.engines.stored_values import literal
 from desensitize.generalise.levels import Listed, hierarchy
@@ -33,6 +32,7 @@ from desensitize.masking.readings import as_date, as_number, as_text
 from desensitize.policy import HierarchyRule, PublishedColumn
 from desensitize.synthesis.allowed import MOST_VALUES
 from desensitize.synthesis.spec import Bands, Codes, Days, DomainRule, Labels, Places
+from desensitize.written_policy import Written
 from protos.faults import InputError
 from protos.language import Text
 
@@ -127,7 +127,7 @@ def _labels(
 
 
 def _codes(column: PublishedColumn, read: Cell, engine: duckdb.DuckDBPyConnection) -> Domain:
-    codes: Sequence[Code] = column.codes or (False, True)
+    codes: Sequence[Written] = column.codes or (False, True)
     texts = [str(code).lower() if isinstance(code, bool) else str(code).strip() for code in codes]
     return _listed(
         column, f"trim({as_text(read).sql})", texts, engine, {"codes": len(codes)}, codes
@@ -140,7 +140,7 @@ def _listed(
     texts: Sequence[str],
     engine: duckdb.DuckDBPyConnection,
     says: dict[str, Any],
-    values: Sequence[Code] = (),
+    values: Sequence[Written] = (),
 ) -> Domain:
     """A domain of texts: an ENUM of the engine, which numbers them."""
     if len(texts) > MOST_VALUES:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from desensitize.policy import FREE_TEXT, PublishPolicy
+from desensitize.column import FREE_TEXT
+from desensitize.policy import PublishPolicy
 from desensitize.recognisers.digits import Ints
 from desensitize.sources import Table
 from desensitize.usefulness import measures

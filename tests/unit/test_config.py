@@ -12,6 +12,7 @@ import pytest
 
 from catalog.codec import policy_version
 from catalog.config import load_dataset, load_policy
+from catalog.policy import narrowed_codes
 from protos.faults import InputError
 from tests.sql_world import DATASET, POLICY
 
@@ -139,7 +140,16 @@ def changed(where: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any TOM
         ),
         ("columns.cost.decimals", 3, "columns.cost.decimals: is 3, the dataset declares 2"),
         ("columns.sex.grade", 1, "columns.sex.grade: 1 is less sensitive than the dataset's 2"),
-        ("columns.sex.nullable", False, "columns.sex.nullable is not a known key"),
+        ("columns.sex.nullables", False, "columns.sex.nullables is not a known key"),
+        ("columns.sex.type", "sexx", "columns.sex.type: 'sexx' is no type"),
+        ("columns.free", {"type": "sexx"}, "columns.free.type: 'sexx' is no type"),
+        ("columns.sex.within", 3, "columns.sex.within"),
+        ("open", "yes", "open: must be one of"),
+        ("publish", "drop", "publish: must be a table: [name] or {…}"),
+        ("publsih", {}, "publsih is not a known key"),
+        # Without [publish] nothing in the file is for anybody else: a misspelt name that was to
+        # leave rows out is told, though nothing could be computed on it.
+        ("columns.distrct.codes", ["440103"], "columns.distrct: the dataset 'visits' has no such"),
         ("query.max_groups_per_subject", 1, "query.max_groups_per_subject is not a known key"),
         ("query.budget.ceilling", 1, "query.budget.ceilling is not a known key"),
         ("audience", ["*"], "audience is not a known key"),
@@ -156,6 +166,81 @@ def test_a_wrong_or_wider_policy_is_refused(where: str, value: object, says: str
     with pytest.raises(InputError) as caught:
         load_policy(changed(where, value), DATASET, "a")
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("column", "says", "wrong"),
+    [
+        ("height", {"uses": ["filter"]}, "columns.height: the dataset 'visits' has no such column"),
+        ("费用(元)", {"uses": ["filter"]}, "columns.费用(元): the dataset 'visits' has no such"),
+        ("free", {"type": "integer"}, "columns.free.type: is integer, the dataset declares string"),
+        ("rate", {"bounds": [0, 2]}, "columns.rate.bounds: are wider than the dataset's"),
+        ("rate", {"decimals": 2}, "columns.rate.decimals: is 2, the dataset declares 1"),
+        ("district", {"codes": ["440103", "x"]}, "'x' is not in the dataset's code list"),
+        ("free", {"grade": 1}, "columns.free.grade: 1 is less sensitive than the dataset's 2"),
+        ("老 人", {"type": "person"}, "columns.老 人.type: 'person' is no type"),
+    ],
+)
+def test_a_part_to_be_published_makes_nothing_wider(column: str, says: dict[str, Any], wrong: str):
+    body = changed("publish", {"methods": {column: "drop"}})
+    body["columns"][column] = {**body["columns"].get(column, {}), **says}
+    with pytest.raises(InputError) as caught:
+        load_policy(body, DATASET, "a")
+    assert wrong in caught.value.message
+
+
+def test_columns_that_are_only_published_are_not_the_nodes():
+    body = changed("publish", {"anything": {"may": ["stand", "here"]}})
+    body["open"] = "unconditional"
+    only = {"type": "cn_person", "role": "direct", "grade": 3}
+    body["columns"] |= {"姓名": only, "费用(元)": {"bounds": [0, 1]}, "free": {"type": "free_text"}}
+    body["columns"]["sex"] |= {
+        "type": "sex", "role": "quasi", "nullable": False, "within": "district",
+        "day_first": True, "same": [["F", "f"]],
+    }  # fmt: skip
+    policy, alone = load_policy(body, DATASET, "a"), load_policy(POLICY, DATASET, "a")
+    assert policy == alone
+    assert policy.version == alone.version
+
+
+def test_a_narrower_code_list_counts_without_uses():
+    """It leaves rows out of every answer (`narrowed_codes`), whatever may be computed."""
+    body = changed("columns.district", {"codes": ["440103"]})
+    policy = load_policy(body, DATASET, "a")
+    assert narrowed_codes(policy, DATASET) == {"district": ("440103",)}
+    assert not policy.columns["district"].uses
+    everywhere = changed("columns.district", {"codes": ["440305", "440104", "440103"]})
+    assert "district" not in load_policy(everywhere, DATASET, "a").columns
+
+
+@pytest.mark.parametrize(
+    ("declared", "said", "fits"),
+    [
+        ("direct", "direct", True),
+        ("direct", "sensitive", False),
+        ("direct", None, True),  # who says nothing contradicts nothing
+        ("quasi", "sensitive", True),
+        ("sensitive", "quasi", True),
+        ("sensitive", "other", False),
+        ("other", "direct", True),
+    ],
+)
+def test_a_role_may_only_be_stronger(declared: str, said: str | None, fits: bool):
+    column = {"type": "string", "codes": ["F"], "role": declared}
+    dataset = load_dataset(
+        {
+            "name": "visits", "title": "t", "members": ["a"], "max_rows": 1, "subject": "id",
+            "columns": {"sex": column},
+        }
+    )  # fmt: skip
+    written = {"uses": ["group"]} | ({} if said is None else {"role": said})
+    body = {**POLICY, "columns": {"sex": written}}
+    if fits:
+        assert load_policy(body, dataset, "a").columns["sex"].role == declared
+        return
+    with pytest.raises(InputError, match=f"role: '{said}' says less than the dataset's") as caught:
+        load_policy(body, dataset, "a")
+    assert declared in caught.value.remedy
 
 
 def test_a_policy_may_say_again_what_is_declared():
