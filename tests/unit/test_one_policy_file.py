@@ -105,7 +105,7 @@ def test_what_is_published_is_not_in_the_nodes_version(room: Path):
     for change in (
         ("", ""),
         ('open = "conditional"', 'open = "unconditional"'),
-        ("models = { k = 5", "models = { k = 2"),
+        ("max_suppressed = 0.02", "max_suppressed = 0.03"),
         ('role = "quasi"', 'role = "sensitive"'),
         ('type = "sex"', 'type = "string"'),
         ('"备注" = "drop"', '"备注" = "redact"'),
@@ -123,7 +123,7 @@ def test_what_is_published_is_not_in_the_nodes_version(room: Path):
     ("old", "new", "says"),
     [
         ("\n[publish]", "\n[publsih]", "publsih is not a known key"),
-        ("[query]", "[qurey]", "qurey is not a known key"),
+        ("\n[query]", "\n[qurey]", "qurey is not a known key"),
         ("open =", "opne =", "opne is not a known key"),
         ("uses =", "use =", "columns.性别.use is not a known key"),
         ("role =", "rolle =", "columns.身份证号.rolle is not a known key"),
