@@ -210,6 +210,7 @@ def test_the_keys_are_seen_nowhere(tmp_path: Path) -> None:
     ) as process:  # fmt: skip
         while process.poll() is None:
             shown += b"".join(seen_of(process.pid))
+            time.sleep(0.005)  # each child lives for a hundred times that
         assert process.stdout is not None
         shown += process.stdout.read()
     assert process.returncode == 0, shown[-500:]
