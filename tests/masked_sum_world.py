@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from compute_nodes.crypto.ring import Ring, Vector
 from compute_nodes.crypto.seed import PartySeed, derive
-from compute_nodes.protocols.base import Message, PartyInfo, Setup, Step
+from compute_nodes.protocols.base import COORDINATOR, Message, PartyInfo, Setup, Step, compose
 from compute_nodes.protocols.masked_sum import (
     MaskedSumCoordinator,
     MaskedSumParty,
@@ -170,3 +170,16 @@ class Run:
     def request(self, me: int) -> Message:
         """The request of the open round to one party."""
         return dict(self.step.send)[me]
+
+
+def forge(
+    run: Run,
+    round_name: str,
+    parties: Iterable[int] | None,
+    parts: Sequence[bytes] = (),
+    world: World | None = None,
+):
+    """A request that a malicious coordinator makes up."""
+    setup = (world or run.world).setup
+    fields = {} if parties is None else {"parties": list(parties)}
+    return compose(setup, round_name, COORDINATOR, fields, parts)

@@ -12,10 +12,15 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 import desensitize
 from catalog.publishing import signers
+from catalog.publishing.listing import publications
+from catalog.publishing.publish import PublicationRefusedError, publish
 from catalog.publishing.sign_offs import sign_off
+from catalog.publishing.store import Store, open_store
+from catalog.publishing.verified import Verified
 from catalog.registry.record import Item
 from catalog.registry.registry import Registry, create, opened
 from desensitize.attesting.signing import new_signing_key, read_signing_key
@@ -174,3 +179,44 @@ def clone(world: World, place: Path) -> Path:
 def damaged(world: World, place: Path) -> Path:
     """A copy of the release that a test may damage."""
     return Path(shutil.copytree(world.release, place / "release"))
+
+
+def objects(registry: Registry) -> list[str]:
+    folder = registry.directory / "public"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def public(registry: Registry) -> list[tuple[str, int, str]]:
+    with registry.database.read() as connection:
+        return [(p.identifier, p.number, p.state) for p in publications(connection)]
+
+
+def readable(registry: Registry, store: Store | None = None) -> list[int]:
+    """How many rows everything public has, after its bytes were checked."""
+    verified = Verified(store or open_store(registry.directory))
+    with registry.database.read() as connection:
+        found = [each for each in publications(connection) if each.state == "published"]
+    for each in found:
+        verified.check(each)
+    return [pq.read_metadata(verified.store.open(each.object)).num_rows for each in found]
+
+
+def refused(
+    registry: Registry,
+    release: Path,
+    code: str = "YL/001",
+    source: str = "local",
+    **more: Any,  # noqa: ANN401 - of `publish`
+) -> set[str]:
+    """The codes of all reasons; and nothing has changed."""
+    before, lie = public(registry), objects(registry)
+    with pytest.raises(PublicationRefusedError) as caught:
+        publish(registry, release, source, code, **more)
+    for each in caught.value.objections:
+        assert each.said.en
+        assert each.said.zh
+        assert each.remedy.en
+        assert each.remedy.zh
+    assert (public(registry), objects(registry)) == (before, lie)
+    assert not list(registry.directory.glob(".staged-*"))
+    return {each.code for each in caught.value.objections}

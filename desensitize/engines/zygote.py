@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from desensitize.engines.limits import address_space, die_with_parent, isolate
+from desensitize.engines.limits import address_space, die_with_parent, isolate, loaded
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,7 +80,7 @@ def main(control: socket.socket, limits: Limits) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; nodes watch by pidfd
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's to handle
     gc.collect()
-    gc.freeze()  # collecting in a child would copy every shared page
+    loaded()  # collecting in a child would copy every shared page
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:

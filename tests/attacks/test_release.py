@@ -33,6 +33,7 @@ from desensitize.releasing.headers import values_in
 from desensitize.row_order import place
 from desensitize.salt import Salt, salt_of
 from protos.faults import InputError, PolicyError, TrustError, UnavailableError, VeilError
+from tests.bomb_world import one_enormous_value
 from tests.masking_world import KEYS, masked, tells
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -162,9 +163,7 @@ def test_a_disk_that_is_full_publishes_nothing(
 
 def test_a_file_made_to_exhaust_memory_ends_the_child_only(tmp_path: Path) -> None:
     path = tmp_path / "bomb.parquet"
-    big = pa.array(["\0" * (250 * MIB)], pa.large_string())
-    pq.write_table(pa.table({"id": big, "x": [1]}), path, compression="zstd")
-    del big
+    one_enormous_value(path, "id", 250, x=[1])
     with pytest.raises(UnavailableError) as caught:
         desensitize.run(
             path, policy=parse_policy(POLICY), out=tmp_path / "out", token_keys=KEYS,
@@ -210,6 +209,7 @@ def test_the_keys_are_seen_nowhere(tmp_path: Path) -> None:
     ) as process:  # fmt: skip
         while process.poll() is None:
             shown += b"".join(seen_of(process.pid))
+            time.sleep(0.005)  # each child lives for a hundred times that
         assert process.stdout is not None
         shown += process.stdout.read()
     assert process.returncode == 0, shown[-500:]

@@ -15,6 +15,7 @@ from desensitize.column import Column
 from desensitize.engines.parquet_source import open_parquet
 from desensitize.engines.snapshot import LoadLimits, load
 from protos.faults import InputError, UnavailableError
+from tests.bomb_world import one_enormous_value
 
 MIB = 2**20
 COLUMNS = {"n": Column("n", "integer", bounds=(0, 10)), "s": Column("s", "string")}
@@ -33,7 +34,7 @@ def refused(tmp_path: Path, source: Path, limits: LoadLimits, max_rows: int) -> 
 
 
 def test_parquet_of_a_few_bytes_and_very_many_rows(tmp_path: Path) -> None:
-    """100 million equal rows are a small file; the load stops at the declared number.
+    """20 million equal rows are a small file; the load stops at the declared number.
 
     That must be what the owner reads even when memory is scarce: allocator arenas and threads that
     nobody needs once took 700 MiB of address space, and the loader died of its own bookkeeping.
@@ -41,7 +42,7 @@ def test_parquet_of_a_few_bytes_and_very_many_rows(tmp_path: Path) -> None:
     source = tmp_path / "bomb.parquet"
     batch = pa.table({"n": pa.array([1] * 1_000_000), "s": pa.array(["x"] * 1_000_000)})
     with pq.ParquetWriter(source, batch.schema, compression="zstd") as writer:
-        for _ in range(100):
+        for _ in range(20):
             writer.write_table(batch)
     assert source.stat().st_size < MIB
     for memory in (512, 128):
@@ -81,10 +82,7 @@ def test_too_little_memory_is_not_called_a_broken_file(tmp_path: Path) -> None:
 def test_parquet_with_one_enormous_value(tmp_path: Path) -> None:
     """Half a gigabyte of zeros in a file of a few kilobytes meets the loader's memory limit."""
     source = tmp_path / "bomb.parquet"
-    big = pa.array(["\0" * (500 * MIB)], pa.large_string())
-    pq.write_table(pa.table({"n": [1], "s": big}), source, compression="zstd")
-    del big
-    assert source.stat().st_size < MIB
+    one_enormous_value(source, "s", 500, n=[1])
     error = refused(tmp_path, source, LoadLimits(400 * MIB, 100 * MIB, 60, 50), 10)
     assert isinstance(error, UnavailableError)
 
