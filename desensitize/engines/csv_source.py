@@ -235,12 +235,19 @@ def _as_utf8(source: Path, name: str, spill: Path) -> Path:
                 new.write(decoder.decode(chunk))
             new.write(decoder.decode(b"", final=True))
         except UnicodeDecodeError as error:
+            # Of a file in two encodings: where the one ends in which it begins. GB18030 before that
+            # is no UTF-8 from its first character on.
+            if place == _first_undecodable(source, "ascii"):
+                place = _first_undecodable(source, "gb18030") or place
             raise InputError(
                 Text(
                     f"{name}, line {place}: the text is neither UTF-8 nor GB18030",
                     f"{name} 第 {place} 行：文本既不是 UTF-8 也不是 GB18030",
                 ),
-                remedy=Text("save the file as CSV UTF-8", "请将文件另存为 UTF-8 编码的 CSV"),
+                remedy=Text(
+                    "look at that line: it may come from another file; save all as CSV UTF-8",
+                    "请检查该行是否来自其他文件；请将全部内容另存为 UTF-8 编码的 CSV",
+                ),
                 code="source.encoding",
             ) from error
     return copy
