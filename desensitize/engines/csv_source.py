@@ -90,9 +90,9 @@ class CsvSource:
                             "请改正该值，或声明其他类型",
                         ),
                     )
-        if line := self._other_line_end():
+        if odd := self._other_line_end():
             return self._broken(
-                line,
+                odd,
                 Text("it does not end as the first line does", "行尾与第一行不同"),
                 Text(
                     "two exports were put together, it seems: save all with the same line ends",
