@@ -119,7 +119,7 @@ def read_policy(path: Path) -> PublishPolicy:
     """
     read_toml(path, _WRITE, parse_float=Decimal)  # says what is wrong with the file
     # What is applied is what the digest is of, also if somebody saves the file just now.
-    return parse_policy(path.read_text("utf-8"), where=path.name, folder=path.parent)
+    return parse_policy(path.read_text("utf-8-sig"), where=path.name, folder=path.parent)
 
 
 def given_policy(given: GivenPolicy) -> PublishPolicy:

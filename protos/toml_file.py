@@ -32,7 +32,7 @@ def read_toml(
         InputError: It is missing, cannot be read or is no TOML in UTF-8.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"), parse_float=parse_float)
+        return tomllib.loads(path.read_text("utf-8-sig"), parse_float=parse_float)
     except FileNotFoundError as error:
         raise InputError(
             Text(f"{path} does not exist", f"{path} 不存在"), remedy=missing, code="file.missing"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from desensitize.attesting.checked import VerifyCheck, fails, holds, undecided
-from desensitize.releasing.facts import OriginalFacts, digest_of
+from desensitize.releasing.facts import OriginalFacts
+from desensitize.releasing.originals import original as opened_original
 from desensitize.salt import salt_of
 from protos.faults import VeilError
 from protos.language import Text
@@ -18,7 +19,7 @@ from protos.language import Text
 def check_original(
     directory: Path,
     subject: Mapping[str, Any],
-    original: Path,
+    original: object,
     salt: str | os.PathLike[str] | None,
 ) -> VerifyCheck:
     """Says whether a release was made from the bytes of a file.
@@ -26,7 +27,7 @@ def check_original(
     Args:
         directory: Where the attestation lies.
         subject: What it says; its form was checked.
-        original: The file.
+        original: The file; or the DataFrame, Arrow object or DuckDB relation.
         salt: File of the salt; the one beside the directory by default.
     """
     if "input" not in subject:
@@ -36,7 +37,9 @@ def check_original(
         ))  # fmt: skip
     told = OriginalFacts(**subject["input"])
     try:
-        found = salt_of(directory, salt).commitment(digest_of(original))
+        secret = salt_of(directory, salt)
+        with opened_original(original) as origin:
+            name, found = origin.name, secret.commitment(origin.digest)
     except (OSError, VeilError) as error:
         why = error.said if isinstance(error, VeilError) else Text(str(error), str(error))
         return undecided("original", Text(
@@ -44,9 +47,9 @@ def check_original(
         ))  # fmt: skip
     if not hmac.compare_digest(found.encode(), told.commitment.encode()):
         return fails("original", Text(
-            f"it was not made from {original.name}, or the salt is another's",
-            f"并非由 {original.name} 生成，或盐值文件不属于此发布",
+            f"it was not made from {name}, or the salt is another's",
+            f"并非由 {name} 生成，或盐值文件不属于此发布",
         ))  # fmt: skip
     return holds("original", Text(
-        f"made from the very bytes of {original.name}", f"确由 {original.name} 逐字节生成"
+        f"made from the very bytes of {name}", f"确由 {name} 逐字节生成"
     ))  # fmt: skip

@@ -80,7 +80,7 @@ def verify(
     attestation: str | os.PathLike[str],
     *,
     data: str | os.PathLike[str] | None = None,
-    original: str | os.PathLike[str] | None = None,
+    original: object = None,
     salt: str | os.PathLike[str] | None = None,
     revocations: Iterable[str | os.PathLike[str]] = (),
     signer: str = "",
@@ -91,7 +91,8 @@ def verify(
     Args:
         attestation: The file, or the directory in which it lies.
         data: The published file; the one beside the attestation by default.
-        original: What the release was made from, for those who have it and its salt; a file.
+        original: What the release was made from, for those who have it and its salt; a
+            file, or the DataFrame, Arrow object or DuckDB relation.
         salt: The salt; the one beside the attestation's directory by default.
         revocations: Statements that take attestations back, or directories with such; one beside
             the attestation is looked at in any case.
@@ -245,12 +246,12 @@ def _data(path: Path, subject: Mapping[str, Any], data: Path | None) -> VerifyCh
 def _origin(
     path: Path,
     subject: Mapping[str, Any],
-    original: str | os.PathLike[str] | None,
+    original: object,
     salt: str | os.PathLike[str] | None,
 ) -> Iterator[VerifyCheck]:
     """What the release was made from: only for those who have it."""
     if original is not None:
-        yield check_original(path.parent, subject, Path(original), salt)
+        yield check_original(path.parent, subject, original, salt)
 
 
 def _beside(path: Path, subject: Mapping[str, Any]) -> Iterator[VerifyCheck]:

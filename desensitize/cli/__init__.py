@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from functools import partial
 from typing import Final
 
 import typer
@@ -18,6 +21,18 @@ app = typer.Typer(
         )
     ),
 )
+
+
+@app.callback()
+def _root(context: typer.Context) -> None:
+    # Whoever stops a service sends this: without it a draft with somebody's rows would stay.
+    before = signal.signal(signal.SIGTERM, _end)
+    context.call_on_close(partial(signal.signal, signal.SIGTERM, before))
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
 
 # In the order of a steward's work, which is the order of ``--help``.
 _STEPS: Final = (

@@ -64,11 +64,7 @@ class CsvSource:
         wanted = [(i, columns[n]) for i, n in enumerate(self.header) if n in columns]
         for line, record in self.records():
             if isinstance(record, csv.Error):
-                return self._broken(
-                    line,
-                    Text(f"the quotes do not match ({record})", f"引号不配对（{record}）"),
-                    Text("mend that line", "请改正该行"),
-                )
+                return self._broken(line, *_unquoted(record))
             if len(record) != len(self.header):
                 return self._broken(
                     line,
@@ -94,6 +90,33 @@ class CsvSource:
                             "请改正该值，或声明其他类型",
                         ),
                     )
+        if odd := self._other_line_end():
+            return self._broken(
+                odd,
+                Text("it does not end as the first line does", "行尾与第一行不同"),
+                Text(
+                    "two exports were put together, it seems: save all with the same line ends",
+                    "文件可能由两份导出拼接而成：请以统一的换行符另存",
+                ),
+            )
+        return None
+
+    def _other_line_end(self) -> int | None:
+        """Returns the first line on which a record ends otherwise than the header does."""
+        last = ""
+
+        def noted(line: str) -> str:
+            nonlocal last
+            last = line
+            return line
+
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(map(noted, file), delimiter=self.delimiter)
+            next(reader)
+            first = _line_end(last)
+            for _ in reader:
+                if _line_end(last) not in {first, ""}:  # the last line may have none
+                    return reader.line_num
         return None
 
     def records(self) -> Iterator[tuple[int, list[str] | csv.Error]]:
@@ -235,12 +258,19 @@ def _as_utf8(source: Path, name: str, spill: Path) -> Path:
                 new.write(decoder.decode(chunk))
             new.write(decoder.decode(b"", final=True))
         except UnicodeDecodeError as error:
+            # Of a file in two encodings: where the one ends in which it begins. GB18030 before that
+            # is no UTF-8 from its first character on.
+            if place == _first_undecodable(source, "ascii"):
+                place = _first_undecodable(source, "gb18030") or place
             raise InputError(
                 Text(
                     f"{name}, line {place}: the text is neither UTF-8 nor GB18030",
                     f"{name} 第 {place} 行：文本既不是 UTF-8 也不是 GB18030",
                 ),
-                remedy=Text("save the file as CSV UTF-8", "请将文件另存为 UTF-8 编码的 CSV"),
+                remedy=Text(
+                    "look at that line: it may come from another file; save all as CSV UTF-8",
+                    "请检查该行是否来自其他文件；请将全部内容另存为 UTF-8 编码的 CSV",
+                ),
                 code="source.encoding",
             ) from error
     return copy
@@ -283,6 +313,32 @@ def _first_undecodable(source: Path, encoding: str) -> int | None:
             if not chunk:
                 return None
             line += chunk.count(b"\n")
+
+
+def _line_end(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
+
+
+def _unquoted(error: csv.Error) -> tuple[Text, Text]:
+    """Returns what is wrong with a record that has no fields, and what to do."""
+    if "field larger" in str(error):
+        return (
+            Text("a field of more than 16 MB", "有一个字段超过 16 MB"),
+            Text("look for a quote that is never closed, or take that value out",
+                 "请检查是否有未闭合的引号，或去掉该值"),
+        )  # fmt: skip
+    open_end = "end of data" in str(error)
+    zh = "直到文件末尾也未闭合" if open_end else "引号之后应为分隔符或换行"
+    en = (
+        "one is never closed"
+        if open_end
+        else "after the last must come a delimiter or a line break"
+    )
+    return (
+        Text(f"the quotes do not match: {en}", f"引号不配对：{zh}"),
+        Text("mend that line; a quote within a field is written twice",
+             "请改正该行；字段内的引号须写两遍"),
+    )  # fmt: skip
 
 
 def _written(column: Column) -> Text:

@@ -6,6 +6,7 @@ UTF-8 nor GB18030" would be true of them, and no help.
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ _EXPORT: Final = Text(
     "请从原系统将表导出为 UTF-8 编码的 CSV",
 )
 _SAVE: Final = Text("save it as CSV UTF-8", "请另存为 CSV UTF-8")
+_PARQUET: Final = Text("write it as Parquet or CSV", "请改存为 Parquet 或 CSV")
 _UTF16: Final = Text("text in UTF-16", "文本（UTF-16 编码）")
 
 _KINDS: Final[tuple[tuple[bytes, Text, Text], ...]] = (
@@ -34,9 +36,26 @@ _KINDS: Final[tuple[tuple[bytes, Text, Text], ...]] = (
     (b"%PDF-", Text("a PDF",  "文档（PDF）"), _EXPORT),
     (b"PAR1", Text("a Parquet file", "列式数据文件（Parquet）"),
      Text("give it the ending .parquet", "请将扩展名改为 .parquet")),
+    (b"ARROW1", Text("an Arrow (Feather) file", "Arrow（Feather）文件"), _PARQUET),
+    (b"FEA1", Text("an Arrow (Feather) file", "Arrow（Feather）文件"), _PARQUET),
+    (b"\xff\xff\xff\xff", Text("an Arrow stream", "Arrow 数据流"), _PARQUET),
+    (b"SQLite format 3", Text("an SQLite database", "数据库文件（SQLite）"), _EXPORT),
+    (b"\x28\xb5\x2f\xfd", Text("a Zstandard archive", "压缩文件（Zstandard）"), _UNPACK),
+    (b"\xfd7zXZ\x00", Text("an xz archive", "压缩文件（xz）"), _UNPACK),
+    (b"BZh", Text("a bzip2 archive", "压缩文件（bzip2）"), _UNPACK),
     (b"\xff\xfe", _UTF16, _SAVE),
     (b"\xfe\xff", _UTF16, _SAVE),
 )  # fmt: skip
+
+# Text, whatever its case and what blanks stand before it.
+_TEXTS: Final[tuple[tuple[bytes, Text], ...]] = (
+    (b'{"', Text("JSON", "文本（JSON）")),
+    (b"[{", Text("JSON", "文本（JSON）")),
+    (b"<!doctype html", Text("a web page (HTML)", "网页（HTML）")),
+    (b"<html", Text("a web page (HTML)", "网页（HTML）")),
+    (b"<table", Text("a web page (HTML)", "网页（HTML）")),
+    (b"<?xml", Text("XML", "文本（XML）")),
+)
 
 
 def refuse_other_kinds(source: Path, name: str) -> None:
@@ -47,14 +66,17 @@ def refuse_other_kinds(source: Path, name: str) -> None:
         name: What to call it in messages.
 
     Raises:
-        InputError: Its first bytes are those of an archive, a workbook, a PDF, Parquet or UTF-16.
+        InputError: Its first bytes are those of an archive, a workbook, a PDF, Parquet, Arrow, a
+            database, JSON, HTML, XML or UTF-16.
     """
     with source.open("rb") as file:
-        head = file.read(8)
-    for begins, kind, remedy in _KINDS:
-        if head.startswith(begins):
-            raise InputError(
-                Text(f"{name} is {kind.en}, not CSV", f"{name} 不是 CSV，而是{kind.zh}"),
-                remedy=remedy,
-                code="source.kind",
-            )
+        head = file.read(64)
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    marked = [(kind, _EXPORT) for begins, kind in _TEXTS if text.startswith(begins)]
+    known = [(kind, remedy) for begins, kind, remedy in _KINDS if head.startswith(begins)]
+    for kind, remedy in known + marked:
+        raise InputError(
+            Text(f"{name} is {kind.en}, not CSV", f"{name} 不是 CSV，而是{kind.zh}"),
+            remedy=remedy,
+            code="source.kind",
+        )

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from desensitize.engines.child import call, no_file
+from desensitize.engines.child import call
 from desensitize.engines.scratch import scratch
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.policy_file import GivenPolicy, given_policy
 from desensitize.releasing.facts import POLICY, read_copy
-from desensitize.releasing.originals import Original
+from desensitize.releasing.originals import original as opened_original
 from desensitize.salt import salt_of
 from desensitize.usefulness import MODELS, UtilityReport, from_dict
 from protos.faults import InputError
@@ -19,7 +19,7 @@ from protos.language import Text
 
 
 def utility(
-    original: str | os.PathLike[str],
+    original: object,
     release: str | os.PathLike[str],
     target: str,
     *,
@@ -40,7 +40,8 @@ def utility(
     on memory, disk and time and without network.
 
     Args:
-        original: What went in: CSV, Parquet, Excel or OpenDocument; the very bytes.
+        original: What went in: CSV, Parquet, Excel or OpenDocument, the very bytes; or the
+            DataFrame, Arrow object or DuckDB relation.
         release: Directory of the release.
         target: Published column that the models tell from the others.
         models: ``boosting``, ``linear``, or both.
@@ -56,7 +57,7 @@ def utility(
         TrustError: A file of the release, or the original, is not the one of the manifest.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    source, place = Path(original), Path(release)
+    place = Path(release)
     if unknown := [name for name in models if name not in MODELS] or not models:
         raise InputError(
             Text(f"there is no model {unknown}", f"没有模型 {unknown}"),
@@ -64,28 +65,25 @@ def utility(
             code="utility.model",
         )
     facts = read_copy(place)
-    if not source.is_file():
-        raise no_file(source)
     secret = salt_of(place, salt)
-    origin = Original(source.name, source)
-    origin.check(facts, secret, "utility.original")
     rules = given_policy(place / POLICY if policy is None else policy)
-    task = {
-        "sheet": sheet,
-        "release": str((place / facts.output.name).resolve()),
-        "policy": rules.text,
-        "folder": str(rules.folder.resolve()),
-        "levels": dict(facts.levels),
-        "order": secret.order(origin.digest, facts.occasion(sheet)).hex(),
-        "target": target,
-        "models": list(models),
-        "seed": seed,
-    }
-    with scratch("utility") as room:
+    with opened_original(original) as origin, scratch("utility") as room:
+        origin.check(facts, secret, "utility.original")
+        task = {
+            "sheet": sheet,
+            "release": str((place / facts.output.name).resolve()),
+            "policy": rules.text,
+            "folder": str(rules.folder.resolve()),
+            "levels": dict(facts.levels),
+            "order": secret.order(origin.digest, facts.occasion(sheet)).hex(),
+            "target": target,
+            "models": list(models),
+            "seed": seed,
+        }
         return from_dict(
             call(
                 "desensitize.engines.utility_child",
-                source,
+                origin.path,
                 task,
                 scratch=room,
                 limits=limits or LoadLimits(),

@@ -76,9 +76,10 @@ def read_workbook(
             if sheet
             else Text(f"{name} has no cells", f"{name} 没有内容"),
             remedy=Text(
-                f"sheets with cells: {', '.join(filled) or 'none'}",
-                f"有内容的工作表：{'、'.join(filled) or '无'}",
-            ),
+                f"sheets with cells: {', '.join(filled)}", f"有内容的工作表：{'、'.join(filled)}"
+            )
+            if filled
+            else Text("name the workbook that holds the table", "请指定含有数据表的工作簿"),
             code="source.sheet",
         )
     chosen = sheet or _first(book, filled)

@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from desensitize.engines.child import no_file
 from desensitize.engines.costs_file import costs_file
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.generalise.alternatives import Alternative
 from desensitize.policy_file import read_policy
 from desensitize.releasing.facts import POLICY, read_copy
-from desensitize.releasing.originals import Original
+from desensitize.releasing.originals import original as opened_original
 from desensitize.reporting.contents import Contents, read_contents
 from desensitize.reporting.page import page
 from desensitize.salt import salt_of
@@ -27,7 +26,7 @@ def report(
     directory: str | os.PathLike[str],
     *,
     out: str | os.PathLike[str] | None = None,
-    original: str | os.PathLike[str] | None = None,
+    original: object = None,
     salt: str | os.PathLike[str] | None = None,
     first: Language | None = None,
     sheet: str = "",
@@ -39,7 +38,8 @@ def report(
     Args:
         directory: The release, attested or not.
         out: The page, a new file; ``report.html`` in the current directory by default.
-        original: What the release was made from; with it the page shows what other k would cost.
+        original: What the release was made from, a file or the DataFrame, Arrow object or DuckDB
+            relation; with it the page shows what other k would cost.
         salt: File of the release's salt; the one beside the directory by default.
         first: Language that is shown first; this process's by default.
         sheet: Sheet of the original.
@@ -58,15 +58,16 @@ def report(
     check_new(path)
     costs: Sequence[Alternative] = ()
     if original is not None:
-        source = Path(original)
-        if not source.is_file():
-            raise no_file(source)
         release = read_copy(place)
-        Original(source.name, source).check(release, salt_of(place, salt), "report.original")
+        secret = salt_of(place, salt)
         rules = read_policy(place / POLICY)
-        if rules.models.asked:
-            found = costs_file(source, rules, sheet=sheet, limits=limits, progress=progress)
-            costs = found.alternatives
+        with opened_original(original) as origin:
+            origin.check(release, secret, "report.original")
+            if rules.models.asked:
+                found = costs_file(
+                    origin.path, rules, sheet=sheet, limits=limits, progress=progress
+                )
+                costs = found.alternatives
     contents = read_contents(place, alternatives=costs)
     _write(path, page(contents, first or language()))
     return contents

@@ -74,6 +74,8 @@ def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
     path.write_text(POLICY, "utf-8")
     assert read_policy(path).digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert read_policy(path).text == POLICY
+    path.write_text(POLICY, "utf-8-sig")  # as Notepad saves it
+    assert read_policy(path).text == POLICY
 
 
 @pytest.mark.parametrize(

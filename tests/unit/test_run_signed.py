@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 import desensitize
 from desensitize.attesting.signing import new_signing_key
 from desensitize.policy_file import parse_policy
-from protos.faults import InputError, PolicyError
+from protos.faults import InputError, PolicyError, TrustError
 
 POLICY = """
 dataset = "d"
@@ -42,6 +43,17 @@ def test_a_program_goes_from_a_frame_to_an_attestation_without_a_file_of_its_own
     )
     assert gated.verdict.passed, gated.verdict.refusals
     assert desensitize.verify(f"{place}/out/attestation.json", signer=did).valid
+    # All verbs that compare with the original take it as it was given; none takes another.
+    verified = desensitize.verify(f"{place}/out", original=frame)
+    assert {check.name: check.state for check in verified.checks}["original"] == "holds"
+    shown = desensitize.report(f"{place}/out", original=frame, out=f"{place}/report.html")
+    assert shown.alternatives
+    useful = desensitize.utility(frame, f"{place}/out", "sex", models=["linear"])
+    assert useful.models
+    other = frame.head(900)
+    for verb in (desensitize.attack, partial(desensitize.utility, target="sex")):
+        with pytest.raises(TrustError, match="not what the release was made from"):
+            verb(other, f"{place}/out")
     # The text of a policy is read as strictly as a file.
     with pytest.raises(InputError, match="TOML"):
         desensitize.run(frame, policy="dataset = \n", out=f"{place}/none")
