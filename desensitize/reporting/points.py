@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from desensitize.reporting.charts import share
 from desensitize.reporting.contents import Contents
 from desensitize.risks import PRESENT
+from desensitize.shares import share
 from protos.language import Text
 
 _OPEN_LEVEL: Final = 3
