@@ -105,6 +105,13 @@ def test_districts_in_words_are_read_with_the_city_beside_them(tmp_path: Path) -
     made = desensitize.run(alone, policy=parse_policy(text), out=tmp_path / "one", attack=False)
     [column] = [each for each in made.columns if each.name == "所属区"]
     assert (column.lost, column.unclear) == (80, 80)
+    # An address beside it tells the city, too.
+    streets = [
+        ["广州市白云区机场路", "贵阳市白云区云峰路", "深圳市福田区福中路"][i % 3]
+        for i in range(120)
+    ]
+    beside = alone.append_column("住址", [[f"{street}{i}号" for i, street in enumerate(streets)]])
+    assert 'within = "住址"' in proposal(desensitize.scan(beside))
 
 
 def test_a_column_that_decides_has_to_be_there() -> None:
