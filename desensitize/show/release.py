@@ -76,12 +76,12 @@ def _row(column: ColumnFacts, release: Release) -> tuple[str, ...]:
         str(ROLES[column.role]),
         done,
         str(joined(each.concludes for each in column.methods)) or "–",
-        str(detail_lost(column, release)),
+        str(joined(detail_lost(column, release))),
     )
 
 
-def detail_lost(column: ColumnFacts, release: Release) -> Text:
-    """Says how much of its detail a column has lost, or that nobody has measured it.
+def detail_lost(column: ColumnFacts, release: Release) -> list[Text]:
+    """Says how much of its detail a column has lost, or that nobody has measured it; and emptied.
 
     The search for levels measures what they cost; a method of the policy is applied unmeasured. Of
     a row that was left out all is lost, as the search counts it.
@@ -93,9 +93,8 @@ def detail_lost(column: ColumnFacts, release: Release) -> Text:
         loss = release.suppressed_rows / release.input.rows
     if loss is not None:
         said = Text(share(loss), share(loss))
-    if not column.lost:
-        return said
-    return joined([said, Text(f"{column.lost:,} emptied", f"置空 {column.lost:,}")])
+    emptied = Text(f"{column.lost:,} emptied", f"置空 {column.lost:,}")
+    return [said, emptied] if column.lost else [said]
 
 
 def _written(value: object) -> str:

@@ -215,6 +215,8 @@ def test_a_few_commands_from_a_file_to_an_attested_release(
     planned = run(VEIL, "desensitize", "plan", file)
     assert planned.returncode == 0, planned.stderr
     assert planned.stdout.count("# → k = 5 ") == 1
+    assert "veil desensitize keys new keys.toml people\n" in planned.stderr
+    assert "--out release --token-keys keys.toml\n" in planned.stderr
     policy.write_text(planned.stdout, "utf-8")
     made = run(VEIL, "desensitize", "keys", "new", tmp_path / "k.toml", "people")
     assert made.returncode == 0, made.stderr

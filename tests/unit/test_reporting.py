@@ -148,18 +148,20 @@ def test_a_report_says_what_was_signed(attested: Path, original: Path, tmp_path:
     assert said["en"].count("extra") == 2  # dropped, and said to be not mentioned
     assert "different values in each sensitive column" in said["en"]
     assert "Taken to be known to no outsider: pay." in said["en"]
-    assert json.loads(json.dumps(told.to_dict()))["standing"] == "attested"
+    body = json.loads(json.dumps(told.to_dict()))
+    assert body["standing"] == "attested"
+    assert [each["zh"] for each in body["points"]] == [each.zh for each in points(told)]
 
 
 def test_nothing_reads_as_no_loss_that_was_not_measured(contents: Contents) -> None:
     release = replace(contents.release, suppressed_rows=3)
     levels, pay = release.columns[0], release.columns[2]
-    assert detail_lost(levels, release) == Text(*2 * [share(release.figures["losses"]["age"])])
-    assert detail_lost(pay, release) == Text("not measured", "未度量")
+    assert detail_lost(levels, release) == [Text(*2 * [share(release.figures["losses"]["age"])])]
+    assert detail_lost(pay, release) == [Text("not measured", "未度量")]
     emptied = replace(pay, lost=1200)
-    assert detail_lost(emptied, release).en == "not measured; 1,200 emptied"
+    assert [each.en for each in detail_lost(emptied, release)] == ["not measured", "1,200 emptied"]
     kept = replace(pay, methods=(Done("keep", {}, Text("the exact value", "可知其准确值")),))
-    assert detail_lost(kept, release).en == "2.50%"  # of rows that were left out all is lost
+    assert detail_lost(kept, release)[0].en == "2.50%"  # of rows that were left out all is lost
 
 
 def test_an_attestation_is_found_in_its_directory(attested: Path, tmp_path: Path) -> None:
