@@ -99,3 +99,23 @@ def test_rows_that_somebody_exchanges_while_they_are_looked_at_are_not_published
         )  # fmt: skip
     assert begun == ["Scanning the output", "Measuring its risk", "Attacking it"]
     assert not (tmp_path / "out").exists()
+
+
+def test_an_original_that_changes_while_its_release_is_attacked_is_signed_by_nobody(
+    tmp_path: Path,
+) -> None:
+    new_signing_key(tmp_path / "key.pem")
+    original = tmp_path / "o.csv"
+    original.write_bytes(b"sex\n" + "男\n女\n".encode() * 50)
+
+    def exchange(begins: Text) -> None:
+        if begins.en == "Attacking it":
+            original.write_bytes(original.read_bytes().replace(b"\n", b"\r\n"))  # the same rows
+
+    with pytest.raises(TrustError):
+        desensitize.run(
+            original, policy=parse_policy(POLICY), out=tmp_path / "out",
+            signing_key=tmp_path / "key.pem", stages=exchange,
+        )  # fmt: skip
+    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert not (tmp_path / "out" / "attestation.json").exists()
