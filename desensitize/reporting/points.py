@@ -16,6 +16,7 @@ from protos.language import Text
 
 _OPEN_LEVEL: Final = 3
 _MANY: Final = 0.1
+_LINKING: Final = frozenset({"token", "ff1"})
 
 Rule = Callable[[Contents], Text | None]
 
@@ -108,6 +109,24 @@ def _known_otherwise(contents: Contents) -> Text | None:
     )
 
 
+def _rows_of_one(contents: Contents) -> Text | None:
+    """The models count rows; a token tells which of them are one person's."""
+    named = [
+        " ".join(column.name.split())
+        for column in contents.release.columns
+        if column.role == "direct" and {each.method for each in column.methods} & _LINKING
+    ]
+    if not named or contents.risk is None:
+        return None
+    return Text(
+        f"{', '.join(named)}: rows with the same token are one person's. k, l and t count rows, so "
+        "whoever has several of them is protected less. If nobody has to link rows, drop the "
+        "column.",
+        f"{'、'.join(named)}：令牌相同的行属于同一人。k、l、t 按行计算，多行属于同一人时保护程度会"
+        "降低。如无需关联各行，请删除该列。",
+    )
+
+
 def _emptied(contents: Contents) -> Text | None:
     """Columns of which much could not be read: what is left may mislead who counts with it."""
     if contents.release.input is None or not (rows := contents.release.input.rows):
@@ -175,6 +194,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _sensitive_told,
     _counted_as_one,
     _known_otherwise,
+    _rows_of_one,
     _not_for_everybody,
     _emptied,
     _unclear,

@@ -363,6 +363,15 @@ def test_values_that_count_as_one_are_said(contents: Contents) -> None:
     assert f"{name} (HIV = 艾滋病)" in english(merged)
 
 
+def test_that_a_token_tells_whose_rows_are_one_person_s_is_said(contents: Contents) -> None:
+    release = contents.release
+    token = Done("token", {"token": "d", "length": 32}, Text("which rows", "哪些行"))
+    first = replace(release.columns[0], name="id", role="direct", methods=(token,))
+    linked = replace(contents, release=replace(release, columns=(first, *release.columns[1:])))
+    assert "id: rows with the same token are one person's" in english(linked)
+    assert "same token" not in english(contents)
+
+
 def test_columns_of_which_much_is_empty_are_said(contents: Contents) -> None:
     release = contents.release
     assert release.input is not None
