@@ -90,10 +90,10 @@ class TokenKeys:
             raise InputError(
                 Text(f"there is no token key for {listed}", f"缺少令牌密钥：{listed}"),
                 remedy=Text(
-                    f"make one with 'veil desensitize keys new FILE {' '.join(missing)}' and name "
-                    "the file with --token-keys",
-                    f"请用 veil desensitize keys new FILE {' '.join(missing)} 生成，"
-                    "并用 --token-keys 指定该文件",
+                    f"make one with 'veil desensitize keys new keys.toml {' '.join(missing)}', and "
+                    'add --token-keys keys.toml; or write "drop" instead of these methods',
+                    f"请用 veil desensitize keys new keys.toml {' '.join(missing)} 生成，并加上 "
+                    "--token-keys keys.toml；或将这些方法改为 drop",
                 ),
                 code="keys.domain",
             )

@@ -110,19 +110,33 @@ def check_beside(file: str, taken: set[str], at: str) -> None:
         InputError: It lies elsewhere, is hidden, or has the name of another file of a release.
     """
     path = PurePosixPath(file)
-    hidden = any(part.startswith(".") for part in path.parts) or not path.parts
-    odd = "\\" in file or not file.isprintable()
-    if path.is_absolute() or hidden or odd or path.parts[0] in taken:
-        raise InputError(
-            Text(
-                f"{at}: {file!r} cannot lie in the release: a file beside the policy, or below it, "
-                f"is copied there; {', '.join(sorted(taken))} are names of others",
-                f"{at}：{file!r} 无法随发布保存：只能是策略旁边或其下级目录中的文件；"
-                f"{'、'.join(sorted(taken))} 已有他用",
-            ),
-            remedy=Text("put it beside the policy, under another name", "请放到策略旁边并改名"),
-            code="policy.file",
-        )
+    if path.is_absolute():
+        wrong = Text("is an absolute path", "是绝对路径")
+    elif "\\" in file or not file.isprintable():
+        wrong = Text("has a backslash or a character that cannot be printed in its name",
+                     "的名称含反斜杠或不可打印字符")  # fmt: skip
+    elif not path.parts or any(part.startswith(".") for part in path.parts):
+        wrong = Text("is no name, is hidden, or leads out of the policy's folder",
+                     "为空、是隐藏文件，或指向策略所在目录之外")  # fmt: skip
+    elif path.parts[0] in taken:
+        wrong = Text("has the name that another file of the release has", "与发布中的其他文件重名")
+    else:
+        return
+    usable = path.name.isprintable() and "\\" not in path.name and not path.name.startswith(".")
+    new = path.name if path.name and usable and path.name not in taken else "levels.csv"
+    raise InputError(
+        Text(
+            f"{at}: {file!r} {wrong.en}: the file goes into the release under the name that the "
+            "policy gives it, so it has to lie in the policy's folder, or below it",
+            f"{at}：{file!r} {wrong.zh}：该文件会以策略中的名称随发布保存，"
+            "因此须位于策略所在目录或其下级目录",
+        ),
+        remedy=Text(
+            f'copy it into the folder of the policy, and write "{new}"',
+            f'请复制到策略所在目录，并写 "{new}"',
+        ),
+        code="policy.file",
+    )
 
 
 def check_column(kind: str, bounds: Bounds | None, at: str, *, dated: bool = False) -> None:

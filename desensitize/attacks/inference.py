@@ -55,7 +55,7 @@ def _column(view: View, names: tuple[str, ...], name: str) -> Finding:
     return Finding(
         "inference", (name, *names), figure, _MEASURES, limit,
         Text(
-            f"{name!r} of {told:,} rows is certain for who knows their {known}; the commonest "
+            f"{name!r} of {told:,} rows is certain for whoever knows their {known}; the commonest "
             f"value is right for {with_self:.1%} of rows, without the person's own row for "
             f"{alone:.1%}, without knowing anything for {base:.1%}",
             f"掌握{known_zh}即可确定 {told:,} 行的“{name}”；按同类最常见取值猜测，正确率为 "

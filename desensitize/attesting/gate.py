@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,23 @@ class Gated:
         return as_html(show_gate, self)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the process that made a release has found in it, and in which bytes.
+
+    Attributes:
+        figures: From a scan, a measurement and attacks of the files that the manifest names.
+        manifest: SHA-256 of that manifest, which holds the digests of all that was looked at.
+        earlier: SHA-256 of the output of each earlier release that was attacked beside it, by name.
+        version: What changes with the file of rows, before it was looked at.
+    """
+
+    figures: Figures
+    manifest: str
+    earlier: Mapping[str, str]
+    version: list[int]
+
+
 def gate(
     directory: str | os.PathLike[str],
     *,
@@ -75,7 +92,8 @@ def gate(
     """Scans, measures and attacks a release, judges it, and signs what was found.
 
     Nothing that was said when the release was made is believed: figures are made anew from the
-    files. A refusal writes nothing.
+    files. A refusal writes nothing. (`run` with a signing key has made them a moment ago, in the
+    same process and of the same bytes: there they are not made twice.)
 
     Args:
         directory: The release.
@@ -97,7 +115,33 @@ def gate(
         TrustError: A file is not the one that the manifest speaks of, or the key is unsafe.
         UnavailableError: Memory, disk or time did not suffice.
     """
-    place = Path(directory)
+    return judged(
+        Path(directory), original, signing_key=signing_key, policy=policy, auxiliary=auxiliary,
+        earlier=earlier, valid_days=valid_days, salt=salt, sheet=sheet, limits=limits,
+        stages=stages,
+    )  # fmt: skip
+
+
+def judged(
+    place: Path,
+    original: object,
+    *,
+    signing_key: str | os.PathLike[str] | None,
+    policy: GivenPolicy | None,
+    auxiliary: str | os.PathLike[str] | None,
+    earlier: Sequence[str | os.PathLike[str]],
+    valid_days: int,
+    salt: str | os.PathLike[str] | None,
+    sheet: str,
+    limits: LoadLimits | None,
+    stages: Stages | None,
+    seen: Seen | None = None,
+) -> Gated:
+    """Does what `gate` does; ``seen`` is what this process itself has just found in the release.
+
+    Raises:
+        InputError, TrustError, UnavailableError: As `gate`.
+    """
     if isinstance(original, pa.RecordBatchReader):  # is looked at more than once
         original = original.read_all()
     release = read_copy(place)
@@ -108,18 +152,23 @@ def gate(
     rules = at(given_policy(place / POLICY if policy is None else policy), place)
     secret = salt_of(place, salt)
     _same(release, rules, original, secret)
-    begins = stages or (lambda _: None)
     output = place / release.output.name
-    before = version(output)
-    scanned = rescan(output, rules, begins(SCANNING), limits)
-    risk = measured(
-        output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
-    )
-    attacks = attack(
-        original, place, policy=rules, auxiliary=auxiliary, earlier=earlier, salt=salt,
-        sheet=sheet, limits=limits, progress=begins(ATTACKING),
-    )  # fmt: skip
-    figures = Figures(release.output.rows, scanned, risk, attacks)
+    before = version(output) if seen is None else seen.version
+    if seen is None:
+        begins = stages or (lambda _: None)
+        scanned = rescan(output, rules, begins(SCANNING), limits)
+        risk = measured(
+            output, rules, release.levels, scanned, limits=limits, progress=begins(MEASURING)
+        )
+        attacks = attack(
+            original, place, policy=rules, auxiliary=auxiliary, earlier=earlier, salt=salt,
+            sheet=sheet, limits=limits, progress=begins(ATTACKING),
+        )  # fmt: skip
+        figures = Figures(release.output.rows, scanned, risk, attacks)
+    elif digest_of_manifest(place) != seen.manifest:
+        raise _changed(place.name)
+    else:
+        figures = seen.figures
     verdict = judge(rules, figures)
     if key is None or not verdict.passed:
         return Gated(verdict, figures, None)
@@ -128,11 +177,11 @@ def gate(
     if version(output) != before or read_copy(place) != release:
         raise _changed(place.name)
     _same(release, rules, original, secret)
+    beside = {each.name: each.facts.output.sha256 for each in read_earlier(earlier, rules.dataset)}
+    if seen is not None and beside != seen.earlier:
+        raise _changed(", ".join({*beside, *seen.earlier}))
     rules = read_policy(place / POLICY)  # as it is written, without places of this machine
-    about = Attested(
-        release, rules, figures, verdict, digest_of_manifest(place),
-        {each.name: each.facts.output.sha256 for each in read_earlier(earlier, rules.dataset)},
-    )  # fmt: skip
+    about = Attested(release, rules, figures, verdict, digest_of_manifest(place), beside)
     signed = attest(about, key, now=dt.datetime.now(dt.UTC), valid_days=valid_days)
     return Gated(verdict, figures, write_attestation(signed, place))
 

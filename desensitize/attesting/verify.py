@@ -38,6 +38,12 @@ from protos.strict_json import read_strict
 
 MOST_BYTES: Final = 16 << 20
 _SHOWN: Final = "%Y-%m-%d %H:%M:%S %Z"
+_WHY: Final = {
+    "the signature does not hold": Text(
+        "a word of it was changed, or another key signed it", "内容被改动，或由其他密钥签署"
+    ),
+}
+"""What `check` says of a document whose form is right, for people; the rest is for programs."""
 _SKEW: Final = dt.timedelta(minutes=5)
 _MEMBERS: Final = frozenset(
     {"@context", "id", "type", "issuer", "validFrom", "validUntil", "credentialSubject", "proof"}
@@ -122,9 +128,10 @@ def verify(
     try:
         proof = check(body)
     except (ValueError, TypeError, RecursionError) as error:
+        why = _WHY.get(str(error), Text(str(error), str(error)))
         return Verification((fails("proof", Text(
-            f"the signature over the attestation does not hold: {error}",
-            f"证明的签名无效：{error}",
+            f"the signature over the attestation does not hold: {why.en}",
+            f"证明的签名无效：{why.zh}",
         )),))  # fmt: skip
     checks = [
         holds("proof", Text("the signature holds over every word", "签名对全部内容有效")),

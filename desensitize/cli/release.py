@@ -93,18 +93,15 @@ def run(
     memory_mb: MemoryOption = 2048,
 ) -> None:
     """Masks a file in a limited process, scans the output and publishes the directory whole."""
-    import desensitize
-    from desensitize.attesting.signing import read_signing_key
     from desensitize.engines.snapshot import LoadLimits
+    from desensitize.releasing.run import made
     from desensitize.salt import place_of_salt
     from desensitize.show.attack import show_gate
     from desensitize.show.release import show_release
     from protos import terminal
 
-    if signing_key is not None:
-        read_signing_key(signing_key)  # said before the work, not after it
     with bars() as begins:
-        release = desensitize.run(
+        release, gated = made(
             file,
             policy=policy,
             out=out,
@@ -113,24 +110,12 @@ def run(
             attack=attack,
             earlier=earlier or [],
             salt=salt,
+            signing_key=signing_key,
+            valid_days=valid_days,
             limits=LoadLimits(memory_bytes=memory_mb << 20),
             progress=begins(Text(f"Masking {file.name}", f"正在脱敏 {file.name}")),
             stages=begins,
         )
-        gated = None
-        if signing_key is not None:
-            gated = desensitize.gate(
-                out,
-                original=file,
-                signing_key=signing_key,
-                policy=policy,
-                earlier=earlier or [],
-                valid_days=valid_days,
-                salt=salt,
-                sheet=sheet,
-                limits=LoadLimits(memory_bytes=memory_mb << 20),
-                stages=begins,
-            )
     show_release(release)
     terminal.done(Text(f"Wrote {out}.", f"已写入 {out}。"))
     kept = salt or place_of_salt(out)

@@ -75,6 +75,25 @@ def plan(
             stages=begins,
         )
     sys.stdout.write(text)
+    _next(file, text)
+
+
+def _next(file: Path, policy: str) -> None:
+    """Says on standard error which commands follow, keys among them if the policy needs some."""
+    import shlex
+    import sys
+
+    from desensitize.policy_file import parse_policy
+    from protos import terminal
+
+    domains = parse_policy(policy).domains
+    run = f"veil desensitize run {shlex.quote(str(file))} --policy POLICY --out release"
+    commands = [f"veil desensitize keys new keys.toml {' '.join(domains)}"] if domains else []
+    commands.append(run + " --token-keys keys.toml" * bool(domains))
+    said = Text("Read it line by line, and then:", "请逐行审阅后执行：")
+    terminal.say(said, style=terminal.SOFT, stream=sys.stderr)
+    for command in commands:
+        terminal.say(command, indent=2, hang=2, style=terminal.SOFT, stream=sys.stderr)
 
 
 def _scanned(file: Path, full: bool, sample_rows: int, sheet: str, memory_mb: int) -> ScanReport:

@@ -9,27 +9,32 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from desensitize.attesting.gate import gate
+from desensitize.attesting.attestation import digest_of_manifest
+from desensitize.attesting.gate import Gated, Seen, judged
+from desensitize.attesting.gate_rules import Figures
 from desensitize.attesting.signing import read_signing_key
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, read_keys
 from desensitize.masking.apply import Progress
+from desensitize.policy import PublishPolicy
 from desensitize.policy_file import GivenPolicy, given_policy
 from desensitize.releasing.checks import checked_attacks, checked_risk, checked_scan
 from desensitize.releasing.directory import check_final, publication
-from desensitize.releasing.earlier import changes, read_earlier
+from desensitize.releasing.earlier import EarlierRelease, changes, read_earlier
 from desensitize.releasing.facts import (
     POLICY,
     Release,
+    sha256_of,
     write_manifest,
 )
 from desensitize.releasing.files import placed
 from desensitize.releasing.headers import check_headers
-from desensitize.releasing.masked import from_file, from_object
+from desensitize.releasing.masked import Masked, from_file, from_object
+from desensitize.releasing.reading import version
 from desensitize.releasing.record import record
 from desensitize.releasing.stages import ATTACKING, MEASURING, SCANNING, Stages
 from desensitize.salt import check_beside, new_salt, place_of_salt, read_salt, write_salt
-from protos.faults import PolicyError
+from protos.faults import PolicyError, TrustError
 from protos.language import Text
 
 
@@ -86,11 +91,40 @@ def run(
             Or the gate refuses what was made: the directory stays, without an attestation.
         UnavailableError: Memory, disk or time did not suffice: nothing is published.
     """
+    release, gated = made(
+        data, policy=policy, out=out, token_keys=token_keys, sheet=sheet, attack=attack,
+        earlier=earlier, salt=salt, signing_key=signing_key, valid_days=valid_days, limits=limits,
+        progress=progress, stages=stages,
+    )  # fmt: skip
+    if gated is not None and not gated.verdict.passed:
+        raise _refused(gated.verdict.refusals[0].reason, gated.verdict.refusals[0].remedy)
+    return release
+
+
+def made(
+    data: object,
+    *,
+    policy: GivenPolicy,
+    out: str | os.PathLike[str],
+    token_keys: str | os.PathLike[str] | TokenKeys | None,
+    sheet: str,
+    attack: bool,
+    earlier: Sequence[str | os.PathLike[str]],
+    salt: str | os.PathLike[str] | None,
+    signing_key: str | os.PathLike[str] | None,
+    valid_days: int,
+    limits: LoadLimits | None,
+    progress: Progress | None,
+    stages: Stages | None,
+) -> tuple[Release, Gated | None]:
+    """Does what `run` does; returns the gate's verdict, too, which may be a refusal.
+
+    Raises:
+        InputError, TrustError, PolicyError, UnavailableError: As `run`, but for that refusal.
+    """
     given = rules = given_policy(policy)
     out = Path(out)
-    keys = token_keys if isinstance(token_keys, TokenKeys) else TokenKeys()
-    if isinstance(token_keys, str | os.PathLike):
-        keys = read_keys(Path(token_keys))
+    keys = _keys(token_keys)
     check_headers(rules)
     keys.check(rules.domains)
     if signing_key is not None:
@@ -117,31 +151,79 @@ def run(
             masked = from_object(
                 data, rules, keys, secret, path, sheet, limits, progress, lay_down=attack
             )
-        rescanned = checked_scan(path, rules, begins(SCANNING), limits)
-        levels = masked.written.levels
-        risk = checked_risk(path, rules, levels, rescanned, begins(MEASURING), limits)
-        attacked = None
-        if attack:
-            attacked = checked_attacks(
-                origin, draft, path, rules, masked, before, sheet, limits=limits,
-                progress=begins(ATTACKING),
-            )  # fmt: skip
-        (draft / POLICY).write_bytes(rules.text.encode())
-        release = record(rules, masked, path, rescanned, risk, attacked)
+        written = version(path)
+        release, figures = _looked_at(
+            draft,
+            path,
+            rules,
+            masked,
+            origin,
+            before,
+            sheet=sheet,
+            limits=limits,
+            begins=begins,
+            attack=attack,
+        )
         if before:
             since = [changes(release, each, rules).to_dict() for each in before]
             release = replace(release, figures={**release.figures, "earlier": since})
         write_manifest(release, draft)
         if known is None:  # before the release has its name: one without a salt is worth nothing
             write_salt(secret, salt_file)
-    if signing_key is not None:
-        gated = gate(
-            out, original=data, signing_key=signing_key, earlier=earlier, valid_days=valid_days,
-            policy=given, salt=salt, sheet=sheet, limits=limits, stages=stages,
+        manifest = digest_of_manifest(draft)
+    if signing_key is None:
+        return release, None
+    beside = {each.name: each.facts.output.sha256 for each in before}
+    seen = None if figures is None else Seen(figures, manifest, beside, written)
+    return release, judged(
+        out, data, signing_key=signing_key, policy=given, auxiliary=None, earlier=earlier,
+        valid_days=valid_days, salt=salt, sheet=sheet, limits=limits, stages=stages, seen=seen,
+    )  # fmt: skip
+
+
+def _keys(given: str | os.PathLike[str] | TokenKeys | None) -> TokenKeys:
+    if isinstance(given, str | os.PathLike):
+        return read_keys(Path(given))
+    return given or TokenKeys()
+
+
+def _looked_at(
+    draft: Path,
+    path: Path,
+    rules: PublishPolicy,
+    masked: Masked,
+    origin: Path | None,
+    before: Sequence[EarlierRelease],
+    *,
+    sheet: str,
+    limits: LoadLimits | None,
+    begins: Stages,
+    attack: bool,
+) -> tuple[Release, Figures | None]:
+    """Scans, measures and attacks what was written; returns all that the gate asks for, too.
+
+    Raises:
+        PolicyError: A direct identifier is left, a model does not hold, or an attack defeats it.
+        TrustError: The file is not any more what it was when that began.
+    """
+    digest = sha256_of(path)
+    rescanned = checked_scan(path, rules, begins(SCANNING), limits)
+    risk = checked_risk(
+        path, rules, masked.written.levels, rescanned, begins(MEASURING), limits
+    )  # fmt: skip
+    attacked = None
+    if attack:
+        attacked = checked_attacks(
+            origin, draft, path, rules, masked, before, sheet, limits=limits,
+            progress=begins(ATTACKING),
         )  # fmt: skip
-        if not gated.verdict.passed:
-            raise _refused(gated.verdict.refusals[0].reason, gated.verdict.refusals[0].remedy)
-    return release
+    (draft / POLICY).write_bytes(rules.text.encode())
+    release = record(rules, masked, path, rescanned, risk, attacked)
+    if release.output.sha256 != digest:  # what is told is of what was looked at
+        raise _changed(path.name)
+    if attacked is None:
+        return release, None
+    return release, Figures(release.output.rows, rescanned, risk, attacked)
 
 
 def _refused(reason: Text, remedy: Text) -> PolicyError:
@@ -150,4 +232,14 @@ def _refused(reason: Text, remedy: Text) -> PolicyError:
              f"门禁拒绝为该发布出具证明：{reason.zh}"),
         remedy=remedy,
         code="gate.refused",
+    )  # fmt: skip
+
+
+def _changed(name: str) -> TrustError:
+    return TrustError(
+        Text(f"{name} was changed by another program while it was checked. Nothing was published",
+             f"{name} 在检查过程中被其他程序改动。未发布任何内容"),
+        remedy=Text("run it again, in a directory that nobody else writes to",
+                    "请在他人无法写入的目录中重新运行"),
+        code="release.changed",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from desensitize.attacks.findings import AttackReport, Finding
 from desensitize.generalise.alternatives import Alternative
 from desensitize.releasing.facts import Release
 from desensitize.risks import PRESENT, RiskReport
+from desensitize.shares import share
 from desensitize.vocabulary import TITLES
 from protos.language import Text, joined
 
@@ -26,7 +27,9 @@ _LEVELS: Final = {
     "year": "年", "5y": "五年", "10y": "十年", "street": "街道", "district": "区县", "city": "市",
     "province": "省",
 }  # fmt: skip
+_MEANT: Final = {"value": "as it was", "*": "all in one"}
 _EDGE: Final = (52, 16, 36, 40)  # left, top, right, bottom of a plot
+_FIRST: Final = 26  # from the axis to the first point: its figure does not cover the axis' own
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def class_sizes(report: RiskReport) -> list[Bar]:
             many = f"{many}–{each.most:,}"
         tone: Tone = "bad" if each.least == 1 else "warn" if 1 / each.least > PRESENT else "good"
         bars.append(Bar(
-            Text(f"{many} alike", f"{many} 人相同"),
+            Text(f"{many} alike", f"{many} 行相同"),
             Text(f"{each.rows:,} row{'s' * (each.rows != 1)}, chance ≤ {share(1 / each.least)}",
                  f"{each.rows:,} 行，概率 ≤ {share(1 / each.least)}"),
             100 * each.rows / most,
@@ -175,10 +178,11 @@ def _log(figure: float) -> float:
 
 
 def level_name(level: object) -> Text:
-    """What a level is called: as in the policy, and in Chinese with what that means."""
+    """What a level is called: as in the policy, with what that means where it does not tell."""
     written = str(level)
+    plain = f"{written} ({_MEANT[written]})" if written in _MEANT else written
     meant = TITLES[written].zh if written in TITLES else _LEVELS.get(written)
-    return Text(written, f"{written}（{meant}）" if meant else written)
+    return Text(plain, f"{written}（{meant}）" if meant else written)
 
 
 def losses(release: Release) -> list[Bar]:
@@ -206,7 +210,8 @@ def loss_against_k(costs: Sequence[Alternative], chosen: int | None) -> Plot | N
     most = _nice(max(each.loss for each in met))
 
     def at(each: Alternative) -> Point:
-        x = left + (_WIDE - left - right) * (math.log(each.k) - low) / (high - low)
+        along = (math.log(each.k) - low) / (high - low)
+        x = left + _FIRST + (_WIDE - left - _FIRST - right) * along
         y = top + (_HIGH - top - bottom) * (1 - each.loss / most)
         return Point(x, y, str(each.k), share(each.loss), each.k == chosen)
 
@@ -219,13 +224,6 @@ def loss_against_k(costs: Sequence[Alternative], chosen: int | None) -> Plot | N
 def _nice(most: float) -> float:
     """The next round number, so that the axis can be read."""
     return next((each for each in (0.04, 0.1, 0.2, 0.4, 0.6, 0.8) if most <= each), 1.0)
-
-
-def share(value: float) -> str:
-    """Writes a share as people read it."""
-    if value in {0, 1}:
-        return f"{value:.0%}"
-    return f"{value:.2%}" if value < 0.1 else f"{value:.1%}"
 
 
 def worst_first(findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -87,6 +87,8 @@ class Contents:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as JSON types."""
+        from desensitize.reporting.points import points
+
         return {
             "dataset": self.release.dataset,
             "standing": self.standing,
@@ -98,6 +100,7 @@ class Contents:
             "credential": self.credential_id,
             "release": self.release.to_dict(),
             "risk": None if self.risk is None else self.risk.to_dict(),
+            "points": [{"en": each.en, "zh": each.zh} for each in points(self)],
             "conclusions": [
                 {"en": each.en, "zh": each.zh}
                 for each in (() if self.risk is None else self.risk.sentences())

@@ -6,18 +6,22 @@ sheet reads. All that comes from data, policies or attestations is escaped by th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from desensitize.attacks.findings import Finding
 from desensitize.masking import KINDS
 from desensitize.releasing.earlier import Changes
 from desensitize.reporting import charts
 from desensitize.reporting.contents import Contents
 from desensitize.reporting.points import points
 from desensitize.risks import RiskReport
+from desensitize.shares import share
 from desensitize.show.attack import NAMES
+from desensitize.show.release import detail_lost
 from desensitize.show.scan import ROLES
 from protos.language import Language, Text
 
@@ -54,7 +58,7 @@ def page(contents: Contents, language: Language) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"t": _both, "share": charts.share, "level_name": charts.level_name}
+    environment.globals |= {"t": _both, "share": share, "level_name": charts.level_name}
     environment.filters |= {"t": _text, "line": lambda text: " ".join(str(text).split())}
     return environment.get_template("report.html.jinja").render(**_facts(contents), first=language)
 
@@ -88,9 +92,12 @@ def _facts(contents: Contents) -> dict[str, Any]:
         "losses": charts.losses(release),
         "plot": charts.loss_against_k(contents.alternatives, contents.policy.models.k),
         "sample": max((each.sample for each in contents.alternatives), default=0),
-        "assumptions": list(dict.fromkeys(
-            each.assumption for each in findings if each.assumption.en
-        )),
+        "assumptions": _assumptions(findings),
+        "detail": {column.name: detail_lost(column, release) for column in release.columns},
+        "unknown": [
+            column.name for column in release.columns
+            if risk is not None and column.name not in risk.quasi and column.role != "direct"
+        ],
     }  # fmt: skip
 
 
@@ -104,11 +111,26 @@ def _conclusions(risk: RiskReport) -> list[Text]:
         if column.homogeneous_rows
     ]
     if risk.sensitive and not told:
+        least = min(column.l for column in risk.sensitive)
         told = [Text(
-            "No sensitive value is certain for anybody: people who look alike have different ones.",
-            "没有任何人的敏感属性可被确定：彼此相同的人取值各不相同。",
+            "No sensitive value is certain for anybody: rows that look alike have at least "
+            f"{least} different values in each sensitive column.",
+            f"没有任何人的敏感属性可被确定：彼此相同的行在每个敏感列上至少有 {least} 种取值。",
         )]  # fmt: skip
     return [*risk.who(), *told, *risk.whether()]
+
+
+def _assumptions(findings: Sequence[Finding]) -> list[Text]:
+    """What was assumed, each with the attacks that did."""
+    named: dict[Text, dict[str, None]] = {}
+    for each in findings:
+        if each.assumption.en:
+            named.setdefault(each.assumption, {})[each.attack] = None
+    return [
+        Text(f"{', '.join(NAMES[attack].en for attack in attacks)}: {assumed.en}",
+             f"{'、'.join(NAMES[attack].zh for attack in attacks)}：{assumed.zh}")
+        for assumed, attacks in named.items()
+    ]  # fmt: skip
 
 
 def _both(english: object, chinese: object) -> Markup:

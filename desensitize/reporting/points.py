@@ -12,10 +12,10 @@ from typing import Final
 from desensitize.column import Role
 from desensitize.generalise.levels import ANYTHING
 from desensitize.masking import HIDING
-from desensitize.reporting.charts import share
 from desensitize.reporting.contents import Contents
 from desensitize.risks import PRESENT
 from desensitize.scanning.role_of_name import role_of_name
+from desensitize.shares import share
 from protos.language import Text
 
 _OPEN_LEVEL: Final = 3
@@ -25,6 +25,7 @@ _ROLES: Final[dict[Role, Text]] = {
     "quasi": Text("a quasi-identifier", "准标识符"),
     "sensitive": Text("sensitive", "敏感属性"),
 }
+_LINKING: Final = frozenset({"token", "ff1"})
 
 Rule = Callable[[Contents], Text | None]
 
@@ -164,6 +165,24 @@ def _found_by_facts(contents: Contents) -> Text | None:
     )
 
 
+def _rows_of_one(contents: Contents) -> Text | None:
+    """The models count rows; a token tells which of them are one person's."""
+    named = [
+        " ".join(column.name.split())
+        for column in contents.release.columns
+        if column.role == "direct" and {each.method for each in column.methods} & _LINKING
+    ]
+    if not named or contents.risk is None:
+        return None
+    return Text(
+        f"{', '.join(named)}: rows with the same token are one person's. k, l and t count rows, so "
+        "whoever has several of them is protected less. If nobody has to link rows, drop the "
+        "column.",
+        f"{'、'.join(named)}：令牌相同的行属于同一人。k、l、t 按行计算，多行属于同一人时保护程度会"
+        "降低。如无需关联各行，请删除该列。",
+    )
+
+
 def _emptied(contents: Contents) -> Text | None:
     """Columns of which much could not be read: what is left may mislead who counts with it."""
     if contents.release.input is None or not (rows := contents.release.input.rows):
@@ -233,6 +252,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _called_other,
     _found_by_facts,
     _nothing_left,
+    _rows_of_one,
     _not_for_everybody,
     _emptied,
     _unclear,

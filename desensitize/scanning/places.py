@@ -15,6 +15,7 @@ PLACES: Final = 0.95
 """Share of names and codes of divisions that such a column needs."""
 _ROWS: Final = 2_000
 _DECIDES: Final = 0.5
+_ADDRESS: Final = "cn_address"
 
 
 def deciding(table: Table, found: Sequence[ColumnFinding]) -> dict[str, str]:
@@ -25,12 +26,14 @@ def deciding(table: Table, found: Sequence[ColumnFinding]) -> dict[str, str]:
         found: What the scan found, in the order of the table.
     """
     places = [i for i, column in enumerate(found) if column.divisions >= PLACES]
+    # An address begins with its city; an id's code tells where somebody was once registered.
+    telling = {*places, *(i for i, column in enumerate(found) if column.type == _ADDRESS)}
     decided = {}
     for place in places:
         if not found[place].unclear:
             continue
         shares = {
-            found[other].name: _share(table, place, other) for other in places if other != place
+            found[other].name: _share(table, place, other) for other in sorted(telling - {place})
         }
         best = max(shares, key=lambda name: shares[name], default="")
         if best and shares[best] >= _DECIDES:

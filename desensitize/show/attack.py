@@ -52,6 +52,7 @@ _HEADINGS: Final = (
     Text("Verdict", "结论"),
 )
 _SHOWN: Final = 4
+_GUESSES: Final = 3
 
 
 def show_attacks(report: AttackReport) -> None:
@@ -72,8 +73,20 @@ def show_attacks(report: AttackReport) -> None:
 
 def show_gate(gated: Gated) -> None:
     """Prints the gate's verdict."""
+    hidden = _hidden(gated)
     for check in gated.verdict.checks:
+        if check.reason in hidden:
+            continue
         _say("✗" if not check.held else "✓" if check.asked else "–", check.reason, check.remedy)
+    if hidden:
+        terminal.say(
+            Text(
+                f"– {len(hidden)} more sensitive columns of which people's columns tell less; all "
+                "of them stand in the report",
+                f"– 另有 {len(hidden)} 个敏感列，可被推断的程度更低；详见报告",
+            ),
+            style=terminal.SOFT,
+        )
     if not gated.verdict.passed:
         count = len(gated.verdict.refusals)
         terminal.say(
@@ -94,6 +107,25 @@ def show_gate(gated: Gated) -> None:
         terminal.done(
             Text(f"Passed. Wrote {gated.attestation}.", f"通过。已写入 {gated.attestation}。")
         )
+
+
+def _hidden(gated: Gated) -> set[Text]:
+    """Reasons that would bury the others: guesses at many columns, with no limit, none certain.
+
+    Those that gain most by knowing a person stay.
+    """
+    asked = {check.reason for check in gated.verdict.checks if check.asked or not check.held}
+    attacks = gated.figures.attacks
+    quiet = [
+        each for each in (() if attacks is None else attacks.of("inference"))
+        if not each.figure and each.reason not in asked
+    ]  # fmt: skip
+    quiet.sort(key=_gain, reverse=True)
+    return {each.reason for each in quiet[_GUESSES:]} if len(quiet) > _GUESSES + 1 else set()
+
+
+def _gain(finding: Finding) -> float:
+    return finding.figures.get("right_without_own_row", 0.0) - finding.figures.get("base_rate", 0.0)
 
 
 def show_verification(found: Verification) -> None:

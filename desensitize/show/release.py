@@ -7,6 +7,7 @@ from typing import Final
 from desensitize.keys import TokenKeys
 from desensitize.releasing.earlier import Changes
 from desensitize.releasing.facts import ColumnFacts, Release
+from desensitize.shares import share
 from desensitize.show.scan import ROLES
 from protos import terminal
 from protos.language import Text, joined
@@ -16,7 +17,7 @@ _HEADINGS: Final = (
     Text("Role", "角色"),
     Text("Done", "处理"),
     Text("A reader can conclude", "读者可推断"),
-    Text("Lost", "丢失"),
+    Text("Detail lost", "细节损失"),
 )
 _KEY_HEADINGS: Final = (
     Text("Domain", "域"),
@@ -24,15 +25,22 @@ _KEY_HEADINGS: Final = (
     Text("Made", "生成时间"),
     Text("Retired", "停用时间"),
 )
+_COUNTED: Final = Text(
+    "Detail lost is counted from the finest level that the policy names; rows left out count as "
+    "all lost.",
+    "细节损失以策略所列最细层级为基准；删去的行按全部丢失计。",
+)
 
 
 def show_release(release: Release) -> None:
     """Prints what was done."""
     terminal.table(
         [str(heading) for heading in _HEADINGS],
-        [_row(column) for column in release.columns],
+        [_row(column, release) for column in release.columns],
         right=[4],
     )
+    if release.figures.get("losses"):
+        terminal.say(_COUNTED, style=terminal.SOFT)
     for note in (*_notes(release), *release.notes):
         terminal.say(f"! {note}", style=terminal.WARN)
     for since in release.figures.get("earlier", ()):
@@ -58,7 +66,7 @@ def show_keys(keys: TokenKeys) -> None:
     )
 
 
-def _row(column: ColumnFacts) -> tuple[str, ...]:
+def _row(column: ColumnFacts, release: Release) -> tuple[str, ...]:
     done = " → ".join(
         " ".join([each.method, *(_written(value) for value in each.parameters.values())]).strip()
         for each in column.methods
@@ -68,8 +76,25 @@ def _row(column: ColumnFacts) -> tuple[str, ...]:
         str(ROLES[column.role]),
         done,
         str(joined(each.concludes for each in column.methods)) or "–",
-        f"{column.lost:,}" if column.lost else "–",
+        str(joined(detail_lost(column, release))),
     )
+
+
+def detail_lost(column: ColumnFacts, release: Release) -> list[Text]:
+    """Says how much of its detail a column has lost, or that nobody has measured it; and emptied.
+
+    The search for levels measures what they cost; a method of the policy is applied unmeasured. Of
+    a row that was left out all is lost, as the search counts it.
+    """
+    methods = {each.method for each in column.methods}
+    said = Text("not measured", "未度量")
+    loss = release.figures.get("losses", {}).get(column.name)
+    if loss is None and methods == {"keep"} and release.input is not None and release.input.rows:
+        loss = release.suppressed_rows / release.input.rows
+    if loss is not None:
+        said = Text(share(loss), share(loss))
+    emptied = Text(f"{column.lost:,} emptied", f"置空 {column.lost:,}")
+    return [said, emptied] if column.lost else [said]
 
 
 def _written(value: object) -> str:

@@ -14,7 +14,9 @@ _STANDINGS: Final = {
         "– not attested: run 'veil desensitize gate' before anything is published",
         "– 尚未签署证明：公开前请运行 veil desensitize gate",
     ),
-    "broken": Text("✗ the attestation does not hold", "✗ 证明不成立"),
+    "broken": Text(
+        "✗ the attestation does not hold: do not publish this", "✗ 证明不成立：请勿发布"
+    ),
 }
 _STYLES: Final = {"attested": terminal.GOOD, "unsigned": terminal.WARN, "broken": terminal.BAD}
 
@@ -22,5 +24,7 @@ _STYLES: Final = {"attested": terminal.GOOD, "unsigned": terminal.WARN, "broken"
 def show_report(contents: Contents) -> None:
     """Prints the gist."""
     terminal.say(_STANDINGS[contents.standing], style=_STYLES[contents.standing], hang=2)
+    if contents.standing == "broken":  # its figures are nobody's
+        return
     for sentence in () if contents.risk is None else contents.risk.sentences()[:1]:
         terminal.say(" ".join(str(sentence).split()))

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from desensitize.attacks import AttackReport
+from desensitize.attacks.findings import Finding
+from desensitize.attesting.gate import Gated
 from desensitize.attesting.gate_rules import Figures, GateVerdict, judge
 from desensitize.policy import PublishPolicy
 from desensitize.policy_file import parse_policy
 from desensitize.releasing.facts import RescanFacts
 from desensitize.risks import Bucket, Presence, RiskReport, SensitiveRisk
+from desensitize.show.attack import show_gate
+from protos.language import Text
 from tests.attack_world import attacked
 
 POLICY = """dataset = "t"
@@ -154,3 +158,23 @@ def test_an_earlier_release_that_was_not_compared_refuses(
 ) -> None:
     figures = replace(sound, attacks=replace(attacks_of(sound), earlier=("2023",)))
     assert refused(judge(policy, figures)) == {"attack.differencing"}
+
+
+def test_guesses_at_many_columns_do_not_bury_the_verdict(
+    policy: PublishPolicy, sound: Figures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def guess(number: int, told: float = 0.0) -> Finding:
+        said = Text(f"guess {number} of", f"猜测 {number}")
+        gain = {"right_without_own_row": number / 10, "base_rate": 0.0}
+        return Finding("inference", (f"c{number}",), told, said, None, said, figures=gain)
+
+    def shown(*findings: Finding) -> str:
+        figures = replace(sound, attacks=AttackReport(4, findings))
+        show_gate(Gated(judge(free, figures), figures, None))
+        return capsys.readouterr().out
+
+    free = parse_policy(POLICY.replace("inference_share_max = 1.0, ", ""))
+    said = shown(guess(0, told=0.5), *map(guess, range(1, 7)))
+    assert [number for number in range(7) if f"guess {number} of" in said] == [0, 4, 5, 6]
+    assert "3 more sensitive columns" in said
+    assert "more sensitive columns" not in shown(*map(guess, range(1, 5)))

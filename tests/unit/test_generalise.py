@@ -336,14 +336,19 @@ def test_a_release_can_be_repeated_from_its_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file",
-    ["/etc/passwd", "../x.csv", "a/../../x.csv", "policy.toml", "manifest.json", "t.parquet",
-     "scratch/x.csv", ".x.partial", "a\\\\x.csv", ".", "x\\u0000.csv"],
+    ("file", "why", "instead"),
+    [("/etc/passwd", "is an absolute path", "passwd"), ("../x.csv", "leads out of", "x.csv"),
+     ("a/../../x.csv", "leads out of", "x.csv"), ("policy.toml", "another file", "levels.csv"),
+     ("manifest.json", "another file", "levels.csv"), ("t.parquet", "another file", "levels.csv"),
+     ("scratch/x.csv", "another file", "x.csv"), (".x.partial", "is hidden", "levels.csv"),
+     ("a\\\\x.csv", "backslash", "levels.csv"), (".", "is no name", "levels.csv"),
+     ("x\\u0000.csv", "cannot be printed", "levels.csv")],
 )  # fmt: skip
-def test_a_file_that_a_release_cannot_carry_is_refused(file: str) -> None:
-    with pytest.raises(InputError, match="cannot lie in the release") as refused:
+def test_a_file_that_a_release_cannot_carry_is_refused(file: str, why: str, instead: str) -> None:
+    with pytest.raises(InputError, match=why) as refused:
         policy_of({"town": f'{{ file = "{file}" }}'}, (), "k = 2")
     assert refused.value.code == "policy.file"
+    assert f'write "{instead}"' in refused.value.remedy
 
 
 def test_a_missing_hierarchy_file_ends_a_run_before_it_begins(tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ def test_districts_in_words_are_read_with_the_city_beside_them(tmp_path: Path) -
     made = desensitize.run(alone, policy=parse_policy(text), out=tmp_path / "one", attack=False)
     [column] = [each for each in made.columns if each.name == "所属区"]
     assert (column.lost, column.unclear) == (80, 80)
+    # An address beside it tells the city, too.
+    streets = [
+        ["广州市白云区机场路", "贵阳市白云区云峰路", "深圳市福田区福中路"][i % 3]
+        for i in range(120)
+    ]
+    beside = alone.append_column("住址", [[f"{street}{i}号" for i, street in enumerate(streets)]])
+    assert 'within = "住址"' in proposal(desensitize.scan(beside))
 
 
 def test_a_column_that_decides_has_to_be_there() -> None:
@@ -216,6 +223,8 @@ def test_a_few_commands_from_a_file_to_an_attested_release(
     planned = run(VEIL, "desensitize", "plan", file)
     assert planned.returncode == 0, planned.stderr
     assert planned.stdout.count("# → k = ") == 1
+    assert "veil desensitize keys new keys.toml people\n" in planned.stderr
+    assert "--out release --token-keys keys.toml\n" in planned.stderr
     policy.write_text(planned.stdout, "utf-8")
     made = run(VEIL, "desensitize", "keys", "new", tmp_path / "k.toml", "people")
     assert made.returncode == 0, made.stderr

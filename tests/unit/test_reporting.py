@@ -26,12 +26,14 @@ from desensitize.generalise.alternatives import Alternative
 from desensitize.masking.visible import Drop, Keep, Redact
 from desensitize.policy import PublishedColumn
 from desensitize.releasing.earlier import Changes
-from desensitize.releasing.facts import RescanFacts
+from desensitize.releasing.facts import Done, RescanFacts
 from desensitize.reporting import charts
 from desensitize.reporting.contents import Contents, read_contents
 from desensitize.reporting.page import page
 from desensitize.reporting.points import points
 from desensitize.risks import RiskReport, from_dict
+from desensitize.shares import share
+from desensitize.show.release import detail_lost
 from protos.faults import InputError, TrustError, UnavailableError
 from protos.language import Text
 
@@ -146,7 +148,22 @@ def test_a_report_says_what_was_signed(attested: Path, original: Path, tmp_path:
     assert "已通过发布门禁，并已签署证明" in said["zh"]
     assert "其他 k 的代价" in said["zh"]
     assert said["en"].count("extra") == 2  # dropped, and said to be not mentioned
-    assert json.loads(json.dumps(told.to_dict()))["standing"] == "attested"
+    assert "different values in each sensitive column" in said["en"]
+    assert "Taken to be known to no outsider: pay." in said["en"]
+    body = json.loads(json.dumps(told.to_dict()))
+    assert body["standing"] == "attested"
+    assert [each["zh"] for each in body["points"]] == [each.zh for each in points(told)]
+
+
+def test_nothing_reads_as_no_loss_that_was_not_measured(contents: Contents) -> None:
+    release = replace(contents.release, suppressed_rows=3)
+    levels, pay = release.columns[0], release.columns[2]
+    assert detail_lost(levels, release) == [Text(*2 * [share(release.figures["losses"]["age"])])]
+    assert detail_lost(pay, release) == [Text("not measured", "未度量")]
+    emptied = replace(pay, lost=1200)
+    assert [each.en for each in detail_lost(emptied, release)] == ["not measured", "1,200 emptied"]
+    kept = replace(pay, methods=(Done("keep", {}, Text("the exact value", "可知其准确值")),))
+    assert detail_lost(kept, release)[0].en == "2.50%"  # of rows that were left out all is lost
 
 
 def test_an_attestation_is_found_in_its_directory(attested: Path, tmp_path: Path) -> None:
@@ -296,11 +313,11 @@ def test_the_line_goes_through_what_can_be_had() -> None:
     assert plot is not None
     assert [point.label for point in plot.points] == ["2", "10", "50"]
     assert [point.chosen for point in plot.points] == [False, True, False]
-    assert plot.points[0].x == plot.left
+    assert plot.left < plot.points[0].x < plot.points[1].x  # its figure is beside the axis' own
     assert plot.points[-1].x == plot.right
     assert plot.points[0].y == plot.bottom > plot.points[1].y > plot.points[2].y
     # k = 10 is half way from 2 to 50 where steps are factors.
-    assert plot.points[1].x == pytest.approx((plot.left + plot.right) / 2)
+    assert plot.points[1].x == pytest.approx((plot.points[0].x + plot.right) / 2)
     assert charts.loss_against_k([at(2, 0.0), at(5, 1.0, False)], 2) is None
 
 
@@ -309,7 +326,7 @@ def test_the_line_goes_through_what_can_be_had() -> None:
     [(0, "0%"), (1, "100%"), (0.05, "5.00%"), (0.2, "20.0%"), (0.0004, "0.04%")],
 )
 def test_shares(value: float, written: str) -> None:
-    assert charts.share(value) == written
+    assert share(value) == written
 
 
 # ---- points to be weighed ----------------------------------------------------------------------
@@ -368,6 +385,15 @@ def test_that_nothing_is_left_is_said(contents: Contents) -> None:
     assert "Nothing is left of age" in english(every)
     t = replace(policy, models=replace(policy.models, t=0.3))
     assert 'type = "integer"' in english(replace(every, policy=t))
+
+
+def test_that_a_token_tells_whose_rows_are_one_person_s_is_said(contents: Contents) -> None:
+    release = contents.release
+    token = Done("token", {"token": "d", "length": 32}, Text("which rows", "哪些行"))
+    first = replace(release.columns[0], name="id", role="direct", methods=(token,))
+    linked = replace(contents, release=replace(release, columns=(first, *release.columns[1:])))
+    assert "id: rows with the same token are one person's" in english(linked)
+    assert "same token" not in english(contents)
 
 
 def test_columns_of_which_much_is_empty_are_said(contents: Contents) -> None:

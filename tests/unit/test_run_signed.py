@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import desensitize
 from desensitize.attesting.signing import new_signing_key
 from desensitize.policy_file import parse_policy
 from protos.faults import InputError, PolicyError, TrustError
+from protos.language import Text
 
 POLICY = """
 dataset = "d"
@@ -67,6 +70,16 @@ def test_a_release_is_attested_or_refused(tmp_path: Path) -> None:
     desensitize.run(table, policy=parse_policy(POLICY), out=out, signing_key=key)
     found = desensitize.verify(out / "attestation.json", signer=did)
     assert found.valid, found.checks
+    # What run has found a moment ago is what the gate finds by itself.
+    about = json.loads((out / "attestation.json").read_text("utf-8"))["credentialSubject"]
+    (out / "attestation.json").unlink()
+    begun: list[str] = []
+    desensitize.gate(
+        out, original=table, signing_key=key, stages=lambda said: begun.append(said.en)
+    )
+    again = json.loads((out / "attestation.json").read_text("utf-8"))["credentialSubject"]
+    assert about == again
+    assert len(begun) == 3
     # Made without the attacks, which the gate tries in any case.
     ids = pa.table({"sex": ["男", "女"] * 50, "id": ["11010519491231002X"] * 100})
     masked = parse_policy(
@@ -77,3 +90,44 @@ def test_a_release_is_attested_or_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="gate refuses"):
         desensitize.run(ids, policy=masked, out=tmp_path / "refused", attack=False, signing_key=key)
     assert not (tmp_path / "refused" / "attestation.json").exists()
+
+
+def test_rows_that_somebody_exchanges_while_they_are_looked_at_are_not_published(
+    tmp_path: Path,
+) -> None:
+    new_signing_key(tmp_path / "key.pem")
+    begun: list[str] = []
+
+    def exchange(begins: Text) -> None:
+        begun.append(begins.en)
+        if begins.en == "Attacking it":  # when the scan and the measurement are done
+            [draft] = tmp_path.glob(".out.partial-*/d.parquet")
+            pq.write_table(pq.read_table(draft), draft, compression="none")  # other bytes
+
+    with pytest.raises(TrustError, match="changed by another program"):
+        desensitize.run(
+            pa.table({"sex": ["男", "女"] * 50}), policy=parse_policy(POLICY),
+            out=tmp_path / "out", signing_key=tmp_path / "key.pem", stages=exchange,
+        )  # fmt: skip
+    assert begun == ["Scanning the output", "Measuring its risk", "Attacking it"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_original_that_changes_while_its_release_is_attacked_is_signed_by_nobody(
+    tmp_path: Path,
+) -> None:
+    new_signing_key(tmp_path / "key.pem")
+    original = tmp_path / "o.csv"
+    original.write_bytes(b"sex\n" + "男\n女\n".encode() * 50)
+
+    def exchange(begins: Text) -> None:
+        if begins.en == "Attacking it":
+            original.write_bytes(original.read_bytes().replace(b"\n", b"\r\n"))  # the same rows
+
+    with pytest.raises(TrustError):
+        desensitize.run(
+            original, policy=parse_policy(POLICY), out=tmp_path / "out",
+            signing_key=tmp_path / "key.pem", stages=exchange,
+        )  # fmt: skip
+    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert not (tmp_path / "out" / "attestation.json").exists()

@@ -127,7 +127,7 @@ def test_a_domain_without_a_key(path: Path) -> None:
     keys = new_keys(path, ["ids"])
     with pytest.raises(InputError, match="no token key for visits") as caught:
         keys.subkey("visits", "token")
-    assert "keys new FILE visits" in caught.value.remedy
+    assert "keys new keys.toml visits" in caught.value.remedy
     with pytest.raises(InputError, match="'A B' is no name of a domain"):
         new_keys(path, ["A B"])
     with pytest.raises(InputError, match="no token key for other"):

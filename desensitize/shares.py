@@ -1,0 +1,10 @@
+"""Shares of a whole, as people read them."""
+
+from __future__ import annotations
+
+
+def share(value: float) -> str:
+    """Writes a share, 0 to 1, in percent; two digits after the point where it is small."""
+    if value in {0, 1}:
+        return f"{value:.0%}"
+    return f"{value:.2%}" if value < 0.1 else f"{value:.1%}"
