@@ -20,6 +20,7 @@ from typing import Final
 
 from desensitize.attacks.findings import Finding
 from desensitize.attacks.view import CELLS, HERE, View
+from desensitize.shares import share
 from protos.language import Text
 
 FACTS: Final = 3
@@ -43,9 +44,9 @@ def attack(view: View) -> Finding:
         "singling_out", facts, figure, _MEASURES, limit,
         Text(
             f"who knows {said} of somebody finds the row of {found:,} of {view.rows:,} people "
-            f"({figure:.1%}), and who knows all that needs no key, of {by_all:,}",
-            f"掌握某人{said_zh}即可在 {view.rows:,} 人中找到 {found:,} 人的记录（{figure:.1%}）；"
-            f"掌握全部无需密钥的列可找到 {by_all:,} 人",
+            f"({share(figure)}), and who knows all that needs no key, of {by_all:,}",
+            f"掌握某人{said_zh}即可在 {view.rows:,} 人中找到 {found:,} 人的记录"
+            f"（{share(figure)}）；掌握全部无需密钥的列可找到 {by_all:,} 人",
         ),
         Text(
             f"would hold: coarser values of {said} (round or band them wider, or give them levels "

@@ -17,11 +17,12 @@ from typing import Any, Final
 
 from desensitize.attacks.layout import known_of
 from desensitize.attacks.singling_out import chosen
-from desensitize.attacks.view import CELLS, HERE, View, make, mask_into, number
+from desensitize.attacks.view import CELLS, HERE, View, column_of, make, mask_into
 from desensitize.generalise.alternatives import Alternative, drawn
 from desensitize.generalise.levels import methods_of
-from desensitize.masking.base import Method
+from desensitize.masking.base import Cell, Method
 from desensitize.masking.numbers import Round
+from desensitize.masking.readings import as_number
 from desensitize.policy import PublishedColumn, PublishPolicy
 from desensitize.sources import Table
 
@@ -171,16 +172,17 @@ class _Ladder:
 def _ranges(table: Table, policy: PublishPolicy) -> dict[str, float]:
     """How far apart the values of rounded columns lie, but for the few greatest."""
     names = [column.name for column in policy.published if _is_rounded(column)]
-    if not names:
-        return {}
-    listed = ", ".join(f"{number(table, name)} AS x{n}" for n, name in enumerate(names))
-    spans = ", ".join(
-        f"approx_quantile(x{n}, {_MOST}) FILTER (isfinite(x{n})) - "
-        f"min(x{n}) FILTER (isfinite(x{n}))"
-        for n in range(len(names))
-    )
-    [found] = table.engine.sql(f"SELECT {spans} FROM (SELECT {listed} FROM {table.sql})").fetchall()
-    return {name: float(wide or 0) for name, wide in zip(names, found, strict=True)}
+    ranges: dict[str, float] = {}
+    for first in range(0, len(names), _WIDEST):  # of hundreds at once, the engine keeps too much
+        part = names[first : first + _WIDEST]
+        columns = [column_of(table, name) for name in part]
+        read = [as_number(Cell(column.raw, column.stored)).sql for column in columns]
+        listed = ", ".join(f"({sql})::DOUBLE AS x{n}" for n, sql in enumerate(read))
+        spans = ", ".join(f"approx_quantile(x{n}, {_MOST}) - min(x{n})" for n in range(len(part)))
+        sql = f"SELECT {spans} FROM (SELECT {listed} FROM {table.sql})"
+        [found] = table.engine.sql(sql).fetchall()
+        ranges |= {name: float(wide or 0) for name, wide in zip(part, found, strict=True)}
+    return ranges
 
 
 def _bases(policy: PublishPolicy, ranges: Mapping[str, float], steps: int) -> dict[str, int]:

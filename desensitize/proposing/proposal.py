@@ -11,6 +11,7 @@ from typing import Final
 from rich.cells import cell_len
 
 from desensitize.generalise.alternatives import Alternative
+from desensitize.generalise.levels import ANYTHING
 from desensitize.proposing.costs import SUPPRESSED, Costs, K
 from desensitize.proposing.few_facts import Trial
 from desensitize.proposing.rules import Rule, is_judged, proposed
@@ -121,6 +122,7 @@ def _models(report: ScanReport, rules: Mapping[str, Rule], costs: Costs) -> Iter
     )
     yield from map("# {}".format, costs_table(costs.alternatives, k))
     yield from map("# {}".format, relaxed_lines(costs))
+    yield from _remarks(costs)
     yield f"models = {{ k = {k}{', l = 2' if sensitive else ''}, max_suppressed = 0.02 }}"
 
 
@@ -134,9 +136,10 @@ def costs_table(costs: Sequence[Alternative], chosen: int) -> Iterator[str]:
     if not costs:
         return
     yield str(Text(
-        "What each k would cost: loss of detail (0 % all is kept, 100 % nothing), rows left out, "
-        "and what becomes coarser.",
-        "不同 k 的代价：信息损失（0% 为全部保留，100% 为全部丢失）、删去的行，以及变粗的列。",
+        "What each k would cost: loss of detail beyond the finest levels below (0 % none, 100 % "
+        "nothing is left), rows left out, and what becomes coarser.",
+        "不同 k 的代价：相对下文最细层级的信息损失（0% 为无损失，100% 为全部丢失）、"
+        "删去的行，以及变粗的列。",
     ))  # fmt: skip
     if sample := costs[0].sample:
         yield str(Text(
@@ -164,6 +167,25 @@ def relaxed_lines(costs: Costs) -> Iterator[str]:
 def _wide(text: str, cells: int) -> str:
     """Fills up to a width; a Chinese character is as wide as two others."""
     return text + " " * (cells - cell_len(text))
+
+
+def _remarks(costs: Costs) -> Iterator[str]:
+    """Says what a steward may want otherwise: columns that are lost, or that nothing is met."""
+    if costs.alternatives and costs.chosen is None:
+        yield "# ! " + _line(Text(
+            "No levels meet these models, so 'run' will refuse: there are fewer rows than k, or a "
+            "sensitive column has too few different values. Name more rows, or ask less.",
+            "没有层级能满足这些模型，run 将拒绝：行数少于 k，或敏感列取值过少。"
+            "请提供更多行，或降低要求。",
+        ))  # fmt: skip
+    levels = {} if costs.chosen is None else costs.chosen.levels
+    if lost := [" ".join(name.split()) for name, level in levels.items() if level == ANYTHING]:
+        said, said_zh = ", ".join(lost), "、".join(lost)
+        yield "# " + _line(Text(
+            f'Nothing is left of {said}. To keep a column, take "*" out of its levels: others '
+            "become coarser for it.",
+            f'{said_zh}将不保留任何信息。如需保留某列，请从其层级中删去 "*"，其他列会因此变粗。',
+        ))  # fmt: skip
 
 
 def _cost(each: Alternative) -> str:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -336,6 +337,11 @@ def test_the_greatest_k_that_levels_can_meet_is_proposed() -> None:
     assert parse_policy(text).models.k == 2
     assert "# → k = 2     10.0% ██" in text
     assert "k = 5    no levels meet" in text
+    none = proposal(report, Costs((costs[1],)))
+    assert "# ! No levels meet these models, so 'run' will refuse" in none
+    lost = replace(costs[0], levels={"年龄": "*"})
+    assert "Nothing is left of 年龄" in proposal(report, Costs((lost,)))
+    assert "Nothing is left" not in text
 
 
 def test_nothing_is_compared_where_nobody_could_be_known() -> None:
