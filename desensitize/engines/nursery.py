@@ -127,7 +127,7 @@ class _Nursery:
             try:
                 socket.send_fds(control, [asked], pipes)
                 _, found, _, _ = socket.recv_fds(control, 1, 1)
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, TimeoutError):
                 found = []
             if found:
                 return found[0]
@@ -188,12 +188,12 @@ def _serve(control: socket.socket) -> None:
         try:
             asked, pipes, _, _ = socket.recv_fds(control, _MOST_BYTES, 3)
         except TimeoutError:
-            return
+            if _empty():
+                return
+            continue
         if not asked:
             return
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        _empty()
         ours = os.getpid()
         child = os.fork()
         if child == 0:
@@ -206,6 +206,16 @@ def _serve(control: socket.socket) -> None:
         socket.send_fds(control, [b"g"], [pidfd])
         for each in (pidfd, *pipes):
             os.close(each)
+
+
+def _empty() -> bool:
+    """Buries the children that have ended; says whether there are no others: they die with us."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _become(nursery: int, pipes: list[int], module: str, directory: str) -> NoReturn:
