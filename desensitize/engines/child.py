@@ -15,7 +15,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -105,26 +104,23 @@ def _ask(
     module: str, scratch: Path, deadline_s: float, task: dict[str, Any], progress: Progress | None
 ) -> tuple[dict[str, Any] | None, bytes]:
     """Returns what a child process answers, if it does, and else its last words."""
-    with tempfile.TemporaryFile() as words, nursery.fork(module, scratch, words) as child:
-        timer = threading.Timer(deadline_s, child.kill)
-        timer.start()
-        try:
-            said = _listen(child, task, progress)
-        finally:
-            timer.cancel()
-            child.kill()
+    with tempfile.TemporaryFile() as words:
+        with nursery.fork(module, scratch, words) as child:
+            timer = threading.Timer(deadline_s, child.kill)
+            timer.start()
+            try:
+                said = _listen(child, task, progress)
+            finally:
+                timer.cancel()
+                timer.join()  # else it may end who gets the child's number next
         words.seek(0)
         return said, b"" if said else words.read()[-_LAST_WORDS:]
 
 
 def _listen(child: Child, task: dict[str, Any], progress: Progress | None) -> dict[str, Any] | None:
     """Hands over the task; returns the last message, None if the process ended without one."""
-    with (
-        suppress(BrokenPipeError),
-        child.stdin as to_child,
-    ):  # it ended at once: it has nothing to say either
-        to_child.write(json.dumps(task).encode())
-    for line in child.stdout:
+    child.tell(json.dumps(task).encode())
+    for line in child.says():
         try:
             message: dict[str, Any] = json.loads(line)
         except ValueError:
