@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from desensitize.engines import nursery
 from desensitize.engines.child import call
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import UnavailableError
@@ -59,46 +57,6 @@ def test_pandas_is_not_loaded_for_nothing(run: Run) -> None:
         "import pyarrow as pa\n"
         "assert pa.array(['x']).to_numpy(zero_copy_only=False)[0] == 'x'\n"
         "assert 'pandas' not in sys.modules, 'by the first array of a child'\n"
-    )
-    said = run(sys.executable, "-c", code)
-    assert said.returncode == 0, said.stderr
-
-
-def asked(tmp_path: Path) -> None:
-    source, scratch = tmp_path / "t.csv", tmp_path / "scratch"
-    source.touch()
-    scratch.mkdir()
-    answer = call(
-        "tests.limited_child", source, {"sheet": ""}, scratch=scratch, limits=LoadLimits(),
-        program=Text("reader", "读取程序"),
-    )  # fmt: skip
-    assert answer["threads"] == 1
-    shutil.rmtree(scratch)
-
-
-def test_one_nursery_for_all_children_and_another_when_it_has_ended(tmp_path: Path) -> None:
-    asked(tmp_path)
-    first = nursery._NURSERY._process
-    asked(tmp_path)
-    assert first is not None
-    assert nursery._NURSERY._process is first
-    first.kill()
-    first.wait()
-    asked(tmp_path)
-    assert nursery._NURSERY._process is not first
-
-
-def test_a_process_that_was_forked_has_a_nursery_of_its_own(tmp_path: Path, run: Run) -> None:
-    code = (
-        "import os\nfrom pathlib import Path\nfrom desensitize.engines import nursery\n"
-        "from tests.unit.test_limited_child import asked\n"
-        f"asked(Path({str(tmp_path)!r}))\nours = nursery._NURSERY._process.pid\n"
-        "if child := os.fork():\n    assert os.waitpid(child, 0)[1] == 0\n"
-        "else:\n    assert nursery._NURSERY._process is None\n"
-        f"    asked(Path({str(tmp_path)!r}))\n"
-        "    assert nursery._NURSERY._process.pid != ours\n    nursery._NURSERY.end()\n"
-        "    os._exit(0)\n"
-        f"asked(Path({str(tmp_path)!r}))\nassert nursery._NURSERY._process.pid == ours\n"
     )
     said = run(sys.executable, "-c", code)
     assert said.returncode == 0, said.stderr
