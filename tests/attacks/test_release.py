@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ import pytest
 
 import desensitize
 from desensitize.attesting.signing import new_signing_key
+from desensitize.engines import nursery
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy
@@ -218,6 +221,44 @@ def test_the_keys_are_seen_nowhere(tmp_path: Path) -> None:
     for each in (secret, subkey):
         assert each not in shown
         assert each.hex().encode() not in shown
+
+
+def test_the_keys_never_come_to_the_process_that_forks_the_children(
+    tmp_path: Path, policy: PublishPolicy
+) -> None:
+    """Only the child itself is told them; it has ended, and its siblings are forked without."""
+    path, keys = tmp_path / "t.csv", new_keys(tmp_path / "k.toml", ["ids"])
+    path.write_text("id,x\n" + "".join(f"{i},{i}\n" for i in range(300)), "utf-8")
+    desensitize.run(path, policy=policy, out=tmp_path / "out", token_keys=keys)
+    forker = nursery._NURSERY._process
+    assert forker is not None
+    if os.geteuid() != 0:
+        with pytest.raises(PermissionError):  # it does not let its owner look, either
+            memory_of(forker.pid)
+        return
+    held, ours = memory_of(forker.pid), memory_of(os.getpid())
+    assert b"desensitize.engines.release_child" in held, "this one has forked the release's child"
+    secret, subkey = keys.in_use()["ids"].secret, keys.subkey("ids", "token")
+    assert secret in ours, "what is there is found"
+    for each in (secret, subkey):
+        for written in (each, each.hex().encode(), b64encode(each).rstrip(b"=")):
+            assert written not in held
+    for child in children_of(forker.pid):
+        assert Path(f"/proc/{child}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
+
+
+def memory_of(pid: int) -> bytes:
+    """What a process has written to its memory."""
+    held = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text("utf-8").splitlines():
+            place, rights = line.split()[:2]
+            if rights.startswith("rw"):
+                start, end = (int(each, 16) for each in place.split("-"))
+                memory.seek(start)
+                with suppress(OSError):  # of a device
+                    held.append(memory.read(end - start))
+    return b"".join(held)
 
 
 def seen_of(pid: int) -> Iterator[bytes]:
