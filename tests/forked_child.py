@@ -27,6 +27,10 @@ def run(task: Task) -> dict[str, object]:
     if task.sheet == "fills its memory":
         held = bytearray(task.memory_bytes + (16 << 20))
         return {"held": len(held)}
+    if task.sheet == "works":
+        while (used := resource.getrusage(resource.RUSAGE_SELF).ru_utime) < 0.3:
+            pass
+        return {"worked_s": used}
     prctl = ctypes.CDLL(None).prctl
     status = Path("/proc/self/status").read_text("ascii")
     return {

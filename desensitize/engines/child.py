@@ -58,7 +58,7 @@ def call(
     """Runs a module as a limited child process, forked by the `nursery`; returns what it answers.
 
     Args:
-        module: Run with ``python -m``; takes its task from standard input.
+        module: Run as ``__main__``; takes its task from standard input.
         source: The file that it reads; added to the task.
         task: JSON types.
         scratch: Its working directory, empty.

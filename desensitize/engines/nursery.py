@@ -44,6 +44,7 @@ from protos.language import Text
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 _IDLE_S: Final = 60
 _START_S: Final = 60
+_END_S: Final = 2
 _MOST_BYTES: Final = 65536
 _LAST_WORDS: Final = 4000
 _NOT_HERE: Final = ("opendp",)
@@ -151,7 +152,7 @@ class _Nursery:
                 with theirs:
                     control = self._send(asked, theirs, errors)
                 ours.settimeout(_START_S)
-                said, found, _, _ = socket.recv_fds(ours, 1, 1)
+                said, found, _, _ = socket.recv_fds(ours, 1, 1, socket.MSG_CMSG_CLOEXEC)
                 ours.settimeout(None)
                 if found:
                     return Child(found[0], ours)
@@ -208,9 +209,12 @@ class _Nursery:
     def _stop(self) -> bytes:
         if self._control is None or self._process is None or self._words is None:
             return b""
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
+        self._control.close()  # at which it counts what its children used, and ends
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         with self._words as words:
             words.seek(0)
             said = words.read()[-_LAST_WORDS:]
@@ -235,7 +239,9 @@ def _umask() -> int:
 _NURSERY: Final = _Nursery()
 fork: Final = _NURSERY.fork
 """Starts a module as a child in a directory; what it says of its end goes to a file."""
-atexit.register(_NURSERY.end)
+end: Final = _NURSERY.end
+"""Ends it, and with it every child; only then are they among what this process has used."""
+atexit.register(end)
 os.register_at_fork(after_in_child=_NURSERY.forked)
 
 
@@ -243,16 +249,17 @@ os.register_at_fork(after_in_child=_NURSERY.forked)
 
 
 def _serve(control: socket.socket) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     control.settimeout(_IDLE_S)
     while True:
         try:
-            body, files, _, _ = socket.recv_fds(control, _MOST_BYTES, 2)
+            body, files, _, _ = socket.recv_fds(control, _MOST_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
         except TimeoutError:
             if _empty():
                 return
             continue
         if not body:
+            _empty()
             return
         _empty()
         asked: _Asked = json.loads(body)
@@ -266,6 +273,7 @@ def _serve(control: socket.socket) -> None:
             if child == 0:
                 try:
                     control.close()
+                    signal.signal(signal.SIGINT, interrupted)
                     _become(ours, files, asked)
                 finally:
                     os._exit(1)
@@ -317,7 +325,6 @@ def _become(nursery: int, files: list[int], asked: _Asked) -> NoReturn:
     die_with_parent()
     if os.getppid() != nursery:  # it ended before the line above
         os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     stream, errors = files
     for given, number in ((stream, 0), (stream, 1), (errors, 2)):
         os.dup2(given, number)

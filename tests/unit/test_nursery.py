@@ -68,7 +68,8 @@ def test_a_child_has_what_one_of_its_own_interpreter_had(
         assert child["threads"] == 1
         assert (child["cpu_s"], child["file_bytes"]) == (77, 7 * MIB)
         assert (child["core_bytes"], child["dumpable"], child["no_new_privileges"]) == (0, 0, 1)
-        assert not int(child["ignored"], 16) & 1 << signal.SIGINT - 1
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert bool(int(child["ignored"], 16) & 1 << signal.SIGINT - 1) is ignored
     assert first["directory"] != second["directory"]
     assert (first["umask"], second["umask"]) == (before, 0o027)
     assert first["network"] == second["network"]
@@ -99,7 +100,7 @@ def test_a_module_that_loads_what_draws_noise_is_not_forked(tmp_path: Path, run:
 
 
 def test_threads_share_it_and_it_outlives_the_one_that_began_it() -> None:
-    nursery._NURSERY.end()
+    nursery.end()
     found: list[int] = []
 
     def ask() -> None:
@@ -144,6 +145,14 @@ def test_killed_while_a_child_works_it_is_an_error_and_the_next_call_works(who: 
     assert asked()["parent"] == process().pid
 
 
+def test_what_children_used_is_counted_when_it_ends() -> None:
+    nursery.end()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert asked("works")["worked_s"] >= 0.3
+    nursery.end()
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before > 0.3
+
+
 def test_memory_is_limited_beyond_what_was_loaded() -> None:
     with pytest.raises(UnavailableError) as caught:
         asked("fills its memory")
@@ -154,7 +163,8 @@ def test_memory_is_limited_beyond_what_was_loaded() -> None:
 def caller() -> Iterator[subprocess.Popen[str]]:
     """Another process, with a child that waits; tells the numbers of its nursery and the child."""
     code = (
-        "from tests.unit.test_nursery import asked, process\n"
+        "import signal\nfrom tests.unit.test_nursery import asked\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's & ignores it
         "try:\n    asked('waits', lambda *both: print(*both, flush=True))\n"
         "except KeyboardInterrupt:\n    print('interrupted', asked()['parent'], flush=True)\n"
     )
@@ -218,7 +228,7 @@ def test_a_process_that_was_forked_has_a_nursery_of_its_own(run: Run) -> None:
         "ours = asked()['parent']\n"
         "if child := os.fork():\n    assert os.waitpid(child, 0)[1] == 0\n"
         "else:\n    assert nursery._NURSERY._process is None\n"
-        "    assert asked()['parent'] != ours\n    nursery._NURSERY.end()\n    os._exit(0)\n"
+        "    assert asked()['parent'] != ours\n    nursery.end()\n    os._exit(0)\n"
         "assert asked()['parent'] == ours\n"
     )
     said = run(sys.executable, "-c", code)
