@@ -46,6 +46,7 @@ def run(task: Task) -> dict[str, object]:
         "core_bytes": resource.getrlimit(resource.RLIMIT_CORE)[1],
         "dumpable": prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0),
         "no_new_privileges": prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+        "devices": [line.split(":")[0].strip() for line in Path("/proc/self/net/dev").read_text("ascii").splitlines()[2:]],
         "network": str(Path("/proc/self/ns/net").readlink()),
         "ignored": status.partition("SigIgn:")[2].split()[0],
         "drawn": [

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -205,18 +205,22 @@ def test_the_keys_are_seen_nowhere(tmp_path: Path) -> None:
     path.write_text("id,x\n" + "".join(f"{i},{i}\n" for i in range(300_000)), "utf-8")
     rules.write_text(POLICY, "utf-8")
     command = [VEIL, "desensitize", "run", path, "--policy", rules, "--out", out]
-    shown = b""
+    shown, children = b"", set[int]()
     with subprocess.Popen(
         [*command, "--token-keys", tmp_path / "k.toml"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         while process.poll() is None:
-            shown += b"".join(seen_of(process.pid))
+            nurseries = children_of(process.pid)
+            forked = {one for each in nurseries for one in children_of(each)}
+            children |= forked
+            shown += b"".join(seen_of([process.pid, *nurseries, *forked]))
             time.sleep(0.005)  # each child lives for a hundred times that
         assert process.stdout is not None
         shown += process.stdout.read()
     assert process.returncode == 0, shown[-500:]
     assert b"desensitize.engines.nursery" in shown
+    assert len(children) > 1, "each has been looked at, more than once"
     shown += b"".join(each.read_bytes() for each in out.iterdir())
     for each in (secret, subkey):
         assert each not in shown
@@ -261,10 +265,9 @@ def memory_of(pid: int) -> bytes:
     return b"".join(held)
 
 
-def seen_of(pid: int) -> Iterator[bytes]:
-    """Arguments and environment of a process, its children (the nursery) and theirs."""
-    children = children_of(pid)
-    for each in [pid, *children, *(one for child in children for one in children_of(child))]:
+def seen_of(pids: Iterable[int]) -> Iterator[bytes]:
+    """Arguments and environment of processes."""
+    for each in pids:
         for name in ("cmdline", "environ"):
             try:
                 yield Path(f"/proc/{each}/{name}").read_bytes()

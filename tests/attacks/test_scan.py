@@ -177,7 +177,12 @@ def test_the_scanner_has_no_network(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "child", sorted(Path("desensitize/engines").glob("*_child.py")), ids=lambda path: path.stem
+    "child",
+    [
+        Path("desensitize/engines/nursery.py"),
+        *sorted(Path("desensitize/engines").glob("*_child.py")),
+    ],
+    ids=lambda path: path.stem,
 )
 def test_every_child_gives_up_the_network_before_it_loads_a_library(child: Path) -> None:
     said = ast.parse(child.read_text("utf-8")).body
@@ -188,6 +193,9 @@ def test_every_child_gives_up_the_network_before_it_loads_a_library(child: Path)
         "if __name__ == '__main__':\n    isolate()",
     ]
     last = ast.unparse(said[-1])
+    if child.stem == "nursery":  # what it loads, it loads for them
+        assert last.startswith("if __name__ == '__main__':\n    _serve("), "and reads no file"
+        return
     assert last.startswith("if __name__ == '__main__':\n    serve("), "and binds its limits"
 
 

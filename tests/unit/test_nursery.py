@@ -75,6 +75,17 @@ def test_a_child_has_what_one_of_its_own_interpreter_had(
     assert first["network"] == second["network"]
 
 
+def test_children_have_no_network(run: Run) -> None:
+    code = (
+        "import os\nfrom desensitize.engines.limits import isolate\n"
+        "before = os.readlink('/proc/self/ns/net')\nisolate()\n"
+        "print(before == os.readlink('/proc/self/ns/net'))"
+    )
+    if run(sys.executable, "-c", code).stdout.strip() == "True":
+        pytest.skip("this system allows no network namespace")
+    assert asked()["devices"] == ["lo"]
+
+
 def test_siblings_draw_nothing_twice_and_what_draws_noise_is_not_shared() -> None:
     first, second = asked(), asked()
     assert first["parent"] == second["parent"]
