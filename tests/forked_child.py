@@ -33,6 +33,7 @@ def run(task: Task) -> dict[str, object]:
         return {"worked_s": used}
     prctl = ctypes.CDLL(None).prctl
     status = Path("/proc/self/status").read_text("ascii")
+    devices = Path("/proc/self/net/dev").read_text("ascii")
     return {
         "parent": os.getppid(),
         "files": _files(),
@@ -46,7 +47,7 @@ def run(task: Task) -> dict[str, object]:
         "core_bytes": resource.getrlimit(resource.RLIMIT_CORE)[1],
         "dumpable": prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0),
         "no_new_privileges": prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
-        "devices": [line.split(":")[0].strip() for line in Path("/proc/self/net/dev").read_text("ascii").splitlines()[2:]],
+        "devices": [line.split(":")[0].strip() for line in devices.splitlines()[2:]],
         "network": str(Path("/proc/self/ns/net").readlink()),
         "ignored": status.partition("SigIgn:")[2].split()[0],
         "drawn": [
