@@ -1,9 +1,10 @@
 """The nursery: a process that has the libraries loaded and forks the limited children of another.
 
-A release takes six children one after another, and each took half a second of a processor to load
-the same libraries; a fork of a process that has them takes milliseconds. Run as ``python -P -m
-desensitize.engines.nursery FD`` by the first `fork` of a process, and ends with it, or when nobody
-has asked for a while. It never sees a task, a key or a file: those go straight to the child.
+A release and its gate take six children one after another, and each took half a second of a
+processor to load the same libraries; a fork of a process that has them takes milliseconds. Run as
+``python -P -m desensitize.engines.nursery FD`` by the first `fork` of a process, and ends with it,
+or when nobody has asked for a while. It never sees a task, a key or a file: those go straight to
+the child (decision 61).
 
 Wire, on one sequenced-packet socket from the parent: JSON (`_Asked`), with two descriptors: the
 child's end of a stream socket of its own, and the file for what it says of its end. On the stream:
