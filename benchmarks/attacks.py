@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import desensitize
 from benchmarks import summary
 from desensitize.attacks import mask_reversal, resident_space
+from desensitize.engines import nursery
 from tests.attack_world import TODAY, people, policy_for
 
 METHODS = {
@@ -56,6 +57,7 @@ def main() -> None:
 
         report = desensitize.attack(original, out, progress=told)
         seconds = time.perf_counter() - begin
+    nursery.end()
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     for finding in report.findings:
         print(f"{finding.attack:15} {finding.figure:12,.4f}  {finding.verdict}")

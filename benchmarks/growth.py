@@ -27,6 +27,7 @@ import duckdb
 import desensitize
 from benchmarks.summary import record
 from desensitize.divisions import divisions
+from desensitize.engines import nursery
 from desensitize.keys import TokenKey, TokenKeys
 from desensitize.policy_file import parse_policy
 from protos.language import Text
@@ -152,6 +153,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.work:
         seconds = work(options.work[0], Path(options.work[1]))
+        nursery.end()
         mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         sys.stdout.write(json.dumps({"seconds": seconds, "mib": mib}))
         return

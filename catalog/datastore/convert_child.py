@@ -1,7 +1,7 @@
 """The child that turns one public Parquet file into a database: rows in the file's own order.
 
-Run as ``python -m catalog.datastore.convert_child`` by `snapshots`, in an empty directory. The
-first column of the table is the row's number, from 1. The bytes are the published ones, but a
+Forked by the `nursery` for `snapshots`, in an empty directory. The first column of
+the table is the row's number, from 1. The bytes are the published ones, but a
 signer may have made them to harm who reads them: they are decoded here, within limits, and
 nowhere else.
 """

@@ -10,23 +10,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
+from desensitize.engines import nursery
 from desensitize.engines.limits import bind, without_pandas
+from desensitize.engines.nursery import Child
 from desensitize.engines.snapshot import LoadLimits
 from protos.faults import InputError, UnavailableError, VeilError, from_public
 from protos.language import Text
 
-_PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 _LAST_WORDS: Final = 4000
 _MOST_THREADS: Final = 8
 
@@ -56,10 +55,10 @@ def call(
     program: Text,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Runs a module as a limited child process; returns what it answers.
+    """Runs a module as a limited child process, forked by the `nursery`; returns what it answers.
 
     Args:
-        module: Run with ``python -m``; takes its task from standard input.
+        module: Run as ``__main__``; takes its task from standard input.
         source: The file that it reads; added to the task.
         task: JSON types.
         scratch: Its working directory, empty.
@@ -105,49 +104,23 @@ def _ask(
     module: str, scratch: Path, deadline_s: float, task: dict[str, Any], progress: Progress | None
 ) -> tuple[dict[str, Any] | None, bytes]:
     """Returns what a child process answers, if it does, and else its last words."""
-    with (
-        tempfile.TemporaryFile() as words,
-        subprocess.Popen(  # noqa: S603 - a module of our own
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=words,
-            cwd=scratch,
-            env={
-                "PATH": os.defpath,
-                "PYTHONPATH": str(_PACKAGE_ROOT),
-                # Address space is limited: allocators that reserve it in advance are left out, and
-                # the engine's gives back what it does not use. (It kept a gigabyte of it after the
-                # search for levels, and 20 million rows could not be put in order within the rest.)
-                "ARROW_DEFAULT_MEMORY_POOL": "system",
-                "MALLOC_ARENA_MAX": "2",
-                "DUCKDB_JE_MALLOC_CONF": "retain:false",
-                "OPENBLAS_NUM_THREADS": "1",  # a user namespace needs a single thread
-                # On a busy machine a loop in parallel waits for the thread that was put aside,
-                # at each of thousands of steps: models took twenty times as long.
-                "OMP_NUM_THREADS": "1",
-            },
-        ) as child,
-    ):
-        timer = threading.Timer(deadline_s, child.kill)
-        timer.start()
-        try:
-            said = _listen(child, task, progress)
-        finally:
-            timer.cancel()
-            child.kill()
+    with tempfile.TemporaryFile() as words:
+        with nursery.fork(module, scratch, words) as child:
+            timer = threading.Timer(deadline_s, child.kill)
+            timer.start()
+            try:
+                said = _listen(child, task, progress)
+            finally:
+                timer.cancel()
+                timer.join()  # else it may end who gets the child's number next
         words.seek(0)
         return said, b"" if said else words.read()[-_LAST_WORDS:]
 
 
-def _listen(
-    child: subprocess.Popen[bytes], task: dict[str, Any], progress: Progress | None
-) -> dict[str, Any] | None:
+def _listen(child: Child, task: dict[str, Any], progress: Progress | None) -> dict[str, Any] | None:
     """Hands over the task; returns the last message, None if the process ended without one."""
-    to_child, from_child = _pipes(child)
-    with suppress(BrokenPipeError), to_child:  # it ended at once: it has nothing to say either
-        to_child.write(json.dumps(task).encode())
-    for line in from_child:
+    child.tell(json.dumps(task).encode())
+    for line in child.says():
         try:
             message: dict[str, Any] = json.loads(line)
         except ValueError:
@@ -157,12 +130,6 @@ def _listen(
         if progress is not None:
             progress(*message["progress"])
     return None
-
-
-def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    if child.stdin is None or child.stdout is None:
-        raise RuntimeError("the child was started without pipes")
-    return child.stdin, child.stdout
 
 
 def _lost(name: str, program: Text, last_words: bytes) -> UnavailableError:

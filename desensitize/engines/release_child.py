@@ -1,8 +1,8 @@
 """Makes a desensitized copy of one foreign file, in a limited process without network.
 
-Run as ``python -m desensitize.engines.release_child`` by ``desensitize.run``, with an empty
-directory as its working directory. The keys come with the task on standard input; they are in no
-argument, no environment, no file and no statement.
+Forked by the `nursery` for ``desensitize.run``, with an empty directory as its working directory.
+The keys come with the task on standard input; they are in no argument, no environment, no file and
+no statement.
 """
 
 from __future__ import annotations

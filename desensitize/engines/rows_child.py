@@ -1,7 +1,7 @@
 """The reader of workbooks: a limited child process that turns one sheet into rows of text.
 
-Run as ``python -m desensitize.engines.rows_child`` by ``rows_file``. A workbook is a zip archive
-full of XML, so a small one can hold more than a machine; here that ends this process.
+Forked by the `nursery` for ``rows_file``. A workbook is a zip archive full of XML, so a small one
+can hold more than a machine; here that ends this process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The scanner of files: a limited child process that reads one foreign file and reports.
 
-Run as ``python -m desensitize.engines.scan_child`` by ``scan_file``, with an empty directory as
-its working directory. Reads its task as JSON on standard input; writes lines of JSON:
+Forked by the `nursery` for ``scan_file``, with an empty directory as its working directory. Reads
+its task as JSON on standard input; writes lines of JSON:
 ``{"progress": [rows, all or null]}``, then one ``{"answer": …}`` or ``{"fault": …}``. It has no
 network, and no value of the file leaves it but masked.
 """

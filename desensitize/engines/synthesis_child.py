@@ -1,7 +1,7 @@
 """Makes synthetic rows of one foreign file, in a limited process without network.
 
-Run as ``python -m desensitize.engines.synthesis_child`` by ``desensitize.synthesise``, with an
-empty directory as its working directory. Counts, noise, model and rows are made in here: no row of
+Forked by the `nursery` for ``desensitize.synthesise``, with an empty directory as its working
+directory. Counts, noise, model and rows are made in here: no row of
 the file and no exact count of it goes to the parent but the few figures for the steward.
 """
 

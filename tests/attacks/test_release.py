@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ import pytest
 
 import desensitize
 from desensitize.attesting.signing import new_signing_key
+from desensitize.engines import nursery
 from desensitize.engines.snapshot import LoadLimits
 from desensitize.keys import TokenKeys, new_keys
 from desensitize.policy import PublishPolicy
@@ -207,27 +210,68 @@ def test_the_keys_are_seen_nowhere(tmp_path: Path) -> None:
     path.write_text("id,x\n" + "".join(f"{i},{i}\n" for i in range(300_000)), "utf-8")
     rules.write_text(POLICY, "utf-8")
     command = [VEIL, "desensitize", "run", path, "--policy", rules, "--out", out]
-    shown = b""
+    shown, children = b"", set[int]()
     with subprocess.Popen(
         [*command, "--token-keys", tmp_path / "k.toml"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         while process.poll() is None:
-            shown += b"".join(seen_of(process.pid))
+            nurseries = children_of(process.pid)
+            forked = {one for each in nurseries for one in children_of(each)}
+            children |= forked
+            shown += b"".join(seen_of([process.pid, *nurseries, *forked]))
             time.sleep(0.005)  # each child lives for a hundred times that
         assert process.stdout is not None
         shown += process.stdout.read()
     assert process.returncode == 0, shown[-500:]
-    assert b"release_child" in shown
+    assert b"desensitize.engines.nursery" in shown
+    assert len(children) > 1, "each has been looked at, more than once"
     shown += b"".join(each.read_bytes() for each in out.iterdir())
     for each in (secret, subkey):
         assert each not in shown
         assert each.hex().encode() not in shown
 
 
-def seen_of(pid: int) -> Iterator[bytes]:
-    """Arguments and environment of a process and its children."""
-    for each in [pid, *children_of(pid)]:
+def test_the_keys_never_come_to_the_process_that_forks_the_children(
+    tmp_path: Path, policy: PublishPolicy
+) -> None:
+    """Only the child itself is told them; it has ended, and its siblings are forked without."""
+    path, keys = tmp_path / "t.csv", new_keys(tmp_path / "k.toml", ["ids"])
+    path.write_text("id,x\n" + "".join(f"{i},{i}\n" for i in range(300)), "utf-8")
+    desensitize.run(path, policy=policy, out=tmp_path / "out", token_keys=keys)
+    forker = nursery._NURSERY._process
+    assert forker is not None
+    if os.geteuid() != 0:
+        with pytest.raises(PermissionError):  # it does not let its owner look, either
+            memory_of(forker.pid)
+        return
+    held = memory_of(forker.pid)
+    assert b"desensitize.engines.release_child" in held, "this one has forked the release's child"
+    secret, subkey = keys.in_use()["ids"].secret, keys.subkey("ids", "token")
+    for each in (secret, subkey):
+        for written in (each, each.hex().encode(), b64encode(each).rstrip(b"=")):
+            assert written not in held
+    for child in children_of(forker.pid):
+        assert Path(f"/proc/{child}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
+
+
+def memory_of(pid: int) -> bytes:
+    """What a process has written to its memory."""
+    held = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text("utf-8").splitlines():
+            place, rights = line.split()[:2]
+            if rights.startswith("rw"):
+                start, end = (int(each, 16) for each in place.split("-"))
+                memory.seek(start)
+                with suppress(OSError):  # of a device
+                    held.append(memory.read(end - start))
+    return b"".join(held)
+
+
+def seen_of(pids: Iterable[int]) -> Iterator[bytes]:
+    """Arguments and environment of processes."""
+    for each in pids:
         for name in ("cmdline", "environ"):
             try:
                 yield Path(f"/proc/{each}/{name}").read_bytes()
@@ -265,7 +309,11 @@ def test_the_masking_process_has_no_network(run: Run) -> None:
 def test_no_call_to_the_network_while_an_object_is_released(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
+    real = socket.socket
+
+    def refuse(family: int = -1, *more: int) -> socket.socket:
+        if family == socket.AF_UNIX:  # a pair, to the process that forks the children
+            return real(family, *more)
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket, "socket", refuse)

@@ -29,6 +29,7 @@ from tests.chinese_tables import Maker
 MIB = 1 << 20
 SMALL = LoadLimits(memory_bytes=400 * MIB, disk_bytes=100 * MIB, cpu_s=60, deadline_s=60)
 Run = Callable[..., subprocess.CompletedProcess[str]]
+NURSERY = Path("desensitize/engines/nursery.py")
 
 
 def test_a_parquet_bomb_ends_the_scanner_and_nobody_else(tmp_path: Path) -> None:
@@ -177,7 +178,9 @@ def test_the_scanner_has_no_network(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "child", sorted(Path("desensitize/engines").glob("*_child.py")), ids=lambda path: path.stem
+    "child",
+    [NURSERY, *sorted(NURSERY.parent.glob("*_child.py"))],
+    ids=lambda path: path.stem,
 )
 def test_every_child_gives_up_the_network_before_it_loads_a_library(child: Path) -> None:
     said = ast.parse(child.read_text("utf-8")).body
@@ -188,6 +191,9 @@ def test_every_child_gives_up_the_network_before_it_loads_a_library(child: Path)
         "if __name__ == '__main__':\n    isolate()",
     ]
     last = ast.unparse(said[-1])
+    if child == NURSERY:  # what it loads, it loads for them
+        assert last.startswith("if __name__ == '__main__':\n    _serve("), "and reads no file"
+        return
     assert last.startswith("if __name__ == '__main__':\n    serve("), "and binds its limits"
 
 
