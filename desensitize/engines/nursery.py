@@ -144,7 +144,8 @@ class _Nursery:
 
     def fork(self, module: str, directory: Path, errors: IO[bytes]) -> Child:
         """Starts a child; see `fork` below."""
-        asked: _Asked = {"module": module, "directory": str(directory), "umask": _umask()}
+        there = str(directory.absolute())  # of this process, whose working directory may be another
+        asked: _Asked = {"module": module, "directory": there, "umask": _umask()}
         words = b""
         for _ in range(2):  # the first may have been idle for long, or the system ended it
             # A stream for each: an answer that was not waited for (Ctrl-C) is nobody else's.
@@ -332,9 +333,9 @@ def _become(nursery: int, files: list[int], asked: _Asked) -> NoReturn:
     for given in files:
         os.close(given)
     os.umask(asked["umask"])
-    os.chdir(asked["directory"])
     sys.modules.pop(asked["module"], None)
     try:
+        os.chdir(asked["directory"])
         runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
     except BaseException:
         sys.excepthook(*sys.exc_info())

@@ -44,6 +44,19 @@ def process() -> subprocess.Popen[bytes]:
     return found
 
 
+def test_a_directory_is_meant_as_the_caller_means_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("scratch").mkdir()
+    Path("t.csv").touch()
+    told = call(
+        "tests.forked_child", Path("t.csv"), {"sheet": ""}, scratch=Path("scratch"),
+        limits=LoadLimits(memory_bytes=256 * MIB), program=Text("reader", "读取程序"),
+    )  # fmt: skip
+    assert Path(told["directory"]) == tmp_path / "scratch"
+
+
 def test_a_child_has_what_one_of_its_own_interpreter_had(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
