@@ -94,8 +94,9 @@ def trials_table(trials: Sequence[Trial]) -> Iterator[str]:
     ))  # fmt: skip
     if sample := trials[0].sample:
         yield _line(Text(
-            f"Told from {sample:,} rows that were drawn: of all rows they find a smaller share.",
-            f"按抽取的 {sample:,} 行估计：以全部行计，占比更小。",
+            f"Told from {sample:,} rows that were drawn: with the same levels, they find a smaller "
+            "share of all rows.",
+            f"按抽取的 {sample:,} 行估计：层级相同时，以全部行计占比更小。",
         ))  # fmt: skip
     shown = [each for each in trials if each.dropped == trials[-1].dropped]
     for each in shown[1:] if trials[-1].dropped and len(shown) > 1 else shown:
