@@ -206,7 +206,7 @@ def _looked_at(
         PolicyError: A direct identifier is left, a model does not hold, or an attack defeats it.
         TrustError: The file is not any more what it was when that began.
     """
-    digest = sha256_of(path)
+    digest, as_written = sha256_of(path), version(path)
     rescanned = checked_scan(path, rules, begins(SCANNING), limits)
     risk = checked_risk(
         path, rules, masked.written.levels, rescanned, begins(MEASURING), limits
@@ -219,7 +219,8 @@ def _looked_at(
         )  # fmt: skip
     (draft / POLICY).write_bytes(rules.text.encode())
     release = record(rules, masked, path, rescanned, risk, attacked)
-    if release.output.sha256 != digest:  # what is told is of what was looked at
+    # What is told is of what was looked at, also if another file was put back meanwhile.
+    if release.output.sha256 != digest or version(path) != as_written:
         raise _changed(path.name)
     if attacked is None:
         return release, None

@@ -113,6 +113,33 @@ def test_rows_that_somebody_exchanges_while_they_are_looked_at_are_not_published
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_rows_that_are_exchanged_while_they_are_looked_at_and_put_back_are_not_published(
+    tmp_path: Path, signed: bool
+) -> None:
+    """Another file is scanned and measured; the digests at both ends are those of the right one."""
+    new_signing_key(tmp_path / "key.pem")
+    other, hidden = tmp_path / "other.parquet", tmp_path / "hidden.parquet"
+    pq.write_table(pa.table({"sex": ["男", "女"] * 50}), other)
+    exchanged: list[str] = []
+
+    def exchange(begins: Text) -> None:
+        if begins.en in {"Scanning the output", "Attacking it"}:
+            [draft] = [*tmp_path.glob(".out.partial-*/d.parquet")]
+            draft.rename(hidden if not exchanged else other)
+            (other if not exchanged else hidden).rename(draft)
+            exchanged.append(begins.en)
+
+    with pytest.raises(TrustError, match="changed by another program"):
+        desensitize.run(
+            pa.table({"sex": ["男", "女"] * 50}), policy=parse_policy(POLICY),
+            out=tmp_path / "out", signing_key=tmp_path / "key.pem" if signed else None,
+            stages=exchange,
+        )  # fmt: skip
+    assert len(exchanged) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_original_that_changes_while_its_release_is_attacked_is_signed_by_nobody(
     tmp_path: Path,
 ) -> None:
