@@ -26,7 +26,17 @@ from catalog.sample_catalog import Filling
 from compute_nodes.rpc.enrol import enroll
 from exchange.cluster.check import check_cluster
 from exchange.cluster.config import ClusterConfig, ClusterDepartment
-from exchange.cluster.processes import Process, alive, load, save, spawn, stop, stop_all, wait_for
+from exchange.cluster.processes import (
+    Process,
+    alive,
+    held_back,
+    load,
+    save,
+    spawn,
+    stop,
+    stop_all,
+    wait_for,
+)
 from exchange.serving.serve import Addresses, read_addresses
 from exchange.serving.shelf import DatasetShelf
 from protos.cards import Pins, read_card
@@ -217,8 +227,9 @@ class Cluster:
     def start_node(self, name: str) -> None:
         """Starts one department's node again and waits until the exchange knows it."""
         processes = [p for p in self.processes() if p.name != name]
-        again = self._spawn_node(name)
-        save(self.directory / TABLE, [*processes, again])
+        with held_back():
+            again = self._spawn_node(name)
+            save(self.directory / TABLE, [*processes, again])
         self._wait_ready([again])
 
     def _process(self, name: str) -> Process:
@@ -250,8 +261,9 @@ class Cluster:
         if (self.directory / CATALOG).is_dir():
             arguments += ["--catalog", str(self.directory / CATALOG)]
             arguments += ["--http", f"{config.host}:{config.catalog_port}"]
-        process = spawn("exchange", arguments, directory, self.directory / "logs/exchange.log")
-        started.append(process)
+        log = self.directory / "logs/exchange.log"
+        with held_back():
+            started.append(spawn("exchange", arguments, directory, log))
         wait_for(
             lambda: read_addresses(directory) is not None,
             started,
@@ -321,8 +333,9 @@ class Cluster:
             _write_node(directory, department, addresses.grpc, config, shelf)
         nodes = []
         for department in config.department:
-            process = self._spawn_node(department.name)
-            started.append(process)
+            with held_back():
+                process = self._spawn_node(department.name)
+                started.append(process)
             nodes.append(process)
             save(self.directory / TABLE, started)
         self._wait_ready(nodes, say)

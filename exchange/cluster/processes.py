@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,6 +64,30 @@ def spawn(name: str, arguments: list[str], directory: Path, log: Path) -> Proces
         )
     child.returncode = 0  # it outlives this object; `stop` ends and reaps it by its number
     return Process(name, child.pid, _start_time(child.pid) or 0, str(directory), str(log))
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Lets the block write down whom it has started: Ctrl-C and SIGTERM come when it is over.
+
+    Between the start of a process and its place in a list nobody would know whom to stop. Children
+    do not inherit a handler, as they would a mask or an ignored signal.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals are not its business
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for first in came[:1]:
+        signal.raise_signal(first)
 
 
 def alive(process: Process) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from exchange.cluster.processes import held_back
+
 VEIL = Path(sys.executable).with_name("veil")
 MOST_S = 170.0
 
@@ -64,3 +66,12 @@ def test_it_cleans_up_when_it_is_stopped(temporary: Path, number: signal.Signals
     assert demo.returncode != 0
     assert list(temporary.iterdir()) == []
     assert processes_in(temporary) == []
+
+
+def test_an_interruption_waits_until_who_was_started_is_in_the_list() -> None:
+    started: list[str] = []
+    with pytest.raises(KeyboardInterrupt), held_back():
+        signal.raise_signal(signal.SIGINT)  # as it comes between a start and the list
+        started.append("node")
+    assert started == ["node"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
